@@ -1,0 +1,65 @@
+// npm run bench [-- reads contention churn growth isolation scaleOut audit] [--quick] [--json FILE]
+// Measures side by side, in one run, and prints ratios beside the targets. Absolute figures differ from
+// machine to machine; what the disk takes for a commit is printed with them.
+import { writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import pg from 'pg';
+import { type Effort, median, type Row } from './measure.js';
+import { measures } from './rows.js';
+import { Subjects } from './subjects.js';
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
+});
+const effort: Effort = options.quick
+  ? { rounds: 1, seconds: 2, churnSeconds: 20 }
+  : { rounds: 3, seconds: 5, churnSeconds: 60 };
+const chosen = positionals.length > 0 ? positionals : Object.keys(measures);
+const unknown = chosen.filter((name) => !(name in measures));
+if (unknown.length > 0)
+  throw new Error(`no such rows: ${unknown.join(', ')}; there are ${Object.keys(measures).join(', ')}`);
+
+const print = (line: string) => process.stdout.write(`${line}\n`);
+const subjects = await Subjects.start();
+const rows: Row[] = [];
+const machine = `${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}`;
+const commitMs = await measureCommit();
+print(`${machine}; a commit takes ${commitMs.toFixed(2)} ms (median of 200 single-row updates, fsync on)\n`);
+print('| work | target | ratio (median, spread) | measured |\n| --- | --- | --- | --- |');
+for (const name of chosen) {
+  for (const row of (await measures[name]?.(subjects, effort)) ?? []) {
+    rows.push(row);
+    print(`| ${row.work} | ${describeTarget(row)} | ${describeRatios(row)} | ${row.note} |`);
+  }
+}
+await subjects.stop();
+if (options.json) await writeFile(options.json, `${JSON.stringify({ machine, commitMs, effort, rows }, null, 2)}\n`);
+
+function describeTarget({ target: { least, most } }: Row): string {
+  if (least !== undefined) return `≥ ${least}`;
+  return most === undefined ? 'none' : `≤ ${most}`;
+}
+
+function describeRatios({ ratios, target }: Row): string {
+  if (ratios === null) return 'skipped';
+  const ratio = median(ratios);
+  const met = ratio >= (target.least ?? 0) && ratio <= (target.most ?? Number.POSITIVE_INFINITY);
+  const spread = ratios.length > 1 ? ` (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})` : '';
+  return `${ratio.toFixed(2)}${spread}${met ? '' : ', missed'}`;
+}
+
+async function measureCommit(): Promise<number> {
+  const client = new pg.Client({ connectionString: subjects.server.url });
+  await client.connect();
+  await client.query('create table commits (n integer); insert into commits values (0)');
+  const times: number[] = [];
+  for (let i = 0; i < 200; i++) {
+    const begun = performance.now();
+    await client.query('update commits set n = n + 1');
+    times.push(performance.now() - begun);
+  }
+  await client.end();
+  return median(times);
+}

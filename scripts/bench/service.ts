@@ -1,0 +1,19 @@
+// The service in a process of its own, as the bench's subject: `maxBatch` 1 is the service without batching.
+import { pino } from 'pino';
+import { buildApp } from '../../src/app.js';
+import { loadConfig } from '../../src/config.js';
+import { connectDatabase } from '../../src/database/connect.js';
+import { Readiness } from '../../src/readiness.js';
+
+const config = loadConfig(process.env);
+const log = pino({ level: 'warn' });
+const database = await connectDatabase(config, log);
+const readiness = new Readiness();
+const maxBatch = process.env.BENCH_MAX_BATCH;
+const batching = maxBatch === undefined ? {} : { maxBatch: Number(maxBatch) };
+const app = await buildApp({ db: database.db, readiness, config, log, batching });
+await app.listen({ host: config.host, port: config.port });
+readiness.started();
+process.send?.('ready');
+process.on('message', () => process.send?.(process.memoryUsage.rss()));
+process.on('disconnect', () => process.exit(0));

@@ -1,0 +1,141 @@
+import { type ChildProcess, execFile, fork } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { loadConfig } from '../../src/config.js';
+import { connectDatabase } from '../../src/database/connect.js';
+import { migrate } from '../../src/database/migrate.js';
+import { seed } from '../../src/database/seed.js';
+import { packageRoot } from '../../src/package-root.js';
+import { findFreePort, type PostgresServer, startPostgres } from '../postgres.js';
+
+const run = promisify(execFile);
+const quiet = { info() {}, warn() {} };
+
+export interface Service {
+  url: string;
+  /** Seconds from its start to its first answer. */
+  startSeconds: number;
+  /** Resident memory now, in MiB. */
+  memory(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** What the bench compares: one PostgreSQL with fsync on, databases in it, and processes over them. */
+export class Subjects {
+  readonly #services: Service[] = [];
+
+  private constructor(readonly server: PostgresServer) {}
+
+  static async start(): Promise<Subjects> {
+    return new Subjects(await startPostgres({ max_connections: '300', shared_buffers: '256MB' }));
+  }
+
+  /** A migrated and seeded database. Returns its URL. */
+  async createDatabase(name: string): Promise<string> {
+    const url = new URL(this.server.url);
+    await query(url.href, `create database ${name}`);
+    url.pathname = `/${name}`;
+    const database = await connectDatabase(loadConfig({ DATABASE_URL: url.href }), quiet);
+    await migrate(database.db, quiet);
+    await seed(database.db, 0);
+    await database.close();
+    return url.href;
+  }
+
+  /** The service in a process of its own, with a pool of 10. */
+  startService(databaseUrl: string, options: { batching?: boolean } = {}): Promise<Service> {
+    const env = options.batching === false ? { BENCH_MAX_BATCH: '1' } : {};
+    return this.#fork('service.js', { DATABASE_URL: databaseUrl, REQUEST_TIMEOUT_MS: '60000', ...env });
+  }
+
+  /** A bare Fastify route that runs one prepared single-row SELECT per request. */
+  startBareRoute(databaseUrl: string): Promise<Service> {
+    return this.#fork('bare.js', { DATABASE_URL: databaseUrl });
+  }
+
+  async #fork(file: string, env: Record<string, string>): Promise<Service> {
+    const port = await findFreePort();
+    const started = performance.now();
+    const child: ChildProcess = fork(join(packageRoot, 'dist/scripts/bench', file), {
+      env: { ...process.env, ...env, PORT: String(port) },
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once('message', () => resolve());
+      child.once('exit', (code) => reject(new Error(`${file} ended with ${code} before it was ready`)));
+    });
+    const service: Service = {
+      url: `http://127.0.0.1:${port}`,
+      startSeconds: (performance.now() - started) / 1000,
+      memory: () =>
+        new Promise((resolve) => {
+          child.once('message', (bytes) => resolve(Number(bytes) / 1024 ** 2));
+          child.send('memory');
+        }),
+      stop: () =>
+        new Promise<void>((resolve) => {
+          if (child.exitCode !== null) return resolve();
+          child.removeAllListeners('exit').once('exit', () => resolve());
+          if (child.connected) child.disconnect();
+        }),
+    };
+    this.#services.push(service);
+    return service;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#services.map((service) => service.stop()));
+    await this.server.stop();
+  }
+}
+
+/** Runs statements on a connection of their own. */
+export async function query(url: string, text: string, values?: unknown[]): Promise<pg.QueryResult> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await client.query(text, values);
+  } finally {
+    await client.end();
+  }
+}
+
+/** False where pgbench (Debian: postgresql-contrib or postgresql-client) is not installed. */
+export function hasProgram(name: string): Promise<boolean> {
+  return run(name, ['--version']).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * `pgbench` clients that call this project's allocate_port() and release_port().
+ * @returns pairs a second
+ */
+export async function runPgbench(
+  databaseUrl: string,
+  options: { project: string; clients: number; seconds: number },
+): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), 'port-allocator-bench-'));
+  try {
+    const script = join(folder, 'pair.sql');
+    await writeFile(
+      script,
+      `select allocate_port('${options.project}', 'bench') as port \\gset\nselect release_port(:port);\n`,
+    );
+    const { stdout } = await run('pgbench', [
+      '--no-vacuum',
+      `--client=${options.clients}`,
+      '--jobs=2',
+      `--time=${options.seconds}`,
+      '--protocol=prepared',
+      `--file=${script}`,
+      databaseUrl,
+    ]);
+    return Number(/tps = ([\d.]+)/.exec(stdout)?.[1]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,8 @@
+// Applies the migrations that are missing, and ends. Replicas may do so at the same time.
+import { migrate } from '../src/database/migrate.js';
+import { withDatabase } from './with-database.js';
+
+await withDatabase(async (database, _config, log) => {
+  await database.withoutLimits((db) => migrate(db, log));
+  log.info({ database: database.kind }, 'The schema is up to date');
+});

@@ -1,0 +1,160 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
+import type { Kysely } from 'kysely';
+import type { Config } from './config.js';
+import type { Tables } from './database/tables.js';
+import type { Dependencies } from './dependencies.js';
+import { mcpOverHttp } from './mcp/http.js';
+import { version } from './package-root.js';
+import { BODY_LIMIT_BYTES, registerBodies } from './plugins/bodies.js';
+import { registerLocalOnly } from './plugins/local-only.js';
+import { refuseMalformedHttp } from './plugins/malformed-http.js';
+import { registerNegotiation } from './plugins/negotiation.js';
+import { registerOpenapi } from './plugins/openapi.js';
+import { registerOrigins } from './plugins/origins.js';
+import { registerProblems, sendProblem, toRefusal } from './plugins/problems.js';
+import { registerRequestTimeout } from './plugins/request-timeout.js';
+import type { Readiness } from './readiness.js';
+import { openStore } from './repositories/store.js';
+import { allocationRoutes } from './routes/allocations.js';
+import { auditRoutes } from './routes/audits.js';
+import { environmentRoutes } from './routes/environments.js';
+import { healthRoutes } from './routes/health.js';
+import { healthCheckRoutes } from './routes/health-checks.js';
+import { importRoutes } from './routes/imports.js';
+import { portRoutes } from './routes/ports.js';
+import { rangeRoutes } from './routes/ranges.js';
+import { reservationRoutes } from './routes/reservations.js';
+import { serviceRoutes } from './routes/services.js';
+import { Auditor } from './services/auditor.js';
+import { Prober } from './services/prober.js';
+
+export interface AppOptions {
+  db: Kysely<Tables>;
+  readiness: Readiness;
+  config: Config;
+  log: FastifyBaseLogger;
+  /** For comparison: `{ maxBatch: 1 }` does one transaction or query per call. */
+  batching?: { maxBatch?: number };
+  /** The process's own, where something beside the app probes and audits too. */
+  prober?: Prober;
+  auditor?: Auditor;
+}
+
+/** Longer than the idle time of common proxies (nginx and ALB 60 s, Traefik 90 s), or they see sporadic 502s. */
+const KEEP_ALIVE_TIMEOUT_MS = 95_000;
+/** Node's own default. It must not be above REQUEST_TIMEOUT_MS: Node would then apply each to the other's case. */
+const HEADERS_TIMEOUT_MS = 60_000;
+/** How often Node looks for requests that do not arrive; its default of 30 s would stretch REQUEST_TIMEOUT_MS. */
+const CONNECTIONS_CHECKING_INTERVAL_MS = 1000;
+
+/** The whole service, short of listening: tests use this same one. */
+export async function buildApp({ db, readiness, config, log, ...rest }: AppOptions): Promise<FastifyInstance> {
+  const { basePath } = config;
+  const app = Fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }), // one line a request, from the hook below
+    genReqId: requestIdOf,
+    // A logger of its own for every request would cost more than most requests: lines carry `reqId` themselves.
+    childLoggerFactory: (logger) => logger,
+    requestIdHeader: false,
+    bodyLimit: BODY_LIMIT_BYTES,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    requestTimeout: config.requestTimeoutMs, // until a request has arrived whole; what it takes then is the hook's below
+    http: {
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, config.requestTimeoutMs),
+      connectionsCheckingInterval: CONNECTIONS_CHECKING_INTERVAL_MS,
+    },
+    forceCloseConnections: 'idle',
+    return503OnClosing: false, // what still arrives on an open connection is answered, and the connection then closed
+    trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
+    routerOptions: { maxParamLength: 1024 },
+    rewriteUrl: ({ url = '/' }) => withoutBasePath(url, basePath),
+    clientErrorHandler: refuseMalformedHttp,
+    frameworkErrors: (error, request, reply) => {
+      reply.header('x-request-id', request.id);
+      sendProblem(toRefusal(error), request, reply);
+    },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  registerProblems(app);
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    done();
+  });
+  // An answer given while stopping is the last on its connection: a client that kept it would keep the process.
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (readiness.isStopping()) reply.header('connection', 'close');
+    done();
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    logAnswer(request, reply);
+    done();
+  });
+  registerRequestTimeout(app, config.requestTimeoutMs);
+  if (!config.allowUnauthenticated) registerLocalOnly(app);
+  registerOrigins(app, config.allowedOrigins);
+  await registerNegotiation(app);
+  registerBodies(app);
+  const publicUrl = config.publicUrl ?? basePath;
+  await registerOpenapi(app, { version, publicUrl });
+
+  const prober = rest.prober ?? new Prober(config);
+  const auditor = rest.auditor ?? new Auditor(db, prober);
+  app.addHook('preClose', async () => auditor.stop());
+  const dependencies: Dependencies = {
+    store: openStore(db, rest.batching),
+    readiness,
+    publicUrl,
+    reuseCooldownSeconds: config.reuseCooldownSeconds,
+    requestTimeoutMs: config.requestTimeoutMs,
+    prober,
+    auditor,
+  };
+  const all = [
+    healthRoutes,
+    serviceRoutes,
+    environmentRoutes,
+    allocationRoutes,
+    healthCheckRoutes,
+    reservationRoutes,
+    importRoutes,
+    auditRoutes,
+    rangeRoutes,
+    portRoutes,
+  ];
+  for (const routes of all) await app.register(routes, dependencies);
+  await app.register(mcpOverHttp, dependencies);
+  return app;
+}
+
+/** The caller's own id, if it is one that can stand in a log line; else a new one. */
+function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
+}
+
+/** Whether the proxy in front strips BASE_PATH or not, the routes are met. */
+function withoutBasePath(url: string, basePath: string): string {
+  if (url === '*') return '/*'; // it names no resource (RFC 9110, 7.1), and the router would take it for the root
+  return basePath !== '' && url.startsWith(`${basePath}/`) ? url.slice(basePath.length) : url;
+}
+
+/** What changed something, or was refused, is worth a line; what only looked is not, unless asked for. */
+function logAnswer(request: FastifyRequest, reply: FastifyReply): void {
+  const { method, url, id: reqId } = request;
+  const { statusCode: status } = reply;
+  const looked = status === 200 && (method === 'GET' || method === 'HEAD' || method === 'PUT');
+  request.log[looked ? 'debug' : 'info'](
+    { reqId, method, url, status, ms: Math.round(reply.elapsedTime * 10) / 10 },
+    'Answered',
+  );
+}

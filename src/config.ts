@@ -1,0 +1,266 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
+import { type Static, Type } from '@sinclair/typebox';
+import { Cron } from 'croner';
+import { envSchema } from 'env-schema';
+import ipaddr from 'ipaddr.js';
+import { packageRoot } from './package-root.js';
+import { canonicalHost, findForbiddenRange } from './schemas/host.js';
+
+/** Every variable that is read, with its default. `.env.example` lists the same ones. */
+export const environment = Type.Object({
+  HOST: Type.String({ default: '127.0.0.1' }),
+  PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65535 }),
+  DATABASE_URL: Type.Optional(Type.String()),
+  DATA_DIR: Type.Optional(Type.String()),
+  MIGRATE_ON_START: Type.Boolean({ default: true }),
+  SEED_ON_START: Type.Optional(Type.Boolean()),
+  DATABASE_POOL_SIZE: Type.Integer({ default: 10, minimum: 1, maximum: 1000 }),
+  LOCK_TIMEOUT_MS: Type.Integer({ default: 5000, minimum: 1, maximum: 3_600_000 }),
+  REQUEST_TIMEOUT_MS: Type.Integer({ default: 10_000, minimum: 1, maximum: 3_600_000 }),
+  LOG_LEVEL: Type.Unsafe<'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'>({
+    type: 'string',
+    enum: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    default: 'info',
+  }),
+  BASE_PATH: Type.String({ default: '', pattern: '^(/|(/[A-Za-z0-9._~-]+)+/?)?$' }),
+  PUBLIC_URL: Type.Optional(Type.String({ pattern: '^https?://[^\\s?#]+$' })),
+  TRUST_PROXY: Type.Optional(Type.String()),
+  REUSE_COOLDOWN_SECONDS: Type.Integer({ default: 0, minimum: 0, maximum: 2_592_000 }),
+  ALLOW_UNAUTHENTICATED: Type.Boolean({ default: false }),
+  ALLOWED_ORIGINS: Type.Optional(Type.String()),
+  PROBE_TIMEOUT_MS: Type.Integer({ default: 1000, minimum: 1, maximum: 60_000 }),
+  PROBE_CONCURRENCY: Type.Integer({ default: 256, minimum: 1, maximum: 10_000 }),
+  PROBE_TARGETS: Type.Optional(Type.String()),
+  PROBE_ALLOWED_HOSTS: Type.Optional(Type.String()),
+  AUDIT_SCHEDULE: Type.Optional(Type.String()),
+  HEALTH_CHECK_RETENTION_DAYS: Type.Integer({ default: 30, minimum: 1, maximum: 36_500 }),
+  HISTORY_RETENTION_DAYS: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500 })),
+});
+type Environment = Static<typeof environment>;
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  /** PostgreSQL; null is the embedded default in `dataDir`. */
+  readonly databaseUrl: string | null;
+  readonly dataDir: string;
+  readonly migrateOnStart: boolean;
+  readonly seedOnStart: boolean;
+  readonly databasePoolSize: number;
+  readonly lockTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly logLevel: Environment['LOG_LEVEL'];
+  /** '' or '/sub/path', without a trailing slash. */
+  readonly basePath: string;
+  readonly publicUrl: string | null;
+  /** Addresses or CIDR blocks of proxies whose forwarded headers count. */
+  readonly trustProxy: readonly string[];
+  readonly reuseCooldownSeconds: number;
+  readonly allowUnauthenticated: boolean;
+  /** Origins beside the local ones whose pages may send requests. */
+  readonly allowedOrigins: readonly string[];
+  readonly probeTimeoutMs: number;
+  /** Probes under way at a time, of all audits and health checks of this process. */
+  readonly probeConcurrency: number;
+  /** Where a host's ports are reached from here: host → name or address. */
+  readonly probeTargets: ReadonlyMap<string, string>;
+  /** Hosts that may be probed beside `localhost` and those that have a target. */
+  readonly probeAllowedHosts: readonly string[];
+  /** Cron syntax, in UTC; null is off. */
+  readonly auditSchedule: string | null;
+  readonly healthCheckRetentionDays: number;
+  /** Days that released allocations are kept; null is for ever. */
+  readonly historyRetentionDays: number | null;
+}
+
+/** Every problem found, a line each, so that a start fails once and not once per variable. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+
+  constructor(readonly problems: string[]) {
+    super(`The configuration is not valid:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+  }
+}
+
+/**
+ * Reads, checks and freezes the configuration. An empty variable counts as unset.
+ * `.env` is read from the package's own folder, never from the current one: the MCP server starts in
+ * whatever folder an agent works in, and that folder's `.env` belongs to another program.
+ * @throws ConfigError naming every bad variable
+ */
+export function loadConfig(variables: Record<string, string | undefined>, options: { dotenv?: boolean } = {}): Config {
+  const set = { ...withoutEmpty(options.dotenv ? readDotenv() : {}), ...withoutEmpty(variables) };
+  let env: Environment;
+  const problems: string[] = [];
+  try {
+    env = envSchema<Environment>({ schema: environment, data: set, env: false });
+  } catch (error) {
+    const findings = (error as { errors?: { instancePath: string; message?: string; params?: object }[] }).errors;
+    if (!findings) throw error;
+    throw new ConfigError([...findings.map((finding) => describeFinding(finding, set)), ...checkRest(set)]);
+  }
+  problems.push(...checkRest(env));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze({
+    host: env.HOST,
+    port: env.PORT,
+    databaseUrl: env.DATABASE_URL ?? null,
+    dataDir: resolve(env.DATA_DIR ?? defaultDataDir(variables)),
+    migrateOnStart: env.MIGRATE_ON_START,
+    seedOnStart: env.SEED_ON_START ?? env.DATABASE_URL === undefined,
+    databasePoolSize: env.DATABASE_POOL_SIZE,
+    lockTimeoutMs: env.LOCK_TIMEOUT_MS,
+    requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
+    logLevel: env.LOG_LEVEL,
+    basePath: env.BASE_PATH.replace(/\/$/, ''),
+    publicUrl: env.PUBLIC_URL?.replace(/\/$/, '') ?? null,
+    trustProxy: splitList(env.TRUST_PROXY),
+    reuseCooldownSeconds: env.REUSE_COOLDOWN_SECONDS,
+    allowUnauthenticated: env.ALLOW_UNAUTHENTICATED,
+    allowedOrigins: splitList(env.ALLOWED_ORIGINS),
+    probeTimeoutMs: env.PROBE_TIMEOUT_MS,
+    probeConcurrency: env.PROBE_CONCURRENCY,
+    probeTargets: new Map(splitList(env.PROBE_TARGETS).map((entry) => parseTarget(entry) as [string, string])),
+    probeAllowedHosts: splitList(env.PROBE_ALLOWED_HOSTS).map((entry) => canonicalHost(entry) as string),
+    auditSchedule: env.AUDIT_SCHEDULE === 'off' ? null : (env.AUDIT_SCHEDULE ?? null),
+    healthCheckRetentionDays: env.HEALTH_CHECK_RETENTION_DAYS,
+    historyRetentionDays: env.HISTORY_RETENTION_DAYS ?? null,
+  });
+}
+
+function readDotenv(): NodeJS.Dict<string> {
+  const path = join(packageRoot, '.env');
+  return existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {};
+}
+
+function withoutEmpty(variables: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(variables).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
+  );
+}
+
+function describeFinding(
+  finding: { instancePath: string; message?: string; params?: object },
+  set: Record<string, string | undefined>,
+): string {
+  const name = finding.instancePath.slice(1);
+  const allowed = (finding.params as { allowedValues?: string[] } | undefined)?.allowedValues;
+  return `${name}: ${JSON.stringify(set[name])} ${finding.message ?? 'is not valid'}${allowed ? ` (${allowed.join(', ')})` : ''}`;
+}
+
+type TextVariable =
+  | 'HOST'
+  | 'TRUST_PROXY'
+  | 'ALLOWED_ORIGINS'
+  | 'DATABASE_URL'
+  | 'PROBE_TARGETS'
+  | 'PROBE_ALLOWED_HOSTS'
+  | 'AUDIT_SCHEDULE';
+
+/** What a schema cannot say. Takes raw variables too, so that these are reported beside the others. */
+function checkRest(
+  env: { [Name in keyof Environment]?: unknown } & { [Name in TextVariable]?: string | undefined },
+): string[] {
+  const problems: string[] = [];
+  const host = env.HOST ?? '127.0.0.1';
+  if (!isLoopback(host) && String(env.ALLOW_UNAUTHENTICATED ?? false) !== 'true') {
+    problems.push(
+      `HOST: ${JSON.stringify(host)} is not a loopback address, and there anyone could take and release ports. ` +
+        'Listen on 127.0.0.1, or set ALLOW_UNAUTHENTICATED=true if the network in front of the service is trusted',
+    );
+  }
+  for (const entry of splitList(env.TRUST_PROXY)) {
+    if (isIP(entry) === 0 && !ipaddr.isValidCIDR(entry)) {
+      problems.push(`TRUST_PROXY: ${JSON.stringify(entry)} is neither an IP address nor a CIDR block`);
+    }
+  }
+  for (const entry of splitList(env.ALLOWED_ORIGINS)) {
+    if (!URL.canParse(entry) || new URL(entry).origin !== entry) {
+      problems.push(`ALLOWED_ORIGINS: ${JSON.stringify(entry)} is no origin, such as https://tools.example.com`);
+    }
+  }
+  return [
+    ...problems,
+    ...checkDatabaseUrl(env.DATABASE_URL),
+    ...checkProbes(env),
+    ...checkSchedule(env.AUDIT_SCHEDULE),
+  ];
+}
+
+/** What was given is never printed: it may hold a password. */
+function checkDatabaseUrl(url: string | undefined): string[] {
+  // Like libpq, pg takes `user@/database?host=/run/postgresql` too.
+  if (url === undefined || (/^postgres(ql)?:\/\//.test(url) && URL.canParse(url.replace('@/', '@localhost/'))))
+    return [];
+  return [
+    'DATABASE_URL: what was given is not of the form postgres://user:password@host:port/database; ' +
+      'in the user and the password, :, /, ?, #, [, ] and @ are percent-encoded',
+  ];
+}
+
+function checkProbes(env: { [Name in TextVariable]?: string | undefined }): string[] {
+  const problems: string[] = [];
+  for (const entry of splitList(env.PROBE_TARGETS)) {
+    const target = parseTarget(entry)?.[1];
+    if (target === undefined) {
+      problems.push(`PROBE_TARGETS: ${JSON.stringify(entry)} is not of the form host=target, of names or addresses`);
+    } else problems.push(...checkAddress('PROBE_TARGETS', target));
+  }
+  for (const entry of splitList(env.PROBE_ALLOWED_HOSTS)) {
+    const host = canonicalHost(entry);
+    if (host === null) {
+      problems.push(`PROBE_ALLOWED_HOSTS: ${JSON.stringify(entry)} is neither a host name nor an IP address`);
+    } else problems.push(...checkAddress('PROBE_ALLOWED_HOSTS', host));
+  }
+  return problems;
+}
+
+function checkAddress(name: string, host: string): string[] {
+  const range = isIP(host) === 0 ? null : findForbiddenRange(host);
+  return range === null ? [] : [`${name}: ${JSON.stringify(host)} is ${range}, and never probed`];
+}
+
+function checkSchedule(schedule: string | undefined): string[] {
+  if (schedule === undefined || schedule === 'off') return [];
+  try {
+    if (new Cron(schedule, { timezone: 'UTC' }).nextRun() !== null) return [];
+    return [`AUDIT_SCHEDULE: ${JSON.stringify(schedule)} never comes round again`];
+  } catch (error) {
+    return [`AUDIT_SCHEDULE: ${JSON.stringify(schedule)} is no cron expression: ${(error as Error).message}`];
+  }
+}
+
+/** `host=target`, the host in its stored form; the target may be one particular loopback address. */
+function parseTarget(entry: string): [host: string, target: string] | null {
+  const [name = '', given = '', ...rest] = entry.split('=').map((part) => part.trim());
+  const host = canonicalHost(name);
+  const target = isIP(given) === 0 ? canonicalHost(given) : given.toLowerCase();
+  return host === null || target === null || rest.length > 0 ? null : [host, target];
+}
+
+/** True for the addresses and the name that only this machine reaches. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || (isIP(host) !== 0 && ipaddr.process(host).range() === 'loopback');
+}
+
+function splitList(value: string | undefined): string[] {
+  return (value ?? '')
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+}
+
+/** XDG Base Directory Specification on Linux, and its counterparts on macOS and Windows. */
+function defaultDataDir(variables: Record<string, string | undefined>): string {
+  if (variables.XDG_DATA_HOME) return join(variables.XDG_DATA_HOME, 'port-allocator');
+  const home = homedir();
+  if (process.platform === 'darwin') return join(home, 'Library', 'Application Support', 'port-allocator');
+  if (process.platform === 'win32') {
+    return join(variables.LOCALAPPDATA ?? join(home, 'AppData', 'Local'), 'port-allocator');
+  }
+  return join(home, '.local', 'share', 'port-allocator');
+}

@@ -1,0 +1,24 @@
+import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
+import { pino } from 'pino';
+import { buildApp } from './app.js';
+import { loadConfig } from './config.js';
+import type { Tables } from './database/tables.js';
+import { Readiness } from './readiness.js';
+
+/** The contract as the routes declare it, as the text of its two files. Needs no database. */
+export async function renderContract(): Promise<{ json: string; yaml: string }> {
+  const db = new Kysely<Tables>({
+    dialect: {
+      createDriver: () => new DummyDriver(),
+      createAdapter: () => new PostgresAdapter(),
+      createIntrospector: (instance) => new PostgresIntrospector(instance),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  });
+  const log = pino({ level: 'silent' });
+  const app = await buildApp({ db, readiness: new Readiness(), config: loadConfig({}), log });
+  await app.ready();
+  const contract = { json: `${JSON.stringify(app.swagger(), null, 2)}\n`, yaml: app.swagger({ yaml: true }) };
+  await app.close();
+  return contract;
+}

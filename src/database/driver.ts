@@ -1,0 +1,97 @@
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Driver,
+  PostgresDialect,
+  PostgresDriver,
+  type PostgresPool,
+} from 'kysely';
+import pg from 'pg';
+
+interface TransactionLimits {
+  /** How long a statement waits for a row lock before it fails with SQLSTATE 55P03. */
+  lockTimeoutMs: number;
+  /** How long one statement may run, and how long a transaction may sit idle between two. */
+  statementTimeoutMs: number;
+}
+
+/**
+ * Kysely's PostgreSQL dialect whose every transaction is READ COMMITTED and bounded in time.
+ *
+ * Allocation depends on READ COMMITTED (a look-up after the lock must see what was committed while it
+ * waited), so no caller chooses. The limits are set per transaction and not per session, so that they
+ * hold behind a transaction-mode pooler; one simple query carries them all, so that they cost no
+ * round trip beyond that of BEGIN.
+ */
+export class ReadCommittedDialect extends PostgresDialect {
+  readonly #pool: PostgresPool;
+  readonly #begin: string;
+
+  constructor(pool: PostgresPool, { lockTimeoutMs, statementTimeoutMs }: TransactionLimits) {
+    super({ pool });
+    this.#pool = pool;
+    this.#begin = [
+      'begin isolation level read committed',
+      `set local lock_timeout = ${lockTimeoutMs}`,
+      `set local statement_timeout = ${statementTimeoutMs}`,
+      `set local idle_in_transaction_session_timeout = ${statementTimeoutMs}`,
+      // Plans are kept: one made on a small table must not go on reading all of a large one.
+      'set local enable_seqscan = off',
+    ].join('; ');
+  }
+
+  override createDriver(): Driver {
+    return new ReadCommittedDriver(this.#pool, this.#begin);
+  }
+}
+
+class ReadCommittedDriver extends PostgresDriver {
+  readonly #begin: string;
+  readonly #begun = new WeakMap<DatabaseConnection, Promise<unknown>>();
+
+  constructor(pool: PostgresPool, begin: string) {
+    super({ pool });
+    this.#begin = begin;
+  }
+
+  /**
+   * Sends BEGIN and does not wait: the first statement follows in the same flight (pg's pipeline mode). Where
+   * BEGIN fails, so does the connection and with it all that follows; COMMIT makes sure.
+   */
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    const begun = connection.executeQuery(CompiledQuery.raw(this.#begin));
+    begun.catch(() => {}); // told by commitTransaction
+    this.#begun.set(connection, begun);
+  }
+
+  override async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await this.#begun.get(connection);
+    await super.commitTransaction(connection);
+  }
+}
+
+/** At most this many statements are kept prepared on a connection; each costs the server some memory. */
+const MAX_PREPARED = 100;
+const statementNames = new Map<string, string>();
+
+/**
+ * A connection that parses and plans each statement marked with `/* prepared *\/` once. Only those that run all the
+ * time are marked: lists with their many filters would fill the server's memory with plans.
+ */
+export class PreparingClient extends pg.Client {
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads of pg's query are not worth repeating here
+  override query(query: any, values?: any, callback?: any): any {
+    const name = typeof query === 'string' && Array.isArray(values) ? nameOf(query) : undefined;
+    return name === undefined
+      ? super.query(query, values, callback)
+      : super.query({ name, text: query, values }, callback);
+  }
+}
+
+function nameOf(text: string): string | undefined {
+  const known = statementNames.get(text);
+  if (known !== undefined || !text.includes('/* prepared */') || statementNames.size >= MAX_PREPARED) return known;
+  const name = `p${statementNames.size}`;
+  statementNames.set(text, name);
+  return name;
+}

@@ -1,0 +1,60 @@
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import { createPgConfig } from '@electric-sql/pglite/node-postgres';
+import pg from 'pg';
+import { lockDataDir } from './data-dir-lock.js';
+
+const DATABASE_FOLDER = 'database';
+const UNFINISHED_PREFIX = 'unfinished-';
+
+/**
+ * Opens PGlite (PostgreSQL in WebAssembly) in `dataDir`, creating it when it is not there yet.
+ *
+ * Two processes on one directory lose data silently, so the directory is locked first. A process
+ * killed while the database is first created would leave a directory that never opens again, so it
+ * is created beside its place and then renamed; what a killed creation left behind is removed.
+ * @throws DataDirLockedError when another process has the data directory open
+ */
+export async function openEmbedded(dataDir: string): Promise<{ pool: pg.Pool; close(): Promise<void> }> {
+  const lock = await lockDataDir(dataDir);
+  try {
+    const folder = join(dataDir, DATABASE_FOLDER);
+    await removeUnfinished(dataDir);
+    if (!(await exists(folder))) await createDatabase(dataDir, folder);
+    const pglite = await PGlite.create(folder);
+    // Pipelined as on PostgreSQL: the driver sends a statement behind BEGIN without waiting.
+    const pool = new pg.Pool(Object.assign(createPgConfig(pglite), { pipeline: true }));
+    return {
+      pool,
+      async close() {
+        await pglite.close();
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function createDatabase(dataDir: string, folder: string): Promise<void> {
+  const unfinished = join(dataDir, `${UNFINISHED_PREFIX}${process.pid}`);
+  await mkdir(unfinished);
+  const pglite = await PGlite.create(unfinished);
+  await pglite.close();
+  await rename(unfinished, folder);
+}
+
+async function removeUnfinished(dataDir: string): Promise<void> {
+  for (const name of await readdir(dataDir)) {
+    if (name.startsWith(UNFINISHED_PREFIX)) await rm(join(dataDir, name), { recursive: true, force: true });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

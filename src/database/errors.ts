@@ -1,0 +1,135 @@
+import { AppError } from '../errors.js';
+
+const RETRY_AFTER_SECONDS = 1;
+
+// PostgreSQL Appendix A, and the codes of node's sockets.
+const BUSY: Record<string, string> = {
+  // lock_not_available
+  '55P03': 'Another transaction holds this project for longer than LOCK_TIMEOUT_MS.',
+  // deadlock_detected
+  '40P01': 'Another transaction and this one waited for each other, and the database ended this one.',
+  // serialization_failure
+  '40001': 'Another transaction changed the same at the same time.',
+};
+
+/** The database is away, and did nothing: it was not reached, or it said so and rolled back. */
+const UNAVAILABLE = new Set([
+  '57P03', // cannot_connect_now
+  '57014', // query_canceled: statement_timeout
+  '53300', // too_many_connections
+  '53100', // disk_full
+  '53200', // out_of_memory
+  '25006', // read_only_sql_transaction: a standby, during a failover
+  '25P03', // idle_in_transaction_session_timeout
+  '28P01', // invalid_password
+  '28000', // invalid_authorization_specification
+  '3D000', // invalid_catalog_name
+]);
+
+/** The connection was lost, perhaps while a commit was under way; the sockets' codes only once it was connected. */
+const LOST = new Set([
+  '57P01', // admin_shutdown
+  '57P02', // crash_shutdown
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
+
+const NOT_MIGRATED = new Set([
+  '42P01', // undefined_table
+  '42883', // undefined_function
+  '42703', // undefined_column
+]);
+
+// pg gives these no code.
+const POOL_EXHAUSTED_MESSAGE = 'timeout exceeded when trying to connect';
+const UNAVAILABLE_MESSAGE =
+  /^(Connection terminated due to connection timeout|Cannot use a pool after calling end|driver has already been destroyed)/;
+const LOST_MESSAGE =
+  /^(Connection terminated|Query read timeout|Client has encountered a connection error|Client was closed|Connection ended|PGlite is closed)/;
+
+const VIOLATIONS: Record<string, [pointer: string, detail: string]> = {
+  port_ranges_bounds: ['/startPort', 'Ranges lie in 3000–64999.'],
+  port_ranges_alignment: ['/startPort', 'Ranges start at a multiple of 100.'],
+};
+
+/**
+ * What a database error means to a client; null for an error that is none of the database's, or that
+ * means a mistake of ours. Recognised by code and constraint, because the embedded database's errors are
+ * no `DatabaseError` instances.
+ */
+export function toAppError(error: unknown): AppError | null {
+  if (!(error instanceof Error)) return null;
+  const { code, constraint = '' } = error as { code?: unknown; constraint?: string };
+  if (code !== undefined && typeof code !== 'string') return null;
+  const cause = { cause: error };
+  const retry = { retryAfter: RETRY_AFTER_SECONDS };
+  if (code && BUSY[code]) {
+    return new AppError('project-busy', `${BUSY[code]} Nothing was changed; try again.`, retry, cause);
+  }
+  // Of two ranges with one start port, the primary key is violated first.
+  if (constraint === 'port_ranges_no_overlap' || (code === '23505' && constraint === 'port_ranges_pkey')) {
+    return new AppError(
+      'range-overlap',
+      'Another range was just created there. GET /v1/ranges shows what is free.',
+      {},
+      cause,
+    );
+  }
+  if (code === '23505' && /^port_(allocations|reservations)_active_port$/.test(constraint)) {
+    return new AppError('port-taken', 'Another process has just taken this port; try again.', {}, cause);
+  }
+  const violation = VIOLATIONS[constraint];
+  if (code === '23514' && violation) {
+    const [pointer, detail] = violation;
+    return new AppError('validation-failed', detail, { errors: [{ pointer, detail }] }, cause);
+  }
+  if (isSchemaMissing(error)) {
+    return new AppError(
+      'database-unavailable',
+      'The database does not have the tables of this version yet. They come with a replica that starts ' +
+        '(MIGRATE_ON_START) or with `npm run migrate`; try again then.',
+      retry,
+      cause,
+    );
+  }
+  if (error.message === POOL_EXHAUSTED_MESSAGE) {
+    const detail = 'Every database connection of this replica was busy for too long. Nothing was changed; try again.';
+    return new AppError('overloaded', detail, retry, cause);
+  }
+  if (isOutcomeUnknown(error)) {
+    return new AppError(
+      'database-unavailable',
+      'The database does not answer; try again. If this was a change, it may or may not have been made: repeat what is ' +
+        'idempotent (PUT, DELETE by id, POST with Idempotency-Key), and look before you repeat anything else.',
+      retry,
+      cause,
+    );
+  }
+  if (isConnecting(error) || UNAVAILABLE.has(code ?? '') || UNAVAILABLE_MESSAGE.test(error.message)) {
+    const detail = 'The database does not answer, or cannot work now. Nothing was changed; try again.';
+    return new AppError('database-unavailable', detail, retry, cause);
+  }
+  return null;
+}
+
+/** Whether the connection was lost while a commit may have been under way: made or not, nobody knows. */
+export function isOutcomeUnknown(error: unknown): boolean {
+  if (!(error instanceof Error) || isConnecting(error) || UNAVAILABLE_MESSAGE.test(error.message)) return false;
+  const { code } = error as { code?: unknown };
+  if (typeof code === 'string' && (LOST.has(code) || code.startsWith('08'))) return true;
+  return LOST_MESSAGE.test(error.message);
+}
+
+/** Whether the database lacks what this code's migrations make. */
+export function isSchemaMissing(error: unknown): boolean {
+  return error instanceof Error && NOT_MIGRATED.has(String((error as { code?: unknown }).code));
+}
+
+/** Whether a socket could not be connected, to any of the name's addresses; ENOENT is a Unix socket's. */
+function isConnecting(error: Error): boolean {
+  const { syscall } = (error instanceof AggregateError ? error.errors[0] : error) as NodeJS.ErrnoException;
+  return syscall === 'connect' || syscall === 'getaddrinfo';
+}

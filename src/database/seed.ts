@@ -1,0 +1,45 @@
+import { type Kysely, sql } from 'kysely';
+import { RANGE_SIZE } from '../schemas/range.js';
+import type { Tables } from './tables.js';
+
+/** The ranges that a new registry starts with. */
+export const seedRanges = [
+  { start_port: 3000, project: 'meta-supervisor', kind: 'project' },
+  { start_port: 3100, project: 'consilio', kind: 'project' },
+  { start_port: 3200, project: 'openhorizon', kind: 'project' },
+  { start_port: 3300, project: 'odin', kind: 'project' },
+  { start_port: 3400, project: 'health-agent', kind: 'project' },
+  { start_port: 3500, project: 'quiculum-monitor', kind: 'project' },
+  { start_port: 9000, project: 'shared-services', kind: 'shared' },
+] as const;
+
+/**
+ * Inserts the seed ranges that fit beside what is there; never overwrites. Repeatable.
+ * @returns how many were inserted
+ */
+export async function seed(db: Kysely<Tables>, reuseCooldownSeconds: number): Promise<number> {
+  const inserted = await db
+    .insertInto('port_ranges')
+    .values(
+      seedRanges.map((range) => ({
+        ...range,
+        end_port: range.start_port + RANGE_SIZE[range.kind] - 1,
+        description: null,
+        reuse_cooldown_seconds: reuseCooldownSeconds,
+      })),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('start_port')
+    .execute();
+  return inserted.length;
+}
+
+/**
+ * Seeds a registry that has never held a range or an allocation: a range that someone deleted does not
+ * come back with the next start.
+ */
+export async function seedIfNew(db: Kysely<Tables>, reuseCooldownSeconds: number): Promise<number> {
+  const { rows } = await sql<{ used: boolean }>`
+    select exists (select from port_ranges) or exists (select from port_allocations) as used`.execute(db);
+  return rows[0]?.used ? 0 : seed(db, reuseCooldownSeconds);
+}

@@ -1,0 +1,93 @@
+import type { ColumnType, Generated, Selectable } from 'kysely';
+
+type Timestamp = ColumnType<Date, Date | string, Date | string>;
+type NullableTimestamp = ColumnType<Date | null, Date | string | null, Date | string | null>;
+export type Json = Record<string, unknown>;
+
+export interface PortRangesTable {
+  start_port: number;
+  end_port: number;
+  project: string;
+  kind: 'project' | 'shared';
+  description: string | null;
+  reuse_cooldown_seconds: number;
+  created_at: ColumnType<Date, never, never>;
+}
+
+export interface PortAllocationsTable {
+  id: string;
+  port: number;
+  project: string;
+  service: string;
+  environment: string;
+  host: string;
+  protocol: 'tcp' | 'udp';
+  status: 'allocated' | 'in_use' | 'released';
+  service_type: string | null;
+  description: string | null;
+  cloudflare_hostname: string | null;
+  metadata: Json | null;
+  allocated_at: Timestamp;
+  last_used_at: NullableTimestamp;
+  released_at: NullableTimestamp;
+  updated_at: Timestamp;
+}
+
+export interface PortReservationsTable {
+  id: Generated<string>;
+  port: number;
+  project: string;
+  service: string | null;
+  host: string;
+  protocol: 'tcp' | 'udp';
+  reserved_by: string | null;
+  reason: string | null;
+  created_at: Timestamp;
+  expires_at: Timestamp;
+  ended_at: NullableTimestamp;
+  status: 'active' | 'claimed' | 'cancelled' | 'expired';
+  allocation_id: string | null;
+}
+
+export interface PortHealthChecksTable {
+  id: Generated<string>;
+  allocation_id: string;
+  port: number;
+  host: string;
+  outcome: 'open' | 'refused' | 'timeout' | 'unreachable';
+  response_time_ms: number | null;
+  error: string | null;
+  checked_at: ColumnType<Date, never, never>;
+}
+
+export interface LeasesTable {
+  name: string;
+  holder: string;
+  expires_at: Timestamp;
+  occurrence: Timestamp;
+}
+
+export interface IdempotencyKeysTable {
+  /** '' for what spans projects. */
+  project: string;
+  caller: string;
+  key: string;
+  request_hash: string;
+  status: number;
+  response: Json;
+  created_at: Timestamp;
+}
+
+export interface Tables {
+  port_ranges: PortRangesTable;
+  port_allocations: PortAllocationsTable;
+  port_reservations: PortReservationsTable;
+  port_health_checks: PortHealthChecksTable;
+  leases: LeasesTable;
+  idempotency_keys: IdempotencyKeysTable;
+}
+
+export type RangeRow = Selectable<PortRangesTable>;
+export type AllocationRow = Selectable<PortAllocationsTable>;
+export type HealthCheckRow = Selectable<PortHealthChecksTable>;
+export type ReservationRow = Selectable<PortReservationsTable>;

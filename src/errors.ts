@@ -1,0 +1,86 @@
+/**
+ * The closed set of refusals, independent of transport. REST turns them into RFC 9457 problem
+ * documents, MCP into tool errors. Prefer an existing code to a new one: clients match on them.
+ */
+export const problems = {
+  'validation-failed': { status: 400, title: 'The request is not valid' },
+  unauthorized: { status: 401, title: 'Credentials are missing or wrong' },
+  forbidden: { status: 403, title: 'Not allowed' },
+  'not-found': { status: 404, title: 'No such path' },
+  'project-not-found': { status: 404, title: 'No such project' },
+  'range-not-found': { status: 404, title: 'No such range' },
+  'allocation-not-found': { status: 404, title: 'No such allocation' },
+  'reservation-not-found': { status: 404, title: 'No such reservation' },
+  'method-not-allowed': { status: 405, title: 'Method not allowed' },
+  'not-acceptable': { status: 406, title: 'No acceptable representation' },
+  'payload-too-large': { status: 413, title: 'The body is too large' },
+  'unsupported-media-type': { status: 415, title: 'Unsupported media type' },
+  'port-taken': { status: 409, title: 'The port is taken' },
+  'range-exhausted': { status: 409, title: 'No free port is left' },
+  'range-overlap': { status: 409, title: 'The range would overlap another' },
+  'no-free-block': { status: 409, title: 'No free block is left' },
+  'range-in-use': { status: 409, title: 'The range is in use' },
+  'allocation-released': { status: 409, title: 'The allocation was released' },
+  'reservation-ended': { status: 409, title: 'The reservation has ended' },
+  'dotenv-name-conflict': { status: 409, title: 'The services make no usable variable names' },
+  'reservation-expired': { status: 410, title: 'The reservation has expired' },
+  'port-outside-range': { status: 422, title: "The port is outside the project's ranges" },
+  'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key was used for another request' },
+  'not-probeable': { status: 422, title: 'The port can not be probed' },
+  'internal-error': { status: 500, title: 'Internal error' },
+  'database-unavailable': { status: 503, title: 'The database is not available' },
+  overloaded: { status: 503, title: 'The service is overloaded' },
+  'project-busy': { status: 503, title: 'The project is busy' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ProblemCode = keyof typeof problems;
+
+export interface FieldError {
+  /** JSON pointer into the body, or `/query/<name>`, `/path/<name>`, `/headers/<name>`. */
+  pointer: string;
+  detail: string;
+}
+
+/** Who stands in the way of a port, as far as the caller may know. */
+export interface Holder {
+  kind: 'allocation' | 'reservation' | 'cooling';
+  id: string | null;
+  project: string;
+  service: string | null;
+  environment: string | null;
+}
+
+export interface ProblemExtras {
+  errors?: FieldError[];
+  holder?: Holder;
+  /** When a port of the project comes free by itself (RFC 3339). */
+  nextPortAvailableAt?: string | null;
+  /** Seconds after which a retry makes sense; sent as `Retry-After`. */
+  retryAfter?: number;
+  /** Methods the path has; sent as `Allow`. */
+  allow?: string[];
+}
+
+/** A refusal: its message is for the client, its cause for the log alone. */
+export class AppError extends Error {
+  override readonly name = 'AppError';
+
+  constructor(
+    readonly code: ProblemCode,
+    /** What stands in the way and what to do about it. */
+    message: string,
+    readonly extras: ProblemExtras = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+
+  get status(): number {
+    return problems[this.code].status;
+  }
+}
+
+/** 400 about one field. */
+export function invalid(pointer: string, detail: string): AppError {
+  return new AppError('validation-failed', detail, { errors: [{ pointer, detail }] });
+}

@@ -1,0 +1,69 @@
+import closeWithGrace from 'close-with-grace';
+import { pino } from 'pino';
+import { buildApp } from './app.js';
+import { loadConfig } from './config.js';
+import { connectForService, servePeers } from './mcp/peers.js';
+import { openToolsOn } from './mcp/tools.js';
+import { prepareDatabase } from './prepare.js';
+import { Readiness } from './readiness.js';
+import { Auditor } from './services/auditor.js';
+import { runMonitor } from './services/monitor.js';
+import { Prober } from './services/prober.js';
+import { describeStartError } from './start-error.js';
+
+/** What shutting down may take beyond the longest request. */
+const CLOSE_MARGIN_MS = 5000;
+
+/** Aborted when a signal, or an error nobody caught, asks the process to stop. */
+const stopping = new AbortController();
+
+async function main(): Promise<void> {
+  const config = loadConfig(process.env, { dotenv: true });
+  const log = pino({ level: config.logLevel });
+  const readiness = new Readiness();
+
+  // Before anything that takes its time: the first process of a container ignores a signal it has no handler for.
+  const opened: (() => Promise<void>)[] = [];
+  closeWithGrace({ delay: config.requestTimeoutMs + CLOSE_MARGIN_MS, logger: log }, async ({ signal, err }) => {
+    if (err) log.fatal({ err }, 'Unexpected error; stopping');
+    else log.info({ signal }, 'Stopping: finishing what is in flight');
+    readiness.stopping();
+    stopping.abort();
+    const failures: unknown[] = [];
+    for (const close of opened.reverse()) await close().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be closed'); // logged; exit code 1
+    log.info('Stopped');
+  });
+
+  const database = await connectForService(config, log);
+  opened.push(() => database.close());
+  const prober = new Prober(config);
+  const auditor = new Auditor(database.db, prober);
+  const app = await buildApp({ db: database.db, readiness, config, log, prober, auditor });
+  opened.push(() => {
+    // By then every request is answered; what is left are connections on which nothing was asked.
+    setTimeout(() => app.server.closeAllConnections(), config.requestTimeoutMs).unref();
+    return app.close();
+  });
+
+  const prepared = prepareDatabase(database, config, log, stopping.signal);
+  // The embedded database is ready before the first request; a PostgreSQL that is away must not keep us from answering.
+  if (database.kind === 'embedded') await prepared;
+  await Promise.all([prepared, app.listen({ host: config.host, port: config.port })]);
+  if (database.kind === 'embedded') {
+    // Agents' stdio processes pass their calls on to this one.
+    const peers = await servePeers(config.dataDir, openToolsOn(database, config, log, auditor), null);
+    opened.push(() => peers.close());
+    opened.push(async () => auditor.stop()); // first: a peer may wait for an audit
+  }
+  readiness.started();
+  const monitor = runMonitor(database.db, prober, config, log, stopping.signal);
+  opened.push(() => monitor);
+  log.info({ database: database.kind, ...(database.kind === 'embedded' && { dataDir: config.dataDir }) }, 'Ready');
+}
+
+main().catch((error: unknown) => {
+  if (stopping.signal.aborted) return; // stopped while it started: what it was using is being closed
+  process.stderr.write(`${describeStartError(error)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,117 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
+import type { CallToolResult } from '@modelcontextprotocol/server';
+import Fastify from 'fastify';
+import type { Config } from '../config.js';
+import { connectDatabase, type Database, type Log } from '../database/connect.js';
+import { announce, DataDirLockedError, type PeerEndpoint } from '../database/data-dir-lock.js';
+import { BODY_LIMIT_BYTES } from '../plugins/bodies.js';
+import type { ToolCall } from './tool.js';
+import type { CallTool } from './tools.js';
+
+/** How long a starting service waits for a stdio process to give way; closing a database takes well under a second. */
+const HANDOVER_MS = 10_000;
+const HANDOVER_POLL_MS = 50;
+/** How long a holder may take to say where it serves; opening a database takes seconds on a busy machine. */
+const ANNOUNCE_MS = 5000;
+
+export interface PeerServer {
+  /** Refuses new calls, answers those under way. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves tool calls to the other processes of this user, for the holder of the data directory's lock: on
+ * loopback, under a token that stands in a file which only the user reads.
+ * @param onYield gives the data directory up; null for a service, which keeps it
+ */
+export async function servePeers(
+  dataDir: string,
+  callTool: CallTool,
+  onYield: (() => void) | null,
+): Promise<PeerServer> {
+  const token = randomBytes(32).toString('base64url');
+  const app = Fastify({ bodyLimit: 2 * BODY_LIMIT_BYTES, forceCloseConnections: 'idle' });
+  app.addHook('onRequest', async (request, reply) => {
+    if (!isSame(request.headers.authorization ?? '', `Bearer ${token}`)) return reply.code(401).send();
+  });
+  app.post<{ Body: Omit<ToolCall, 'signal'> }>('/call', async ({ body }, reply) => {
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    return callTool({ ...body, signal: gone.signal });
+  });
+  app.post('/yield', async (_request, reply) => {
+    if (onYield === null) return reply.code(409).send();
+    onYield();
+    return reply.code(202).send();
+  });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  await announce(dataDir, { url, token, yields: onYield !== null });
+  return {
+    async close() {
+      await announce(dataDir); // first, so that nobody is sent to a closed door
+      await app.close();
+    },
+  };
+}
+
+export type PassedOn =
+  | { outcome: 'answered'; result: CallToolResult }
+  /** It was surely not executed. */
+  | { outcome: 'not-executed' }
+  /** It was sent, and no answer came back. */
+  | { outcome: 'unknown' };
+
+/** Passes a call on to the process that has the registry open. */
+export async function passOn(
+  endpoint: PeerEndpoint,
+  { signal, ...call }: ToolCall,
+  timeoutMs: number,
+): Promise<PassedOn> {
+  try {
+    const answer = await post(endpoint, '/call', AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]), call);
+    if (answer.status === 500) return { outcome: 'unknown' };
+    // A holder that closes (503), or a stranger who got the port of one that died (any other).
+    if (answer.status !== 200) return { outcome: 'not-executed' };
+    return { outcome: 'answered', result: (await answer.json()) as CallToolResult };
+  } catch (error) {
+    const { code } = ((error as Error).cause ?? {}) as { code?: string };
+    return { outcome: code === 'ECONNREFUSED' ? 'not-executed' : 'unknown' };
+  }
+}
+
+/**
+ * Opens the database for a service or a script. A stdio process that has the data directory is asked to give it up; its
+ * calls come to the service from then on. Another service is left alone.
+ * @throws DataDirLockedError when another service, or a script, has the data directory
+ */
+export async function connectForService(config: Config, log: Log): Promise<Database> {
+  const start = Date.now();
+  for (;;) {
+    try {
+      return await connectDatabase(config, log);
+    } catch (error) {
+      if (!(error instanceof DataDirLockedError)) throw error;
+      const endpoint = error.holder?.endpoint;
+      const patience = endpoint?.yields ? HANDOVER_MS : endpoint ? 0 : ANNOUNCE_MS;
+      if (Date.now() - start >= patience) throw error;
+      if (endpoint) await post(endpoint, '/yield', AbortSignal.timeout(ANNOUNCE_MS)).catch(() => {}); // it may be gone
+    }
+    await setTimeout(HANDOVER_POLL_MS);
+  }
+}
+
+function post({ url, token }: PeerEndpoint, path: string, signal: AbortSignal, body: object = {}): Promise<Response> {
+  return fetch(url + path, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    signal,
+  });
+}
+
+/** In constant time. */
+function isSame(given: string, expected: string): boolean {
+  const hash = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(hash(given), hash(expected));
+}

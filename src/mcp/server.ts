@@ -1,0 +1,41 @@
+import { randomUUID } from 'node:crypto';
+import { McpServer, ProtocolError, ProtocolErrorCode, type Tool as PublishedTool } from '@modelcontextprotocol/server';
+import { version } from '../package-root.js';
+import { toPlainSchema } from './plain-schema.js';
+import { type CallTool, findTool, tools } from './tools.js';
+
+const INSTRUCTIONS =
+  'Hands out ports from one registry for this machine or team, so that services never collide. Never choose a port ' +
+  'yourself: call get-port with the project and the service, and use what it answers.';
+
+const published: PublishedTool[] = tools.map(({ name, title, description, input, output, annotations }) => ({
+  name,
+  title,
+  description,
+  inputSchema: toPlainSchema(input),
+  outputSchema: toPlainSchema(output),
+  annotations,
+}));
+
+/**
+ * A server of one connection, or of one request over HTTP; cheap, since all that is costly is shared.
+ *
+ * The handlers are set beneath `registerTool`, because a call may be executed by another process, and because its
+ * input is checked where it is executed, as REST's is, and refused in the same words.
+ */
+export function createServer(callTool: CallTool, requestId?: string): McpServer {
+  const server = new McpServer(
+    { name: 'port-allocator', title: 'Port Allocator', version },
+    { capabilities: { tools: { listChanged: false } }, instructions: INSTRUCTIONS },
+  );
+  server.server.setRequestHandler('tools/list', () => ({ tools: published }));
+  server.server.setRequestHandler('tools/call', ({ params }, { mcpReq }) => {
+    if (!findTool(params.name)) {
+      const names = tools.map(({ name }) => name).join(', ');
+      throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no tool ${params.name}. There are: ${names}.`);
+    }
+    const { name, arguments: input } = params;
+    return callTool({ name, input, idempotencyKey: null, requestId: requestId ?? randomUUID(), signal: mcpReq.signal });
+  });
+  return server;
+}

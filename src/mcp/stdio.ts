@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+import { Console } from 'node:console';
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
+import closeWithGrace from 'close-with-grace';
+import { pino } from 'pino';
+import { ConfigError, loadConfig } from '../config.js';
+import { openRegistry } from './registry.js';
+import { createServer } from './server.js';
+
+const CLOSE_MS = 10_000;
+
+function main(): void {
+  // stdout belongs to the protocol: a library that prints must not break the client.
+  globalThis.console = new Console(process.stderr);
+  const config = loadConfig(process.env, { dotenv: true });
+  const log = pino({ level: config.logLevel }, pino.destination({ dest: process.stderr.fd, sync: true }));
+  const registry = openRegistry(config, log);
+  serveStdio(() => createServer(registry.callTool), {
+    onerror: (err) => log.debug({ err }, 'MCP message refused'),
+  });
+  const closing = closeWithGrace({ delay: CLOSE_MS, logger: log }, async ({ err }) => {
+    if (err) log.fatal({ err }, 'Unexpected error; stopping');
+    await registry.close();
+  });
+  process.stdin.once('close', () => closing.close()); // the client has gone
+}
+
+try {
+  main();
+} catch (error) {
+  process.stderr.write(`${error instanceof ConfigError ? error.message : (error as Error).stack}\n`);
+  process.exit(1);
+}

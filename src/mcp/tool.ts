@@ -1,0 +1,60 @@
+import type { Static, TObject, TSchema } from '@sinclair/typebox';
+import type { Dependencies } from '../dependencies.js';
+import type { IdempotencyClaim } from '../repositories/commands.js';
+import { hashRequest } from '../repositories/idempotency.js';
+
+/** What tools work with. */
+export type ToolDependencies = Pick<Dependencies, 'store' | 'auditor' | 'reuseCooldownSeconds'>;
+
+/** One call of a tool, before anything in it has been checked. */
+export interface ToolCall {
+  name: string;
+  input: unknown;
+  /** Given by a process that may have to repeat the call; null where nobody does. */
+  idempotencyKey: string | null;
+  requestId: string;
+  signal: AbortSignal;
+}
+
+/**
+ * Whether a call whose outcome is unknown may be made again: always; or only with an idempotency key, which
+ * the tool then has to honour; or by id alone, because a key may have got a new port in between; or never, because it
+ * would undo what someone else was told is done.
+ */
+export type Repeatable = 'always' | 'with-key' | 'by-id' | 'never';
+
+export interface Tool<Input extends TObject = TObject, Output extends TSchema = TSchema> {
+  /** `{action}-{noun}`. */
+  name: string;
+  title: string;
+  /** When to use it and when not, for a model that reads nothing else. */
+  description: string;
+  /** The operations of the REST contract that it does, by `operationId`. */
+  operations: string[];
+  input: Input;
+  output: Output;
+  annotations: { readOnlyHint: boolean; destructiveHint: boolean; idempotentHint: boolean; openWorldHint: boolean };
+  repeatable: Repeatable;
+  /** @throws AppError a refusal */
+  execute(dependencies: ToolDependencies, input: Static<Input>, call: ToolCall): Promise<Static<Output>>;
+}
+
+/** Types `execute` by the schemas. */
+export function defineTool<Input extends TObject, Output extends TSchema>(tool: Tool<Input, Output>): Tool {
+  return tool as unknown as Tool;
+}
+
+/** Nothing beyond the registry and its own hosts is touched: no tool has an open world. */
+export const READS = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false };
+
+/** The claim of a call that a process may have to repeat. */
+export function claimOf({ name, idempotencyKey }: ToolCall, input: unknown): IdempotencyClaim | null {
+  if (idempotencyKey === null) return null;
+  return { caller: 'anonymous', key: idempotencyKey, requestHash: hashRequest(`MCP ${name}`, input) };
+}
+
+/** Whether the caller no longer waits for an answer. */
+export const isAbandoned =
+  ({ signal }: ToolCall) =>
+  () =>
+    signal.aborted;

@@ -1,0 +1,82 @@
+import type { CallToolResult } from '@modelcontextprotocol/server';
+import type { ValidateFunction } from 'ajv/dist/2020.js';
+import type { Config } from '../config.js';
+import type { Database } from '../database/connect.js';
+import { AppError } from '../errors.js';
+import { openStore } from '../repositories/store.js';
+import { createValidator, describeFinding, type Finding, findUnstorable } from '../schemas/validation.js';
+import { Auditor } from '../services/auditor.js';
+import { Prober } from '../services/prober.js';
+import { invalidInput } from './inputs.js';
+import { refuse, succeed, type ToolLog } from './results.js';
+import type { Tool, ToolCall, ToolDependencies } from './tool.js';
+import { allocatePort, getPort, listPorts, releasePort, updatePort } from './tools/allocations.js';
+import { getEnvironmentPorts, listEnvironments, releaseEnvironment } from './tools/environments.js';
+import { describePort } from './tools/ports.js';
+import { createRange, listRanges, portSummary } from './tools/ranges.js';
+import { auditPorts, importPorts } from './tools/reality.js';
+import { cancelReservation, claimReservation, reservePort } from './tools/reservations.js';
+
+/** In the order in which agents see them: the main job first. */
+export const tools: readonly Tool[] = [
+  getPort,
+  allocatePort,
+  listPorts,
+  describePort,
+  portSummary,
+  auditPorts,
+  releasePort,
+  updatePort,
+  getEnvironmentPorts,
+  listEnvironments,
+  releaseEnvironment,
+  reservePort,
+  claimReservation,
+  cancelReservation,
+  importPorts,
+  listRanges,
+  createRange,
+];
+
+export const findTool = (name: string): Tool | undefined => tools.find((tool) => tool.name === name);
+
+/** What fails because its caller has gone is no news. */
+const NOBODY_ASKS: ToolLog = { error() {}, warn() {} };
+
+/** Never throws: a refusal is a result, and so is what went wrong here. */
+export type CallTool = (call: ToolCall) => Promise<CallToolResult>;
+
+/** The tools of a process that has the database open, outside of an app. */
+export function openToolsOn(
+  { db }: Pick<Database, 'db'>,
+  config: Config,
+  log: ToolLog,
+  auditor = new Auditor(db, new Prober(config)),
+): CallTool {
+  return openTools({ store: openStore(db), auditor, reuseCooldownSeconds: config.reuseCooldownSeconds }, log);
+}
+
+/** The tools over one registry, with REST's validation. */
+export function openTools(dependencies: ToolDependencies, log: ToolLog): CallTool {
+  const ajv = createValidator({ coerceTypes: false });
+  const validators = new Map(tools.map((tool) => [tool.name, ajv.compile(tool.input)]));
+  return async (call) => {
+    try {
+      const tool = findTool(call.name);
+      if (!tool) throw new AppError('not-found', `There is no tool ${call.name} here.`);
+      const input = readInput(call.input, validators.get(tool.name) as ValidateFunction);
+      return succeed((await tool.execute(dependencies, input, call)) as Record<string, unknown>);
+    } catch (error) {
+      return refuse(error, call.requestId, call.signal.aborted ? NOBODY_ASKS : log);
+    }
+  };
+}
+
+/** A copy with defaults and canonical hosts filled in. */
+function readInput(given: unknown, validate: ValidateFunction): Record<string, unknown> {
+  const input = structuredClone(given ?? {}) as Record<string, unknown>;
+  const unstorable = findUnstorable(input);
+  if (unstorable) throw invalidInput(unstorable);
+  if (!validate(input)) throw invalidInput(describeFinding(validate.errors?.[0] as Finding));
+  return input;
+}

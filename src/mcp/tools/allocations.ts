@@ -1,0 +1,121 @@
+import { Type } from '@sinclair/typebox';
+import {
+  allocate,
+  getOrAllocate,
+  listAllocations,
+  release,
+  releaseKey,
+  updateAllocation,
+  updateKey,
+} from '../../repositories/allocations.js';
+import { keyOf } from '../../repositories/commands.js';
+import {
+  Allocation,
+  AllocationDetails,
+  AllocationPage,
+  AllocationQuery,
+  NewAllocation,
+  ReleasedAllocations,
+  UpdatedAllocations,
+} from '../../schemas/allocation.js';
+import { ProjectName } from '../../schemas/common.js';
+import { IdOrKey, Key, readIdOrKey, ShortPage } from '../inputs.js';
+import { claimOf, defineTool, isAbandoned, READS } from '../tool.js';
+
+const CLOSED = { additionalProperties: false };
+
+export const getPort = defineTool({
+  name: 'get-port',
+  title: 'Get the port of a service',
+  description:
+    'Use this whenever a service needs a port to listen on: before starting it, writing its configuration or its ' +
+    'compose file. Answers the port that the service holds, or allocates the lowest free one of the project and keeps ' +
+    'it. Call it again at any time, from anywhere, and get the same answer. A copy of a stack (a branch, a worktree) ' +
+    'gives its own `environment`. Never choose a port yourself, and never use this to get a second port for one ' +
+    'service: that is allocate-port. Descriptive fields that are given are applied to an existing allocation too.',
+  operations: ['getOrAllocatePort'],
+  input: Type.Object({ ...Key, ...AllocationDetails.properties }, CLOSED),
+  output: Allocation,
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  repeatable: 'always',
+  async execute({ store }, { project, service, environment, host, protocol, ...details }, call) {
+    const key = keyOf({ project, service }, { environment, host, protocol });
+    return (await getOrAllocate(store, key, details, isAbandoned(call))).allocation;
+  },
+});
+
+export const allocatePort = defineTool({
+  name: 'allocate-port',
+  title: 'Allocate a further port',
+  description:
+    'Always takes a new port, so calling it twice takes two. Use it when one service needs several ports (HTTP and ' +
+    'metrics), or for one particular number, with `port`. For the usual one port of a service use get-port instead, ' +
+    'which can be repeated.',
+  operations: ['allocatePort'],
+  input: Type.Object({ project: ProjectName, ...NewAllocation.properties }, CLOSED),
+  output: Allocation,
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
+  repeatable: 'with-key',
+  async execute({ store }, input, call) {
+    const { project, service, environment, host, protocol, port = null, ...details } = input;
+    const key = keyOf({ project, service }, { environment, host, protocol });
+    const options = { port, idempotency: claimOf(call, input) };
+    return (await allocate(store, key, details, options, isAbandoned(call))).allocation;
+  },
+});
+
+export const listPorts = defineTool({
+  name: 'list-ports',
+  title: 'List allocated ports',
+  description:
+    'Looks up which services hold which ports, optionally of one project, service, environment, host or hostname; ' +
+    'never allocates. Use it to find an allocation before release-port or update-port, or to see what runs where. ' +
+    'Ordered by port. Shows 25 unless `limit` says otherwise; where `nextCursor` is not null there are more: call ' +
+    'again with it as `cursor`. For one number use describe-port, for how full a project is port-summary.',
+  operations: ['listAllocations', 'getServicePort'],
+  input: Type.Object({ ...AllocationQuery.properties, ...ShortPage }, CLOSED),
+  output: AllocationPage,
+  annotations: READS,
+  repeatable: 'always',
+  execute: ({ store }, input) => listAllocations(store.db, input),
+});
+
+export const releasePort = defineTool({
+  name: 'release-port',
+  title: 'Release ports',
+  description:
+    'Gives ports back for others to take: use it when a service or an environment is gone for good, not when a ' +
+    'service merely stops. With `project` and `service` it releases every port that the service holds in that ' +
+    'environment, host and protocol, and says which; with `id` that one allocation. Safe to repeat; empty `items` ' +
+    'means nothing was held.',
+  operations: ['releaseServicePorts', 'releaseAllocation'],
+  input: Type.Object(IdOrKey, CLOSED),
+  output: ReleasedAllocations,
+  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
+  repeatable: 'by-id',
+  async execute({ store }, input, call) {
+    const target = readIdOrKey(input);
+    if ('id' in target) return { items: [await release(store, target.id, isAbandoned(call))] };
+    return { items: await releaseKey(store, target.key, isAbandoned(call)) };
+  },
+});
+
+export const updatePort = defineTool({
+  name: 'update-port',
+  title: 'Describe allocated ports',
+  description:
+    'Changes what describes ports that are held: `serviceType`, `description`, `cloudflareHostname`, `metadata`. What ' +
+    'is left out stays as it is, null clears, `metadata` is replaced as a whole. With `project` and `service` it ' +
+    'updates every port that the service holds in that environment, host and protocol, and says which; with `id` that ' +
+    'one allocation. It cannot change the number or the owner: release-port and get-port do that.',
+  operations: ['updateAllocation'],
+  input: Type.Object({ ...IdOrKey, ...AllocationDetails.properties }, CLOSED),
+  output: UpdatedAllocations,
+  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
+  repeatable: 'never',
+  async execute({ store }, { id, project, service, environment, host, protocol, ...details }, call) {
+    const target = readIdOrKey({ id, project, service, environment, host, protocol });
+    if ('id' in target) return { items: [await updateAllocation(store, target.id, details, isAbandoned(call))] };
+    return { items: await updateKey(store, target.key, details, isAbandoned(call)) };
+  },
+});

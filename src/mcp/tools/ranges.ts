@@ -1,0 +1,57 @@
+import { Type } from '@sinclair/typebox';
+import { spaceOf } from '../../repositories/commands.js';
+import { listRanges as findRanges, createRange as insertRange } from '../../repositories/ranges.js';
+import { summarizeProject } from '../../repositories/summaries.js';
+import { ProjectName, SpaceQuery } from '../../schemas/common.js';
+import { NewRange, ProjectSummary, Range, RangePage } from '../../schemas/range.js';
+import { ShortPage } from '../inputs.js';
+import { claimOf, defineTool, isAbandoned, READS } from '../tool.js';
+
+const CLOSED = { additionalProperties: false };
+
+export const portSummary = defineTool({
+  name: 'port-summary',
+  title: 'Summarize a project',
+  description:
+    'How full one project is on one host and protocol: its ranges, its counts, and the public hostnames that its ports ' +
+    'claim. Use it to tell whether there is room; for the ports themselves use list-ports.',
+  operations: ['getProjectSummary'],
+  input: Type.Object({ project: ProjectName, ...SpaceQuery.properties }, CLOSED),
+  output: ProjectSummary,
+  annotations: READS,
+  repeatable: 'always',
+  execute: ({ store }, input) => summarizeProject(store.db, input.project, spaceOf(input)),
+});
+
+export const listRanges = defineTool({
+  name: 'list-ranges',
+  title: 'List ranges',
+  description:
+    'Which project owns which block of ports, and how full each is. Use it to learn the names of projects, or before ' +
+    'create-range. Ordered by start port. Shows 25 unless `limit` says otherwise; where `nextCursor` is not null there ' +
+    'are more: call again with it as `cursor`.',
+  operations: ['listRanges', 'listProjects'],
+  input: Type.Object({ ...SpaceQuery.properties, ...ShortPage }, CLOSED),
+  output: RangePage,
+  annotations: READS,
+  repeatable: 'always',
+  execute: ({ store }, input) => findRanges(store.db, spaceOf(input), input),
+});
+
+export const createRange = defineTool({
+  name: 'create-range',
+  title: 'Give a project a range',
+  description:
+    'Gives a project a block of ports of its own: 100, or 1000 with kind `shared`. Use it for a project that has no ' +
+    'range yet, or whose ranges are exhausted; not for a second copy of a stack, which is an `environment` of the same ' +
+    'project. Leave `startPort` out to get the lowest free block. Calling it twice gives two ranges.',
+  operations: ['createRange'],
+  input: Type.Object(NewRange.properties, CLOSED),
+  output: Range,
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
+  repeatable: 'with-key',
+  async execute({ store, reuseCooldownSeconds }, input, call) {
+    const options = { reuseCooldownSeconds, idempotency: claimOf(call, input) };
+    return (await insertRange(store, input, options, isAbandoned(call))).range;
+  },
+});

@@ -1,0 +1,77 @@
+import { Type } from '@sinclair/typebox';
+import type { FastifyInstance } from 'fastify';
+import { invalid } from '../errors.js';
+import { createValidator, findUnstorable } from '../schemas/validation.js';
+
+export const BODY_LIMIT_BYTES = 1024 * 1024;
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** JSON bodies, taken as they are: nothing coerced, nothing dropped, and a missing one equals `{}`. */
+export function registerBodies(app: FastifyInstance): void {
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser(['application/json', 'text/plain']);
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
+    const text = decodeUtf8(bytes as Buffer);
+    if (text === null) return done(invalid('', 'The body is not UTF-8.'));
+    if (text === '') return done(null, {});
+    return parseJson(request, text, done);
+  });
+  // Fastify would leave their bodies unread, and what they ask for unrefused.
+  for (const method of ['GET', 'HEAD']) app.addHttpMethod(method, { hasBody: true, overrideExisting: true });
+  // A body of no bytes is of no media type: `curl -d ''` names one all the same.
+  app.addHook('onRequest', ({ headers }, _reply, done) => {
+    const { 'content-length': length = '0', 'transfer-encoding': transferEncoding } = headers;
+    if (length === '0' && transferEncoding === undefined) delete headers['content-type'];
+    done();
+  });
+  app.addHook('preValidation', (request, _reply, done) => {
+    const { schema, url = '' } = request.routeOptions;
+    if (schema?.body === undefined) {
+      const refused = url.startsWith('/v1/') && !isEmpty(request.body);
+      return done(refused ? invalid('', 'This call takes no body.') : undefined);
+    }
+    if (request.body === undefined) request.body = {};
+    const finding = findUnstorable(request.body);
+    done(finding ? invalid(finding.pointer, finding.detail) : undefined);
+  });
+
+  // A route that takes no query says so by leaving it out: Fastify would let any pass.
+  app.addHook('onRoute', ({ url, schema }) => {
+    if (schema && url.startsWith('/v1/')) schema.querystring ??= Type.Object({}, { additionalProperties: false });
+  });
+
+  const validator = createValidator({ coerceTypes: false });
+  app.setValidatorCompiler<{ properties?: Record<string, { type?: unknown }> }>(({ schema, httpPart }) => {
+    const validate = validator.compile(schema);
+    if (httpPart === 'body') return validate;
+    return (values: Record<string, unknown>) => {
+      for (const [name, text] of Object.entries(values)) {
+        const value = readText(schema.properties?.[name]?.type, text);
+        if (value !== text) values[name] = value;
+      }
+      return validate(values) || { error: validate.errors ?? [] };
+    };
+  });
+}
+
+const isEmpty = (body: unknown) => body === undefined || JSON.stringify(body) === '{}';
+
+/**
+ * The integer or boolean that a URL's text stands for; whatever else it is, as it is. One spelling for each
+ * value: Ajv's own coercion takes any that JavaScript has, as 0xc1c, 3.1e3 and ' 3100'.
+ */
+function readText(type: unknown, value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  if (type === 'integer' && /^(0|-?[1-9]\d*)$/.test(value)) return Number(value);
+  if (type === 'boolean' && (value === 'true' || value === 'false')) return value === 'true';
+  return value;
+}
+
+/** Null for what is not UTF-8: to decode it loosely would store replacement characters. */
+function decodeUtf8(bytes: Buffer): string | null {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,45 @@
+import type { FastifyInstance } from 'fastify';
+import { isLoopback } from '../config.js';
+import { AppError } from '../errors.js';
+
+/**
+ * Answers only requests that were sent to a local name, and that no proxy passed on. Without it a web page
+ * could reach the service through a name of its own that resolves to 127.0.0.1 (DNS rebinding), and a
+ * proxy on this machine would open it to whomever it serves.
+ */
+export function registerLocalOnly(app: FastifyInstance): void {
+  app.addHook('onRequest', ({ headers }, _reply, done) => {
+    for (const name in headers) {
+      if (FORWARDED.test(name)) return done(refuseForwarded(name));
+    }
+    const host = hostOf(headers.host ?? '');
+    if (isLoopback(host) || host.endsWith('.localhost')) return done();
+    done(refuseHost(host));
+  });
+}
+
+const FORWARDED = /^(x-)?forwarded($|-)/;
+
+function refuseForwarded(name: string): AppError {
+  return new AppError(
+    'forbidden',
+    `Without authentication this service answers no forwarded requests, and this one has ${name}. ` +
+      'Ask it directly on this machine, or set ALLOW_UNAUTHENTICATED=true.',
+  );
+}
+
+function refuseHost(host: string): AppError {
+  return new AppError(
+    'forbidden',
+    `Without authentication this service answers only to local names, and not to ${JSON.stringify(host)}. ` +
+      'Use http://localhost or http://127.0.0.1, or set ALLOW_UNAUTHENTICATED=true.',
+  );
+}
+
+function hostOf(authority: string): string {
+  return authority
+    .toLowerCase()
+    .replace(/:\d+$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '');
+}

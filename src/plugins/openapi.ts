@@ -1,0 +1,86 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+import { components } from '../schemas/components.js';
+
+export interface ContractOptions {
+  version: string;
+  /** Where clients reach the service: a URL or a path, '' for the root. */
+  publicUrl: string;
+}
+
+type Operation = {
+  parameters?: { in: string; name: string; description?: string; schema: { description?: string } }[];
+  requestBody?: { required?: boolean; content: Record<string, { schema: { $ref?: string } }> };
+  responses: Record<string, { headers?: Record<string, object>; content?: object; description: string }>;
+};
+
+/** Generates the contract from the routes, and serves it as `/openapi.json`, `/openapi.yaml` and `/docs`. */
+export async function registerOpenapi(app: FastifyInstance, { version, publicUrl }: ContractOptions): Promise<void> {
+  for (const component of components) app.addSchema(component);
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Port Allocator',
+        version,
+        description:
+          'Hands out ports from ranges that cannot overlap, and keeps them until they are released. ' +
+          'Every refusal is a problem document (RFC 9457) with a stable `code`.',
+        license: { name: 'MIT', identifier: 'MIT' },
+        contact: { name: 'The operators of this registry' },
+      },
+      servers: [{ url: publicUrl === '' ? '/' : publicUrl }],
+      tags: [
+        { name: 'services', description: 'Get a port for a service: the main job.' },
+        { name: 'environments', description: 'A whole stack at once.' },
+        { name: 'allocations', description: 'Ports that are held, and the history of those that were.' },
+        { name: 'reservations', description: 'Ports that are held for a while, to be claimed.' },
+        { name: 'imports', description: 'Ports that were in use before the registry knew them.' },
+        { name: 'projects', description: 'How full each project is.' },
+        { name: 'ranges', description: 'Blocks of ports that belong to projects.' },
+        { name: 'ports', description: 'Who owns a number.' },
+        { name: 'audits', description: 'What is really listening.' },
+        { name: 'health', description: 'The service itself.' },
+      ],
+      security: [],
+    },
+    refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `def-${i}`) },
+    transformObject(document) {
+      const contract = 'openapiObject' in document ? document.openapiObject : document.swaggerObject;
+      for (const path of Object.values(contract.paths ?? {})) {
+        for (const operation of Object.values(path as Record<string, Operation>)) completeOperation(operation);
+      }
+      return contract;
+    },
+  });
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    // Over plain HTTP, and that is how it is served, the page's own files could not be loaded otherwise.
+    transformStaticCSP: (policy) => policy.replace(/\s*upgrade-insecure-requests;?/, ''),
+  });
+  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('./docs/'));
+  app.get('/openapi.json', { schema: { hide: true }, config: { produces: ['application/json'] } }, () => app.swagger());
+  app.get('/openapi.yaml', { schema: { hide: true }, config: { produces: ['application/yaml'] } }, (_request, reply) =>
+    reply.type('application/yaml').send(app.swagger({ yaml: true })),
+  );
+}
+
+/** What holds for every operation, said once. */
+function completeOperation(operation: Operation): void {
+  for (const parameter of operation.parameters ?? []) parameter.description ??= parameter.schema.description ?? '';
+  const body = operation.requestBody;
+  if (body) {
+    // A missing body equals {}: it is required where {} would not do.
+    const reference = Object.values(body.content)[0]?.schema.$ref?.split('/').at(-1);
+    const component = components.find(({ $id }) => $id === reference);
+    body.required = component !== undefined && 'required' in component;
+  }
+  for (const response of Object.values(operation.responses)) {
+    response.headers = {
+      'x-request-id': { description: 'Identifies the request in the logs.', schema: { type: 'string' } },
+      ...response.headers,
+    };
+  }
+}

@@ -1,0 +1,121 @@
+import { STATUS_CODES } from 'node:http';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { toAppError } from '../database/errors.js';
+import { AppError, type FieldError, type ProblemCode, problems } from '../errors.js';
+import { describeFinding, type Finding } from '../schemas/validation.js';
+
+/** Every refusal leaves as `application/problem+json` (RFC 9457); this is the one place that makes them. */
+export function registerProblems(app: FastifyInstance): void {
+  app.setErrorHandler((error: FastifyError | AppError, request, reply) =>
+    sendProblem(toRefusal(error), request, reply),
+  );
+  app.setNotFoundHandler((request, reply) => {
+    const methods = methodsOf(app, request.url.split('?')[0] ?? '/');
+    const refusal =
+      methods.length > 0
+        ? new AppError(
+            'method-not-allowed',
+            `${request.method} is not possible here; this path has ${methods.join(', ')}.`,
+            {
+              allow: methods,
+            },
+          )
+        : new AppError(
+            'not-found',
+            'There is nothing at this path. GET /openapi.json lists all paths, /docs shows them.',
+          );
+    return sendProblem(refusal, request, reply);
+  });
+}
+
+/** Also for errors before routing, which Fastify hands to `frameworkErrors`. */
+export function sendProblem(refusal: AppError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { code, status, extras } = refusal;
+  const logged = { reqId: request.id, err: refusal.cause ?? refusal, code };
+  if (status === 500) request.log.error(logged, 'Unexpected error');
+  else if (status === 503) request.log.warn(logged, 'Not served');
+  const { retryAfter, allow } = extras;
+  if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
+  if (allow) reply.header('allow', allow.join(', '));
+  // Serialised here: a route's response schemas must not decide what a refusal may say.
+  return reply
+    .code(status)
+    .header('content-type', 'application/problem+json; charset=utf-8')
+    .serializer((body: unknown) => JSON.stringify(body))
+    .send(toProblem(refusal, request));
+}
+
+/** The refusal as the document that clients get. */
+export function toProblem({ code, status, message, extras }: AppError, request: FastifyRequest): object {
+  const { errors, holder, nextPortAvailableAt } = extras;
+  return {
+    type: `urn:port-allocator:problem:${code}`,
+    title: problems[code].title,
+    status,
+    detail: message,
+    instance: request.url.split('?')[0] ?? '/',
+    code,
+    requestId: request.id,
+    ...(errors && { errors }),
+    ...(holder && { holder }),
+    ...(nextPortAvailableAt !== undefined && { nextPortAvailableAt }),
+  };
+}
+
+export function toRefusal(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const { validation, validationContext, code, statusCode, message } = error as FastifyError;
+  if (validation) {
+    const errors = validation.map((finding) => describeInPart(finding, validationContext));
+    return new AppError('validation-failed', errors.map((e) => `${e.pointer || 'The body'} ${e.detail}`).join('; '), {
+      errors,
+    });
+  }
+  const known = FRAMEWORK_ERRORS[code ?? ''];
+  if (known) return new AppError(known[0], known[1], {}, { cause: error });
+  const refusal = toAppError(error);
+  if (refusal) return refusal;
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return new AppError(
+      'validation-failed',
+      message || STATUS_CODES[statusCode] || 'The request is not valid',
+      {},
+      { cause: error },
+    );
+  }
+  return new AppError(
+    'internal-error',
+    'Something went wrong here; the log has it under this requestId.',
+    {},
+    { cause: error },
+  );
+}
+
+// https://fastify.dev/docs/latest/Reference/Errors/
+const FRAMEWORK_ERRORS: Record<string, [ProblemCode, string]> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    'unsupported-media-type',
+    'Send JSON, with Content-Type: application/json; only POST /v1/imports takes text/plain too.',
+  ],
+  FST_ERR_CTP_INVALID_JSON_BODY: ['validation-failed', 'The body is no valid JSON.'],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['validation-failed', 'The body is empty.'],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['payload-too-large', 'Bodies may have 1 MiB.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['validation-failed', 'The body is not as long as Content-Length says.'],
+  FST_ERR_BAD_URL: [
+    'validation-failed',
+    'The URL is malformed: a percent sign must be followed by two hex digits of UTF-8.',
+  ],
+  FST_ERR_MAX_PARAM_LENGTH: ['validation-failed', 'A part of the path is too long.'],
+};
+
+function describeInPart(finding: Finding, context: string | undefined): FieldError {
+  const root = { body: '', querystring: '/query', params: '/path', headers: '/headers' }[context ?? 'body'] ?? '';
+  const { pointer, detail } = describeFinding(finding);
+  return { pointer: root + pointer, detail };
+}
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+function methodsOf(app: FastifyInstance, path: string): string[] {
+  return METHODS.filter((method) => app.findRoute({ method, url: path }) !== null);
+}

@@ -1,0 +1,42 @@
+import type { FastifyInstance } from 'fastify';
+import { AppError } from '../errors.js';
+import { NOT_WHOLE } from './malformed-http.js';
+import { sendProblem } from './problems.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** How long the route may take, in ms, instead of REQUEST_TIMEOUT_MS; null exempts it. */
+    timeoutMs?: number | null;
+  }
+}
+
+const RETRY_AFTER_SECONDS = 1;
+
+/**
+ * Answers a request that takes too long. What it waits for ends by limits of its own (locks, statements,
+ * connections), or is not begun: a command whose caller was answered is not executed (`isAbandoned`).
+ *
+ * Fastify's own `handlerTimeout` is no help: up to 5.12 it is disarmed as soon as the body has been read.
+ */
+export function registerRequestTimeout(app: FastifyInstance, requestTimeoutMs: number): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    const { timeoutMs = requestTimeoutMs } = request.routeOptions.config;
+    if (timeoutMs === null) return done();
+    const timer = setTimeout(() => {
+      if (reply.sent || reply.raw.headersSent) return;
+      // What is still on its way would be read as the next request, and hold the socket while it trickles.
+      const isWhole = request.raw.complete !== false;
+      if (!isWhole) reply.header('connection', 'close');
+      sendProblem(isWhole ? tookTooLong(timeoutMs) : new AppError('validation-failed', NOT_WHOLE), request, reply);
+    }, timeoutMs);
+    reply.raw.once('close', () => clearTimeout(timer));
+    done();
+  });
+}
+
+function tookTooLong(timeoutMs: number): AppError {
+  const detail =
+    `This took longer than ${timeoutMs} ms; try again. If this was a change, it may still be made: repeat what is ` +
+    'idempotent (PUT, DELETE by id, POST with Idempotency-Key), and look before you repeat anything else.';
+  return new AppError('overloaded', detail, { retryAfter: RETRY_AFTER_SECONDS });
+}

@@ -1,0 +1,41 @@
+import { setTimeout } from 'node:timers/promises';
+import type { Config } from './config.js';
+import type { Database, Log } from './database/connect.js';
+import { isSchemaMissing, toAppError } from './database/errors.js';
+import { isMigrated, migrate } from './database/migrate.js';
+import { seedIfNew } from './database/seed.js';
+
+const RETRY_MS = 1000;
+
+/**
+ * Migrates and seeds as the configuration says; without MIGRATE_ON_START, waits until someone else has
+ * migrated. While the database is away it tries again, so that starting in any order works.
+ * @param signal ends the waiting
+ * @throws anything that waiting would not mend
+ */
+export async function prepareDatabase(
+  database: Pick<Database, 'db' | 'withoutLimits'>,
+  config: Pick<Config, 'migrateOnStart' | 'seedOnStart' | 'reuseCooldownSeconds'>,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  const { db } = database;
+  for (;;) {
+    signal.throwIfAborted();
+    let reason = 'the migrations are not applied yet';
+    try {
+      const migrated = await isMigrated(db);
+      if (!migrated && config.migrateOnStart) await database.withoutLimits((own) => migrate(own, log));
+      if (migrated || config.migrateOnStart) {
+        const seeded = config.seedOnStart ? await seedIfNew(db, config.reuseCooldownSeconds) : 0;
+        if (seeded > 0) log.info({ ranges: seeded }, 'Seeded a new registry');
+        return;
+      }
+    } catch (error) {
+      if (toAppError(error)?.status !== 503 || isSchemaMissing(error)) throw error;
+      reason = (error as Error).message;
+    }
+    log.warn({ reason }, 'Waiting for the database');
+    await setTimeout(RETRY_MS, undefined, { signal });
+  }
+}

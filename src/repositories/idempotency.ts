@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { type Kysely, sql, type Transaction } from 'kysely';
+import stringify from 'safe-stable-stringify';
+import type { Json, Tables } from '../database/tables.js';
+import type { IdempotencyClaim } from './commands.js';
+import { idempotencyKeyReused } from './refusals.js';
+
+const KEPT_HOURS = 24;
+const expiry = sql<Date>`clock_timestamp() - make_interval(hours => ${sql.lit(KEPT_HOURS)})`;
+/** Each insert removes up to this many old keys, so that the table needs no sweep of its own. */
+const SWEPT_PER_INSERT = 10;
+
+/** SHA-256 over the operation and its normalised input: the order of JSON fields does not matter. */
+export function hashRequest(operation: string, input: unknown): string {
+  return createHash('sha256')
+    .update(stringify([operation, input]) ?? '')
+    .digest('hex');
+}
+
+/** The answers of the last 24 hours that the claims' keys got. */
+export function findAnswers(trx: Kysely<Tables>, project: string, claims: readonly IdempotencyClaim[]) {
+  return trx
+    .selectFrom('idempotency_keys')
+    .select(['caller', 'key', 'request_hash', 'response'])
+    .where('project', '=', project)
+    .where('key', '=', sql<string>`any(${claims.map((claim) => claim.key)}::text[])`)
+    .where('created_at', '>', expiry)
+    .execute();
+}
+
+/**
+ * The answer that one claim got.
+ * @throws AppError idempotency-key-reused
+ */
+export async function findAnswer(trx: Kysely<Tables>, project: string, claim: IdempotencyClaim): Promise<Json | null> {
+  const answer = (await findAnswers(trx, project, [claim])).find(({ caller }) => caller === claim.caller);
+  if (answer && answer.request_hash !== claim.requestHash) throw idempotencyKeyReused(claim.key);
+  return answer?.response ?? null;
+}
+
+/**
+ * Stores answers in the transaction that made them true, so that both are kept or neither.
+ * @throws AppError idempotency-key-reused when another operation, under another lock, has just stored the key
+ */
+export async function insertAnswers(
+  trx: Transaction<Tables>,
+  project: string,
+  answers: readonly (IdempotencyClaim & { response: object })[],
+  status: number,
+): Promise<void> {
+  const stored = await trx
+    .insertInto('idempotency_keys')
+    .values(
+      answers.map(({ caller, key, requestHash, response }) => ({
+        project,
+        caller,
+        key,
+        request_hash: requestHash,
+        status,
+        response: response as Json,
+        created_at: sql<Date>`clock_timestamp()`,
+      })),
+    )
+    .onConflict((conflict) =>
+      conflict
+        .columns(['project', 'caller', 'key'])
+        .doUpdateSet((row) => ({
+          request_hash: row.ref('excluded.request_hash'),
+          status: row.ref('excluded.status'),
+          response: row.ref('excluded.response'),
+          created_at: row.ref('excluded.created_at'),
+        }))
+        .where('idempotency_keys.created_at', '<=', expiry),
+    )
+    .returning(['caller', 'key'])
+    .execute();
+  const lost = answers.find(({ caller, key }) => !stored.some((row) => row.caller === caller && row.key === key));
+  if (lost) throw idempotencyKeyReused(lost.key);
+  await sql`
+    delete from idempotency_keys where ctid in (
+      select ctid from idempotency_keys
+      where created_at <= ${expiry}
+      limit ${SWEPT_PER_INSERT} for update skip locked)`.execute(trx);
+}

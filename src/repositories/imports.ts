@@ -1,0 +1,94 @@
+import { sql, type Transaction } from 'kysely';
+import type { Tables } from '../database/tables.js';
+import type { Import } from '../schemas/import.js';
+import type { Adopt, Adoption, IdempotencyClaim } from './commands.js';
+import { findAnswer, insertAnswers } from './idempotency.js';
+import { executeLocked } from './project-transaction.js';
+import { blockAround } from './ranges.js';
+import type { Store } from './store.js';
+
+/** A port to adopt, or what is wrong with a line that should have been one. */
+export type ImportItem = Omit<Adopt, 'kind'> | { unreadable: string };
+
+/** An import spans projects: its Idempotency-Key is kept under this, which is no project's name. */
+const NO_PROJECT = '';
+/** Imports wait for one another and not, on a connection each, for the locks of one busy project. */
+const IMPORTS = 'imports of ports';
+
+/**
+ * Adopts ports that are in use already, each into the project whose range covers it, and tells what became
+ * of each. One transaction, under the locks of all projects involved.
+ * @param options with `dryRun`, the same report, and nothing is written, neither an answer for `idempotency`
+ * @throws AppError idempotency-key-reused
+ */
+export function importPorts(
+  store: Store,
+  items: readonly ImportItem[],
+  options: { dryRun: boolean; idempotency: IdempotencyClaim | null },
+): Promise<{ report: Import; replayed: boolean }> {
+  const { dryRun } = options;
+  const claim = dryRun ? null : options.idempotency;
+  return store.exclusively(IMPORTS, () =>
+    store.db.transaction().execute(async (trx) => {
+      const answer = claim && (await findAnswerInTurn(trx, claim));
+      if (answer) return { report: answer, replayed: true };
+      const ranges = await lockRangesOf(trx, items);
+      const adoptions = new Map<ImportItem, Adoption>();
+      for (const project of new Set(ranges.map((range) => range.project))) {
+        const own = ranges.filter((range) => range.project === project);
+        const mine = items.flatMap((item) =>
+          'port' in item && own.some((range) => range.start_port <= item.port && item.port <= range.end_port)
+            ? [item]
+            : [],
+        );
+        const commands = mine.map((item) => ({ kind: 'adopt' as const, ...item }));
+        const outcomes = await executeLocked(trx, project, own, commands, { dryRun });
+        for (const [place, outcome] of outcomes.entries()) {
+          if (!outcome.ok) throw outcome.error;
+          adoptions.set(mine[place] as ImportItem, outcome.value as Adoption);
+        }
+      }
+      const report: Import = { dryRun, items: items.map((item) => describe(item, adoptions.get(item))) };
+      if (claim) await insertAnswers(trx, NO_PROJECT, [{ ...claim, response: report }], 200);
+      return { report, replayed: false };
+    }),
+  );
+}
+
+function describe(item: ImportItem, adoption: Adoption | undefined): Import['items'][number] {
+  if ('unreadable' in item) {
+    return { port: null, host: null, outcome: 'invalid', detail: item.unreadable, allocation: null };
+  }
+  const { port, host } = item;
+  if (adoption) return { port, host, ...adoption };
+  const block = blockAround(port);
+  const detail = block
+    ? `No range covers it. POST /v1/ranges with a project and "startPort": ${block.startPort} makes one of ${block.startPort}–${block.endPort}; then import it again.`
+    : 'No range can cover it: ranges lie in 3000–64999. The service has to move to a port of its project.';
+  return { port, host, outcome: 'outside', detail, allocation: null };
+}
+
+/** All ranges of every project that covers one of the ports, locked in the global order, as every allocation does. */
+async function lockRangesOf(trx: Transaction<Tables>, items: readonly ImportItem[]) {
+  const ports = items.flatMap((item) => ('port' in item ? [item.port] : []));
+  return trx
+    .selectFrom('port_ranges')
+    .select(['start_port', 'end_port', 'reuse_cooldown_seconds', 'project'])
+    .where('project', 'in', (covering) =>
+      covering
+        .selectFrom('port_ranges as covering')
+        .select('covering.project')
+        .innerJoin(sql<{ port: number }>`unnest(${ports}::integer[])`.as<'asked'>(sql`asked (port)`), (join) =>
+          join.on(sql<boolean>`asked.port between covering.start_port and covering.end_port`),
+        ),
+    )
+    .orderBy('start_port')
+    .forUpdate('port_ranges')
+    .execute();
+}
+
+/** Callers with one key wait for one another: two imports need not have a range in common. */
+async function findAnswerInTurn(trx: Transaction<Tables>, claim: IdempotencyClaim): Promise<Import | null> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`${claim.caller} ${claim.key}`}, 0))`.execute(trx);
+  return (await findAnswer(trx, NO_PROJECT, claim)) as Import | null;
+}

@@ -1,0 +1,42 @@
+import { type Kysely, sql } from 'kysely';
+import type { Tables } from '../database/tables.js';
+
+export interface Lease {
+  name: string;
+  holder: string;
+}
+
+/**
+ * Takes a lease for one occurrence of a schedule: only when nobody else holds it, and nobody has taken
+ * this occurrence or a later one.
+ */
+export async function takeLease(
+  db: Kysely<Tables>,
+  { name, holder }: Lease,
+  occurrence: Date,
+  ttlMs: number,
+): Promise<boolean> {
+  const { rows } = await sql`
+    insert into leases (name, holder, expires_at, occurrence)
+    values (${name}, ${holder}, clock_timestamp() + make_interval(secs => ${ttlMs / 1000}), ${occurrence})
+    on conflict (name) do update
+      set holder = excluded.holder, expires_at = excluded.expires_at, occurrence = excluded.occurrence
+      where leases.expires_at <= clock_timestamp() and leases.occurrence < excluded.occurrence
+    returning name`.execute(db);
+  return rows.length > 0;
+}
+
+/** @returns false when the lease is lost: it ran out, and may be another's by now */
+export async function renewLease(db: Kysely<Tables>, { name, holder }: Lease, ttlMs: number): Promise<boolean> {
+  const { rows } = await sql`
+    update leases set expires_at = clock_timestamp() + make_interval(secs => ${ttlMs / 1000})
+    where name = ${name} and holder = ${holder} and expires_at > clock_timestamp()
+    returning name`.execute(db);
+  return rows.length > 0;
+}
+
+export async function giveUpLease(db: Kysely<Tables>, { name, holder }: Lease): Promise<void> {
+  await sql`
+    update leases set expires_at = clock_timestamp()
+    where name = ${name} and holder = ${holder} and expires_at > clock_timestamp()`.execute(db);
+}

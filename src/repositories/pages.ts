@@ -1,0 +1,57 @@
+import { invalid } from '../errors.js';
+
+export interface Page<T> {
+  items: T[];
+  nextCursor: string | null;
+}
+
+/**
+ * Cuts a page out of `limit + 1` rows.
+ * @param keyOf what identifies a row's place in the order; the cursor carries it, and is opaque to clients
+ */
+export function toPage<Row, T>(
+  rows: Row[],
+  limit: number,
+  toItem: (row: Row) => T,
+  keyOf: (row: Row) => (string | number)[],
+): Page<T> {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return {
+    items: shown.map(toItem),
+    nextCursor: rows.length > limit && last !== undefined ? encodeCursor(keyOf(last)) : null,
+  };
+}
+
+function encodeCursor(key: (string | number)[]): string {
+  return Buffer.from(JSON.stringify(key)).toString('base64url');
+}
+
+/**
+ * @param checks one per part of the key, so that what reaches SQL has its type
+ * @returns the key after which to go on, or null without a cursor
+ * @throws AppError validation-failed for anything that this service did not hand out as a cursor
+ */
+export function decodeCursor<Key extends unknown[]>(
+  cursor: string | undefined,
+  ...checks: { [I in keyof Key]: (part: unknown) => part is Key[I] }
+): Key | null {
+  if (cursor === undefined) return null;
+  try {
+    const key: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+    if (Array.isArray(key) && key.length === checks.length && checks.every((check, i) => check(key[i]))) {
+      if (encodeCursor(key) === cursor) return key as Key; // decoding passes over what is no base64url
+    }
+  } catch {
+    // falls through: no JSON is no cursor
+  }
+  throw invalid('/query/cursor', 'The cursor is not one that this service handed out; start without it.');
+}
+
+export const isPort = (part: unknown): part is number =>
+  Number.isInteger(part) && (part as number) >= 1 && (part as number) <= 65535;
+export const isName = (part: unknown): part is string => typeof part === 'string' && /^[a-z0-9._-]{1,63}$/.test(part);
+export const isUuid = (part: unknown): part is string =>
+  typeof part === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(part);
+export const isTime = (part: unknown): part is string =>
+  typeof part === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(part) && !Number.isNaN(Date.parse(part));

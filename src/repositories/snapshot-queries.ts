@@ -1,0 +1,109 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { AllocationKey, Space } from './commands.js';
+
+// What a look under the lock is made of; snapshot.ts runs those that are needed as one statement.
+
+/** What has to be seen of one port space. */
+export interface Ask extends Space {
+  /** How many of the lowest free ports. */
+  lowest: number;
+  /** Whose holders. */
+  ports: number[];
+  cools: boolean;
+  reserves: boolean;
+}
+
+export interface RowsWanted {
+  keys: AllocationKey[];
+  ids: string[];
+  environments: (Space & { environment: string })[];
+  ports: (Space & { port: number })[];
+}
+
+/**
+ * Active rows of the keys, environments and ports, and any row of the ids, so long as they are the project's.
+ * What is asked for comes as JSON, each thing once: thousands of items are one parameter and no more rows than
+ * there are.
+ */
+export function rowsOf(project: string, { keys, ids, environments, ports }: RowsWanted): RawBuilder<unknown> | null {
+  const parts: RawBuilder<unknown>[] = [];
+  const active = sql`port_allocations a on a.released_at is null and a.project = ${project}
+    and a.host = k.host and a.protocol = k.protocol`;
+  if (keys.length > 0) {
+    parts.push(sql`select a.* from (select distinct * from jsonb_to_recordset(${JSON.stringify(keys)}::jsonb)
+      as k (service text, environment text, host text, protocol text)) k
+      join ${active} and a.service = k.service and a.environment = k.environment`);
+  }
+  if (environments.length > 0) {
+    parts.push(sql`select a.* from (select distinct * from jsonb_to_recordset(${JSON.stringify(environments)}::jsonb)
+      as k (environment text, host text, protocol text)) k
+      join ${active} and a.environment = k.environment`);
+  }
+  if (ports.length > 0) {
+    parts.push(sql`select a.* from (select distinct * from jsonb_to_recordset(${JSON.stringify(ports)}::jsonb)
+      as k (host text, protocol text, port integer)) k
+      join ${active} and a.port = k.port`);
+  }
+  if (ids.length > 0) {
+    parts.push(sql`select a.* from port_allocations a where a.id = any(${ids}::uuid[]) and a.project = ${project}`);
+  }
+  return parts.length === 0 ? null : sql.join(parts, sql` union `);
+}
+
+export function freePortsOf(project: string, asked: Ask[]): RawBuilder<unknown> | null {
+  return ofSpaces(
+    asked.filter(({ lowest }) => lowest > 0),
+    (spaces) => sql`
+      select port, k.host, k.protocol
+      from ${spaces} cross join lateral free_ports(${project}, k.host, k.protocol, k.lowest) port`,
+  );
+}
+
+export function coolingPortsOf(project: string, asked: Ask[]): RawBuilder<unknown> | null {
+  return ofSpaces(
+    asked,
+    (spaces) => sql`
+      select c.*, k.host, k.protocol
+      from ${spaces} cross join port_ranges r cross join lateral resting_ports(r.start_port, k.host, k.protocol) c
+      where r.project = ${project} and r.reuse_cooldown_seconds > 0`,
+  );
+}
+
+export function holdersOf(asked: Ask[]): RawBuilder<unknown> | null {
+  return ofSpaces(
+    asked,
+    (spaces) => sql`
+      select v.port, v.host, v.protocol, 'reservation' as kind, v.id, v.project, v.service, null as environment
+      from ${spaces} cross join lateral unnest(k.ports) asked (port)
+      join port_reservations v on v.host = k.host and v.protocol = k.protocol and v.port = asked.port
+        and v.status = 'active' and v.expires_at > clock_timestamp()
+      union all
+      select a.port, a.host, a.protocol, 'allocation' as kind, a.id, a.project, a.service, a.environment
+      from ${spaces} cross join lateral unnest(k.ports) asked (port)
+      join port_allocations a on a.host = k.host and a.protocol = k.protocol and a.port = asked.port
+        and a.released_at is null`,
+  );
+}
+
+export function reservedOf(project: string, asked: Ask[]): RawBuilder<unknown> | null {
+  return ofSpaces(
+    asked,
+    (spaces) => sql`
+      select v.port, v.host, v.protocol, v.expires_at, 'reservation' as kind, v.id, v.project, v.service,
+             null as environment
+      from ${spaces} cross join port_ranges r
+      join port_reservations v on v.host = k.host and v.protocol = k.protocol
+        and v.port between r.start_port and r.end_port and v.status = 'active' and v.expires_at > clock_timestamp()
+      where r.project = ${project}`,
+  );
+}
+
+/** `k`: the port spaces asked about, however many, as one parameter. */
+function ofSpaces(
+  asked: Ask[],
+  query: (spaces: RawBuilder<unknown>) => RawBuilder<unknown>,
+): RawBuilder<unknown> | null {
+  if (asked.length === 0) return null;
+  return query(sql`jsonb_to_recordset(${JSON.stringify(asked)}::jsonb)
+    as k (host text, protocol text, lowest integer, ports integer[])`);
+}

@@ -1,0 +1,185 @@
+import type { Kysely } from 'kysely';
+import { AbandonedError, Batcher, type IsAbandoned, LaneFullError } from '../batcher.js';
+import { isAvailable } from '../database/connect.js';
+import { isOutcomeUnknown, toAppError } from '../database/errors.js';
+import type { AllocationRow, Tables } from '../database/tables.js';
+import { AppError } from '../errors.js';
+import type { AllocationKey, Outcome, ProjectCommand, ResultOf } from './commands.js';
+import { findLowestRows, findRowsById } from './look-ups.js';
+import { executeCommands } from './project-transaction.js';
+
+/** Commands that one transaction decides at the most: enough to amortise a commit, little enough to stay short. */
+const MAX_COMMANDS = 256;
+/** Commands that wait for one project at the most; at 5000 commands a second that is under a second. */
+const MAX_WAITING = 4096;
+const MAX_LOOK_UPS = 256;
+const LOOK_UPS_UNDER_WAY = 2;
+const BUSY_RETRY_SECONDS = 1;
+const INTERNAL = 'Something went wrong here; the log has it under this requestId.';
+
+/** What repositories work with: the database, and the queues in which calls share its round trips. */
+export interface Store {
+  readonly db: Kysely<Tables>;
+  /**
+   * Executes a command under its project's lock, together with the commands of other callers that arrived
+   * while the transaction before was in flight. One project holds one connection, however busy it is.
+   * @throws AppError the command's own refusal; project-busy when too many wait
+   */
+  execute<C extends ProjectCommand>(project: string, command: C, isAbandoned?: IsAbandoned): Promise<ResultOf<C>>;
+  /**
+   * Does one piece of work at a time per lane, for changes that take a project's lock in a transaction of
+   * their own: however many wait for it, they hold one connection beside that of `execute`.
+   * @param lane the project, or what else the pieces of work wait for
+   * @throws AppError what `work` throws; project-busy when too many wait
+   */
+  exclusively<T>(lane: string, work: () => Promise<T>, isAbandoned?: IsAbandoned): Promise<T>;
+  /** The row of the lowest port that the key holds; look-ups that arrive together share one query. */
+  findLowestRow(key: AllocationKey): Promise<AllocationRow | null>;
+  /** The row of an id, active or released; shared in the same way. */
+  findRow(id: string): Promise<AllocationRow | null>;
+  /** Whether the database answers now; bounded in time. */
+  isAvailable(): Promise<boolean>;
+}
+
+/** @param maxBatch 1 does one transaction or query per call, for comparison */
+export function openStore(db: Kysely<Tables>, { maxBatch = Number.POSITIVE_INFINITY } = {}): Store {
+  const alone = maxBatch === 1;
+  const commands = new Batcher<ProjectCommand, Outcome>({
+    execute: (project, batch) => executeBatch(db, project, batch),
+    maxBatch: Math.min(MAX_COMMANDS, maxBatch),
+    maxQueue: MAX_WAITING,
+    concurrency: alone ? Number.POSITIVE_INFINITY : 1,
+  });
+  const works = new Batcher<() => Promise<unknown>, unknown>({
+    execute: (_lane, batch) => Promise.all(batch.map((work) => work())),
+    maxBatch: 1,
+    maxQueue: MAX_WAITING,
+  });
+  const lookUps = {
+    maxBatch: Math.min(MAX_LOOK_UPS, maxBatch),
+    maxQueue: MAX_WAITING,
+    concurrency: alone ? Number.POSITIVE_INFINITY : LOOK_UPS_UNDER_WAY,
+  };
+  const byKey = new Batcher<AllocationKey, PromiseSettledResult<AllocationRow | null>>({
+    execute: (_lane, keys) => findEach(keys, (batch) => findLowestRows(db, batch)),
+    ...lookUps,
+  });
+  const byId = new Batcher<string, PromiseSettledResult<AllocationRow | null>>({
+    execute: (_lane, ids) => findEach(ids, (batch) => findRowsById(db, batch)),
+    ...lookUps,
+  });
+  return {
+    db,
+    async execute(project, command, isAbandoned) {
+      const outcome = await commands.submit(project, command, isAbandoned).catch(refuseUnexecuted);
+      if (!outcome.ok) throw outcome.error;
+      return outcome.value as ResultOf<typeof command>;
+    },
+    exclusively: <T>(lane: string, work: () => Promise<T>, isAbandoned?: IsAbandoned) =>
+      works.submit(lane, work, isAbandoned).catch(refuseUnexecuted) as Promise<T>,
+    findLowestRow: (key) => byKey.submit('', key).then(unwrap, refuseLookUp),
+    findRow: (id) => byId.submit('', id).then(unwrap, refuseLookUp),
+    isAvailable: () => isAvailable(db),
+  };
+}
+
+/**
+ * One transaction for all. After an unexpected error one for each, so that a command that cannot be executed
+ * is alone with its error. After a lost connection nobody knows whether the commit was made: what is
+ * idempotent is tried once more, together, and nothing else.
+ */
+async function executeBatch(db: Kysely<Tables>, project: string, batch: ProjectCommand[]): Promise<Outcome[]> {
+  try {
+    return await executeCommands(db, project, batch);
+  } catch (error) {
+    const refusal = toAppError(error);
+    if (refusal?.status === 503 && !isOutcomeUnknown(error)) throw error;
+    if (refusal?.code === 'database-unavailable') return repeatIdempotent(db, project, batch, refusal);
+    if (batch.length === 1) throw error;
+    const outcomes: Outcome[] = [];
+    for (const command of batch) outcomes.push(await executeAlone(db, project, command));
+    return outcomes;
+  }
+}
+
+/** Whatever becomes of the second attempt, the first one's outcome stays unknown. */
+async function repeatIdempotent(
+  db: Kysely<Tables>,
+  project: string,
+  batch: ProjectCommand[],
+  unknown: AppError,
+): Promise<Outcome[]> {
+  const repeatable = batch.filter(isIdempotent);
+  const outcomes = repeatable.length > 0 ? await executeCommands(db, project, repeatable).catch(() => []) : [];
+  return batch.map((command) => outcomes[repeatable.indexOf(command)] ?? { ok: false, error: unknown });
+}
+
+async function executeAlone(db: Kysely<Tables>, project: string, command: ProjectCommand): Promise<Outcome> {
+  try {
+    const [outcome] = await executeCommands(db, project, [command]);
+    return outcome as Outcome;
+  } catch (error) {
+    const refusal = error instanceof AppError ? error : toAppError(error);
+    return { ok: false, error: refusal ?? new AppError('internal-error', INTERNAL, {}, { cause: error }) };
+  }
+}
+
+/**
+ * Whether executing it twice leaves the same, and answers the same, as executing it once, also when others
+ * change things in between.
+ */
+function isIdempotent(command: ProjectCommand): boolean {
+  switch (command.kind) {
+    case 'allocate':
+    case 'reserve':
+      return command.idempotency !== null;
+    case 'get-or-allocate':
+      return isEmpty(command.details);
+    case 'allocate-environment':
+      return command.services.every(({ details }) => isEmpty(details));
+    case 'adopt':
+    case 'release-key':
+    case 'release-environment':
+      return false; // the second answer would tell of nothing
+    case 'update':
+    case 'update-key':
+      return false; // it would undo what someone else was told is done
+    default:
+      return true;
+  }
+}
+
+const isEmpty = (details: object) => Object.keys(details).length === 0;
+
+/** One query for all. After an unexpected error one for each, so that what cannot be looked up is alone with its error. */
+async function findEach<T, Row>(
+  wanted: readonly T[],
+  find: (wanted: readonly T[]) => Promise<Row[]>,
+): Promise<PromiseSettledResult<Row>[]> {
+  try {
+    return (await find(wanted)).map((value) => ({ status: 'fulfilled', value }));
+  } catch (error) {
+    if (wanted.length === 1 || toAppError(error)) throw error;
+    return Promise.allSettled(wanted.map(async (one) => (await find([one]))[0] as Row));
+  }
+}
+
+function unwrap<Row>(result: PromiseSettledResult<Row>): Row {
+  if (result.status === 'rejected') throw result.reason;
+  return result.value;
+}
+
+function refuseLookUp(error: unknown): never {
+  if (!(error instanceof LaneFullError)) throw error;
+  throw new AppError('overloaded', 'Too many look-ups wait already; try again.', { retryAfter: BUSY_RETRY_SECONDS });
+}
+
+function refuseUnexecuted(error: unknown): never {
+  if (error instanceof AbandonedError) {
+    throw new AppError('overloaded', 'The caller gave up before its turn came. Nothing was changed.');
+  }
+  if (!(error instanceof LaneFullError)) throw error;
+  throw new AppError('project-busy', 'Too many calls wait already. Nothing was changed; try again.', {
+    retryAfter: BUSY_RETRY_SECONDS,
+  });
+}

@@ -1,0 +1,126 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { Dependencies } from '../dependencies.js';
+import { allocate, findAllocation, listAllocations, release, updateAllocation } from '../repositories/allocations.js';
+import {
+  Allocation,
+  AllocationDetails,
+  AllocationPage,
+  AllocationParams,
+  AllocationQuery,
+  NewAllocation,
+  ProjectParams,
+} from '../schemas/allocation.js';
+import { Ref } from '../schemas/common.js';
+import { IdempotencyHeaders, idempotencyOf, isAbandoned, keyOf, sendPage } from './requests.js';
+import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
+
+export const allocationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { store, publicUrl }) => {
+  app.post(
+    '/v1/projects/:project/allocations',
+    {
+      schema: {
+        operationId: 'allocatePort',
+        summary: 'Allocate a further port',
+        description:
+          'Always a new port: the lowest free one, or `port`. To get the port that a service has already, use ' +
+          '`PUT /v1/projects/{project}/services/{service}`.',
+        tags: ['allocations'],
+        params: ProjectParams,
+        headers: IdempotencyHeaders,
+        body: Ref(NewAllocation),
+        response: {
+          201: answer(Allocation, 'It is held now.', LOCATION),
+          ...refusals(
+            { body: true },
+            ...LOCKING,
+            'project-not-found',
+            'range-exhausted',
+            'port-taken',
+            'port-outside-range',
+            'idempotency-key-reused',
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { project } = request.params;
+      const { service, environment, host, protocol, port, ...details } = request.body;
+      const { allocation, replayed } = await allocate(
+        store,
+        keyOf({ project, service }, request.body),
+        details,
+        { port: port ?? null, idempotency: idempotencyOf(request, [request.params, request.body]) },
+        isAbandoned(request, reply),
+      );
+      if (replayed) reply.header('idempotent-replayed', 'true');
+      return reply.code(201).header('location', `${publicUrl}/v1/allocations/${allocation.id}`).send(allocation);
+    },
+  );
+
+  app.get(
+    '/v1/allocations',
+    {
+      schema: {
+        operationId: 'listAllocations',
+        summary: 'List allocations',
+        description: 'By port, then id. Active ones, unless `status` says otherwise.',
+        tags: ['allocations'],
+        querystring: AllocationQuery,
+        response: { 200: answer(AllocationPage, 'A page of them.', LINK), ...refusals({}) },
+      },
+    },
+    async (request, reply) => sendPage(request, reply, publicUrl, await listAllocations(store.db, request.query)),
+  );
+
+  app.get(
+    '/v1/allocations/:id',
+    {
+      schema: {
+        operationId: 'getAllocation',
+        summary: 'Read an allocation',
+        description: 'Also one that was released: history stays.',
+        tags: ['allocations'],
+        params: AllocationParams,
+        response: { 200: answer(Allocation, 'The allocation.'), ...refusals({}, 'allocation-not-found') },
+      },
+    },
+    (request) => findAllocation(store, request.params.id),
+  );
+
+  app.patch(
+    '/v1/allocations/:id',
+    {
+      schema: {
+        operationId: 'updateAllocation',
+        summary: 'Update descriptive fields',
+        description: 'What is left out stays as it is; `null` clears; `metadata` is replaced as a whole.',
+        tags: ['allocations'],
+        params: AllocationParams,
+        body: Ref(AllocationDetails),
+        response: {
+          200: answer(Allocation, 'As it is now.'),
+          ...refusals({ body: true }, ...LOCKING, 'allocation-not-found', 'allocation-released'),
+        },
+      },
+    },
+    (request, reply) => updateAllocation(store, request.params.id, request.body, isAbandoned(request, reply)),
+  );
+
+  app.delete(
+    '/v1/allocations/:id',
+    {
+      schema: {
+        operationId: 'releaseAllocation',
+        summary: 'Release an allocation',
+        description: "Repeatable, and safe to repeat late: the port's next holder is never touched.",
+        tags: ['allocations'],
+        params: AllocationParams,
+        response: {
+          200: answer(Allocation, 'As it was released.'),
+          ...refusals({}, ...LOCKING, 'allocation-not-found'),
+        },
+      },
+    },
+    (request, reply) => release(store, request.params.id, isAbandoned(request, reply)),
+  );
+};

@@ -1,0 +1,56 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { Dependencies } from '../dependencies.js';
+import { leaving, type SendEvent, sendEvents } from '../plugins/event-stream.js';
+import { Audit, AuditScope } from '../schemas/audit.js';
+import { Ref } from '../schemas/common.js';
+import { answerOrEvents, refusals } from './responses.js';
+
+/** Audits are exempt from REQUEST_TIMEOUT_MS. */
+const JSON_OR_EVENTS = { produces: ['application/json', 'text/event-stream'], timeoutMs: null };
+/** Between two progress events: often enough for a bar that moves. */
+const PROGRESS_MS = 100;
+
+export const auditRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { auditor }) => {
+  app.post(
+    '/v1/audits',
+    {
+      config: JSON_OR_EVENTS,
+      schema: {
+        operationId: 'auditPorts',
+        summary: 'Compare the registry with reality',
+        description:
+          'Probes every TCP port that is held in scope, stores the results of allocations as health checks, and tells ' +
+          'each difference and its remedy. With `unallocated` also the other ports of the ranges in scope, on `host`, or ' +
+          "else on localhost and every host on which the scope holds something; on the machine of the service, the kernel's " +
+          'list of listeners tells which of these are worth a connection. A `host` that may not be probed is ' +
+          '`not-probeable`; where none is given, such hosts are left out, with one `unreachable` conflict for each ' +
+          '(`port` is `null`). What is released while the audit runs is left out of it. With `Accept: text/event-stream` ' +
+          '`progress` events (`done` of `total` ports) come first, then one `result` (`Audit`), or `problem` (`Problem`) if it ' +
+          'breaks off. An audit whose client leaves is stopped.',
+        tags: ['audits'],
+        body: Ref(AuditScope),
+        response: {
+          200: answerOrEvents(Audit, 'What was found.'),
+          ...refusals({ body: true }, 'project-not-found', 'not-probeable'),
+        },
+      },
+    },
+    (request, reply) => {
+      if (request.answerType !== 'text/event-stream') {
+        return auditor.run(request.body, { signal: leaving(reply) });
+      }
+      return sendEvents(request, reply, (send, signal) =>
+        auditor.run(request.body, { signal, onProgress: progressOf(send) }),
+      );
+    },
+  );
+};
+
+function progressOf(send: SendEvent): (done: number, total: number) => void {
+  let sentAt = Number.NEGATIVE_INFINITY;
+  return (done, total) => {
+    if (performance.now() - sentAt < PROGRESS_MS && done < total) return;
+    sentAt = performance.now();
+    send('progress', { done, total });
+  };
+}

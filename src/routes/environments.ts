@@ -1,0 +1,115 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from '@sinclair/typebox';
+import type { Dependencies } from '../dependencies.js';
+import {
+  allocateEnvironment,
+  findEnvironment,
+  listEnvironments,
+  releaseEnvironment,
+} from '../repositories/environments.js';
+import { ProjectParams, ReleasedAllocations } from '../schemas/allocation.js';
+import { PageQuery, Ref, SpaceQuery } from '../schemas/common.js';
+import { EnvironmentPage, EnvironmentParams, EnvironmentPorts, EnvironmentServices } from '../schemas/environment.js';
+import { toDotenv, toVariableNames } from '../services/dotenv.js';
+import { isAbandoned, JSON_OR_TEXT, sendPage, spaceOf } from './requests.js';
+import { answer, answerOrDotenv, LINK, LOCKING, refusals } from './responses.js';
+
+const PATH = '/v1/projects/:project/environments/:environment';
+const ClosedSpaceQuery = Type.Composite([SpaceQuery], { additionalProperties: false });
+
+export const environmentRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { store, publicUrl }) => {
+  app.get(
+    '/v1/projects/:project/environments',
+    {
+      schema: {
+        operationId: 'listEnvironments',
+        summary: 'List environments',
+        description: 'By name, those that hold a port, with their age and last use. Nothing is taken back unasked.',
+        tags: ['environments'],
+        params: ProjectParams,
+        querystring: Type.Composite([PageQuery], { additionalProperties: false }),
+        response: { 200: answer(EnvironmentPage, 'A page of them.', LINK), ...refusals({}, 'project-not-found') },
+      },
+    },
+    async (request, reply) =>
+      sendPage(request, reply, publicUrl, await listEnvironments(store.db, request.params.project, request.query)),
+  );
+
+  app.put(
+    PATH,
+    {
+      config: JSON_OR_TEXT,
+      schema: {
+        operationId: 'allocateEnvironment',
+        summary: 'Get or allocate the ports of an environment',
+        description:
+          'Every service gets the port that it holds, or else the lowest free one: all of them or none. Idempotent. ' +
+          'Services that are not named keep what they hold.',
+        tags: ['environments'],
+        params: EnvironmentParams,
+        querystring: ClosedSpaceQuery,
+        body: Ref(EnvironmentServices),
+        response: {
+          200: answerOrDotenv(EnvironmentPorts, 'All were held already. In the order given.'),
+          201: answerOrDotenv(EnvironmentPorts, 'All are held now. In the order given.'),
+          ...refusals({ body: true }, ...LOCKING, 'project-not-found', 'range-exhausted', 'dotenv-name-conflict'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { services } = request.body;
+      const asText = request.answerType === 'text/plain';
+      if (asText) toVariableNames(services.map(({ service }) => service)); // refuses before anything is allocated
+      const place = { ...request.params, ...spaceOf(request.query) };
+      const { items, created } = await allocateEnvironment(store, place, services, isAbandoned(request, reply));
+      reply.code(created ? 201 : 200);
+      return asText ? reply.type('text/plain').send(toDotenv(items)) : { items };
+    },
+  );
+
+  app.get(
+    PATH,
+    {
+      config: JSON_OR_TEXT,
+      schema: {
+        operationId: 'getEnvironment',
+        summary: 'Read the ports of an environment',
+        description:
+          'By port; never allocates. As text, a service that holds several ports goes by its lowest, as in a look-up.',
+        tags: ['environments'],
+        params: EnvironmentParams,
+        querystring: ClosedSpaceQuery,
+        response: {
+          200: answerOrDotenv(EnvironmentPorts, 'What it holds; empty if nothing.'),
+          ...refusals({}, 'project-not-found', 'dotenv-name-conflict'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const items = await findEnvironment(store.db, { ...request.params, ...spaceOf(request.query) });
+      return request.answerType === 'text/plain' ? reply.type('text/plain').send(toDotenv(items)) : { items };
+    },
+  );
+
+  app.delete(
+    PATH,
+    {
+      schema: {
+        operationId: 'releaseEnvironment',
+        summary: 'Release an environment',
+        description: 'Releases all that it holds on one host and protocol. Repeatable.',
+        tags: ['environments'],
+        params: EnvironmentParams,
+        querystring: ClosedSpaceQuery,
+        response: {
+          200: answer(ReleasedAllocations, 'What was released.'),
+          ...refusals({}, ...LOCKING, 'project-not-found'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const place = { ...request.params, ...spaceOf(request.query) };
+      return { items: await releaseEnvironment(store, place, isAbandoned(request, reply)) };
+    },
+  );
+};

@@ -1,0 +1,62 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { Dependencies } from '../dependencies.js';
+import { listHealthChecks } from '../repositories/health-checks.js';
+import { AllocationParams } from '../schemas/allocation.js';
+import { Ref } from '../schemas/common.js';
+import { HealthCheck, HealthCheckPage, HealthCheckQuery, NewHealthCheck } from '../schemas/health-check.js';
+import { checkHealth } from '../services/health-checks.js';
+import { IdempotencyHeaders, idempotencyOf, sendPage } from './requests.js';
+import { answer, LINK, LOCKING, refusals } from './responses.js';
+
+const PATH = '/v1/allocations/:id/health-checks';
+
+export const healthCheckRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
+  app,
+  { store, publicUrl, prober, requestTimeoutMs },
+) => {
+  app.post(
+    PATH,
+    {
+      config: { timeoutMs: requestTimeoutMs + prober.timeoutMs },
+      schema: {
+        operationId: 'createHealthCheck',
+        summary: 'Verify an allocation',
+        description:
+          'Tries one TCP connection, stores the result and moves the status: `open` makes it `in_use`, `refused` takes ' +
+          '`in_use` back to `allocated`, `timeout` and `unreachable` leave it. UDP ports, released allocations and ' +
+          'hosts that are not allowed are `not-probeable`.',
+        tags: ['audits'],
+        params: AllocationParams,
+        headers: IdempotencyHeaders,
+        body: Ref(NewHealthCheck),
+        response: {
+          201: answer(HealthCheck, 'What was found.'),
+          ...refusals({ body: true }, ...LOCKING, 'allocation-not-found', 'not-probeable', 'idempotency-key-reused'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const idempotency = idempotencyOf(request, [request.params, request.body]);
+      const { healthCheck, replayed } = await checkHealth(store, prober, request.params.id, idempotency);
+      if (replayed) reply.header('idempotent-replayed', 'true');
+      return reply.code(201).send(healthCheck);
+    },
+  );
+
+  app.get(
+    PATH,
+    {
+      schema: {
+        operationId: 'listHealthChecks',
+        summary: 'List health checks',
+        description: 'Of one allocation, released or not, newest first.',
+        tags: ['audits'],
+        params: AllocationParams,
+        querystring: HealthCheckQuery,
+        response: { 200: answer(HealthCheckPage, 'A page of them.', LINK), ...refusals({}, 'allocation-not-found') },
+      },
+    },
+    async (request, reply) =>
+      sendPage(request, reply, publicUrl, await listHealthChecks(store, request.params.id, request.query)),
+  );
+};

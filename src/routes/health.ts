@@ -1,0 +1,43 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { Dependencies } from '../dependencies.js';
+import { Liveness, Readiness } from '../schemas/health.js';
+import { answer, refusals } from './responses.js';
+
+export const healthRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { store, readiness }) => {
+  app.get(
+    '/livez',
+    {
+      schema: {
+        operationId: 'getLiveness',
+        summary: 'Tell whether the process is alive',
+        description: 'Asks nothing of the database: restart the process only when this fails.',
+        tags: ['health'],
+        response: { 200: answer(Liveness, 'It is.'), ...refusals({}) },
+      },
+    },
+    async () => ({ status: 'alive' as const }),
+  );
+
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        operationId: 'getReadiness',
+        summary: 'Tell whether this replica takes requests',
+        description: 'Started, its migrations applied, not shutting down.',
+        tags: ['health'],
+        response: {
+          200: answer(Readiness, 'It does.'),
+          ...refusals({}),
+          503: answer(Readiness, 'It does not.'),
+        },
+      },
+    },
+    async (_request, reply) => {
+      const reason = readiness.reason();
+      const database = (await store.isAvailable()) ? 'available' : 'unavailable';
+      if (reason === null) return { status: 'ready', database };
+      return reply.code(503).send({ status: 'not-ready', database, reason });
+    },
+  );
+};

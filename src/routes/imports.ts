@@ -1,0 +1,56 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { Dependencies } from '../dependencies.js';
+import { invalid } from '../errors.js';
+import { importPorts } from '../repositories/imports.js';
+import { Ref } from '../schemas/common.js';
+import { Import, ImportQuery, NewImport } from '../schemas/import.js';
+import { toImportItems } from '../services/listening-ports.js';
+import { IdempotencyHeaders, idempotencyOf } from './requests.js';
+import { answer, LOCKING, refusals } from './responses.js';
+
+const SocketTable = {
+  type: 'string',
+  description: 'The output of `ss -ltnp` or `lsof -i -P -n`, as it is.',
+  examples: ['LISTEN 0 511 0.0.0.0:3105 0.0.0.0:* users:(("grafana",pid=812,fd=9))'],
+};
+
+export const importRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { store }) => {
+  // Here alone: a parser belongs to the plugin that adds it.
+  app.addContentTypeParser('text/plain', { parseAs: 'string' }, (_request, text, done) => done(null, text));
+
+  // The schema goes by the media type, and a missing body has none.
+  app.addHook('preValidation', async (request) => {
+    if (request.headers['content-type'] === undefined) throw invalid('/items', 'is required');
+  });
+
+  app.post(
+    '/v1/imports',
+    {
+      schema: {
+        operationId: 'importPorts',
+        summary: 'Adopt ports that are in use',
+        description:
+          'Each goes to the project whose range covers it. What stands in the way of one is told in its item and ' +
+          'keeps no other back. An `Idempotency-Key` counts for all imports of the caller, whatever their projects.',
+        tags: ['imports'],
+        querystring: ImportQuery,
+        headers: IdempotencyHeaders,
+        body: {
+          content: { 'application/json': { schema: Ref(NewImport) }, 'text/plain': { schema: SocketTable } },
+        },
+        response: {
+          200: answer(Import, 'What became of each.'),
+          ...refusals({ body: true }, ...LOCKING, 'idempotency-key-reused'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { dryRun = false } = request.query;
+      const body = request.body as NewImport | string;
+      const idempotency = idempotencyOf(request, body);
+      const { report, replayed } = await importPorts(store, toImportItems(body), { dryRun, idempotency });
+      if (replayed) reply.header('idempotent-replayed', 'true');
+      return report;
+    },
+  );
+};

@@ -1,0 +1,26 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from '@sinclair/typebox';
+import type { Dependencies } from '../dependencies.js';
+import { describePort } from '../repositories/ports.js';
+import { SpaceQuery } from '../schemas/common.js';
+import { Port, PortParams } from '../schemas/port.js';
+import { spaceOf } from './requests.js';
+import { answer, refusals } from './responses.js';
+
+export const portRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { store: { db } }) => {
+  app.get(
+    '/v1/ports/:port',
+    {
+      schema: {
+        operationId: 'getPort',
+        summary: 'Tell who owns a port number',
+        description: 'On one host and protocol: its range, and the allocation or reservation that holds it.',
+        tags: ['ports'],
+        params: PortParams,
+        querystring: Type.Composite([SpaceQuery], { additionalProperties: false }),
+        response: { 200: answer(Port, 'Its state.'), ...refusals({}) },
+      },
+    },
+    (request) => describePort(db, request.params.port, spaceOf(request.query)),
+  );
+};

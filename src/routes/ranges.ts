@@ -1,0 +1,148 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from '@sinclair/typebox';
+import type { Dependencies } from '../dependencies.js';
+import { createRange, deleteRange, findRange, listRanges, updateRange } from '../repositories/ranges.js';
+import { listProjects, summarizeProject } from '../repositories/summaries.js';
+import { ProjectParams } from '../schemas/allocation.js';
+import { PageQuery, Ref, SpaceQuery } from '../schemas/common.js';
+import { NewRange, ProjectPage, ProjectSummary, Range, RangeChange, RangePage, RangeParams } from '../schemas/range.js';
+import { IdempotencyHeaders, idempotencyOf, isAbandoned, sendPage, spaceOf } from './requests.js';
+import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
+
+const SpacePageQuery = Type.Composite([SpaceQuery, PageQuery], { additionalProperties: false });
+
+export const rangeRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
+  app,
+  { store, publicUrl, reuseCooldownSeconds },
+) => {
+  const { db } = store;
+  app.get(
+    '/v1/ranges',
+    {
+      schema: {
+        operationId: 'listRanges',
+        summary: 'List ranges',
+        description: 'By start port, with their counts on one host and protocol.',
+        tags: ['ranges'],
+        querystring: SpacePageQuery,
+        response: { 200: answer(RangePage, 'A page of them.', LINK), ...refusals({}) },
+      },
+    },
+    async (request, reply) =>
+      sendPage(request, reply, publicUrl, await listRanges(db, spaceOf(request.query), request.query)),
+  );
+
+  app.post(
+    '/v1/ranges',
+    {
+      schema: {
+        operationId: 'createRange',
+        summary: 'Create a range',
+        description: 'At `startPort`, or in the lowest free block. A project may have several.',
+        tags: ['ranges'],
+        headers: IdempotencyHeaders,
+        body: Ref(NewRange),
+        response: {
+          201: answer(Range, 'It belongs to the project now.', LOCATION),
+          ...refusals({ body: true }, ...LOCKING, 'range-overlap', 'no-free-block', 'idempotency-key-reused'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const idempotency = idempotencyOf(request, request.body);
+      const { range, replayed } = await createRange(
+        store,
+        request.body,
+        { reuseCooldownSeconds, idempotency },
+        isAbandoned(request, reply),
+      );
+      if (replayed) reply.header('idempotent-replayed', 'true');
+      return reply.code(201).header('location', `${publicUrl}/v1/ranges/${range.startPort}`).send(range);
+    },
+  );
+
+  app.get(
+    '/v1/ranges/:startPort',
+    {
+      schema: {
+        operationId: 'getRange',
+        summary: 'Read a range',
+        description: 'With its counts on one host and protocol.',
+        tags: ['ranges'],
+        params: RangeParams,
+        querystring: Type.Composite([SpaceQuery], { additionalProperties: false }),
+        response: { 200: answer(Range, 'The range.'), ...refusals({}, 'range-not-found') },
+      },
+    },
+    (request) => findRange(db, request.params.startPort, spaceOf(request.query)),
+  );
+
+  app.patch(
+    '/v1/ranges/:startPort',
+    {
+      schema: {
+        operationId: 'updateRange',
+        summary: 'Describe a range, or set its cooldown',
+        description: 'What is left out stays as it is. A new cooldown counts for ports released before, too.',
+        tags: ['ranges'],
+        params: RangeParams,
+        body: Ref(RangeChange),
+        response: { 200: answer(Range, 'As it is now.'), ...refusals({ body: true }, ...LOCKING, 'range-not-found') },
+      },
+    },
+    (request, reply) => updateRange(store, request.params.startPort, request.body, isAbandoned(request, reply)),
+  );
+
+  app.delete(
+    '/v1/ranges/:startPort',
+    {
+      schema: {
+        operationId: 'deleteRange',
+        summary: 'Delete a range',
+        description: 'Only when nothing in it is held, on any host and protocol. Its history stays.',
+        tags: ['ranges'],
+        params: RangeParams,
+        response: {
+          204: { type: 'null', description: 'It is gone.' },
+          ...refusals({}, ...LOCKING, 'range-not-found', 'range-in-use'),
+        },
+      },
+    },
+    async (request, reply) => {
+      await deleteRange(store, request.params.startPort, isAbandoned(request, reply));
+      return reply.code(204).send();
+    },
+  );
+
+  app.get(
+    '/v1/projects',
+    {
+      schema: {
+        operationId: 'listProjects',
+        summary: 'List projects',
+        description: 'By name, each with its summary on one host and protocol.',
+        tags: ['projects'],
+        querystring: SpacePageQuery,
+        response: { 200: answer(ProjectPage, 'A page of them.', LINK), ...refusals({}) },
+      },
+    },
+    async (request, reply) =>
+      sendPage(request, reply, publicUrl, await listProjects(db, spaceOf(request.query), request.query)),
+  );
+
+  app.get(
+    '/v1/projects/:project/summary',
+    {
+      schema: {
+        operationId: 'getProjectSummary',
+        summary: 'Summarize a project',
+        description: 'How full it is on one host and protocol, and the hostnames it claims there.',
+        tags: ['projects'],
+        params: ProjectParams,
+        querystring: Type.Composite([SpaceQuery], { additionalProperties: false }),
+        response: { 200: answer(ProjectSummary, 'The summary.'), ...refusals({}, 'project-not-found') },
+      },
+    },
+    (request) => summarizeProject(db, request.params.project, spaceOf(request.query)),
+  );
+};

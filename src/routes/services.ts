@@ -1,0 +1,88 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { Dependencies } from '../dependencies.js';
+import { findByKey, getOrAllocate, releaseKey } from '../repositories/allocations.js';
+import { Allocation, AllocationDetails, KeyQuery, ReleasedAllocations, ServiceParams } from '../schemas/allocation.js';
+import { Ref } from '../schemas/common.js';
+import { isAbandoned, JSON_OR_TEXT, keyOf } from './requests.js';
+import { answer, answerOrPort, LOCKING, refusals } from './responses.js';
+
+const PATH = '/v1/projects/:project/services/:service';
+
+export const serviceRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { store }) => {
+  app.put(
+    PATH,
+    {
+      config: JSON_OR_TEXT,
+      schema: {
+        operationId: 'getOrAllocatePort',
+        summary: 'Get or allocate a port',
+        description:
+          'The port that the service holds, or else the lowest free one of the project, from now on. Idempotent, ' +
+          'however many callers race. Descriptive fields that are given are applied to an existing allocation too.',
+        tags: ['services'],
+        params: ServiceParams,
+        querystring: KeyQuery,
+        body: Ref(AllocationDetails),
+        response: {
+          200: answerOrPort(Allocation, 'It held one already.'),
+          201: answerOrPort(Allocation, 'It holds one now.'),
+          ...refusals({ body: true }, ...LOCKING, 'project-not-found', 'range-exhausted'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const key = keyOf(request.params, request.query);
+      const { allocation, created } = await getOrAllocate(store, key, request.body, isAbandoned(request, reply));
+      reply.code(created ? 201 : 200);
+      return request.answerType === 'text/plain' ? sendPort(reply, allocation) : allocation;
+    },
+  );
+
+  app.get(
+    PATH,
+    {
+      config: JSON_OR_TEXT,
+      schema: {
+        operationId: 'getServicePort',
+        summary: "Look up a service's port",
+        description: 'The lowest port that the service holds; never allocates.',
+        tags: ['services'],
+        params: ServiceParams,
+        querystring: KeyQuery,
+        response: {
+          200: answerOrPort(Allocation, 'Its allocation.'),
+          ...refusals({}, 'project-not-found', 'allocation-not-found'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const allocation = await findByKey(store, keyOf(request.params, request.query));
+      return request.answerType === 'text/plain' ? sendPort(reply, allocation) : allocation;
+    },
+  );
+
+  app.delete(
+    PATH,
+    {
+      schema: {
+        operationId: 'releaseServicePorts',
+        summary: "Release a service's ports",
+        description: 'Releases every port that the service holds in this environment, host and protocol. Repeatable.',
+        tags: ['services'],
+        params: ServiceParams,
+        querystring: KeyQuery,
+        response: {
+          200: answer(ReleasedAllocations, 'What was released.'),
+          ...refusals({}, ...LOCKING, 'project-not-found'),
+        },
+      },
+    },
+    async (request, reply) => ({
+      items: await releaseKey(store, keyOf(request.params, request.query), isAbandoned(request, reply)),
+    }),
+  );
+};
+
+function sendPort(reply: { type(mime: string): { send(body: string): unknown } }, { port }: Allocation) {
+  return reply.type('text/plain').send(String(port));
+}

@@ -1,0 +1,175 @@
+import { type Static, Type } from '@sinclair/typebox';
+import {
+  Cursor,
+  EnvironmentName,
+  Host,
+  HostFilter,
+  Items,
+  Limit,
+  Nullable,
+  OneLine,
+  Page,
+  PortNumber,
+  ProjectName,
+  Protocol,
+  Ref,
+  ServiceName,
+  StringEnum,
+  Timestamp,
+  Uuid,
+} from './common.js';
+
+const ServiceType = OneLine(100, 'What kind of service it is.', ['http']);
+const Description = OneLine(1000, 'For people.', ['The public API']);
+const CloudflareHostname = Type.String({
+  maxLength: 253,
+  pattern: '^(\\*\\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)+[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$',
+  'x-canonical': 'hostname',
+  description:
+    'The public hostname that Cloudflare routes to this port: a name alone, without scheme or path; kept in lower case.',
+  examples: ['api.example.com'],
+});
+const Metadata = Type.Unsafe<Record<string, unknown>>({
+  type: 'object',
+  additionalProperties: true,
+  'x-maxJsonBytes': 16384,
+  description: 'Anything of your own, at most 16 KiB as JSON; replaced as a whole.',
+  examples: [{ team: 'core' }],
+});
+
+export const AllocationStatus = StringEnum(['allocated', 'in_use', 'released'], {
+  description: '`allocated`: held. `in_use`: held, and a probe found it listening. `released`: history.',
+});
+
+export const allocationExample = {
+  id: '0b4e1d1e-6d3c-4a8f-9d55-0f7f6a3f2c11',
+  port: 3100,
+  project: 'consilio',
+  service: 'api',
+  environment: 'default',
+  host: 'localhost',
+  protocol: 'tcp',
+  status: 'in_use',
+  serviceType: 'http',
+  description: 'The public API',
+  cloudflareHostname: 'api.example.com',
+  metadata: { team: 'core' },
+  allocatedAt: '2026-01-31T12:00:00.000Z',
+  lastUsedAt: '2026-01-31T12:05:00.000Z',
+  releasedAt: null,
+  updatedAt: '2026-01-31T12:00:00.000Z',
+};
+
+export const Allocation = Type.Object(
+  {
+    id: Uuid,
+    port: PortNumber,
+    project: ProjectName,
+    service: ServiceName,
+    environment: EnvironmentName,
+    host: Host,
+    protocol: Protocol,
+    status: AllocationStatus,
+    serviceType: Nullable(ServiceType),
+    description: Nullable(Description),
+    cloudflareHostname: Nullable(CloudflareHostname),
+    metadata: Nullable(Metadata),
+    allocatedAt: Timestamp,
+    lastUsedAt: Nullable(Timestamp, { description: 'When a probe last found it listening.' }),
+    releasedAt: Nullable(Timestamp),
+    updatedAt: Timestamp,
+  },
+  { $id: 'Allocation', description: 'One port held for one service.', examples: [allocationExample] },
+);
+export type Allocation = Static<typeof Allocation>;
+
+export const AllocationPage = Page(Allocation, {
+  $id: 'AllocationPage',
+  description: 'A page of allocations.',
+  examples: [{ items: [allocationExample], nextCursor: null }],
+});
+export const ReleasedAllocations = Items(Allocation, {
+  $id: 'ReleasedAllocations',
+  description: 'What was released; empty if nothing was held.',
+  examples: [{ items: [{ ...allocationExample, status: 'released', releasedAt: '2026-02-01T08:00:00.000Z' }] }],
+});
+
+/** MCP's alone: REST updates by id. */
+export const UpdatedAllocations = Type.Object(
+  { items: Type.Array(Ref(Allocation)) },
+  { description: 'What was updated, by port.' },
+);
+
+/** What describes an allocation without being part of its identity. */
+export const descriptive = {
+  serviceType: Type.Optional(Nullable(ServiceType)),
+  description: Type.Optional(Nullable(Description)),
+  cloudflareHostname: Type.Optional(Nullable(CloudflareHostname)),
+  metadata: Type.Optional(Nullable(Metadata)),
+};
+
+export const AllocationDetails = Type.Object(descriptive, {
+  $id: 'AllocationDetails',
+  additionalProperties: false,
+  description: 'Descriptive fields. What is left out stays as it is; `null` clears.',
+  examples: [{ serviceType: 'http', description: 'The public API' }],
+});
+export type AllocationDetails = Static<typeof AllocationDetails>;
+
+export const NewAllocation = Type.Object(
+  {
+    service: ServiceName,
+    environment: Type.Optional(EnvironmentName),
+    host: Type.Optional(Host),
+    protocol: Type.Optional(Protocol),
+    port: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 65535,
+        description: "One particular port of the project's ranges; left out, the lowest free one.",
+      }),
+    ),
+    ...descriptive,
+  },
+  {
+    $id: 'NewAllocation',
+    additionalProperties: false,
+    description: 'A further port for a service.',
+    examples: [{ service: 'worker', environment: 'staging' }],
+  },
+);
+export type NewAllocation = Static<typeof NewAllocation>;
+
+export const AllocationQuery = Type.Object(
+  {
+    project: Type.Optional(ProjectName),
+    service: Type.Optional(ServiceName),
+    environment: Type.Optional(
+      Type.String({ pattern: EnvironmentName.pattern as string, description: 'Those of one environment.' }),
+    ),
+    host: Type.Optional(Type.String({ ...HostFilter, description: 'Those on one host, in any of its spellings.' })),
+    protocol: Type.Optional(StringEnum(['tcp', 'udp'], { description: 'Those of one protocol.' })),
+    port: Type.Optional(PortNumber),
+    status: Type.Optional(
+      StringEnum(['allocated', 'in_use', 'released', 'any'], { description: 'Left out: the active ones.' }),
+    ),
+    cloudflareHostname: Type.Optional(CloudflareHostname),
+    limit: Type.Optional(Limit),
+    cursor: Type.Optional(Cursor),
+  },
+  { additionalProperties: false },
+);
+export type AllocationQuery = Static<typeof AllocationQuery>;
+
+export const AllocationParams = Type.Object({ id: Type.String({ ...Uuid, description: 'The id of the allocation.' }) });
+export const ProjectParams = Type.Object({ project: ProjectName });
+export const ServiceParams = Type.Object({ project: ProjectName, service: ServiceName });
+export const KeyQuery = Type.Object(
+  {
+    environment: Type.Optional(EnvironmentName),
+    host: Type.Optional(Host),
+    protocol: Type.Optional(Protocol),
+  },
+  { additionalProperties: false },
+);
+export type KeyQuery = Static<typeof KeyQuery>;

@@ -1,0 +1,46 @@
+import { Allocation, AllocationDetails, AllocationPage, NewAllocation, ReleasedAllocations } from './allocation.js';
+import { Audit, AuditConflict, AuditScope } from './audit.js';
+import { Environment, EnvironmentPage, EnvironmentPorts, EnvironmentServices } from './environment.js';
+import { Liveness, Readiness } from './health.js';
+import { HealthCheck, HealthCheckPage, NewHealthCheck } from './health-check.js';
+import { Import, NewImport } from './import.js';
+import { Port } from './port.js';
+import { Problem } from './problem.js';
+import { NewRange, ProjectPage, ProjectSummary, Range, RangeChange, RangePage } from './range.js';
+import { NewReservation, Reservation, ReservationClaim, ReservationPage, ReservationRenewal } from './reservation.js';
+
+/** Every object that has a name in the contract. */
+export const components = [
+  Allocation,
+  AllocationDetails,
+  AllocationPage,
+  Audit,
+  AuditConflict,
+  AuditScope,
+  Environment,
+  EnvironmentPage,
+  EnvironmentPorts,
+  EnvironmentServices,
+  HealthCheck,
+  HealthCheckPage,
+  Import,
+  Liveness,
+  NewAllocation,
+  NewHealthCheck,
+  NewImport,
+  NewRange,
+  NewReservation,
+  Port,
+  Problem,
+  ProjectPage,
+  ProjectSummary,
+  Range,
+  RangeChange,
+  RangePage,
+  Readiness,
+  ReleasedAllocations,
+  Reservation,
+  ReservationClaim,
+  ReservationPage,
+  ReservationRenewal,
+];

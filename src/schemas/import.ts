@@ -1,0 +1,89 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { Allocation, allocationExample } from './allocation.js';
+import {
+  EnvironmentName,
+  Host,
+  Nullable,
+  NullableRef,
+  PortNumber,
+  Protocol,
+  ServiceName,
+  StringEnum,
+} from './common.js';
+
+/** Also of the items read from a text. */
+export const MAX_IMPORT_ITEMS = 5000;
+
+export const NewImport = Type.Object(
+  {
+    items: Type.Array(
+      Type.Object(
+        {
+          port: PortNumber,
+          service: Type.Optional(ServiceName),
+          environment: Type.Optional(
+            Type.String({
+              pattern: EnvironmentName.pattern as string,
+              description: 'Left out: `default` for what is adopted, any for what is held already.',
+            }),
+          ),
+          host: Type.Optional(Host),
+          protocol: Type.Optional(Protocol),
+        },
+        { additionalProperties: false },
+      ),
+      { minItems: 1, maxItems: MAX_IMPORT_ITEMS },
+    ),
+  },
+  {
+    $id: 'NewImport',
+    additionalProperties: false,
+    description: 'Ports that are in use already.',
+    examples: [{ items: [{ port: 3105, service: 'grafana' }] }],
+  },
+);
+export type NewImport = Static<typeof NewImport>;
+
+export const ImportQuery = Type.Object(
+  { dryRun: Type.Optional(Type.Boolean({ default: false, description: 'Report, and change nothing.' })) },
+  { additionalProperties: false },
+);
+
+export const Import = Type.Object(
+  {
+    dryRun: Type.Boolean(),
+    items: Type.Array(
+      Type.Object({
+        port: Nullable(PortNumber, { description: '`null` for a line that cannot be read.' }),
+        host: Nullable(Host),
+        outcome: StringEnum(['adopted', 'held', 'conflict', 'outside', 'invalid'], {
+          description:
+            '`adopted`: held from now on. `held`: it was already. `conflict`: kept for someone else. ' +
+            '`outside`: no range covers it. `invalid`: a line that cannot be read.',
+        }),
+        detail: Type.String({ description: 'For people: by whom, why, what to do.' }),
+        allocation: NullableRef(Allocation),
+      }),
+      { description: 'In the order given. In a dry run the ids of what would be adopted are passing ones.' },
+    ),
+  },
+  {
+    $id: 'Import',
+    description: 'What became of each port.',
+    examples: [
+      {
+        dryRun: false,
+        items: [
+          {
+            port: 3100,
+            host: 'localhost',
+            outcome: 'adopted',
+            detail: 'Held for consilio/api from now on.',
+            allocation: allocationExample,
+          },
+        ],
+      },
+    ],
+  },
+);
+export type Import = Static<typeof Import>;

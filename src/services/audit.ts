@@ -1,0 +1,190 @@
+import type { Kysely } from 'kysely';
+import { isLoopback } from '../config.js';
+import type { Tables } from '../database/tables.js';
+import { AppError } from '../errors.js';
+import {
+  type AuditedAllocation,
+  type AuditedRegistry,
+  type AuditedReservation,
+  findAudited,
+} from '../repositories/audits.js';
+import { insertHealthChecks, type NewHealthCheck } from '../repositories/health-checks.js';
+import type { Audit, AuditScope } from '../schemas/audit.js';
+import { findConflicts } from './conflicts.js';
+import { type Listeners, readListeners } from './listeners.js';
+import type { ProbeResult } from './probe.js';
+import type { Destination } from './probe-policy.js';
+import type { Prober } from './prober.js';
+
+/** A port to probe, and who holds it as far as the registry knew when the audit began. */
+export interface AuditedPort {
+  destination: Destination;
+  port: number;
+  /** Whose range the port is in. */
+  project: string | null;
+  allocation: AuditedAllocation | null;
+  reservation: AuditedReservation | null;
+}
+export interface ProbedPort extends AuditedPort {
+  result: ProbeResult;
+}
+
+export interface AuditOptions {
+  /** Ends the audit between two probes; what was stored stays. */
+  signal?: AbortSignal;
+  /** Called once before the first probe, and after each. */
+  onProgress?(done: number, total: number): void;
+}
+
+/** Results written at a time: large enough to be few, small enough to be stored while the rest is probed. */
+const BATCH_SIZE = 1000;
+
+/**
+ * One pass: reads what is held, probes it with no transaction open, stores the results in batches while it
+ * goes on, and tells where registry and reality differ.
+ * @throws AppError project-not-found, or not-probeable for a host that was asked for by name
+ */
+export async function runAudit(
+  db: Kysely<Tables>,
+  prober: Prober,
+  scope: AuditScope,
+  { signal, onProgress }: AuditOptions = {},
+): Promise<Audit> {
+  const started = performance.now();
+  const registry = await findAudited(db, scope);
+  const listeners = await readListeners();
+  const { destinations, refused } = await resolveHosts(prober, registry, scope);
+  const ports = listPorts(registry, destinations, scope.unallocated === true);
+  const released = new Set<string>();
+  let unwritten: NewHealthCheck[] = [];
+  const write = async (checks: NewHealthCheck[]) => {
+    for (const id of await insertHealthChecks(db, checks)) released.add(id);
+  };
+
+  onProgress?.(0, ports.length);
+  const probed = await probeAll(prober, ports, listeners, signal, async (port, done) => {
+    onProgress?.(done, ports.length);
+    if (port.allocation) unwritten.push(toHealthCheck(port, port.allocation));
+    if (unwritten.length < BATCH_SIZE) return;
+    const full = unwritten;
+    unwritten = [];
+    await write(full);
+  });
+  if (unwritten.length > 0) await write(unwritten);
+
+  const held = probed.filter(({ allocation }) => allocation !== null && !released.has(allocation.id));
+  const inUse = held.filter(({ result }) => result.outcome === 'open').length;
+  return {
+    allocated: registry.allocations.length - released.size,
+    inUse,
+    notRunning: held.filter(({ result }) => result.outcome === 'refused').length,
+    health: held.length === 0 ? null : Math.round((inUse / held.length) * 10_000) / 100,
+    conflicts: await findConflicts(db, { registry, probed, released, refused, listeners, scope }),
+    checkedPorts: probed.length,
+    durationMs: Math.round(performance.now() - started),
+    checkedAt: new Date().toISOString(),
+  };
+}
+
+/** Each host once. One that may not be probed is told in the result, and spoils no audit of all the others. */
+async function resolveHosts(prober: Prober, { allocations, reservations }: AuditedRegistry, scope: AuditScope) {
+  const hosts = new Set([...allocations, ...reservations].filter(isTcp).map(({ host }) => host));
+  if (scope.unallocated) hosts.add(scope.host ?? 'localhost');
+  if (scope.host !== undefined) hosts.add(scope.host);
+  const destinations = new Map<string, Destination>();
+  const refused = new Map<string, AppError>();
+  for (const host of [...hosts].sort()) {
+    try {
+      destinations.set(host, await prober.resolve(host));
+    } catch (error) {
+      if (!(error instanceof AppError) || scope.host !== undefined) throw error;
+      refused.set(host, error);
+    }
+  }
+  return { destinations, refused };
+}
+
+function listPorts(
+  { allocations, reservations, ranges }: AuditedRegistry,
+  destinations: ReadonlyMap<string, Destination>,
+  unallocated: boolean,
+): AuditedPort[] {
+  const ports = new Map<string, AuditedPort>();
+  const add = (host: string, port: number, found: Partial<AuditedPort>) => {
+    const destination = destinations.get(host);
+    const key = `${host} ${port}`;
+    if (!destination || ports.has(key)) return;
+    ports.set(key, { destination, port, project: null, allocation: null, reservation: null, ...found });
+  };
+  for (const allocation of allocations.filter(isTcp)) {
+    add(allocation.host, allocation.port, { project: allocation.project, allocation });
+  }
+  for (const reservation of reservations.filter(isTcp)) {
+    add(reservation.host, reservation.port, { project: reservation.project, reservation });
+  }
+  for (const host of unallocated ? destinations.keys() : []) {
+    for (const { start_port, end_port, project } of ranges) {
+      for (let port = start_port; port <= end_port; port++) add(host, port, { project });
+    }
+  }
+  return [...ports.values()];
+}
+
+/**
+ * Probes as many at a time as the prober lets through.
+ * @param onProbed is waited for before the same place probes on, so that slow storage slows the audit down
+ */
+async function probeAll(
+  prober: Prober,
+  ports: readonly AuditedPort[],
+  listeners: Listeners | null,
+  signal: AbortSignal | undefined,
+  onProbed: (port: ProbedPort, done: number) => Promise<void>,
+): Promise<ProbedPort[]> {
+  const probed: ProbedPort[] = [];
+  const queue = ports.values();
+  let failed = false;
+  const probeNext = async () => {
+    for (const port of queue) {
+      signal?.throwIfAborted();
+      if (failed) return;
+      const result = await probePort(prober, port, listeners);
+      const done = { ...port, result };
+      await onProbed(done, probed.push(done));
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.min(prober.concurrency, ports.length) }, probeNext));
+  } finally {
+    failed = true;
+  }
+  signal?.throwIfAborted();
+  return probed;
+}
+
+/**
+ * On this machine the kernel's list of listeners spares attempts that cannot succeed. A port that nobody
+ * holds is asked about because something might listen there, and the list says that nothing does. A held
+ * port is always tried on 127.0.0.1, because a redirection (a container's published port) answers there
+ * without a listener; on ::1 only where a listener is.
+ */
+function probePort(
+  prober: Prober,
+  { destination, port, allocation }: AuditedPort,
+  listeners: Listeners | null,
+): Promise<ProbeResult> {
+  if (listeners === null || !destination.addresses.every(isLoopback)) return prober.probe(destination, port);
+  if (allocation === null && !listeners.inodes.has(port)) return Promise.resolve(NOTHING_LISTENS);
+  if (listeners.ipv6Loopback.has(port)) return prober.probe(destination, port);
+  return prober.probe({ addresses: destination.addresses.slice(0, 1), error: destination.error }, port);
+}
+
+const NOTHING_LISTENS: ProbeResult = { outcome: 'refused', responseTimeMs: null, error: null };
+
+function toHealthCheck({ port, result }: ProbedPort, { id, host }: AuditedAllocation): NewHealthCheck {
+  return { allocationId: id, port, host, ...result };
+}
+
+function isTcp({ protocol }: { protocol: string }): boolean {
+  return protocol === 'tcp';
+}

@@ -1,0 +1,49 @@
+import type { Kysely } from 'kysely';
+import type { Tables } from '../database/tables.js';
+import { AppError } from '../errors.js';
+import type { Audit, AuditScope } from '../schemas/audit.js';
+import { type AuditOptions, runAudit } from './audit.js';
+import type { Prober } from './prober.js';
+
+const AUDITS_AT_A_TIME = 4;
+const RETRY_AFTER_SECONDS = 5;
+
+/** Runs audits that somebody asked for, a bounded number at a time. */
+export class Auditor {
+  readonly #running = new Set<AbortController>();
+
+  constructor(
+    private readonly db: Kysely<Tables>,
+    private readonly prober: Prober,
+  ) {}
+
+  /** @throws AppError overloaded, and what `runAudit` throws */
+  async run(scope: AuditScope, { signal, ...options }: AuditOptions = {}): Promise<Audit> {
+    if (this.#running.size >= AUDITS_AT_A_TIME) {
+      throw new AppError(
+        'overloaded',
+        `${AUDITS_AT_A_TIME} audits are running here already. Try again when one of them has ended.`,
+        { retryAfter: RETRY_AFTER_SECONDS },
+      );
+    }
+    const ending = new AbortController();
+    const leave = () => ending.abort(signal?.reason);
+    signal?.addEventListener('abort', leave);
+    this.#running.add(ending);
+    try {
+      signal?.throwIfAborted();
+      return await runAudit(this.db, this.prober, scope, { signal: ending.signal, ...options });
+    } finally {
+      this.#running.delete(ending);
+      signal?.removeEventListener('abort', leave);
+    }
+  }
+
+  /** Ends those that run, because the process ends; another replica can repeat them. */
+  stop(): void {
+    const refusal = new AppError('overloaded', 'This replica is shutting down. Ask again; another one answers.', {
+      retryAfter: 1,
+    });
+    for (const audit of this.#running) audit.abort(refusal);
+  }
+}

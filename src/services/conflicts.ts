@@ -1,0 +1,157 @@
+import type { Kysely } from 'kysely';
+import { isLoopback } from '../config.js';
+import type { Tables } from '../database/tables.js';
+import type { AppError } from '../errors.js';
+import { type AuditedRegistry, findHolds, type HostnameClaim } from '../repositories/audits.js';
+import type { AuditConflict, AuditScope } from '../schemas/audit.js';
+import type { ProbedPort } from './audit.js';
+import { type Listeners, nameListeners } from './listeners.js';
+
+export interface AuditFindings {
+  registry: AuditedRegistry;
+  probed: readonly ProbedPort[];
+  /** Ids of allocations that were released while the audit ran. */
+  released: ReadonlySet<string>;
+  /** Hosts that may not be probed, and why. */
+  refused: ReadonlyMap<string, AppError>;
+  listeners: Listeners | null;
+  scope: AuditScope;
+}
+
+/** Where registry and reality differ, by port, host, protocol and kind. */
+export async function findConflicts(db: Kysely<Tables>, findings: AuditFindings): Promise<AuditConflict[]> {
+  const { probed, released, refused, registry, scope } = findings;
+  const strangers = await findStrangers(db, probed);
+  const names = await nameProcesses(strangers, findings.listeners);
+  return [
+    ...[...refused].map(([host, refusal]) => notProbed(host, refusal)),
+    ...probed.flatMap((port) => describeHeld(port, released)),
+    ...strangers.map((port) => describeStranger(port, names.get(port.port))),
+    ...describeClaims(registry.claims, released, scope),
+  ].sort(
+    (a, b) =>
+      (a.port ?? 0) - (b.port ?? 0) ||
+      compare(a.host, b.host) ||
+      compare(a.protocol, b.protocol) ||
+      compare(a.kind, b.kind),
+  );
+}
+
+/** Open ports that no allocation holds: neither when the audit began nor now. */
+async function findStrangers(db: Kysely<Tables>, probed: readonly ProbedPort[]): Promise<ProbedPort[]> {
+  const suspects = probed.filter(({ allocation, result }) => allocation === null && result.outcome === 'open');
+  if (suspects.length === 0) return [];
+  const places = suspects.map(({ destination: { host }, port }) => ({ host, port }));
+  const holds = new Map((await findHolds(db, places)).map(({ host, port, kind }) => [`${host} ${port}`, kind]));
+  return suspects.filter(({ destination: { host }, port, reservation }) => {
+    const hold = holds.get(`${host} ${port}`);
+    return hold === undefined || (hold === 'reservation' && reservation !== null);
+  });
+}
+
+/** Only this machine's processes can be named. */
+async function nameProcesses(strangers: readonly ProbedPort[], listeners: Listeners | null) {
+  const local = strangers.filter(({ destination }) => destination.addresses.every(isLoopback));
+  if (listeners === null || local.length === 0) return new Map<number, string>();
+  return nameListeners(
+    listeners,
+    local.map(({ port }) => port),
+  );
+}
+
+function describeHeld({ port, allocation, result }: ProbedPort, released: ReadonlySet<string>): AuditConflict[] {
+  if (allocation === null || released.has(allocation.id) || result.outcome === 'open') return [];
+  const { host, protocol, project, service, environment } = allocation;
+  const holder = `${project}/${service} (environment ${environment})`;
+  const subject = { port, host, protocol, project, service, expected: `${project}/${service} listens` };
+  if (result.outcome === 'refused') {
+    return [
+      {
+        kind: 'not-running',
+        ...subject,
+        actual: 'nothing listens',
+        detail: `${holder} holds port ${port} on ${host}, and nothing listens there. Start it, or release the port if it is not needed any more.`,
+      },
+    ];
+  }
+  return [
+    {
+      kind: 'unreachable',
+      ...subject,
+      actual: result.error ?? result.outcome,
+      detail: `Whether ${holder} runs is not known: ${host} did not answer on port ${port} (${result.error ?? result.outcome}). Check the host and the network in between.`,
+    },
+  ];
+}
+
+function describeStranger(
+  { port, destination: { host }, project, reservation }: ProbedPort,
+  name = 'something that may not be named',
+): AuditConflict {
+  const subject = { port, host, protocol: 'tcp' as const, actual: name };
+  if (reservation !== null) {
+    return {
+      kind: 'reserved-in-use',
+      ...subject,
+      project: reservation.project,
+      service: reservation.service,
+      expected: 'nothing listens until the reservation is claimed',
+      detail: `Port ${port} on ${host} is reserved for ${reservation.project} (${reservation.id}), yet something listens there. If it is the service the port is meant for, claim the reservation; else stop it.`,
+    };
+  }
+  return {
+    kind: 'squatter',
+    ...subject,
+    project,
+    service: null,
+    expected: 'nothing listens',
+    detail: `Nobody holds port ${port} on ${host}, yet something listens there. Allocate the port for it, or move it to a port of its own.`,
+  };
+}
+
+function describeClaims(
+  claims: readonly HostnameClaim[],
+  released: ReadonlySet<string>,
+  { project, host }: AuditScope,
+): AuditConflict[] {
+  const active = claims.filter(({ id }) => !released.has(id));
+  const byHostname = new Map<string, HostnameClaim[]>();
+  for (const claim of active) byHostname.set(claim.hostname, [...(byHostname.get(claim.hostname) ?? []), claim]);
+  return active.flatMap((claim) => {
+    const inScope = (project ?? claim.project) === claim.project && (host ?? claim.host) === claim.host;
+    const others = (byHostname.get(claim.hostname) ?? []).filter(({ id }) => id !== claim.id);
+    if (!inScope || others.length === 0) return [];
+    const names = others.map((other) => `${other.project}/${other.service} on port ${other.port} of ${other.host}`);
+    return [
+      {
+        kind: 'duplicate-hostname' as const,
+        port: claim.port,
+        host: claim.host,
+        protocol: claim.protocol,
+        project: claim.project,
+        service: claim.service,
+        expected: `${claim.hostname} for one allocation alone`,
+        actual: `also ${names.join(', ')}`,
+        detail: `${claim.hostname} is claimed by ${claim.project}/${claim.service} and by ${names.join(', ')}, and can lead to one only. Change or clear cloudflareHostname on the others.`,
+      },
+    ];
+  });
+}
+
+function notProbed(host: string, refusal: AppError): AuditConflict {
+  return {
+    kind: 'unreachable',
+    port: null,
+    host,
+    protocol: 'tcp',
+    project: null,
+    service: null,
+    expected: 'its ports can be probed',
+    actual: 'not probed',
+    detail: refusal.message,
+  };
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}

@@ -1,0 +1,83 @@
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
+import { AppError } from '../errors.js';
+import { findForbiddenRange } from '../schemas/host.js';
+
+/** Where a host's ports are reached from here. */
+export interface Destination {
+  host: string;
+  /** Empty when the name has none: every probe is `unreachable` then. */
+  addresses: readonly string[];
+  /** Why there is no address. */
+  error: string | null;
+}
+
+const LOOPBACK = ['127.0.0.1', '::1'];
+
+/** Which hosts may be probed: this machine, those with a target, and those that the operator allows. */
+export class ProbePolicy {
+  readonly #targets: ReadonlyMap<string, string>;
+  readonly #allowed: ReadonlySet<string>;
+
+  constructor(
+    targets: ReadonlyMap<string, string>,
+    allowedHosts: readonly string[],
+    private readonly lookupTimeoutMs: number,
+  ) {
+    this.#targets = targets;
+    this.#allowed = new Set(['localhost', ...targets.keys(), ...allowedHosts]);
+  }
+
+  /**
+   * Resolves a name once: what was checked is what is connected to, whatever the name means a moment later.
+   * @throws AppError not-probeable
+   */
+  async resolve(host: string): Promise<Destination> {
+    if (!this.#allowed.has(host)) throw notAllowed(host);
+    const target = this.#targets.get(host) ?? host;
+    if (target === 'localhost') return { host, addresses: LOOPBACK, error: null };
+    const found = isIP(target) === 0 ? await this.#lookup(target) : { addresses: [target], error: null };
+    for (const address of found.addresses) {
+      const range = findForbiddenRange(address);
+      if (range !== null) throw forbidden(host, address, range);
+    }
+    return { host, addresses: firstOfEachFamily(found.addresses), error: found.error };
+  }
+
+  async #lookup(name: string): Promise<{ addresses: string[]; error: string | null }> {
+    const late = setTimeout(
+      this.lookupTimeoutMs,
+      { addresses: [] as string[], error: `${name} was not resolved in time` },
+      {
+        ref: false,
+      },
+    );
+    const found = lookup(name, { all: true }).then(
+      (all) => ({ addresses: all.map(({ address }) => address), error: null }),
+      ({ code = 'unknown error' }: NodeJS.ErrnoException) => ({ addresses: [], error: `${name}: ${code}` }),
+    );
+    return Promise.race([found, late]);
+  }
+}
+
+/** A service may listen on one family alone; open if either accepts. */
+function firstOfEachFamily(addresses: string[]): string[] {
+  return [4, 6].flatMap((family) => addresses.find((address) => isIP(address) === family) ?? []);
+}
+
+function notAllowed(host: string): AppError {
+  return new AppError(
+    'not-probeable',
+    `Ports of ${host} are not probed from here, so that this service is no port scanner for strangers. ` +
+      'The operator can add the host to PROBE_ALLOWED_HOSTS, or say with PROBE_TARGETS where its ports are reached.',
+  );
+}
+
+function forbidden(host: string, address: string, range: string): AppError {
+  return new AppError(
+    'not-probeable',
+    `${host} leads to ${address}, ${range}, and those are never probed. ` +
+      'The operator can say with PROBE_TARGETS where its ports are reached.',
+  );
+}

@@ -1,0 +1,27 @@
+import { ConfigError } from './config.js';
+import { DataDirLockedError } from './database/data-dir-lock.js';
+import { isSchemaMissing, toAppError } from './database/errors.js';
+import { migrationsFolder } from './database/migrate.js';
+
+// https://nodejs.org/api/errors.html#common-system-errors
+const DATA_DIR_CODES = new Set(['EACCES', 'EEXIST', 'ENOENT', 'ENOTDIR', 'EPERM', 'EROFS', 'ENOSPC']);
+
+/** Why a process of this package could not start: a sentence where the reason is known, else the stack. */
+export function describeStartError(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof DataDirLockedError) return error.message;
+  if (!(error instanceof Error)) return String(error);
+  const { code = '', syscall, port, path } = error as NodeJS.ErrnoException & { port?: number };
+  if (code === 'EADDRINUSE') {
+    return `PORT: ${port} is taken. Another Port Allocator may be running already; if it is something else, set PORT to a free port.`;
+  }
+  if (syscall === 'listen') return `HOST, PORT: cannot listen there: ${error.message}`;
+  if (path !== undefined && !path.startsWith(migrationsFolder) && DATA_DIR_CODES.has(code)) {
+    return `DATA_DIR: ${error.message}. Set it to a folder that this user may write, or to one that can be created.`;
+  }
+  const refusal = toAppError(error);
+  if (refusal && isSchemaMissing(error)) return `${refusal.message} ${error.message}`;
+  if (refusal?.code === 'database-unavailable') {
+    return `DATABASE_URL: the database does not answer: ${error.message || code}`;
+  }
+  return error.stack ?? error.message;
+}

@@ -1,0 +1,149 @@
+// A project whose lock somebody else keeps.
+import pg from 'pg';
+import t, { type Test } from 'tap';
+import { loadConfig } from '../src/config.js';
+import { connectDatabase } from '../src/database/connect.js';
+import { makeApp, requester } from './helpers/app.js';
+import { createDatabase, openPostgres, silentLog } from './helpers/database.js';
+
+const LOCK_TIMEOUT_MS = 500;
+
+const url = await createDatabase(t);
+await openPostgres(t, url);
+const psql = new pg.Pool({ connectionString: url });
+// Sooner than the lock timeout, for the connections that are made from here on.
+await psql.query(`alter database ${new URL(url).pathname.slice(1)} set deadlock_timeout = '100ms'`);
+const variables = { DATABASE_URL: url, LOCK_TIMEOUT_MS: String(LOCK_TIMEOUT_MS) };
+const database = await connectDatabase(loadConfig(variables), silentLog);
+const request = requester(await makeApp(t, database, variables));
+t.teardown(() => psql.end());
+t.teardown(() => database.close());
+
+/** Keeps the project's ranges until the test ends, or until what it returns is called. */
+async function keepLocked(t: Test, project: string): Promise<() => Promise<void>> {
+  const client = await psql.connect();
+  await client.query('begin');
+  await client.query('select from port_ranges where project = $1 for update', [project]);
+  let kept = true;
+  const letGo = async () => {
+    if (!kept) return;
+    kept = false;
+    await client.query('rollback');
+    client.release();
+  };
+  t.teardown(letGo);
+  return letGo;
+}
+
+t.test('a project that is kept locked is busy for whoever would change it, and for nobody else', async (t) => {
+  const { body: held } = await request('PUT', '/v1/projects/consilio/services/held');
+  const letGo = await keepLocked(t, 'consilio');
+  const calls = [
+    ['PUT', '/v1/projects/consilio/services/new'],
+    ['POST', '/v1/projects/consilio/allocations', { service: 'new' }],
+    ['PATCH', `/v1/allocations/${held.id}`, { description: 'x' }],
+    ['DELETE', `/v1/allocations/${held.id}`],
+    ['DELETE', '/v1/projects/consilio/services/held'],
+    ['PATCH', '/v1/ranges/3100', { description: 'x' }],
+    ['DELETE', '/v1/ranges/3100'],
+  ] as const;
+  for (const [method, path, body] of calls) {
+    const began = Date.now();
+    const answer = await request(method, path, body);
+    t.equal(answer.status, 503, `${method} ${path}`);
+    t.equal(answer.body.code, 'project-busy');
+    t.match(answer.headers['retry-after'], /^\d+$/);
+    t.ok(Date.now() - began >= LOCK_TIMEOUT_MS - 50, 'it did wait');
+  }
+
+  t.equal((await request('PUT', '/v1/projects/consilio/services/held')).status, 200, 'what is held is still told');
+  t.equal((await request('GET', '/v1/projects/consilio/summary')).status, 200);
+  t.equal((await request('PUT', '/v1/projects/odin/services/api')).status, 201, 'other projects go on');
+  t.equal((await request('POST', '/v1/ranges', { project: 'consilio' })).status, 201, 'and get ranges');
+
+  await letGo();
+  t.same((await request('GET', `/v1/allocations/${held.id}`)).body, held, 'nothing was changed');
+  t.match(await request('PUT', '/v1/projects/consilio/services/new'), { status: 201, body: { port: 3101 } });
+});
+
+t.test('a deadlock with somebody at a psql prompt is answered as busy, and changes nothing', async (t) => {
+  const { body: second } = await request('POST', '/v1/ranges', { project: 'odin' });
+  const { body: before } = await request('GET', '/v1/projects/odin/summary');
+  const client = await psql.connect();
+  await client.query("begin; set local deadlock_timeout = '1min'"); // it is not the one that is ended
+  await client.query('select from port_ranges where start_port = $1 for update', [second.startPort]);
+  const call = request('PUT', '/v1/projects/odin/services/deadlocked');
+  const waiting = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+  while ((await psql.query(waiting)).rowCount === 0);
+  await client.query("select from port_ranges where project = 'odin' and start_port = 3300 for update");
+  await client.query('rollback');
+  client.release();
+  const answer = await call;
+  t.match(answer, { status: 503, body: { code: 'project-busy', detail: /Nothing was changed; try again\.$/ } });
+  t.equal(answer.headers['retry-after'], '1');
+  t.same((await request('GET', '/v1/projects/odin/summary')).body, before);
+  t.equal((await request('PUT', '/v1/projects/odin/services/deadlocked')).status, 201);
+});
+
+t.test('callers who wait for a busy project do not hold up those of others', async (t) => {
+  const letGo = await keepLocked(t, 'health-agent');
+  const waiting = Array.from({ length: 40 }, (_, i) => request('PUT', `/v1/projects/health-agent/services/s${i}`));
+  const began = Date.now();
+  const others = await Promise.all(
+    Array.from({ length: 10 }, (_, i) => request('PUT', `/v1/projects/quiculum-monitor/services/s${i}`)),
+  );
+  const tookMs = Date.now() - began;
+  t.same(
+    others.map(({ status }) => status),
+    Array(10).fill(201),
+  );
+  t.ok(tookMs < LOCK_TIMEOUT_MS, `others were answered in ${tookMs} ms`);
+  await letGo();
+  const statuses = (await Promise.all(waiting)).map(({ status }) => status);
+  t.same(
+    statuses.filter((status) => status !== 201 && status !== 503),
+    [],
+  );
+});
+
+t.test('callers who wait to change the range of a busy project do not hold up those of others', async (t) => {
+  const letGo = await keepLocked(t, 'meta-supervisor');
+  const waiting = Array.from({ length: 40 }, (_, i) =>
+    request('PATCH', '/v1/ranges/3000', { description: `change ${i}` }),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const began = Date.now();
+  const others = await Promise.all([
+    request('PUT', '/v1/projects/openhorizon/services/api'),
+    request('PATCH', '/v1/ranges/3200', { description: 'x' }),
+    request('POST', '/v1/ranges', { project: 'meta-supervisor' }),
+  ]);
+  const tookMs = Date.now() - began;
+  t.same(
+    others.map(({ status }) => status),
+    [201, 200, 201],
+  );
+  t.ok(tookMs < LOCK_TIMEOUT_MS / 2, `others were answered in ${tookMs} ms`);
+  await letGo();
+  t.ok((await Promise.all(waiting)).some(({ status }) => status === 200));
+});
+
+t.test('a creation that waits holds up no change of another range, and takes the next block at last', async (t) => {
+  const client = await psql.connect();
+  t.teardown(() => client.release());
+  const { rows } = await client.query('select max(end_port) + 1 as free from port_ranges where end_port < 9000');
+  const free: number = rows[0].free;
+  await client.query('begin');
+  await client.query('insert into port_ranges (start_port, end_port, project) values ($1, $1 + 99, $2)', [
+    free,
+    'psql',
+  ]);
+  const creation = request('POST', '/v1/ranges', { project: 'waits' });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const began = Date.now();
+  t.equal((await request('PATCH', '/v1/ranges/3300', { description: 'x' })).status, 200);
+  const tookMs = Date.now() - began;
+  t.ok(tookMs < LOCK_TIMEOUT_MS / 4, `the change was answered in ${tookMs} ms`);
+  await client.query('commit');
+  t.match(await creation, { status: 201, body: { startPort: free + 100 } });
+});

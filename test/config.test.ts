@@ -1,0 +1,224 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import t from 'tap';
+import { ConfigError, isLoopback, loadConfig } from '../src/config.js';
+
+const problemsOf = (variables: Record<string, string>): string[] => {
+  try {
+    loadConfig(variables);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+};
+
+t.test('without a variable the service runs on loopback, embedded, with the documented defaults', async (t) => {
+  t.strictSame(
+    { ...loadConfig({ XDG_DATA_HOME: '/data' }) },
+    {
+      host: '127.0.0.1',
+      port: 8080,
+      databaseUrl: null,
+      dataDir: '/data/port-allocator',
+      migrateOnStart: true,
+      seedOnStart: true,
+      databasePoolSize: 10,
+      lockTimeoutMs: 5000,
+      requestTimeoutMs: 10_000,
+      logLevel: 'info',
+      basePath: '',
+      publicUrl: null,
+      trustProxy: [],
+      reuseCooldownSeconds: 0,
+      allowUnauthenticated: false,
+      allowedOrigins: [],
+      probeTimeoutMs: 1000,
+      probeConcurrency: 256,
+      probeTargets: new Map(),
+      probeAllowedHosts: [],
+      auditSchedule: null,
+      healthCheckRetentionDays: 30,
+      historyRetentionDays: null,
+    },
+  );
+});
+
+t.test('every variable is taken', async (t) => {
+  t.strictSame(
+    {
+      ...loadConfig({
+        HOST: '0.0.0.0',
+        PORT: '0',
+        DATABASE_URL: 'postgresql://u:p@db/x',
+        DATA_DIR: 'relative',
+        MIGRATE_ON_START: 'false',
+        SEED_ON_START: 'true',
+        DATABASE_POOL_SIZE: '3',
+        LOCK_TIMEOUT_MS: '100',
+        REQUEST_TIMEOUT_MS: '200',
+        LOG_LEVEL: 'debug',
+        BASE_PATH: '/ports/',
+        PUBLIC_URL: 'https://example.com/ports/',
+        TRUST_PROXY: '10.0.0.1, 10.1.0.0/16,::1',
+        REUSE_COOLDOWN_SECONDS: '30',
+        ALLOWED_ORIGINS: 'https://a.example, http://b.example:81',
+        PROBE_TIMEOUT_MS: '500',
+        PROBE_CONCURRENCY: '8',
+        PROBE_TARGETS: 'localhost=host.docker.internal, DB1=10.0.0.7',
+        PROBE_ALLOWED_HOSTS: 'db2, 10.0.0.8',
+        AUDIT_SCHEDULE: '*/5 * * * *',
+        HEALTH_CHECK_RETENTION_DAYS: '7',
+        HISTORY_RETENTION_DAYS: '365',
+        ALLOW_UNAUTHENTICATED: 'true',
+      }),
+    },
+    {
+      host: '0.0.0.0',
+      port: 0,
+      databaseUrl: 'postgresql://u:p@db/x',
+      dataDir: resolve('relative'),
+      migrateOnStart: false,
+      seedOnStart: true,
+      databasePoolSize: 3,
+      lockTimeoutMs: 100,
+      requestTimeoutMs: 200,
+      logLevel: 'debug',
+      basePath: '/ports',
+      publicUrl: 'https://example.com/ports',
+      trustProxy: ['10.0.0.1', '10.1.0.0/16', '::1'],
+      reuseCooldownSeconds: 30,
+      allowUnauthenticated: true,
+      allowedOrigins: ['https://a.example', 'http://b.example:81'],
+      probeTimeoutMs: 500,
+      probeConcurrency: 8,
+      probeTargets: new Map([
+        ['localhost', 'host.docker.internal'],
+        ['db1', '10.0.0.7'],
+      ]),
+      probeAllowedHosts: ['db2', '10.0.0.8'],
+      auditSchedule: '*/5 * * * *',
+      healthCheckRetentionDays: 7,
+      historyRetentionDays: 365,
+    },
+  );
+});
+
+t.test('seeding at the start is for the embedded default, unless it is said', async (t) => {
+  t.equal(loadConfig({}).seedOnStart, true);
+  t.equal(loadConfig({ DATABASE_URL: 'postgres://db/x' }).seedOnStart, false);
+  t.equal(loadConfig({ SEED_ON_START: 'false' }).seedOnStart, false);
+});
+
+t.test('an empty variable counts as unset', async (t) => {
+  const names = [
+    'HOST',
+    'PORT',
+    'DATABASE_URL',
+    'DATA_DIR',
+    'MIGRATE_ON_START',
+    'SEED_ON_START',
+    'LOG_LEVEL',
+    'BASE_PATH',
+    'PUBLIC_URL',
+    'TRUST_PROXY',
+    'REUSE_COOLDOWN_SECONDS',
+    'ALLOW_UNAUTHENTICATED',
+    'XDG_DATA_HOME',
+  ];
+  t.strictSame(loadConfig(Object.fromEntries(names.map((name) => [name, '']))), loadConfig({}));
+});
+
+t.test('the data lies in the folder of the user', { skip: process.platform !== 'linux' }, async (t) => {
+  t.equal(loadConfig({}).dataDir, join(homedir(), '.local', 'share', 'port-allocator'));
+});
+
+t.test('every bad variable is reported, all at once', async (t) => {
+  const problems = problemsOf({
+    HOST: '0.0.0.0',
+    PORT: '65536',
+    DATABASE_URL: 'mysql://root:secret@db/x',
+    MIGRATE_ON_START: 'yes',
+    SEED_ON_START: '2',
+    DATABASE_POOL_SIZE: '0',
+    LOCK_TIMEOUT_MS: '-5',
+    REQUEST_TIMEOUT_MS: 'soon',
+    LOG_LEVEL: 'loud',
+    BASE_PATH: 'ports',
+    PUBLIC_URL: 'example.com',
+    TRUST_PROXY: 'true',
+    REUSE_COOLDOWN_SECONDS: '1.5',
+    ALLOW_UNAUTHENTICATED: 'maybe',
+  });
+  t.strictSame(problems.map((problem) => problem.split(':')[0]).sort(), [
+    'ALLOW_UNAUTHENTICATED',
+    'BASE_PATH',
+    'DATABASE_POOL_SIZE',
+    'DATABASE_URL',
+    'HOST',
+    'LOCK_TIMEOUT_MS',
+    'LOG_LEVEL',
+    'MIGRATE_ON_START',
+    'PORT',
+    'PUBLIC_URL',
+    'REQUEST_TIMEOUT_MS',
+    'REUSE_COOLDOWN_SECONDS',
+    'SEED_ON_START',
+    'TRUST_PROXY',
+  ]);
+  t.notMatch(problems.join(), /secret/, 'a password is never printed');
+  const error = new ConfigError(problems);
+  for (const problem of problems) t.match(error.message, problem);
+});
+
+t.test('what is wrong with a value is said', async (t) => {
+  t.strictSame(problemsOf({ PORT: '65536' }), ['PORT: "65536" must be <= 65535']);
+  t.strictSame(problemsOf({ LOG_LEVEL: 'loud' }), [
+    'LOG_LEVEL: "loud" must be equal to one of the allowed values (fatal, error, warn, info, debug, trace, silent)',
+  ]);
+  t.strictSame(problemsOf({ TRUST_PROXY: '10.0.0.1, proxy' }), [
+    'TRUST_PROXY: "proxy" is neither an IP address nor a CIDR block',
+  ]);
+});
+
+t.test('a database URL that could not be used is refused, beside what else is wrong, and never printed', async (t) => {
+  for (const url of [
+    'postgres://[',
+    'postgres://u:secret@localhost:99999/x',
+    'postgres://u:se#cret@db/x',
+    'postgres:db',
+    'secret',
+  ]) {
+    const problems = problemsOf({ DATABASE_URL: url, HOST: '0.0.0.0' });
+    t.match(problems, [/^HOST: /, /^DATABASE_URL: what was given is not /], url);
+    t.equal(problems.length, 2);
+    t.notMatch(problems.join(), /secret|99999/);
+  }
+  for (const url of [
+    'postgres://db/x',
+    'postgresql:///db?host=/run/postgresql',
+    'postgresql://u:p@/db?host=/run/postgresql',
+    'postgres://u@%2Frun%2Fpostgresql/db',
+    'postgres://u:p%23@[::1]:5433/x?sslmode=disable',
+  ]) {
+    t.equal(loadConfig({ DATABASE_URL: url }).databaseUrl, url);
+  }
+});
+
+t.test('beyond loopback the service listens only when that is allowed', async (t) => {
+  for (const host of ['0.0.0.0', '::', '10.0.0.1', 'example.com', 'localhost.example.com']) {
+    t.match(problemsOf({ HOST: host }), [/^HOST: .*ALLOW_UNAUTHENTICATED=true/], host);
+    t.match(problemsOf({ HOST: host, ALLOW_UNAUTHENTICATED: 'false' }), [/^HOST: /], host);
+    t.equal(loadConfig({ HOST: host, ALLOW_UNAUTHENTICATED: 'true' }).host, host);
+  }
+  for (const host of ['127.0.0.1', '127.9.9.9', '::1', 'localhost', '::ffff:127.0.0.1']) {
+    t.equal(isLoopback(host), true);
+    t.equal(loadConfig({ HOST: host }).host, host);
+  }
+});
+
+t.test('a configuration cannot be changed', async (t) => {
+  const config = loadConfig({});
+  t.equal(Object.isFrozen(config), true);
+  t.throws(() => Object.assign(config, { port: 1 }), TypeError);
+});

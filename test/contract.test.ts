@@ -1,0 +1,165 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import t from 'tap';
+import { renderContract } from '../src/contract.js';
+import { problems } from '../src/errors.js';
+import { packageRoot } from '../src/package-root.js';
+
+// biome-ignore lint/suspicious/noExplicitAny: the contract is read as any client's tools read it
+type Json = any;
+
+t.test('the contract', async (t) => {
+  const rendered = await renderContract();
+  const contract: Json = JSON.parse(rendered.json);
+  const operations: [name: string, operation: Json][] = Object.entries(contract.paths).flatMap(([path, methods]) =>
+    Object.entries(methods as Json).map(([method, operation]): [string, Json] => [`${method} ${path}`, operation]),
+  );
+  const schemas: [name: string, schema: Json][] = Object.entries(contract.components.schemas);
+  const ajv = addFormats.default(new Ajv2020({ strict: false, allErrors: true }));
+  ajv.addSchema(contract, 'contract');
+  const findErrors = (reference: string, value: unknown) => {
+    const validate = ajv.getSchema(`contract${reference}`);
+    return validate?.(value) ? null : (validate?.errors ?? 'no such schema');
+  };
+
+  t.test('is committed as the routes make it', async (t) => {
+    for (const kind of ['json', 'yaml'] as const) {
+      const committed = await readFile(join(packageRoot, 'openapi', `openapi.${kind}`), 'utf8');
+      t.ok(
+        committed === rendered[kind],
+        `openapi/openapi.${kind} is not what the routes declare: run \`npm run openapi\` and commit the result`,
+      );
+    }
+  });
+
+  t.test('is OpenAPI 3.1 and closed in itself', async (t) => {
+    t.equal(contract.openapi, '3.1.0');
+    for (const [, reference = ''] of rendered.json.matchAll(/"\$ref": "([^"]+)"/g)) {
+      t.ok(ajv.getSchema(`contract${reference}`), reference);
+    }
+  });
+
+  t.test('has every path of the service', async (t) => {
+    t.strictSame(
+      operations.map(([name]) => name).sort(),
+      [
+        'delete /v1/allocations/{id}',
+        'delete /v1/projects/{project}/environments/{environment}',
+        'delete /v1/projects/{project}/services/{service}',
+        'delete /v1/ranges/{startPort}',
+        'delete /v1/reservations/{id}',
+        'get /livez',
+        'get /readyz',
+        'get /v1/allocations',
+        'get /v1/allocations/{id}',
+        'get /v1/allocations/{id}/health-checks',
+        'get /v1/ports/{port}',
+        'get /v1/projects',
+        'get /v1/projects/{project}/environments',
+        'get /v1/projects/{project}/environments/{environment}',
+        'get /v1/projects/{project}/services/{service}',
+        'get /v1/projects/{project}/summary',
+        'get /v1/ranges',
+        'get /v1/ranges/{startPort}',
+        'get /v1/reservations',
+        'get /v1/reservations/{id}',
+        'patch /v1/allocations/{id}',
+        'patch /v1/ranges/{startPort}',
+        'patch /v1/reservations/{id}',
+        'post /v1/allocations/{id}/health-checks',
+        'post /v1/audits',
+        'post /v1/imports',
+        'post /v1/projects/{project}/allocations',
+        'post /v1/projects/{project}/reservations',
+        'post /v1/ranges',
+        'post /v1/reservations/{id}/claim',
+        'put /v1/projects/{project}/environments/{environment}',
+        'put /v1/projects/{project}/services/{service}',
+      ].sort(),
+    );
+  });
+
+  t.test('names and describes every operation', async (t) => {
+    const tags = contract.tags.map((tag: Json) => tag.name);
+    for (const [name, operation] of operations) {
+      t.match(operation.operationId, /^[a-z]+([A-Z][a-z]+)+$/, `${name}: operationId in camelCase verb-noun form`);
+      t.match(operation.summary, /^[A-Z].*[^.]$/, `${name}: summary`);
+      t.match(operation.description, /\.$/, `${name}: description`);
+      t.equal(operation.tags.length, 1, name);
+      t.ok(tags.includes(operation.tags[0]), `${name}: tag ${operation.tags[0]} is described`);
+      for (const parameter of operation.parameters ?? [])
+        t.match(parameter.description, /./, `${name}: ${parameter.name}`);
+    }
+    t.equal(new Set(operations.map(([, operation]) => operation.operationId)).size, operations.length);
+  });
+
+  t.test('answers with a named component, and refuses with a problem', async (t) => {
+    for (const [name, { responses }] of operations) {
+      for (const status of ['400', '403', '406', '500', '503']) t.ok(responses[status], `${name}: ${status}`);
+      for (const [status, response] of Object.entries<Json>(responses)) {
+        t.ok(response.description, `${name} ${status}`);
+        t.ok(response.headers['x-request-id'], `${name} ${status}`);
+        if (status === '204') continue;
+        if (status >= '400' && !(name === 'get /readyz' && status === '503')) {
+          t.strictSame(
+            response.content,
+            { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+            `${name} ${status}`,
+          );
+        } else {
+          t.match(
+            response.content['application/json'].schema.$ref,
+            /^#\/components\/schemas\/\w+$/,
+            `${name} ${status}`,
+          );
+        }
+      }
+    }
+  });
+
+  t.test('takes bodies by the name of their component', async (t) => {
+    for (const [name, { requestBody, responses }] of operations) {
+      if (!requestBody) continue;
+      t.match(requestBody.content['application/json'].schema.$ref, /^#\/components\/schemas\/\w+$/, name);
+      for (const status of ['413', '415']) t.ok(responses[status], `${name}: ${status}`);
+    }
+  });
+
+  t.test('has every code in the Problem component, and no other', async (t) => {
+    t.strictSame(contract.components.schemas.Problem.properties.code.enum, Object.keys(problems));
+  });
+
+  t.test('gives every component a description and an example that is one', async (t) => {
+    for (const [name, schema] of schemas) {
+      t.match(schema.description, /\.$/, name);
+      t.ok(schema.examples?.length > 0, `${name} has an example`);
+      for (const example of schema.examples ?? [])
+        t.equal(findErrors(`#/components/schemas/${name}`, example), null, name);
+    }
+  });
+
+  t.test('gives examples of single fields that are ones', async (t) => {
+    const walk = (node: Json, path: string) => {
+      if (typeof node !== 'object' || node === null) return;
+      if (Array.isArray(node.examples) && node.type !== undefined && !path.endsWith('/properties')) {
+        for (const example of node.examples) t.equal(findErrors(path, example), null, path);
+      }
+      for (const [key, child] of Object.entries(node)) {
+        if (key !== 'examples') walk(child, `${path}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`);
+      }
+    };
+    walk(contract.components.schemas, '#/components/schemas');
+  });
+
+  t.test('closes what clients send, and leaves what they get open for growth', async (t) => {
+    const sent = new Set(
+      operations.flatMap(([, { requestBody }]) => requestBody?.content['application/json'].schema.$ref ?? []),
+    );
+    for (const [name, schema] of schemas) {
+      const closed = sent.has(`#/components/schemas/${name}`);
+      t.equal(schema.additionalProperties, closed ? false : undefined, name);
+    }
+  });
+});

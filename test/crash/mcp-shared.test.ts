@@ -1,0 +1,139 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import t, { type Test } from 'tap';
+import { readHolder } from '../../src/database/data-dir-lock.js';
+import { packageRoot } from '../../src/package-root.js';
+import { makeDataDir } from '../helpers/database.js';
+import { closeAtEnd, type McpClient, spawnAgent } from '../helpers/mcp.js';
+
+const PATH = process.env.PATH ?? '';
+const AGENTS = 5;
+const PORTS = 100;
+
+/** Processes start, and open a database, as often as the lock changes hands. */
+t.setTimeout(300_000);
+
+type Agent = Awaited<ReturnType<typeof spawnAgent>>;
+
+const startAgents = (t: Test, dataDir: string, count: number): Promise<Agent[]> =>
+  Promise.all(Array.from({ length: count }, () => closeAtEnd(t, spawnAgent({ DATA_DIR: dataDir, PATH }))));
+
+/** The service, as `npm start` runs it, once it is ready. */
+async function startService(t: Test, dataDir: string): Promise<{ child: ChildProcess; url: string }> {
+  const child = spawn(process.execPath, [`${packageRoot}/dist/src/main.js`], {
+    env: { DATA_DIR: dataDir, PORT: '0', PATH },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  let output = '';
+  child.stderr?.on('data', (text) => {
+    output += text;
+  });
+  const url = await new Promise<string>((resolve, reject) => {
+    child.on('exit', () => reject(new Error(output)));
+    child.stdout?.on('data', (text) => {
+      output += text;
+      const address = /Server listening at (http:[^"]+)/.exec(output)?.[1];
+      if (address && output.includes('"Ready"')) resolve(address);
+    });
+  });
+  return { child, url };
+}
+
+/** Asks for one port and returns it; anything but a success fails. */
+async function ask(client: McpClient, name: string, input: Record<string, unknown>): Promise<number> {
+  const result = await client.callTool({ name, arguments: { project: 'shared-services', ...input } });
+  if (result.isError) throw new Error(result.content[0].text);
+  return result.structuredContent.port;
+}
+
+async function listPorts(client: McpClient): Promise<number[]> {
+  const result = await client.callTool({ name: 'list-ports', arguments: { project: 'shared-services', limit: 1000 } });
+  return result.structuredContent.items.map((item: { port: number }) => item.port);
+}
+
+const holderPid = async (dataDir: string) => (await readHolder(dataDir))?.pid as number;
+
+t.test(
+  'five agents and the service, the holder killed twice in between: 100 ports, none twice, none lost',
+  async (t) => {
+    const dataDir = await makeDataDir(t);
+    const agents = await startAgents(t, dataDir, AGENTS);
+    const [first] = agents as [Agent];
+    await ask(first, 'get-port', { service: 'warm-up' });
+    t.equal(await holderPid(dataDir), first.pid, 'the first to ask holds the registry');
+    const service = await startService(t, dataDir);
+    t.equal(await holderPid(dataDir), service.child.pid, 'and gives it to the service');
+
+    // Every agent asks for a fifth of the ports, two at a time, by turns once and always-new.
+    const rest = Array.from({ length: PORTS }, (_, i) => i);
+    const survivors = agents.map(async (agent, a) => {
+      const asked = rest.filter((i) => i % AGENTS === a);
+      const ports: number[] = [];
+      for (const i of asked) {
+        const pair =
+          i % 2 === 0 ? ask(agent, 'get-port', { service: `s${i}` }) : ask(agent, 'allocate-port', { service: 'many' });
+        ports.push(await pair);
+        if (ports.length === 5 && a === 0) service.child.kill('SIGKILL');
+      }
+      return ports;
+    });
+    const ports = (await Promise.all(survivors)).flat();
+    t.equal(new Set(ports).size, PORTS, 'none twice');
+    const held = await listPorts(first);
+    t.same(
+      held,
+      [...new Set([9000, ...ports])].sort((a, b) => a - b),
+      'none lost, and none taken that nobody was given',
+    );
+    const heir = await holderPid(dataDir);
+    t.ok(
+      agents.some(({ pid }) => pid === heir),
+      'an agent holds the registry now',
+    );
+
+    process.kill(heir, 'SIGKILL');
+    const others = agents.filter(({ pid }) => pid !== heir);
+    const again = await Promise.all(others.map((agent) => ask(agent, 'get-port', { service: 's0' })));
+    t.equal(new Set(again).size, 1, 'the others find or become the next holder');
+    t.same(await listPorts(others[0] as Agent), held);
+  },
+);
+
+t.test('a service starts while an agent holds the registry, and a second service is refused', async (t) => {
+  const dataDir = await makeDataDir(t);
+  const [agent] = (await startAgents(t, dataDir, 1)) as [Agent];
+  const port = await ask(agent, 'get-port', { service: 'api' });
+  const service = await startService(t, dataDir);
+  const answer = await fetch(`${service.url}/v1/projects/shared-services/services/api`);
+  t.equal(((await answer.json()) as { port: number }).port, port, 'the service has what the agent was given');
+  t.equal(await ask(agent, 'get-port', { service: 'api' }), port, 'and the agent reaches it through the service');
+  await t.rejects(startService(t, dataDir), { message: /in use by another Port Allocator \(pid \d+\)/ });
+
+  service.child.kill('SIGTERM');
+  await once(service.child, 'exit');
+  t.equal(await ask(agent, 'get-port', { service: 'api' }), port, 'and without it, when it has stopped');
+});
+
+t.test('the holder’s client leaves: the next call becomes the holder', async (t) => {
+  const dataDir = await makeDataDir(t);
+  const [one, two] = (await startAgents(t, dataDir, 2)) as [Agent, Agent];
+  const port = await ask(one, 'get-port', { service: 'api' });
+  t.equal(await ask(two, 'get-port', { service: 'api' }), port);
+  await one.close();
+  t.equal(await ask(two, 'get-port', { service: 'api' }), port);
+  t.equal(await holderPid(dataDir), two.pid);
+});
+
+t.test('only the lock’s holder can be reached with the token, and only with it', async (t) => {
+  const dataDir = await makeDataDir(t);
+  const [agent] = (await startAgents(t, dataDir, 1)) as [Agent];
+  await ask(agent, 'get-port', { service: 'api' });
+  const endpoint = (await readHolder(dataDir))?.endpoint;
+  for (const authorization of [undefined, 'Bearer wrong']) {
+    const headers = { 'content-type': 'application/json', ...(authorization && { authorization }) };
+    for (const path of ['/call', '/yield']) {
+      t.equal((await fetch(`${endpoint?.url}${path}`, { method: 'POST', headers, body: '{}' })).status, 401);
+    }
+  }
+});

@@ -1,0 +1,87 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import t from 'tap';
+import { packageRoot } from '../../src/package-root.js';
+import { createDatabase, makeDataDir } from '../helpers/database.js';
+import { clients, closeAtEnd } from '../helpers/mcp.js';
+
+/** Each test starts processes that build a database. */
+t.setTimeout(240_000);
+
+const PATH = process.env.PATH ?? '';
+
+for (const { name, overStdio } of clients) {
+  t.test(`${name} gets a port over stdio, on the embedded default`, async (t) => {
+    const client = await closeAtEnd(t, overStdio({ DATA_DIR: await makeDataDir(t), PATH }));
+    t.ok((await client.listTools()).tools.some((tool) => tool.name === 'get-port'));
+    const result = await client.callTool({ name: 'get-port', arguments: { project: 'odin', service: 'api' } });
+    t.match(result, { structuredContent: { port: 3300, service: 'api' } });
+    await t.rejects(client.callTool({ name: 'take-port' }), { code: -32602 });
+  });
+}
+
+t.test('on PostgreSQL, which it migrates first', async (t) => {
+  const [client] = clients;
+  const variables = { DATABASE_URL: await createDatabase(t), SEED_ON_START: 'true', PATH };
+  const agent = await closeAtEnd(t, (client as (typeof clients)[0]).overStdio(variables));
+  const result = await agent.callTool({ name: 'get-port', arguments: { project: 'odin', service: 'api' } });
+  t.match(result, { structuredContent: { port: 3300 } });
+});
+
+t.test(
+  '`npm run mcp`, from another folder, prints nothing on stdout but protocol messages, and ends with its client',
+  async (t) => {
+    const { npm_config_json: _, ...env } = process.env; // as a client starts it, and not npm itself
+    const child = spawn('npm', ['--prefix', packageRoot, 'run', 'mcp'], {
+      cwd: tmpdir(),
+      env: { ...env, npm_config_loglevel: 'notice', DATA_DIR: await makeDataDir(t), LOG_LEVEL: 'debug' },
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    t.teardown(() => child.kill());
+    let stdout = '';
+    const answered = new Promise<void>((resolve) => {
+      child.stdout.setEncoding('utf8').on('data', (text) => {
+        stdout += text;
+        if (stdout.includes('"id":2')) resolve();
+      });
+    });
+    const initialize = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'test', version: '1' } };
+    const call = { name: 'get-port', arguments: { project: 'odin', service: 'api' } };
+    for (const message of [
+      { id: 1, method: 'initialize', params: initialize },
+      { method: 'notifications/initialized' },
+      { id: 2, method: 'tools/call', params: call },
+    ]) {
+      child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+    }
+    await answered;
+    child.stdin.end();
+    const [code] = await once(child, 'close');
+    t.equal(code, 0);
+    const messages = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    t.match(messages, [
+      { jsonrpc: '2.0', id: 1 },
+      { id: 2, result: { structuredContent: { port: 3300 } } },
+    ]);
+    t.equal(messages.length, 2);
+  },
+);
+
+t.test('a bad configuration is told on stderr', async (t) => {
+  const child = spawn(process.execPath, [`${packageRoot}/dist/src/mcp/stdio.js`], { env: { PORT: 'x', PATH } });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (text) => {
+    stdout += text;
+  });
+  child.stderr.on('data', (text) => {
+    stderr += text;
+  });
+  const [code] = await once(child, 'close');
+  t.equal(code, 1);
+  t.equal(stdout, '');
+  t.match(stderr, /PORT/);
+});

@@ -1,0 +1,59 @@
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
+import { pino } from 'pino';
+import type { Test } from 'tap';
+import { buildApp } from '../../src/app.js';
+import { loadConfig } from '../../src/config.js';
+import type { Database } from '../../src/database/connect.js';
+import { Readiness } from '../../src/readiness.js';
+
+/** The app as it is in production, over a real database; closed when the test ends. */
+export async function makeApp(
+  t: Test,
+  database: Pick<Database, 'db'>,
+  variables: Record<string, string> = {},
+  batching: { maxBatch?: number } = {},
+): Promise<FastifyInstance> {
+  const readiness = new Readiness();
+  readiness.started();
+  const app = await buildApp({
+    db: database.db,
+    readiness,
+    config: loadConfig(variables),
+    log: pino({ level: 'silent' }),
+    batching,
+  });
+  t.teardown(() => app.close());
+  return app;
+}
+
+export interface Answer {
+  status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: a test asserts what an answer holds, field by field
+  body: any;
+  headers: LightMyRequestResponse['headers'];
+  text: string;
+}
+
+/** `request('PUT', '/v1/…', body?, headers?)` against the app, without a socket. */
+export function requester(app: FastifyInstance) {
+  return async (
+    method: NonNullable<InjectOptions['method']>,
+    url: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> => {
+    const response = await app.inject({
+      method,
+      url,
+      headers: { host: 'localhost', ...headers },
+      ...(body !== undefined && { payload: body as object }),
+    });
+    const isJson = response.body !== '' && /json/.test(String(response.headers['content-type']));
+    return {
+      status: response.statusCode,
+      body: isJson ? response.json() : undefined,
+      headers: response.headers,
+      text: response.body,
+    };
+  };
+}

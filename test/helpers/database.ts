@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import type { Test } from 'tap';
+import { loadConfig } from '../../src/config.js';
+import { connectDatabase, type Database } from '../../src/database/connect.js';
+import { migrate } from '../../src/database/migrate.js';
+import { seed } from '../../src/database/seed.js';
+
+export const silentLog = { info() {}, warn() {} };
+
+export function postgresUrl(): string {
+  const url = process.env.TEST_DATABASE_URL;
+  if (!url) throw new Error('TEST_DATABASE_URL is not set: run the tests with `npm test -- FILE`');
+  return url;
+}
+
+/** An empty PostgreSQL database, or a copy of `template`, dropped when the test ends. Returns its URL. */
+export async function createDatabase(t: Test, template = 'template1'): Promise<string> {
+  const url = new URL(postgresUrl());
+  const name = `test_${randomBytes(8).toString('hex')}`;
+  await admin(`create database ${name} template ${template}`);
+  t.teardown(() => admin(`drop database if exists ${name} with (force)`));
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+async function admin(statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: postgresUrl() });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Migrated and seeded, closed when the test ends. */
+export async function openPostgres(t: Test, url?: string): Promise<Database> {
+  return open(t, { DATABASE_URL: url ?? (await createDatabase(t, process.env.TEST_TEMPLATE)) });
+}
+
+/** The embedded default in a directory of its own, copied from one that was migrated and seeded before. */
+export async function openEmbedded(t: Test): Promise<Database> {
+  const folder = await makeDataDir(t);
+  const template = process.env.TEST_DATA_DIR;
+  if (template) await cp(join(template, 'database'), join(folder, 'database'), { recursive: true });
+  return open(t, { DATA_DIR: folder });
+}
+
+export async function makeDataDir(t: Test): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'port-allocator-test-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Both kinds, for tests that run on each. */
+export const databases: [name: string, open: (t: Test) => Promise<Database>][] = [
+  ['PostgreSQL', openPostgres],
+  ['the embedded default', openEmbedded],
+];
+
+async function open(t: Test, variables: Record<string, string>): Promise<Database> {
+  const database = await connectDatabase(loadConfig(variables), silentLog);
+  t.teardown(() => database.close());
+  await migrate(database.db, silentLog);
+  await seed(database.db, 0);
+  return database;
+}

@@ -1,0 +1,57 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import type { Test } from 'tap';
+
+/** A server that accepts and says nothing; closed when the test ends. */
+export async function listen(t: Test, host: string, port = 0): Promise<Server & { port: number }> {
+  const sockets = new Set<{ destroy(): void }>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
+    socket.resume();
+  });
+  server.listen({ host, port, ipv6Only: host.includes(':') });
+  await once(server, 'listening');
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return Object.assign(server, { port: (server.address() as AddressInfo).port });
+}
+
+/** A port that nothing listens on, for now. */
+export async function findClosedPort(host = '127.0.0.1'): Promise<number> {
+  const server = createServer().listen(0, host);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+const NEVER_ACCEPTS = `
+  const server = require('node:net').createServer();
+  server.listen({ host: process.argv[1], port: Number(process.argv[2]), backlog: 1 }, () => {
+    require('node:fs').writeSync(1, String(server.address().port));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  });`;
+
+/** A listener that never accepts and whose backlog is full: Linux drops what comes on top, as a firewall would. */
+export async function openBlackHole(t: Test, host: string, port = 0): Promise<number> {
+  const child: ChildProcess = spawn(process.execPath, ['-e', NEVER_ACCEPTS, host, String(port)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {},
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  const [text] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
+  const bound = Number(text);
+  for (let i = 0; i < 4; i++) {
+    const filler = connect({ host, port: bound });
+    filler.on('error', () => {});
+    t.teardown(() => filler.destroy());
+    await Promise.race([once(filler, 'connect'), new Promise((resolve) => setTimeout(resolve, 100))]);
+  }
+  return bound;
+}

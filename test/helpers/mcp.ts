@@ -1,0 +1,78 @@
+import { Client as NewClient, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
+import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport as OldStdioTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { StreamableHTTPClientTransport as OldHttpTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import type { FastifyInstance } from 'fastify';
+import type { Test } from 'tap';
+import { packageRoot } from '../../src/package-root.js';
+
+/** What both lines of the official client have in common. */
+export interface McpClient {
+  // biome-ignore lint/suspicious/noExplicitAny: a test asserts what an answer holds, field by field
+  callTool(call: { name: string; arguments?: Record<string, unknown> }): Promise<any>;
+  // biome-ignore lint/suspicious/noExplicitAny: the same
+  listTools(): Promise<{ tools: any[] }>;
+  close(): Promise<void>;
+}
+
+const INFO = { name: 'test', version: '1.0.0' };
+const STDIO = { command: process.execPath, args: [`${packageRoot}/dist/src/mcp/stdio.js`], stderr: 'pipe' as const };
+
+/** The v2 client on the current revision and on the 2025 ones, and the 1.x client. */
+export const clients: {
+  name: string;
+  overHttp(url: string): Promise<McpClient>;
+  overStdio(variables: Record<string, string>): Promise<McpClient>;
+}[] = [
+  {
+    name: 'the v2 client, current revision',
+    overHttp: (url) => connectNew(new StreamableHTTPClientTransport(new URL(url)), { pin: '2026-07-28' }),
+    overStdio: (variables) => connectNew(new StdioClientTransport({ ...STDIO, env: variables }), { pin: '2026-07-28' }),
+  },
+  {
+    name: 'the v2 client, 2025 revision',
+    overHttp: (url) => connectNew(new StreamableHTTPClientTransport(new URL(url)), 'legacy'),
+    overStdio: (variables) => connectNew(new StdioClientTransport({ ...STDIO, env: variables }), 'legacy'),
+  },
+  {
+    name: 'the 1.x client',
+    overHttp: (url) => connectOld(new OldHttpTransport(new URL(url)) as OldTransport),
+    overStdio: (variables) => connectOld(new OldStdioTransport({ ...STDIO, env: variables })),
+  },
+];
+
+async function connectNew(
+  transport: StreamableHTTPClientTransport | StdioClientTransport,
+  mode: 'legacy' | { pin: string },
+): Promise<McpClient> {
+  const client = new NewClient(INFO, { versionNegotiation: { mode } });
+  await client.connect(transport);
+  return client;
+}
+
+type OldTransport = Parameters<OldClient['connect']>[0];
+
+async function connectOld(transport: OldTransport): Promise<McpClient> {
+  const client = new OldClient(INFO);
+  await client.connect(transport);
+  return client as unknown as McpClient;
+}
+
+/** Listens on a port of its own and returns the MCP URL. */
+export async function listenMcp(app: FastifyInstance): Promise<string> {
+  return `${await app.listen({ host: '127.0.0.1', port: 0 })}/mcp`;
+}
+
+/** A v2 client with a stdio process of its own. */
+export async function spawnAgent(variables: Record<string, string>): Promise<McpClient & { pid: number }> {
+  const transport = new StdioClientTransport({ ...STDIO, env: variables });
+  const client = await connectNew(transport, { pin: '2026-07-28' });
+  return Object.assign(client, { pid: transport.pid as number });
+}
+
+export async function closeAtEnd<T extends McpClient>(t: Test, connecting: Promise<T>): Promise<T> {
+  const client = await connecting;
+  t.teardown(() => client.close().catch(() => {}));
+  return client;
+}

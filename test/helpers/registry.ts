@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { type Kysely, sql } from 'kysely';
+import type { Tables } from '../../src/database/tables.js';
+import { type Held, Model, type ModelRange } from './model.js';
+
+/** PROPERTY_SEED=… repeats a run. */
+export const propertySeed = Number(process.env.PROPERTY_SEED ?? Date.now() % 2 ** 31);
+
+/** The ports of alpha's range that are left free: few, so that it runs full. */
+export const someGaps = fc.uniqueArray(fc.integer({ min: 3000, max: 3099 }), { maxLength: 6 });
+
+/** What a property starts from: one range that is all but full, and an empty one. */
+const RANGES: ModelRange[] = [
+  { startPort: 3000, endPort: 3099, project: 'alpha', kind: 'project', description: null },
+  { startPort: 3100, endPort: 3199, project: 'beta', kind: 'project', description: null },
+];
+
+/**
+ * Makes the database hold the two ranges, alpha's filled up to `gaps` on localhost/tcp, and nothing else.
+ * @returns the model of that
+ */
+export async function resetRegistry(db: Kysely<Tables>, gaps: readonly number[]): Promise<Model> {
+  const rows = Array.from({ length: 100 }, (_, i): Held => {
+    const key = { project: 'alpha', service: 'filler', environment: 'default', host: 'localhost' };
+    const details = { serviceType: null, description: null, cloudflareHostname: null, metadata: null };
+    return { id: randomUUID(), port: 3000 + i, ...key, protocol: 'tcp', status: 'allocated', ...details };
+  }).filter((row) => !gaps.includes(row.port));
+  await sql`truncate port_ranges, port_allocations, port_health_checks, port_reservations, idempotency_keys`.execute(
+    db,
+  );
+  await sql`
+    insert into port_ranges (start_port, end_port, project)
+    select * from jsonb_to_recordset(${JSON.stringify(RANGES.map(({ startPort, endPort, project }) => ({ start_port: startPort, end_port: endPort, project })))}::jsonb)
+      as r (start_port integer, end_port integer, project text)`.execute(db);
+  await sql`
+    insert into port_allocations (id, port, project, service)
+    select id, port, project, service from jsonb_populate_recordset(null::port_allocations, ${JSON.stringify(rows)}::jsonb)`.execute(
+    db,
+  );
+  return new Model(RANGES, rows);
+}
+
+export async function emptyRegistry(db: Kysely<Tables>): Promise<void> {
+  await sql`truncate port_ranges, port_allocations, port_health_checks, port_reservations, idempotency_keys`.execute(
+    db,
+  );
+}
+
+/** Facts that must hold of every database, whatever was done to it. Returns those that do not. */
+export async function findViolations(db: Kysely<Tables>): Promise<string[]> {
+  const { rows } = await sql<{ violation: string }>`
+    select format('%s allocations hold %s/%s port %s', count(*), host, protocol, port) as violation
+    from port_allocations where released_at is null group by host, protocol, port having count(*) > 1
+    union all
+    select format('%s holds port %s, which is in none of its ranges', a.project, a.port)
+    from port_allocations a
+    where a.released_at is null and not exists (
+      select from port_ranges r where r.project = a.project and a.port between r.start_port and r.end_port)
+    union all
+    select format('%s overlaps %s', a.start_port, b.start_port)
+    from port_ranges a join port_ranges b
+      on a.start_port < b.start_port and a.end_port >= b.start_port
+    union all
+    select format('allocation %s was released before it was allocated', id)
+    from port_allocations where released_at < allocated_at
+    union all
+    select format('range %s counts %s allocated and %s available of %s', start_port, allocated_ports, available_ports, total_ports)
+    from range_counts()
+    where allocated_ports + reserved_ports + cooling_ports + available_ports <> total_ports or available_ports < 0`.execute(
+    db,
+  );
+  return rows.map((row) => row.violation);
+}

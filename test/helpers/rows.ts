@@ -1,0 +1,33 @@
+import { type Kysely, sql } from 'kysely';
+import type { Tables } from '../../src/database/tables.js';
+
+/** Everything the registry holds, to show that a refusal changed nothing. */
+export async function readRegistry(db: Kysely<Tables>): Promise<string> {
+  const { rows } = await sql<{ state: string }>`
+    select jsonb_build_object(
+      'ranges', (select jsonb_agg(r order by r.start_port) from port_ranges r),
+      'allocations', (select jsonb_agg(a order by a.id) from port_allocations a),
+      'reservations', (select jsonb_agg(v order by v.id) from port_reservations v),
+      'keys', (select jsonb_agg(k order by k.project, k.key) from idempotency_keys k))::text as state`.execute(db);
+  return rows[0]?.state ?? '';
+}
+
+interface NewReservation {
+  port: number;
+  project: string;
+  service?: string;
+  host?: string;
+  protocol?: 'tcp' | 'udp';
+  /** From now; negative for one that has expired already. */
+  seconds: number;
+}
+
+/** Inserts a reservation as its own operations do. Returns its id. */
+export async function insertReservation(db: Kysely<Tables>, reservation: NewReservation): Promise<string> {
+  const { port, project, service = null, host = 'localhost', protocol = 'tcp', seconds } = reservation;
+  const { rows } = await sql<{ id: string }>`
+    insert into port_reservations (port, project, service, host, protocol, expires_at)
+    values (${port}, ${project}, ${service}, ${host}, ${protocol}, clock_timestamp() + make_interval(secs => ${seconds}))
+    returning id`.execute(db);
+  return rows[0]?.id as string;
+}

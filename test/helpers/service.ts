@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Test } from 'tap';
+import { packageRoot } from '../../src/package-root.js';
+
+/** Generous: several of these start at once on a small machine. */
+const START_TIMEOUT_MS = 60_000;
+
+export interface Reply {
+  status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: a test asserts what an answer holds, field by field
+  body: any;
+  headers: Headers;
+}
+
+/** The built service in a process of its own. */
+export interface Service {
+  readonly child: ChildProcess;
+  /** Once it listens. */
+  readonly url: Promise<string>;
+  /** What it has written so far, stdout and stderr. */
+  output(): string;
+  /** The exit code, or null after a signal. */
+  readonly exited: Promise<number | null>;
+  /** Until `/readyz` says 200. */
+  ready(): Promise<Service>;
+  /** @throws when there is no answer within `timeoutMs`, or the connection breaks */
+  call(
+    method: string,
+    path: string,
+    body?: object,
+    options?: { headers?: Record<string, string>; timeoutMs?: number },
+  ): Promise<Reply>;
+  kill(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+/** Runs a script of `dist/`; it sees these variables and no others, and is killed when the test ends. */
+export function startProcess(t: Test, script: string, variables: Record<string, string>) {
+  const child = spawn(process.execPath, [join(packageRoot, 'dist', script)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH, ...variables },
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
+  const exited = once(child, 'close').then(([code]) => code as number | null);
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill); // also when the test runs out of time
+  t.teardown(() => {
+    process.removeListener('exit', kill);
+    kill();
+    return exited;
+  });
+  return { child, exited, output: () => output };
+}
+
+export function startService(t: Test, variables: Record<string, string>): Service {
+  const { child, exited, output } = startProcess(t, 'src/main.js', { PORT: '0', ...variables });
+  const url = Promise.race([
+    new Promise<string>((resolve) => {
+      createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+        const [found] = /http:\/\/(127\.0\.0\.1|\[::1\]):\d+/.exec(line) ?? [];
+        if (found && line.includes('Server listening')) resolve(found);
+      });
+    }),
+    exited.then((code) => Promise.reject(new Error(`exited with ${code} before it listened: ${output()}`))),
+  ]);
+  url.catch(() => {}); // a test that expects the exit does not ask for the URL
+  const service: Service = {
+    child,
+    url,
+    exited,
+    output,
+    async ready() {
+      const deadline = Date.now() + START_TIMEOUT_MS;
+      await url;
+      while ((await service.call('GET', '/readyz')).status !== 200) {
+        if (Date.now() > deadline) throw new Error(`not ready in time: ${output()}`);
+        await sleep(50);
+      }
+      return service;
+    },
+    async call(method, path, body, { headers = {}, timeoutMs = 30_000 } = {}) {
+      const response = await fetch((await url) + path, {
+        method,
+        headers: { ...(body && { 'content-type': 'application/json' }), ...headers },
+        ...(body && { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      const text = await response.text();
+      const isJson = /json/.test(response.headers.get('content-type') ?? '');
+      return { status: response.status, body: isJson ? JSON.parse(text) : text, headers: response.headers };
+    },
+    kill(signal) {
+      child.kill(signal);
+      return exited;
+    },
+  };
+  return service;
+}
+
+/** Runs a script to its end. */
+export async function runScript(t: Test, script: string, variables: Record<string, string>) {
+  const { exited, output } = startProcess(t, script, variables);
+  return { code: await exited, output: output() };
+}

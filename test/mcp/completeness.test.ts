@@ -1,0 +1,42 @@
+import t from 'tap';
+import { renderContract } from '../../src/contract.js';
+import { tools } from '../../src/mcp/tools.js';
+
+/** Operations of the contract that are no tool, and why. */
+const NOT_TOOLS: Record<string, string> = {
+  getLiveness: 'is for orchestrators',
+  getReadiness: 'is for orchestrators',
+  getAllocation: 'list-ports and describe-port show every allocation, and agents know services, not ids',
+  getRange: 'list-ranges and describe-port show every range',
+  updateRange: 'is for the operators of the registry',
+  deleteRange: 'is for the operators of the registry',
+  getEnvironment: 'list-ports shows what an environment holds',
+  createHealthCheck: 'audit-ports probes all that a project holds, and agents know services, not ids',
+  listHealthChecks: 'is for people who look at the past of one service',
+  getReservation: 'the tools that make and end a reservation answer it whole',
+  listReservations: 'describe-port shows who reserves a number, port-summary how many are',
+  renewReservation: 'an agent reserves for as long as it needs, and get-port keeps for good',
+};
+
+t.test('every operation of the contract is a tool, or is said not to be one', async (t) => {
+  const { paths } = JSON.parse((await renderContract()).json) as { paths: Record<string, Record<string, object>> };
+  const operations = Object.values(paths).flatMap((path) =>
+    Object.values(path).map((operation) => (operation as { operationId: string }).operationId),
+  );
+  const done = tools.flatMap((tool) => tool.operations);
+  t.same(
+    operations.filter((operation) => !done.includes(operation) && !(operation in NOT_TOOLS)),
+    [],
+    'these are missing: add a tool in src/mcp/tools/, list it in src/mcp/tools.ts with its `operations`, or say in NOT_TOOLS above why an agent does not need it',
+  );
+  t.same(
+    done.filter((operation) => !operations.includes(operation)),
+    [],
+    'these are no operations of the contract (any more): correct `operations` of the tools that name them',
+  );
+  t.same(
+    done.filter((operation) => operation in NOT_TOOLS),
+    [],
+    'these are tools: take them off NOT_TOOLS',
+  );
+});

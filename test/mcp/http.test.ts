@@ -1,0 +1,82 @@
+import t from 'tap';
+import { loadConfig } from '../../src/config.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { openPostgres } from '../helpers/database.js';
+import { clients, closeAtEnd, listenMcp } from '../helpers/mcp.js';
+
+const INITIALIZE = {
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'initialize',
+  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
+};
+const ACCEPT = { accept: 'application/json, text/event-stream' };
+
+t.test('MCP over HTTP', async (t) => {
+  const app = await makeApp(t, await openPostgres(t), { ALLOWED_ORIGINS: 'https://tools.example.com' });
+  const url = await listenMcp(app);
+  const request = requester(app);
+
+  for (const { name, overHttp } of clients) {
+    t.test(`${name} lists the tools and gets a port`, async (t) => {
+      const client = await closeAtEnd(t, overHttp(url));
+      const { tools } = await client.listTools();
+      t.ok(tools.length >= 9);
+      const call = { name: 'get-port', arguments: { project: 'odin', service: 'api' } };
+      const result = await client.callTool(call);
+      t.equal(result.isError ?? false, false);
+      t.equal(result.structuredContent.port, 3300);
+      t.same(JSON.parse(result.content[0].text), result.structuredContent);
+      t.same((await client.callTool(call)).structuredContent, result.structuredContent);
+    });
+
+    t.test(`${name} is told by the protocol that a tool is unknown`, async (t) => {
+      const client = await closeAtEnd(t, overHttp(url));
+      await t.rejects(client.callTool({ name: 'take-port' }), { code: -32602, message: /no tool take-port/ });
+    });
+  }
+
+  t.test('a page of a foreign origin is refused, a local or allowed one is not', async (t) => {
+    const post = (origin: string) => request('POST', '/mcp', INITIALIZE, { origin, ...ACCEPT });
+    for (const origin of ['https://evil.example', 'null', 'http://localhost.evil.example']) {
+      const refusal = await post(origin);
+      t.match(refusal, { status: 403, body: { code: 'forbidden', detail: /ALLOWED_ORIGINS/ } }, origin);
+    }
+    for (const origin of ['http://localhost:5173', 'http://[::1]:3000', 'https://tools.example.com']) {
+      t.equal((await post(origin)).status, 200, origin);
+    }
+  });
+
+  t.test('a foreign Host is refused', async (t) => {
+    t.equal((await request('POST', '/mcp', INITIALIZE, { host: 'evil.example', ...ACCEPT })).status, 403);
+  });
+
+  t.test('there is no GET and no DELETE, because there is no session', async (t) => {
+    for (const method of ['GET', 'DELETE'] as const) {
+      const answer = await request(method, '/mcp', undefined, ACCEPT);
+      t.match(answer, { status: 405, headers: { allow: 'POST' } });
+    }
+  });
+
+  t.test('what is no JSON, and what is no JSON-RPC, gets the protocol’s own error', async (t) => {
+    const json = { 'content-type': 'application/json', ...ACCEPT };
+    t.match(await request('POST', '/mcp', '{', json), { status: 400, body: { error: { code: -32700 } } });
+    t.equal((await request('POST', '/mcp', { no: 'message' }, ACCEPT)).status, 400);
+  });
+
+  t.test('a body over 1 MiB is refused', async (t) => {
+    const call = { ...INITIALIZE, params: { ...INITIALIZE.params, padding: 'x'.repeat(1024 * 1024) } };
+    t.match(await request('POST', '/mcp', call, ACCEPT), { status: 413, body: { code: 'payload-too-large' } });
+  });
+
+  t.test('an answer carries the caller’s request id', async (t) => {
+    const answer = await request('POST', '/mcp', INITIALIZE, { 'x-request-id': 'trace-1', ...ACCEPT });
+    t.equal(answer.headers['x-request-id'], 'trace-1');
+  });
+});
+
+t.test('an entry of ALLOWED_ORIGINS that is no origin is named', async (t) => {
+  t.throws(() => loadConfig({ ALLOWED_ORIGINS: 'https://a.example, b.example' }), {
+    message: /ALLOWED_ORIGINS: "b\.example" is no origin/,
+  });
+});

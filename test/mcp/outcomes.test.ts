@@ -1,0 +1,88 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
+import t, { type Test } from 'tap';
+import { loadConfig } from '../../src/config.js';
+import { connectDatabase } from '../../src/database/connect.js';
+import { announce, lockDataDir } from '../../src/database/data-dir-lock.js';
+import { servePeers } from '../../src/mcp/peers.js';
+import { openRegistry } from '../../src/mcp/registry.js';
+import { openToolsOn } from '../../src/mcp/tools.js';
+import { prepareDatabase } from '../../src/prepare.js';
+import { makeDataDir } from '../helpers/database.js';
+
+t.setTimeout(120_000);
+
+const log = pino({ level: 'silent' });
+
+/** `call(tool, input)` of a process that has to pass its calls on, for now. */
+function openAgent(t: Test, dataDir: string) {
+  const registry = openRegistry(loadConfig({ DATA_DIR: dataDir }), log);
+  t.teardown(() => registry.close());
+  // biome-ignore lint/suspicious/noExplicitAny: a test asserts what an answer holds, field by field
+  return (name: string, input: object): Promise<any> =>
+    registry.callTool({ name, input, idempotencyKey: null, requestId: 'r', signal: new AbortController().signal });
+}
+
+/** A holder that takes calls and dies before it answers. */
+async function startDyingHolder(t: Test, dataDir: string) {
+  const lock = await lockDataDir(dataDir);
+  let calls = 0;
+  const server = createServer((request) => {
+    calls += 1;
+    request.socket.destroy();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await announce(dataDir, { url, token: 't', yields: false });
+  return { calls: () => calls, release: () => lock.release() };
+}
+
+t.test('a release by key whose outcome is unknown is not repeated, and the agent is told what to do', async (t) => {
+  const dataDir = await makeDataDir(t);
+  const holder = await startDyingHolder(t, dataDir);
+  const result = await openAgent(t, dataDir)('release-port', { project: 'odin', service: 'api' });
+  t.match(result, {
+    isError: true,
+    content: [{ text: /^database-unavailable: .* is not known\.\nNext: .*list-ports/s }],
+  });
+  t.equal(holder.calls(), 1);
+  await holder.release();
+});
+
+t.test('a call that does no harm twice is repeated until a holder answers, or there is none', async (t) => {
+  const dataDir = await makeDataDir(t);
+  const holder = await startDyingHolder(t, dataDir);
+  const asked = openAgent(t, dataDir)('get-port', { project: 'odin', service: 'api' });
+  while (holder.calls() < 3) await new Promise(setImmediate);
+  await holder.release();
+  t.match(await asked, { structuredContent: { port: 3300 } });
+});
+
+t.test('an allocation whose answer was lost is found again, and not made twice', async (t) => {
+  const dataDir = await makeDataDir(t);
+  const config = loadConfig({ DATA_DIR: dataDir });
+  const database = await connectDatabase(config, log);
+  await prepareDatabase(database, config, log, new AbortController().signal);
+  const callTool = openToolsOn(database, config, log);
+  let answers = 0;
+  const peers = await servePeers(
+    dataDir,
+    async (call) => {
+      const result = await callTool(call);
+      answers += 1;
+      if (answers === 1) throw new Error('the answer is lost');
+      return result;
+    },
+    null,
+  );
+  const call = openAgent(t, dataDir);
+  t.match(await call('allocate-port', { project: 'odin', service: 'api' }), { structuredContent: { port: 3300 } });
+  t.equal(answers, 2);
+  t.equal((await call('list-ports', { project: 'odin' })).structuredContent.items.length, 1);
+  await peers.close();
+  await database.close();
+});

@@ -1,0 +1,69 @@
+import { createServer } from 'node:net';
+import t from 'tap';
+import { makeApp } from '../helpers/app.js';
+import { openPostgres } from '../helpers/database.js';
+import { clients, closeAtEnd, listenMcp } from '../helpers/mcp.js';
+
+t.test('tools for stacks, reservations and what is running', async (t) => {
+  const url = await listenMcp(await makeApp(t, await openPostgres(t)));
+  const client = await closeAtEnd(t, (clients[0] as (typeof clients)[0]).overHttp(url));
+  const call = (name: string, input: object) => client.callTool({ name, arguments: input as Record<string, unknown> });
+  const ask = async (name: string, input: object) => (await call(name, input)).structuredContent;
+  const refusal = async (name: string, input: object): Promise<string> => (await call(name, input)).content[0].text;
+
+  t.test('a stack gets its ports at once, is listed, and gives them back', async (t) => {
+    const stack = { project: 'odin', environment: 'feature-x' };
+    const services = [{ service: 'web' }, { service: 'api', serviceType: 'http' }];
+    const { items } = await ask('get-environment-ports', { ...stack, services });
+    t.match(items, [
+      { service: 'web', port: 3300 },
+      { service: 'api', port: 3301, serviceType: 'http' },
+    ]);
+    t.same((await ask('get-environment-ports', { ...stack, services })).items, items);
+    t.match((await ask('list-environments', { project: 'odin' })).items, [
+      { environment: 'feature-x', allocatedPorts: 2 },
+    ]);
+    t.equal((await ask('release-environment', stack)).items.length, 2);
+    t.same((await ask('release-environment', stack)).items, []);
+    t.match(
+      await refusal('get-environment-ports', { ...stack, services: [{ service: 'web' }, { service: 'web' }] }),
+      /^validation-failed: .*listed twice/,
+    );
+  });
+
+  t.test('a reservation is made, claimed and cancelled', async (t) => {
+    const first = await ask('reserve-port', { project: 'odin', ttlSeconds: 60, reservedBy: 'agent' });
+    t.match(first, { port: 3300, status: 'active' });
+    t.match(await refusal('claim-reservation', { id: first.id }), /^validation-failed: .*service/);
+    const claimed = await ask('claim-reservation', { id: first.id, service: 'web' });
+    t.match(claimed, { port: 3300, service: 'web', status: 'allocated' });
+    t.equal((await ask('claim-reservation', { id: first.id, service: 'web' })).id, claimed.id);
+    const second = await ask('reserve-port', { project: 'odin', ttlSeconds: 60, port: 3350 });
+    t.equal((await ask('cancel-reservation', { id: second.id })).status, 'cancelled');
+    t.match(
+      await refusal('claim-reservation', { id: second.id, service: 'web' }),
+      /^reservation-ended: .*\nNext: reserve-port/s,
+    );
+  });
+
+  t.test('an import adopts ports, after a dry run that changes nothing', async (t) => {
+    const items = [{ port: 3260, service: 'grafana' }, { port: 70 }];
+    const outcomes = (answer: { items: { outcome: string }[] }) => answer.items.map(({ outcome }) => outcome);
+    t.same(outcomes(await ask('import-ports', { items, dryRun: true })), ['adopted', 'outside']);
+    t.equal((await ask('describe-port', { port: 3260 })).state, 'free');
+    t.same(outcomes(await ask('import-ports', { items })), ['adopted', 'outside']);
+    t.same(outcomes(await ask('import-ports', { items })), ['held', 'outside']);
+  });
+
+  t.test('an audit tells what runs and what does not', async (t) => {
+    const server = createServer().listen(3400, '127.0.0.1');
+    t.teardown(() => server.close());
+    const up = await ask('allocate-port', { project: 'health-agent', service: 'up', port: 3400 });
+    await ask('allocate-port', { project: 'health-agent', service: 'down', port: 3401 });
+    const audit = await ask('audit-ports', { project: 'health-agent' });
+    t.match(audit, { allocated: 2, inUse: 1, notRunning: 1, health: 50 });
+    t.match(audit.conflicts, [{ kind: 'not-running', port: 3401, service: 'down' }]);
+    t.match((await ask('list-ports', { project: 'health-agent' })).items[0], { id: up.id, status: 'in_use' });
+    t.match(await refusal('audit-ports', { host: '169.254.0.1' }), /^not-probeable: .*\nNext: leave `host` out/s);
+  });
+});

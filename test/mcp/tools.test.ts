@@ -1,0 +1,148 @@
+import t, { type Test } from 'tap';
+import { makeApp } from '../helpers/app.js';
+import { openPostgres } from '../helpers/database.js';
+import { clients, closeAtEnd, listenMcp } from '../helpers/mcp.js';
+
+/** `call(tool, input)` of a client of its own, over a registry of its own. */
+async function makeCaller(t: Test) {
+  const url = await listenMcp(await makeApp(t, await openPostgres(t)));
+  const client = await closeAtEnd(t, (clients[0] as (typeof clients)[0]).overHttp(url));
+  const call = (name: string, input: Record<string, unknown> = {}) => client.callTool({ name, arguments: input });
+  const ask = async (name: string, input: Record<string, unknown> = {}) => (await call(name, input)).structuredContent;
+  const refusal = async (name: string, input: Record<string, unknown> = {}): Promise<string> => {
+    const result = await call(name, input);
+    t.equal(result.isError, true);
+    t.equal(result.structuredContent, undefined);
+    return result.content[0].text;
+  };
+  return { client, ask, refusal };
+}
+
+t.test('tools', async (t) => {
+  const { client, ask, refusal } = await makeCaller(t);
+  const odin = (service: string, rest: object = {}) => ({ project: 'odin', service, ...rest });
+
+  t.test('allocate-port takes a new port each time, get-port answers the lowest', async (t) => {
+    t.equal((await ask('get-port', odin('web'))).port, 3300);
+    t.equal((await ask('allocate-port', odin('web'))).port, 3301);
+    t.equal((await ask('allocate-port', odin('web', { port: 3350, description: 'metrics' }))).description, 'metrics');
+    t.equal((await ask('get-port', odin('web'))).port, 3300);
+  });
+
+  t.test('update-port and release-port by key act on all ports of the service, and say which', async (t) => {
+    const portsOf = (answer: { items: { port: number }[] }) => answer.items.map(({ port }) => port);
+    const updated = await ask('update-port', odin('web', { serviceType: 'http', metadata: { a: 1 } }));
+    t.same(portsOf(updated), [3300, 3301, 3350]);
+    t.match(updated.items[1], { serviceType: 'http', metadata: { a: 1 } });
+    t.same(portsOf(await ask('release-port', odin('web'))), [3300, 3301, 3350]);
+    t.same(await ask('release-port', odin('web')), { items: [] });
+    t.match(await refusal('update-port', odin('web')), /^allocation-not-found: odin\/web holds no tcp port/);
+  });
+
+  t.test('update-port and release-port by id act on that one', async (t) => {
+    const { id } = await ask('get-port', odin('cache'));
+    const other = await ask('allocate-port', odin('cache'));
+    t.equal((await ask('update-port', { id, description: 'one' })).items[0].description, 'one');
+    t.equal((await ask('update-port', { id, description: null })).items[0].description, null);
+    t.equal((await ask('release-port', { id })).items[0].status, 'released');
+    t.equal((await ask('release-port', { id })).items[0].status, 'released');
+    t.equal((await ask('get-port', odin('cache'))).id, other.id);
+    t.match(await refusal('update-port', { id, description: 'late' }), /^allocation-released: .*\nNext: call get-port/);
+  });
+
+  t.test('an id comes alone, and a project with its service', async (t) => {
+    const { id } = await ask('get-port', odin('queue'));
+    t.match(await refusal('release-port', { id, environment: 'default' }), /\/environment cannot be given beside id/);
+    t.match(await refusal('release-port', { project: 'odin' }), /\/service is required where no id is given/);
+    t.match(await refusal('update-port', {}), /\/project is required where no id is given/);
+  });
+
+  t.test('list-ports shows 25 in order, and how to go on', async (t) => {
+    for (let i = 0; i < 30; i += 1) await ask('get-port', { project: 'consilio', service: `s${i}` });
+    const first = await ask('list-ports', { project: 'consilio' });
+    t.same(
+      first.items.map((item: { port: number }) => item.port),
+      Array.from({ length: 25 }, (_, i) => 3100 + i),
+    );
+    const rest = await ask('list-ports', { project: 'consilio', cursor: first.nextCursor });
+    t.equal(rest.items.length, 5);
+    t.equal(rest.nextCursor, null);
+    t.equal((await ask('list-ports', { project: 'consilio', service: 's7' })).items[0].port, 3107);
+    t.match(await refusal('list-ports', { cursor: 'made-up' }), /^validation-failed: .*start without it/);
+  });
+
+  t.test('an agent goes on after a refusal', async (t) => {
+    const missing = await refusal('get-port', { project: 'atlas', service: 'api' });
+    t.equal(
+      missing,
+      'project-not-found: Project atlas has no range.\n' +
+        'Next: look for the right name with list-ranges, or give the project a range with create-range.',
+    );
+    t.match(await ask('create-range', { project: 'atlas' }), { startPort: 3600, endPort: 3699, project: 'atlas' });
+    t.equal((await ask('get-port', { project: 'atlas', service: 'api' })).port, 3600);
+    t.match(await refusal('create-range', { project: 'atlas', startPort: 3600 }), /^range-overlap: /);
+    t.match(
+      await refusal('allocate-port', { project: 'atlas', service: 'b', port: 3600 }),
+      /^port-taken: .*atlas\/api/,
+    );
+    t.match(await refusal('allocate-port', { project: 'atlas', service: 'b', port: 9000 }), /^port-outside-range: /);
+    t.same(
+      (await ask('list-ranges', { limit: 2 })).items.map((range: { project: string }) => range.project),
+      ['meta-supervisor', 'consilio'],
+    );
+  });
+
+  t.test('an exhausted range says so, without sending the agent to REST', async (t) => {
+    for (let i = 0; i < 100; i += 1) await ask('get-port', { project: 'openhorizon', service: `s${i}` });
+    const text = await refusal('get-port', { project: 'openhorizon', service: 'one-more' });
+    t.match(text, /^range-exhausted: No port of openhorizon \(3200–3299\) is free on localhost\/tcp\.\nNext: release/);
+    t.notMatch(text, /\b(GET|PUT|POST)\b/);
+    t.match(await ask('port-summary', { project: 'openhorizon' }), { allocatedPorts: 100, utilization: 100 });
+  });
+
+  t.test('describe-port tells whose a number is', async (t) => {
+    const held = await ask('get-port', odin('named', { host: '127.0.0.1' }));
+    t.equal(held.host, 'localhost', 'hosts have one form');
+    t.match(await ask('describe-port', { port: held.port }), { state: 'allocated', allocation: { service: 'named' } });
+    t.match(await ask('describe-port', { port: 8080 }), { state: 'unmanaged', range: null });
+  });
+
+  t.test('bad input changes nothing and is named', async (t) => {
+    t.match(
+      await refusal('get-port', odin('api', { ports: 2 })),
+      /^validation-failed: \/ports is not a known field\nNext: /,
+    );
+    t.match(await refusal('get-port', { project: 'odin' }), /\/service is required/);
+    t.match(
+      await refusal('get-port', odin('Not A Name')),
+      /\/service is not of the form that it needs\. .*Lower-case letters/,
+    );
+    t.match(await refusal('describe-port', { port: '3100' }), /\/port must be integer/);
+    t.match(
+      await refusal('get-port', odin('api', { host: '256.1.1.1' })),
+      /\/host must be a host name or an IP address/,
+    );
+    t.match(await refusal('get-port', odin('api', { metadata: { a: '\u0000' } })), /control character/);
+    t.match(await refusal('get-port', odin('api', { metadata: { a: 'x'.repeat(17_000) } })), /too large/);
+    t.same((await ask('list-ports', odin('api'))).items, []);
+  });
+
+  t.test('every tool is published as clients need it', async (t) => {
+    const { tools } = await client.listTools();
+    t.same((await client.listTools()).tools, tools, 'in the same order each time');
+    for (const { name, title, description, inputSchema, outputSchema, annotations } of tools) {
+      t.match(name, /^[a-z]+-[a-z-]+$/);
+      t.ok(title && description.length > 80, `${name} says what it is and when to use it`);
+      t.match(inputSchema, { type: 'object', additionalProperties: false }, name);
+      t.equal(outputSchema.type, 'object', name);
+      t.equal(outputSchema.additionalProperties, undefined, `${name} answers are open for growth`);
+      t.notOk(
+        ['oneOf', 'anyOf', 'allOf'].some((union) => union in inputSchema),
+        `${name} has no root union`,
+      );
+      t.notMatch(JSON.stringify([inputSchema, outputSchema]), /"(\$ref|\$id|x-[a-zA-Z]+)":/, `${name} is plain`);
+      const hints = ['readOnlyHint', 'destructiveHint', 'idempotentHint', 'openWorldHint'];
+      t.same(Object.keys(annotations).sort(), hints.sort(), name);
+    }
+  });
+});
