@@ -1,4 +1,4 @@
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import { AbandonedError, Batcher, LaneFullError } from '../src/batcher.js';
 
@@ -17,21 +17,25 @@ function makeBatcher(options: { maxBatch?: number; maxQueue?: number; concurrenc
     maxQueue: 100,
     ...options,
   });
-  /** Lets the oldest batch under way end. */
+  /** Lets the oldest batch under way end, and what follows it start. */
   const finish = async () => {
-    while (gates.length === 0) await setImmediate();
     gates.shift()?.();
-    await setTimeout(1);
+    await settle();
   };
   return { batcher, batches, finish };
+}
+
+/** Turns of the event loop enough for every batch that can start to have started; no clock in it. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await setImmediate();
 }
 
 t.test('requests that arrive while a batch is under way are executed together by the next', async (t) => {
   const { batcher, batches, finish } = makeBatcher();
   const first = batcher.submit('p', 'a');
-  await setTimeout(1);
+  await settle();
   const rest = ['b', 'c', 'd'].map((request) => batcher.submit('p', request));
-  await setTimeout(1);
+  await settle();
   t.same(batches, [['a']], 'nobody joins a batch that has started');
   await finish();
   await finish();
@@ -44,14 +48,14 @@ t.test('lanes do not wait for each other', async (t) => {
   const { batcher, batches } = makeBatcher();
   void batcher.submit('p', 'a');
   void batcher.submit('q', 'b');
-  await setTimeout(1);
+  await settle();
   t.same(batches, [['a'], ['b']]);
 });
 
 t.test('a batch is bounded, and so is the number under way', async (t) => {
   const { batcher, batches, finish } = makeBatcher({ maxBatch: 2, concurrency: 2 });
   const all = ['a', 'b', 'c', 'd', 'e'].map((request) => batcher.submit('p', request));
-  await setTimeout(1);
+  await settle();
   t.same(batches, [
     ['a', 'b'],
     ['c', 'd'],
@@ -64,6 +68,7 @@ t.test('a full queue refuses at once and executes nothing', async (t) => {
   const { batcher, batches, finish } = makeBatcher({ maxQueue: 2 });
   const accepted = ['a', 'b'].map((request) => batcher.submit('p', request));
   await t.rejects(batcher.submit('p', 'c'), LaneFullError);
+  await settle();
   await finish();
   await Promise.all(accepted);
   t.same(batches, [['a', 'b']]);
@@ -72,7 +77,7 @@ t.test('a full queue refuses at once and executes nothing', async (t) => {
 t.test('a request whose caller has gone before its batch starts is not executed', async (t) => {
   const { batcher, batches, finish } = makeBatcher();
   const first = batcher.submit('p', 'a');
-  await setTimeout(1);
+  await settle();
   let gone = false;
   const abandoned = batcher.submit('p', 'b', () => gone);
   const kept = batcher.submit('p', 'c', () => false);
@@ -88,7 +93,7 @@ t.test('a request whose caller has gone before its batch starts is not executed'
 t.test('an error reaches every request of its batch and none of the next', async (t) => {
   const { batcher, finish } = makeBatcher();
   const failing = Promise.allSettled(['bad', 'b'].map((request) => batcher.submit('p', request)));
-  await setTimeout(1);
+  await settle();
   const next = batcher.submit('p', 'c');
   await finish();
   await finish();
