@@ -86,20 +86,20 @@ export async function runAudit(
   };
 }
 
-/** Each host once. One that may not be probed is told in the result, and spoils no audit of all the others. */
+/** Each host once, all at the same time. One that may not be probed is told in the result, and spoils no audit of all the others. */
 async function resolveHosts(prober: Prober, { allocations, reservations }: AuditedRegistry, scope: AuditScope) {
   const hosts = new Set([...allocations, ...reservations].filter(isTcp).map(({ host }) => host));
   if (scope.unallocated) hosts.add(scope.host ?? 'localhost');
   if (scope.host !== undefined) hosts.add(scope.host);
   const destinations = new Map<string, Destination>();
   const refused = new Map<string, AppError>();
-  for (const host of [...hosts].sort()) {
-    try {
-      destinations.set(host, await prober.resolve(host));
-    } catch (error) {
-      if (!(error instanceof AppError) || scope.host !== undefined) throw error;
-      refused.set(host, error);
-    }
+  const sorted = [...hosts].sort();
+  const resolved = await Promise.allSettled(sorted.map((host) => prober.resolve(host)));
+  for (const [i, host] of sorted.entries()) {
+    const result = resolved[i] as PromiseSettledResult<Destination>;
+    if (result.status === 'fulfilled') destinations.set(host, result.value);
+    else if (result.reason instanceof AppError && scope.host === undefined) refused.set(host, result.reason);
+    else throw result.reason;
   }
   return { destinations, refused };
 }
