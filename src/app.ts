@@ -27,6 +27,7 @@ import { openStore } from './repositories/store.js';
 import { allocationRoutes } from './routes/allocations.js';
 import { auditRoutes } from './routes/audits.js';
 import { environmentRoutes } from './routes/environments.js';
+import { exportRoutes } from './routes/exports.js';
 import { healthRoutes } from './routes/health.js';
 import { healthCheckRoutes } from './routes/health-checks.js';
 import { importRoutes } from './routes/imports.js';
@@ -130,6 +131,7 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
     auditRoutes,
     rangeRoutes,
     portRoutes,
+    exportRoutes,
   ];
   for (const routes of all) await app.register(routes, dependencies);
   await app.register(mcpOverHttp, dependencies);

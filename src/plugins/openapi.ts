@@ -41,6 +41,7 @@ export async function registerOpenapi(app: FastifyInstance, { version, publicUrl
         { name: 'ranges', description: 'Blocks of ports that belong to projects.' },
         { name: 'ports', description: 'Who owns a number.' },
         { name: 'audits', description: 'What is really listening.' },
+        { name: 'exports', description: 'What other programs read.' },
         { name: 'health', description: 'The service itself.' },
       ],
       security: [],

@@ -62,10 +62,13 @@ export function reservationExpired({ id, port, expires_at }: ReservationRow): Ap
   );
 }
 
-export function dotenvNameConflict(problems: string[]): AppError {
+/** @param problems named as far as a person would read on */
+export function dotenvNameConflict(problems: string[], remedy = 'Rename them, or take the JSON.'): AppError {
+  const named = problems.slice(0, 20).join('; ');
+  const more = problems.length > 20 ? `; and ${problems.length - 20} more` : '';
   return new AppError(
     'dotenv-name-conflict',
-    `These services make no usable variable names: ${problems.join('; ')}. Rename them, or take the JSON.`,
+    `These services make no usable variable names: ${named}${more}. ${remedy}`,
   );
 }
 

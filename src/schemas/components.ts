@@ -1,6 +1,7 @@
 import { Allocation, AllocationDetails, AllocationPage, NewAllocation, ReleasedAllocations } from './allocation.js';
 import { Audit, AuditConflict, AuditScope } from './audit.js';
 import { Environment, EnvironmentPage, EnvironmentPorts, EnvironmentServices } from './environment.js';
+import { ExportDocument } from './export.js';
 import { Liveness, Readiness } from './health.js';
 import { HealthCheck, HealthCheckPage, NewHealthCheck } from './health-check.js';
 import { Import, NewImport } from './import.js';
@@ -21,6 +22,7 @@ export const components = [
   EnvironmentPage,
   EnvironmentPorts,
   EnvironmentServices,
+  ExportDocument,
   HealthCheck,
   HealthCheckPage,
   Import,

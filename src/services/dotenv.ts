@@ -27,4 +27,26 @@ export function toDotenv(allocations: readonly Pick<Allocation, 'service' | 'por
   return [...names].map(([service, name]) => `${name}=${firsts.get(service)}\n`).join('');
 }
 
+/**
+ * The same for allocations of any place: a service of several projects, environments, hosts or protocols would be one
+ * variable with several values.
+ * @throws AppError dotenv-name-conflict
+ */
+export function toPlacedDotenv(allocations: readonly Allocation[]): string {
+  const places = new Map<string, Set<string>>();
+  for (const { service, project, environment, host, protocol } of allocations) {
+    const place = `${project} (${environment}, ${host}, ${protocol})`;
+    places.set(service, (places.get(service) ?? new Set()).add(place));
+  }
+  const problems = [...places]
+    .filter(([, { size }]) => size > 1)
+    .map(
+      ([service, owners]) => `${toVariableName(service)} would be that of ${service} in ${[...owners].join(' and ')}`,
+    );
+  if (problems.length > 0) {
+    throw dotenvNameConflict(problems, 'Ask for one project, environment and host, or take the JSON.');
+  }
+  return toDotenv(allocations);
+}
+
 const toVariableName = (service: string) => `${service.toUpperCase().replace(/[^A-Z0-9]/g, '_')}_PORT`;

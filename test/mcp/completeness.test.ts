@@ -15,6 +15,7 @@ const NOT_TOOLS: Record<string, string> = {
   listHealthChecks: 'is for people who look at the past of one service',
   getReservation: 'the tools that make and end a reservation answer it whole',
   listReservations: 'describe-port shows who reserves a number, port-summary how many are',
+  exportAllocations: 'is fetched by the programs that it is for',
   renewReservation: 'an agent reserves for as long as it needs, and get-port keeps for good',
 };
 

@@ -1,0 +1,38 @@
+import { type Kysely, sql } from 'kysely';
+import type { AllocationRow, Tables } from '../database/tables.js';
+import type { Allocation } from '../schemas/allocation.js';
+import type { ExportQuery } from '../schemas/export.js';
+import { hasRange } from './ranges.js';
+import * as refusals from './refusals.js';
+import { toAllocation } from './rows.js';
+
+export interface Exported {
+  allocation: Allocation;
+  /** False where an older allocation, exported or not, claims the same Cloudflare hostname. */
+  ownsHostname: boolean;
+}
+
+/**
+ * What is held, by project, environment, service, host and port.
+ * @throws AppError project-not-found
+ */
+export async function findExported(
+  db: Kysely<Tables>,
+  { project, environment, host }: ExportQuery,
+): Promise<Exported[]> {
+  if (project !== undefined && !(await hasRange(db, project))) throw refusals.projectNotFound(project);
+  const { rows } = await sql<AllocationRow & { owns_hostname: boolean }>`
+    select a.*, not exists (
+      select from port_allocations b
+      where b.released_at is null and b.cloudflare_hostname = a.cloudflare_hostname
+        and (b.allocated_at, b.id) < (a.allocated_at, a.id)
+    ) as owns_hostname
+    from port_allocations a
+    where a.released_at is null
+      and (${project ?? null}::text is null or a.project = ${project ?? null})
+      and (${environment ?? null}::text is null or a.environment = ${environment ?? null})
+      and (${host ?? null}::text is null or a.host = ${host ?? null})
+    order by a.project collate "C", a.environment collate "C", a.service collate "C", a.host collate "C",
+             a.protocol, a.port`.execute(db);
+  return rows.map((row) => ({ allocation: toAllocation(row), ownsHostname: row.owns_hostname }));
+}

@@ -1,0 +1,67 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import makeEtag from 'etag';
+import isFresh from 'fresh';
+import type { Dependencies } from '../dependencies.js';
+import { AppError } from '../errors.js';
+import { findExported } from '../repositories/exports.js';
+import { ExportDocument, ExportParams, ExportQuery } from '../schemas/export.js';
+import { exporters, findDuplicateHostnames } from '../services/exports.js';
+import { refusals } from './responses.js';
+
+/** A header has to stay short whatever the registry holds. */
+const NAMED_DUPLICATES = 20;
+const DUPLICATES = 'x-duplicate-hostnames';
+const mediaTypes = [...new Set(Object.values(exporters).map(({ mediaType }) => mediaType))];
+
+export const exportRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { store }) => {
+  app.get(
+    '/v1/exports/:format',
+    {
+      config: { produces: ['application/json', ...mediaTypes.filter((type) => type !== 'application/json')] },
+      schema: {
+        operationId: 'exportAllocations',
+        summary: 'Export what is held for another program',
+        description:
+          'For Prometheus (http_sd), Traefik (HTTP provider), cloudflared (ingress), Consul (service definitions) and ' +
+          'dotenv readers, each in its own media type, with an ETag. Of a Cloudflare hostname that several ' +
+          'allocations claim, the oldest has it; the others are left out of what routes it and named in a header.',
+        tags: ['exports'],
+        params: ExportParams,
+        querystring: ExportQuery,
+        response: {
+          200: {
+            description: 'What the program reads, in a stable order.',
+            headers: {
+              ETag: { type: 'string', description: 'Of this very text (RFC 9110, 8.8.3), for `If-None-Match`.' },
+              'X-Duplicate-Hostnames': {
+                type: 'string',
+                description: 'Cloudflare hostnames that a later allocation claims too, the first 20; absent if none.',
+              },
+            },
+            content: {
+              'application/json': { schema: { $ref: ExportDocument.$id } },
+              'application/yaml': { schema: { type: 'string', description: 'For cloudflared.' } },
+              'text/plain': { schema: { type: 'string', description: 'Dotenv lines.', examples: ['WEB_PORT=3100\n'] } },
+            },
+          },
+          304: { description: 'Nothing has changed since the answer with that ETag.', type: 'null' },
+          ...refusals({}, 'project-not-found', 'dotenv-name-conflict'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { mediaType, render } = exporters[request.params.format];
+      if (request.headers.accept && !request.accepts().type([mediaType])) {
+        throw new AppError('not-acceptable', `This format is ${mediaType}; the Accept header excludes that.`);
+      }
+      const exported = await findExported(store.db, request.query);
+      const duplicates = findDuplicateHostnames(exported);
+      if (duplicates.length > 0) reply.header(DUPLICATES, duplicates.slice(0, NAMED_DUPLICATES).join(', '));
+      const text = render(exported);
+      const etag = makeEtag(text);
+      reply.headers({ etag, 'cache-control': 'no-cache' });
+      if (isFresh(request.headers, { etag })) return reply.code(304).send();
+      return reply.type(mediaType).serializer(String).send(text);
+    },
+  );
+};

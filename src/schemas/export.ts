@@ -1,0 +1,37 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { EnvironmentName, HostFilter, ProjectName, StringEnum } from './common.js';
+
+export const exportFormats = ['dotenv', 'cloudflared', 'prometheus', 'traefik', 'consul'] as const;
+export type ExportFormat = (typeof exportFormats)[number];
+
+export const ExportParams = Type.Object({
+  format: StringEnum(exportFormats, {
+    description: 'Whom it is for: dotenv, cloudflared, prometheus, traefik, consul.',
+  }),
+});
+
+export const ExportQuery = Type.Object(
+  {
+    project: Type.Optional(ProjectName),
+    environment: Type.Optional(EnvironmentName),
+    host: Type.Optional(Type.String({ ...HostFilter, description: 'Those on one host, in any of its spellings.' })),
+  },
+  { additionalProperties: false },
+);
+export type ExportQuery = Static<typeof ExportQuery>;
+
+/** The formats are other programs' own, described in their manuals; docs/exports.md links them. */
+export const ExportDocument = Type.Unsafe<unknown>({
+  $id: 'ExportDocument',
+  description:
+    'What the program reads: a list of target groups for Prometheus, an object for Traefik and Consul; as their manuals describe it.',
+  type: ['array', 'object'],
+  examples: [
+    [
+      {
+        targets: ['localhost:3100'],
+        labels: { project: 'consilio', service: 'api', environment: 'default' },
+      },
+    ],
+  ],
+});
