@@ -26,6 +26,7 @@ export const ExportDocument = Type.Unsafe<unknown>({
   description:
     'What the program reads: a list of target groups for Prometheus, an object for Traefik and Consul; as their manuals describe it.',
   type: ['array', 'object'],
+  items: { type: 'object' },
   examples: [
     [
       {
