@@ -13,10 +13,12 @@ import type { Config } from './config.js';
 import type { Tables } from './database/tables.js';
 import type { Dependencies } from './dependencies.js';
 import { mcpOverHttp } from './mcp/http.js';
+import { Metrics } from './metrics.js';
 import { version } from './package-root.js';
 import { BODY_LIMIT_BYTES, registerBodies } from './plugins/bodies.js';
 import { registerLocalOnly } from './plugins/local-only.js';
 import { refuseMalformedHttp } from './plugins/malformed-http.js';
+import { registerMetrics, serveMetrics } from './plugins/metrics.js';
 import { registerNegotiation } from './plugins/negotiation.js';
 import { registerOpenapi } from './plugins/openapi.js';
 import { registerOrigins } from './plugins/origins.js';
@@ -48,6 +50,7 @@ export interface AppOptions {
   /** The process's own, where something beside the app probes and audits too. */
   prober?: Prober;
   auditor?: Auditor;
+  metrics?: Metrics;
 }
 
 /** Longer than the idle time of common proxies (nginx and ALB 60 s, Traefik 90 s), or they see sporadic 502s. */
@@ -86,7 +89,10 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
+  const { metrics = new Metrics() } = rest;
+  const store = openStore(db, rest.batching, metrics);
   registerProblems(app);
+  registerMetrics(app, metrics);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     done();
@@ -108,11 +114,11 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
   const publicUrl = config.publicUrl ?? basePath;
   await registerOpenapi(app, { version, publicUrl });
 
-  const prober = rest.prober ?? new Prober(config);
+  const prober = rest.prober ?? new Prober(config, metrics);
   const auditor = rest.auditor ?? new Auditor(db, prober);
   app.addHook('preClose', async () => auditor.stop());
   const dependencies: Dependencies = {
-    store: openStore(db, rest.batching),
+    store,
     readiness,
     publicUrl,
     reuseCooldownSeconds: config.reuseCooldownSeconds,
@@ -133,6 +139,7 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
     portRoutes,
     exportRoutes,
   ];
+  serveMetrics(app, metrics, store);
   for (const routes of all) await app.register(routes, dependencies);
   await app.register(mcpOverHttp, dependencies);
   return app;

@@ -23,11 +23,14 @@ export interface BatcherOptions<Request, Result> {
   maxQueue: number;
   /** Batches of one lane under way at a time. */
   concurrency?: number;
+  /** Told of every batch that begins: its size, and how long its oldest request has waited. */
+  onBatch?(size: number, waitedSeconds: number): void;
 }
 
 interface Waiting<Request, Result> {
   request: Request;
   isAbandoned: IsAbandoned | undefined;
+  since: number;
   resolve(result: Result): void;
   reject(error: unknown): void;
 }
@@ -41,7 +44,7 @@ export class Batcher<Request, Result> {
   readonly #lanes = new Map<string, { queue: Waiting<Request, Result>[]; running: number }>();
 
   constructor(options: BatcherOptions<Request, Result>) {
-    this.#options = { concurrency: 1, ...options };
+    this.#options = { concurrency: 1, onBatch() {}, ...options };
   }
 
   /**
@@ -53,7 +56,7 @@ export class Batcher<Request, Result> {
     this.#lanes.set(lane, state);
     if (state.queue.length >= this.#options.maxQueue) return Promise.reject(new LaneFullError());
     return new Promise((resolve, reject) => {
-      state.queue.push({ request, isAbandoned, resolve, reject });
+      state.queue.push({ request, isAbandoned, since: performance.now(), resolve, reject });
       if (state.running < this.#options.concurrency) void this.#run(lane, state);
     });
   }
@@ -75,6 +78,8 @@ export class Batcher<Request, Result> {
   }
 
   async #execute(lane: string, batch: Waiting<Request, Result>[]): Promise<void> {
+    const waited = performance.now() - (batch[0]?.since ?? 0);
+    this.#options.onBatch(batch.length, waited / 1000);
     try {
       const results = await this.#options.execute(
         lane,

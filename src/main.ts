@@ -4,6 +4,7 @@ import { buildApp } from './app.js';
 import { loadConfig } from './config.js';
 import { connectForService, servePeers } from './mcp/peers.js';
 import { openToolsOn } from './mcp/tools.js';
+import { Metrics } from './metrics.js';
 import { prepareDatabase } from './prepare.js';
 import { Readiness } from './readiness.js';
 import { Auditor } from './services/auditor.js';
@@ -37,9 +38,10 @@ async function main(): Promise<void> {
 
   const database = await connectForService(config, log);
   opened.push(() => database.close());
-  const prober = new Prober(config);
+  const metrics = new Metrics(database.poolCounts);
+  const prober = new Prober(config, metrics);
   const auditor = new Auditor(database.db, prober);
-  const app = await buildApp({ db: database.db, readiness, config, log, prober, auditor });
+  const app = await buildApp({ db: database.db, readiness, config, log, prober, auditor, metrics });
   opened.push(() => {
     // By then every request is answered; what is left are connections on which nothing was asked.
     setTimeout(() => app.server.closeAllConnections(), config.requestTimeoutMs).unref();
@@ -52,7 +54,7 @@ async function main(): Promise<void> {
   await Promise.all([prepared, app.listen({ host: config.host, port: config.port })]);
   if (database.kind === 'embedded') {
     // Agents' stdio processes pass their calls on to this one.
-    const peers = await servePeers(config.dataDir, openToolsOn(database, config, log, auditor), null);
+    const peers = await servePeers(config.dataDir, openToolsOn(database, config, log, auditor, metrics), null);
     opened.push(() => peers.close());
     opened.push(async () => auditor.stop()); // first: a peer may wait for an audit
   }

@@ -14,6 +14,8 @@ export interface Database {
    * of its own, without the limits of `db`, that is closed afterwards.
    */
   withoutLimits<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T>;
+  /** Connections of the pool, and requests that wait for one. */
+  poolCounts(): { total: number; idle: number; waiting: number };
   /** Closes what was opened, once what is under way has ended. */
   close(): Promise<void>;
 }
@@ -43,6 +45,7 @@ export async function connectDatabase(config: ConnectConfig, log: Log): Promise<
       kind: 'embedded',
       db,
       withoutLimits: (work) => work(db),
+      poolCounts: () => countsOf(embedded.pool),
       async close() {
         await db.destroy();
         await embedded.close();
@@ -77,8 +80,13 @@ export async function connectDatabase(config: ConnectConfig, log: Log): Promise<
       });
       return work(own).finally(() => own.destroy());
     },
+    poolCounts: () => countsOf(pool),
     close: () => db.destroy(),
   };
+}
+
+function countsOf({ totalCount, idleCount, waitingCount }: pg.Pool) {
+  return { total: totalCount, idle: idleCount, waiting: waitingCount };
 }
 
 function openPool(log: Log, options: pg.PoolConfig): pg.Pool {

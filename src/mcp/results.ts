@@ -24,7 +24,7 @@ export function refuse(error: unknown, requestId: string, log: ToolLog): CallToo
   return { content: [{ type: 'text', text: `${code}: ${withoutRest(message)}\nNext: ${next}` }], isError: true };
 }
 
-function toRefusal(error: unknown): AppError {
+export function toRefusal(error: unknown): AppError {
   if (error instanceof AppError) return error;
   return (
     toAppError(error) ?? new AppError('internal-error', 'Something went wrong in the service.', {}, { cause: error })

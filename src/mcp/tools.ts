@@ -3,12 +3,13 @@ import type { ValidateFunction } from 'ajv/dist/2020.js';
 import type { Config } from '../config.js';
 import type { Database } from '../database/connect.js';
 import { AppError } from '../errors.js';
+import { unobserved } from '../observer.js';
 import { openStore } from '../repositories/store.js';
 import { createValidator, describeFinding, type Finding, findUnstorable } from '../schemas/validation.js';
 import { Auditor } from '../services/auditor.js';
 import { Prober } from '../services/prober.js';
 import { invalidInput } from './inputs.js';
-import { refuse, succeed, type ToolLog } from './results.js';
+import { refuse, succeed, type ToolLog, toRefusal } from './results.js';
 import type { Tool, ToolCall, ToolDependencies } from './tool.js';
 import { allocatePort, getPort, listPorts, releasePort, updatePort } from './tools/allocations.js';
 import { getEnvironmentPorts, listEnvironments, releaseEnvironment } from './tools/environments.js';
@@ -52,8 +53,12 @@ export function openToolsOn(
   config: Config,
   log: ToolLog,
   auditor = new Auditor(db, new Prober(config)),
+  observer = unobserved,
 ): CallTool {
-  return openTools({ store: openStore(db), auditor, reuseCooldownSeconds: config.reuseCooldownSeconds }, log);
+  return openTools(
+    { store: openStore(db, {}, observer), auditor, reuseCooldownSeconds: config.reuseCooldownSeconds },
+    log,
+  );
 }
 
 /** The tools over one registry, with REST's validation. */
@@ -67,6 +72,7 @@ export function openTools(dependencies: ToolDependencies, log: ToolLog): CallToo
       const input = readInput(call.input, validators.get(tool.name) as ValidateFunction);
       return succeed((await tool.execute(dependencies, input, call)) as Record<string, unknown>);
     } catch (error) {
+      dependencies.store.observer.refused(toRefusal(error).code);
       return refuse(error, call.requestId, call.signal.aborted ? NOBODY_ASKS : log);
     }
   };

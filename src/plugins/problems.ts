@@ -31,6 +31,7 @@ export function registerProblems(app: FastifyInstance): void {
 /** Also for errors before routing, which Fastify hands to `frameworkErrors`. */
 export function sendProblem(refusal: AppError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { code, status, extras } = refusal;
+  request.server.observer.refused(code);
   const logged = { reqId: request.id, err: refusal.cause ?? refusal, code };
   if (status === 500) request.log.error(logged, 'Unexpected error');
   else if (status === 503) request.log.warn(logged, 'Not served');

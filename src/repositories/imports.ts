@@ -28,8 +28,8 @@ export function importPorts(
 ): Promise<{ report: Import; replayed: boolean }> {
   const { dryRun } = options;
   const claim = dryRun ? null : options.idempotency;
-  return store.exclusively(IMPORTS, () =>
-    store.db.transaction().execute(async (trx) => {
+  return store.exclusively(IMPORTS, async () => {
+    const imported = await store.db.transaction().execute(async (trx) => {
       const answer = claim && (await findAnswerInTurn(trx, claim));
       if (answer) return { report: answer, replayed: true };
       const ranges = await lockRangesOf(trx, items);
@@ -42,7 +42,7 @@ export function importPorts(
             : [],
         );
         const commands = mine.map((item) => ({ kind: 'adopt' as const, ...item }));
-        const outcomes = await executeLocked(trx, project, own, commands, { dryRun });
+        const { outcomes } = await executeLocked(trx, project, own, commands, { dryRun });
         for (const [place, outcome] of outcomes.entries()) {
           if (!outcome.ok) throw outcome.error;
           adoptions.set(mine[place] as ImportItem, outcome.value as Adoption);
@@ -51,8 +51,16 @@ export function importPorts(
       const report: Import = { dryRun, items: items.map((item) => describe(item, adoptions.get(item))) };
       if (claim) await insertAnswers(trx, NO_PROJECT, [{ ...claim, response: report }], 200);
       return { report, replayed: false };
-    }),
-  );
+    });
+    if (!imported.replayed && !dryRun) observe(store, imported.report);
+    return imported;
+  });
+}
+
+function observe({ observer }: Store, { items }: Import): void {
+  for (const { outcome, allocation } of items) {
+    if (outcome === 'adopted' && allocation) observer.wrote(allocation.project, { allocated: 1, released: 0 });
+  }
 }
 
 function describe(item: ImportItem, adoption: Adoption | undefined): Import['items'][number] {

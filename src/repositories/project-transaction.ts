@@ -1,5 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { AllocationRow, ReservationRow, Tables } from '../database/tables.js';
+import { unobserved } from '../observer.js';
 import type { Outcome, ProjectCommand } from './commands.js';
 import type { Writes } from './holdings.js';
 import { insertAnswers } from './idempotency.js';
@@ -19,26 +20,34 @@ export async function executeCommands(
   db: Kysely<Tables>,
   project: string,
   commands: readonly ProjectCommand[],
+  observer = unobserved,
 ): Promise<Outcome[]> {
-  return db.transaction().execute(async (trx) => {
+  const { outcomes, changed } = await db.transaction().execute(async (trx) => {
     const ranges = await lockRanges(trx, project);
     return executeLocked(trx, project, ranges, commands);
   });
+  observer.wrote(project, changed); // not before it is committed
+  return outcomes;
 }
 
-/** The same, by whoever holds the locks of all the project's `ranges`; `dryRun` decides and writes nothing. */
+/**
+ * The same, by whoever holds the locks of all the project's `ranges`; `dryRun` decides and writes nothing.
+ * @returns the outcomes, and how many allocations were made and released
+ */
 export async function executeLocked(
   trx: Transaction<Tables>,
   project: string,
   ranges: LockedRange[],
   commands: readonly ProjectCommand[],
   { dryRun = false } = {},
-): Promise<Outcome[]> {
+): Promise<{ outcomes: Outcome[]; changed: { allocated: number; released: number } }> {
   const snapshot = await look(trx, project, ranges, commands);
   const ledger = new Ledger(snapshot);
   const outcomes = commands.map((command) => ledger.decide(command));
   if (!dryRun) await write(trx, project, ledger.writes, snapshot.now);
-  return outcomes;
+  const { inserted, releasedIds } = ledger.writes;
+  const gone = [...inserted].filter((row) => row.released_at !== null).length; // by a later command of this very batch
+  return { outcomes, changed: { allocated: inserted.size, released: releasedIds.length + gone } };
 }
 
 /** Waits at most `LOCK_TIMEOUT_MS`. Empty for a project without ranges. */

@@ -4,6 +4,7 @@ import { isAvailable } from '../database/connect.js';
 import { isOutcomeUnknown, toAppError } from '../database/errors.js';
 import type { AllocationRow, Tables } from '../database/tables.js';
 import { AppError } from '../errors.js';
+import { type Observer, unobserved } from '../observer.js';
 import type { AllocationKey, Outcome, ProjectCommand, ResultOf } from './commands.js';
 import { findLowestRows, findRowsById } from './look-ups.js';
 import { executeCommands } from './project-transaction.js';
@@ -20,6 +21,7 @@ const INTERNAL = 'Something went wrong here; the log has it under this requestId
 /** What repositories work with: the database, and the queues in which calls share its round trips. */
 export interface Store {
   readonly db: Kysely<Tables>;
+  readonly observer: Observer;
   /**
    * Executes a command under its project's lock, together with the commands of other callers that arrived
    * while the transaction before was in flight. One project holds one connection, however busy it is.
@@ -42,20 +44,28 @@ export interface Store {
 }
 
 /** @param maxBatch 1 does one transaction or query per call, for comparison */
-export function openStore(db: Kysely<Tables>, { maxBatch = Number.POSITIVE_INFINITY } = {}): Store {
+export function openStore(
+  db: Kysely<Tables>,
+  { maxBatch = Number.POSITIVE_INFINITY } = {},
+  observer = unobserved,
+): Store {
+  const onBatch = (queue: string) => (size: number, waited: number) => observer.batched(queue, size, waited);
   const alone = maxBatch === 1;
   const commands = new Batcher<ProjectCommand, Outcome>({
-    execute: (project, batch) => executeBatch(db, project, batch),
+    execute: (project, batch) => executeBatch(db, project, batch, observer),
+    onBatch: onBatch('commands'),
     maxBatch: Math.min(MAX_COMMANDS, maxBatch),
     maxQueue: MAX_WAITING,
     concurrency: alone ? Number.POSITIVE_INFINITY : 1,
   });
   const works = new Batcher<() => Promise<unknown>, unknown>({
     execute: (_lane, batch) => Promise.all(batch.map((work) => work())),
+    onBatch: onBatch('exclusive'),
     maxBatch: 1,
     maxQueue: MAX_WAITING,
   });
   const lookUps = {
+    onBatch: onBatch('look-ups'),
     maxBatch: Math.min(MAX_LOOK_UPS, maxBatch),
     maxQueue: MAX_WAITING,
     concurrency: alone ? Number.POSITIVE_INFINITY : LOOK_UPS_UNDER_WAY,
@@ -70,6 +80,7 @@ export function openStore(db: Kysely<Tables>, { maxBatch = Number.POSITIVE_INFIN
   });
   return {
     db,
+    observer,
     async execute(project, command, isAbandoned) {
       const outcome = await commands.submit(project, command, isAbandoned).catch(refuseUnexecuted);
       if (!outcome.ok) throw outcome.error;
@@ -88,16 +99,21 @@ export function openStore(db: Kysely<Tables>, { maxBatch = Number.POSITIVE_INFIN
  * is alone with its error. After a lost connection nobody knows whether the commit was made: what is
  * idempotent is tried once more, together, and nothing else.
  */
-async function executeBatch(db: Kysely<Tables>, project: string, batch: ProjectCommand[]): Promise<Outcome[]> {
+async function executeBatch(
+  db: Kysely<Tables>,
+  project: string,
+  batch: ProjectCommand[],
+  observer: Observer,
+): Promise<Outcome[]> {
   try {
-    return await executeCommands(db, project, batch);
+    return await executeCommands(db, project, batch, observer);
   } catch (error) {
     const refusal = toAppError(error);
     if (refusal?.status === 503 && !isOutcomeUnknown(error)) throw error;
-    if (refusal?.code === 'database-unavailable') return repeatIdempotent(db, project, batch, refusal);
+    if (refusal?.code === 'database-unavailable') return repeatIdempotent(db, project, batch, refusal, observer);
     if (batch.length === 1) throw error;
     const outcomes: Outcome[] = [];
-    for (const command of batch) outcomes.push(await executeAlone(db, project, command));
+    for (const command of batch) outcomes.push(await executeAlone(db, project, command, observer));
     return outcomes;
   }
 }
@@ -108,15 +124,22 @@ async function repeatIdempotent(
   project: string,
   batch: ProjectCommand[],
   unknown: AppError,
+  observer: Observer,
 ): Promise<Outcome[]> {
   const repeatable = batch.filter(isIdempotent);
-  const outcomes = repeatable.length > 0 ? await executeCommands(db, project, repeatable).catch(() => []) : [];
+  const outcomes =
+    repeatable.length > 0 ? await executeCommands(db, project, repeatable, observer).catch(() => []) : [];
   return batch.map((command) => outcomes[repeatable.indexOf(command)] ?? { ok: false, error: unknown });
 }
 
-async function executeAlone(db: Kysely<Tables>, project: string, command: ProjectCommand): Promise<Outcome> {
+async function executeAlone(
+  db: Kysely<Tables>,
+  project: string,
+  command: ProjectCommand,
+  observer: Observer,
+): Promise<Outcome> {
   try {
-    const [outcome] = await executeCommands(db, project, [command]);
+    const [outcome] = await executeCommands(db, project, [command], observer);
     return outcome as Outcome;
   } catch (error) {
     const refusal = error instanceof AppError ? error : toAppError(error);

@@ -13,6 +13,14 @@ import {
   Timestamp,
 } from './common.js';
 
+export const conflictKinds = [
+  'not-running',
+  'squatter',
+  'reserved-in-use',
+  'duplicate-hostname',
+  'unreachable',
+] as const;
+
 export const AuditScope = Type.Object(
   {
     project: Type.Optional(ProjectName),
@@ -44,7 +52,7 @@ const conflictExample = {
 
 export const AuditConflict = Type.Object(
   {
-    kind: StringEnum(['not-running', 'squatter', 'reserved-in-use', 'duplicate-hostname', 'unreachable'], {
+    kind: StringEnum(conflictKinds, {
       description:
         '`not-running`: held, and nothing listens. `squatter`: nobody holds the port, yet something listens. ' +
         '`reserved-in-use`: something listens before the reservation was claimed. `duplicate-hostname`: two active ' +

@@ -73,13 +73,16 @@ export async function runAudit(
   if (unwritten.length > 0) await write(unwritten);
 
   const held = probed.filter(({ allocation }) => allocation !== null && !released.has(allocation.id));
+  const conflicts = await findConflicts(db, { registry, probed, released, refused, listeners, scope });
+  const isWhole = scope.project === undefined && scope.host === undefined;
+  if (isWhole) prober.observer.audited(conflicts, scope.unallocated === true);
   const inUse = held.filter(({ result }) => result.outcome === 'open').length;
   return {
     allocated: registry.allocations.length - released.size,
     inUse,
     notRunning: held.filter(({ result }) => result.outcome === 'refused').length,
     health: held.length === 0 ? null : Math.round((inUse / held.length) * 10_000) / 100,
-    conflicts: await findConflicts(db, { registry, probed, released, refused, listeners, scope }),
+    conflicts,
     checkedPorts: probed.length,
     durationMs: Math.round(performance.now() - started),
     checkedAt: new Date().toISOString(),

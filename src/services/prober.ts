@@ -1,4 +1,5 @@
 import type { Config } from '../config.js';
+import { type Observer, unobserved } from '../observer.js';
 import { type ProbeResult, probeTcp } from './probe.js';
 import { type Destination, ProbePolicy } from './probe-policy.js';
 
@@ -10,7 +11,10 @@ export class Prober {
   readonly #waiting: (() => void)[] = [];
   #underWay = 0;
 
-  constructor(config: Pick<Config, 'probeTimeoutMs' | 'probeConcurrency' | 'probeTargets' | 'probeAllowedHosts'>) {
+  constructor(
+    config: Pick<Config, 'probeTimeoutMs' | 'probeConcurrency' | 'probeTargets' | 'probeAllowedHosts'>,
+    readonly observer: Observer = unobserved,
+  ) {
     this.concurrency = config.probeConcurrency;
     this.timeoutMs = config.probeTimeoutMs;
     this.#policy = new ProbePolicy(config.probeTargets, config.probeAllowedHosts, config.probeTimeoutMs);
@@ -25,8 +29,11 @@ export class Prober {
     if (addresses.length === 0) return { outcome: 'unreachable', responseTimeMs: null, error };
     if (this.#underWay < this.concurrency) this.#underWay++;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve)); // takes over the place of who ends
+    const begun = performance.now();
     try {
-      return await probeTcp(addresses, port, this.timeoutMs);
+      const result = await probeTcp(addresses, port, this.timeoutMs);
+      this.observer.probed(result.outcome, (performance.now() - begun) / 1000);
+      return result;
     } finally {
       const next = this.#waiting.shift();
       if (next) next();

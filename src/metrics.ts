@@ -1,0 +1,147 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { ProblemCode } from './errors.js';
+import type { Observer } from './observer.js';
+import { version } from './package-root.js';
+import type { Occupancy } from './repositories/occupancy.js';
+import { conflictKinds } from './schemas/audit.js';
+
+export interface PoolCounts {
+  total: number;
+  idle: number;
+  waiting: number;
+}
+
+const OCCUPANCY = {
+  totalPorts: ['ports', "Ports in the project's ranges."],
+  allocatedPorts: ['allocated_ports', 'Ports held, in use included.'],
+  inUsePorts: ['in_use_ports', 'Ports held that the last probe found listening.'],
+  reservedPorts: ['reserved_ports', 'Ports reserved.'],
+  coolingPorts: ['cooling_ports', 'Ports released that cool down before reuse.'],
+  availablePorts: ['available_ports', 'Ports that can be allocated now.'],
+} as const;
+const FAST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/**
+ * What one process measures, in a registry of its own. Counters are this process's; what is told of projects comes
+ * from the database and is the same on every replica. Labels take their values from routes, codes and names that
+ * an operator made, never from what a client sends.
+ */
+export class Metrics implements Observer {
+  readonly registry = new Registry();
+  readonly #on = { registers: [this.registry] };
+  readonly #requests = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time until the answer was sent, by route pattern.',
+    labelNames: ['method', 'route', 'status_code'],
+    buckets: FAST_SECONDS,
+    ...this.#on,
+  });
+  readonly #allocations = this.#counter('allocations_total', 'Ports allocated.', 'project');
+  readonly #releases = this.#counter('releases_total', 'Ports released.', 'project');
+  readonly #refusals = this.#counter('refusals_total', 'Requests and tool calls refused.', 'code');
+  readonly #batchSizes = new Histogram({
+    name: 'port_allocator_batch_size',
+    help: 'Requests that one transaction or query answered together.',
+    labelNames: ['queue'],
+    buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+    ...this.#on,
+  });
+  readonly #waits = new Histogram({
+    name: 'port_allocator_queue_duration_seconds',
+    help: 'Time that the oldest request of a batch had waited when the batch began.',
+    labelNames: ['queue'],
+    buckets: FAST_SECONDS,
+    ...this.#on,
+  });
+  readonly #probes = new Histogram({
+    name: 'port_allocator_probe_duration_seconds',
+    help: 'Time of a TCP probe, by its outcome.',
+    labelNames: ['outcome'],
+    buckets: FAST_SECONDS,
+    ...this.#on,
+  });
+  readonly #findings = this.#gauge('audit_findings', "The last audit of everything's conflicts.", 'kind');
+  readonly #auditedAt = this.#gauge('audit_last_timestamp_seconds', 'When an audit of everything last ended.');
+  readonly #occupancy = Object.entries(OCCUPANCY).map(
+    ([count, [name, help]]) =>
+      [count as keyof typeof OCCUPANCY, this.#gauge(`project_${name}`, help, 'project', 'host', 'protocol')] as const,
+  );
+  readonly #utilization = this.#gauge(
+    'project_utilization_ratio',
+    'Allocated ports of all ports.',
+    'project',
+    'host',
+    'protocol',
+  );
+  readonly #databaseUp = this.#gauge('database_up', 'Whether the database answered this scrape.');
+
+  /** @param pool the connections of the database; null where there is only one, the embedded database's */
+  constructor(pool: (() => PoolCounts) | null = null) {
+    collectDefaultMetrics({ register: this.registry });
+    this.#gauge('build_info', 'What runs; always 1.', 'version').set({ version }, 1);
+    if (pool === null) return;
+    const connections = new Gauge({
+      name: 'port_allocator_database_connections',
+      help: 'Connections of the pool, and requests that wait for one.',
+      labelNames: ['state'],
+      ...this.#on,
+      collect() {
+        const { total, idle, waiting } = pool();
+        connections.set({ state: 'busy' }, total - idle);
+        connections.set({ state: 'idle' }, idle);
+        connections.set({ state: 'waiting' }, waiting);
+      },
+    });
+  }
+
+  answered(method: string, route: string, status: number, seconds: number): void {
+    this.#requests.observe({ method, route, status_code: status }, seconds);
+  }
+
+  batched(queue: string, size: number, waitedSeconds: number): void {
+    this.#batchSizes.observe({ queue }, size);
+    this.#waits.observe({ queue }, waitedSeconds);
+  }
+
+  wrote(project: string, { allocated, released }: { allocated: number; released: number }): void {
+    if (allocated > 0) this.#allocations.inc({ project }, allocated);
+    if (released > 0) this.#releases.inc({ project }, released);
+  }
+
+  probed(outcome: string, seconds: number): void {
+    this.#probes.observe({ outcome }, seconds);
+  }
+
+  audited(conflicts: readonly { kind: string }[], unallocated: boolean): void {
+    for (const kind of conflictKinds) {
+      if (kind === 'squatter' && !unallocated) continue; // it did not look
+      this.#findings.set({ kind }, conflicts.filter((conflict) => conflict.kind === kind).length);
+    }
+    this.#auditedAt.setToCurrentTime();
+  }
+
+  refused(code: ProblemCode): void {
+    this.#refusals.inc({ code });
+  }
+
+  /** Prometheus' text format. @param occupancy null when the database did not answer: its figures are left out */
+  async render(occupancy: readonly Occupancy[] | null): Promise<string> {
+    this.#databaseUp.set(occupancy === null ? 0 : 1);
+    for (const [, gauge] of this.#occupancy) gauge.reset();
+    this.#utilization.reset();
+    for (const { project, host, protocol, ...counts } of occupancy ?? []) {
+      const labels = { project, host, protocol };
+      for (const [count, gauge] of this.#occupancy) gauge.set(labels, counts[count]);
+      this.#utilization.set(labels, counts.allocatedPorts / counts.totalPorts);
+    }
+    return this.registry.metrics();
+  }
+
+  #counter(name: string, help: string, ...labelNames: string[]): Counter {
+    return new Counter({ name: `port_allocator_${name}`, help, labelNames, ...this.#on });
+  }
+
+  #gauge(name: string, help: string, ...labelNames: string[]): Gauge {
+    return new Gauge({ name: `port_allocator_${name}`, help, labelNames, ...this.#on });
+  }
+}
