@@ -75,11 +75,11 @@ export class Metrics implements Observer {
   );
   readonly #databaseUp = this.#gauge('database_up', 'Whether the database answered this scrape.');
 
-  /** @param pool the connections of the database; null where there is only one, the embedded database's */
-  constructor(pool: (() => PoolCounts) | null = null) {
+  /** @param pool the connections of the database */
+  constructor(pool?: () => PoolCounts) {
     collectDefaultMetrics({ register: this.registry });
     this.#gauge('build_info', 'What runs; always 1.', 'version').set({ version }, 1);
-    if (pool === null) return;
+    if (pool === undefined) return;
     const connections = new Gauge({
       name: 'port_allocator_database_connections',
       help: 'Connections of the pool, and requests that wait for one.',

@@ -4,12 +4,13 @@ import type { Test } from 'tap';
 import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config.js';
 import type { Database } from '../../src/database/connect.js';
+import { Metrics } from '../../src/metrics.js';
 import { Readiness } from '../../src/readiness.js';
 
 /** The app as it is in production, over a real database; closed when the test ends. */
 export async function makeApp(
   t: Test,
-  database: Pick<Database, 'db'>,
+  database: Pick<Database, 'db'> & Partial<Pick<Database, 'poolCounts'>>,
   variables: Record<string, string> = {},
   batching: { maxBatch?: number } = {},
 ): Promise<FastifyInstance> {
@@ -21,6 +22,7 @@ export async function makeApp(
     config: loadConfig(variables),
     log: pino({ level: 'silent' }),
     batching,
+    metrics: new Metrics(database.poolCounts),
   });
   t.teardown(() => app.close());
   return app;
