@@ -14,6 +14,7 @@ import type { Tables } from './database/tables.js';
 import type { Dependencies } from './dependencies.js';
 import { mcpOverHttp } from './mcp/http.js';
 import { version } from './package-root.js';
+import { registerAuthentication } from './plugins/authentication.js';
 import { BODY_LIMIT_BYTES, registerBodies } from './plugins/bodies.js';
 import { registerLocalOnly } from './plugins/local-only.js';
 import { refuseMalformedHttp } from './plugins/malformed-http.js';
@@ -100,8 +101,9 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
     done();
   });
   registerRequestTimeout(app, config.requestTimeoutMs);
-  if (!config.allowUnauthenticated) registerLocalOnly(app);
+  if (config.adminApiKey === null && !config.allowUnauthenticated) registerLocalOnly(app);
   registerOrigins(app, config.allowedOrigins);
+  registerAuthentication(app, config.adminApiKey);
   await registerNegotiation(app);
   registerBodies(app);
   const publicUrl = config.publicUrl ?? basePath;

@@ -43,7 +43,12 @@ export async function registerOpenapi(app: FastifyInstance, { version, publicUrl
         { name: 'audits', description: 'What is really listening.' },
         { name: 'health', description: 'The service itself.' },
       ],
-      security: [],
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', description: 'A key; needed where ADMIN_API_KEY is set.' },
+        },
+      },
+      security: [{ bearer: [] }],
     },
     refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `def-${i}`) },
     transformObject(document) {
