@@ -152,11 +152,15 @@ function withoutBasePath(url: string, basePath: string): string {
 
 /** What changed something, or was refused, is worth a line; what only looked is not, unless asked for. */
 function logAnswer(request: FastifyRequest, reply: FastifyReply): void {
-  const { method, url, id: reqId } = request;
+  const { method, id: reqId } = request;
+  const url = request.url.split('?')[0]; // a query may hold what belongs in no log
+  // None yet where a hook before authentication refused.
+  const key = request.caller?.kind === 'key' ? request.caller.name : null;
+  const operation = request.routeOptions.schema?.operationId;
   const { statusCode: status } = reply;
   const looked = status === 200 && (method === 'GET' || method === 'HEAD' || method === 'PUT');
   request.log[looked ? 'debug' : 'info'](
-    { reqId, method, url, status, ms: Math.round(reply.elapsedTime * 10) / 10 },
+    { reqId, key, operation, method, url, status, ms: Math.round(reply.elapsedTime * 10) / 10 },
     'Answered',
   );
 }
