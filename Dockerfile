@@ -18,7 +18,7 @@ RUN npm ci --omit=dev
 
 FROM node:24-bookworm-slim
 # Listening on loopback would be of no use in a container, so HOST is every address, and then the service
-# refuses to start until ALLOW_UNAUTHENTICATED=true says that the network in front of it is trusted. The
+# refuses to start until ADMIN_API_KEY is set, or ALLOW_UNAUTHENTICATED=true says that the network in front of it is trusted. The
 # image does not say that itself: whoever runs it decides.
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 DATA_DIR=/data
 

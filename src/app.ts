@@ -15,6 +15,7 @@ import type { Dependencies } from './dependencies.js';
 import { mcpOverHttp } from './mcp/http.js';
 import { Metrics } from './metrics.js';
 import { version } from './package-root.js';
+import { registerAuthentication } from './plugins/authentication.js';
 import { BODY_LIMIT_BYTES, registerBodies } from './plugins/bodies.js';
 import { registerLocalOnly } from './plugins/local-only.js';
 import { refuseMalformedHttp } from './plugins/malformed-http.js';
@@ -107,8 +108,9 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
     done();
   });
   registerRequestTimeout(app, config.requestTimeoutMs);
-  if (!config.allowUnauthenticated) registerLocalOnly(app);
+  if (config.adminApiKey === null && !config.allowUnauthenticated) registerLocalOnly(app);
   registerOrigins(app, config.allowedOrigins);
+  registerAuthentication(app, config.adminApiKey);
   await registerNegotiation(app);
   registerBodies(app);
   const publicUrl = config.publicUrl ?? basePath;
@@ -159,11 +161,15 @@ function withoutBasePath(url: string, basePath: string): string {
 
 /** What changed something, or was refused, is worth a line; what only looked is not, unless asked for. */
 function logAnswer(request: FastifyRequest, reply: FastifyReply): void {
-  const { method, url, id: reqId } = request;
+  const { method, id: reqId } = request;
+  const url = request.url.split('?')[0]; // a query may hold what belongs in no log
+  // None yet where a hook before authentication refused.
+  const key = request.caller?.kind === 'key' ? request.caller.name : null;
+  const operation = request.routeOptions.schema?.operationId;
   const { statusCode: status } = reply;
   const looked = status === 200 && (method === 'GET' || method === 'HEAD' || method === 'PUT');
   request.log[looked ? 'debug' : 'info'](
-    { reqId, method, url, status, ms: Math.round(reply.elapsedTime * 10) / 10 },
+    { reqId, key, operation, method, url, status, ms: Math.round(reply.elapsedTime * 10) / 10 },
     'Answered',
   );
 }

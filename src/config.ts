@@ -30,6 +30,7 @@ export const environment = Type.Object({
   PUBLIC_URL: Type.Optional(Type.String({ pattern: '^https?://[^\\s?#]+$' })),
   TRUST_PROXY: Type.Optional(Type.String()),
   REUSE_COOLDOWN_SECONDS: Type.Integer({ default: 0, minimum: 0, maximum: 2_592_000 }),
+  ADMIN_API_KEY: Type.Optional(Type.String()),
   ALLOW_UNAUTHENTICATED: Type.Boolean({ default: false }),
   ALLOWED_ORIGINS: Type.Optional(Type.String()),
   PROBE_TIMEOUT_MS: Type.Integer({ default: 1000, minimum: 1, maximum: 60_000 }),
@@ -60,6 +61,8 @@ export interface Config {
   /** Addresses or CIDR blocks of proxies whose forwarded headers count. */
   readonly trustProxy: readonly string[];
   readonly reuseCooldownSeconds: number;
+  /** Puts keys in force, whatever `allowUnauthenticated` says; null is none. */
+  readonly adminApiKey: string | null;
   readonly allowUnauthenticated: boolean;
   /** Origins beside the local ones whose pages may send requests. */
   readonly allowedOrigins: readonly string[];
@@ -120,6 +123,7 @@ export function loadConfig(variables: Record<string, string | undefined>, option
     publicUrl: env.PUBLIC_URL?.replace(/\/$/, '') ?? null,
     trustProxy: splitList(env.TRUST_PROXY),
     reuseCooldownSeconds: env.REUSE_COOLDOWN_SECONDS,
+    adminApiKey: env.ADMIN_API_KEY ?? null,
     allowUnauthenticated: env.ALLOW_UNAUTHENTICATED,
     allowedOrigins: splitList(env.ALLOWED_ORIGINS),
     probeTimeoutMs: env.PROBE_TIMEOUT_MS,
@@ -154,6 +158,7 @@ function describeFinding(
 
 type TextVariable =
   | 'HOST'
+  | 'ADMIN_API_KEY'
   | 'TRUST_PROXY'
   | 'ALLOWED_ORIGINS'
   | 'DATABASE_URL'
@@ -167,10 +172,10 @@ function checkRest(
 ): string[] {
   const problems: string[] = [];
   const host = env.HOST ?? '127.0.0.1';
-  if (!isLoopback(host) && String(env.ALLOW_UNAUTHENTICATED ?? false) !== 'true') {
+  if (!isLoopback(host) && env.ADMIN_API_KEY === undefined && String(env.ALLOW_UNAUTHENTICATED ?? false) !== 'true') {
     problems.push(
       `HOST: ${JSON.stringify(host)} is not a loopback address, and there anyone could take and release ports. ` +
-        'Listen on 127.0.0.1, or set ALLOW_UNAUTHENTICATED=true if the network in front of the service is trusted',
+        'Set ADMIN_API_KEY, listen on 127.0.0.1, or set ALLOW_UNAUTHENTICATED=true if the network in front of the service is trusted',
     );
   }
   for (const entry of splitList(env.TRUST_PROXY)) {
@@ -185,9 +190,19 @@ function checkRest(
   }
   return [
     ...problems,
+    ...checkAdminApiKey(env.ADMIN_API_KEY),
     ...checkDatabaseUrl(env.DATABASE_URL),
     ...checkProbes(env),
     ...checkSchedule(env.AUDIT_SCHEDULE),
+  ];
+}
+
+/** The secret is never printed. */
+function checkAdminApiKey(key: string | undefined): string[] {
+  if (key === undefined || /^[A-Za-z0-9._~+/-]{32,512}=*$/.test(key)) return [];
+  return [
+    'ADMIN_API_KEY: what was given is not 32 to 512 letters, digits or -._~+/; ' +
+      'make one with `openssl rand -hex 32`',
   ];
 }
 

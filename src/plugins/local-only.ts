@@ -24,7 +24,7 @@ function refuseForwarded(name: string): AppError {
   return new AppError(
     'forbidden',
     `Without authentication this service answers no forwarded requests, and this one has ${name}. ` +
-      'Ask it directly on this machine, or set ALLOW_UNAUTHENTICATED=true.',
+      'Ask it directly on this machine, or set ADMIN_API_KEY or ALLOW_UNAUTHENTICATED=true.',
   );
 }
 
@@ -32,7 +32,7 @@ function refuseHost(host: string): AppError {
   return new AppError(
     'forbidden',
     `Without authentication this service answers only to local names, and not to ${JSON.stringify(host)}. ` +
-      'Use http://localhost or http://127.0.0.1, or set ALLOW_UNAUTHENTICATED=true.',
+      'Use http://localhost or http://127.0.0.1, or set ADMIN_API_KEY or ALLOW_UNAUTHENTICATED=true.',
   );
 }
 

@@ -44,7 +44,12 @@ export async function registerOpenapi(app: FastifyInstance, { version, publicUrl
         { name: 'exports', description: 'What other programs read.' },
         { name: 'health', description: 'The service itself.' },
       ],
-      security: [],
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', description: 'A key; needed where ADMIN_API_KEY is set.' },
+        },
+      },
+      security: [{ bearer: [] }],
     },
     refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `def-${i}`) },
     transformObject(document) {

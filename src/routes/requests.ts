@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { callerId } from '../caller.js';
 import type { IdempotencyClaim } from '../repositories/commands.js';
 import { hashRequest } from '../repositories/idempotency.js';
 import type { Page } from '../repositories/pages.js';
@@ -26,7 +27,7 @@ export function idempotencyOf(
   const key = request.headers['idempotency-key'];
   if (key === undefined) return null;
   const operation = `${request.method} ${request.routeOptions.url}`;
-  return { caller: 'anonymous', key, requestHash: hashRequest(operation, input) };
+  return { caller: callerId(request.caller), key, requestHash: hashRequest(operation, input) };
 }
 
 /** For a route that answers JSON, or text to who prefers it. */

@@ -5,6 +5,7 @@ import { Problem } from '../schemas/problem.js';
 /** Refusals that any operation may answer with, whatever it does. */
 const COMMON: ProblemCode[] = [
   'validation-failed',
+  'unauthorized',
   'forbidden',
   'not-acceptable',
   'internal-error',
@@ -17,8 +18,12 @@ const WITH_BODY: ProblemCode[] = ['payload-too-large', 'unsupported-media-type']
 export const LOCKING: ProblemCode[] = ['project-busy'];
 
 /** The refusals of an operation for its `response` schema, one entry a status. */
-export function refusals(options: { body?: boolean }, ...codes: ProblemCode[]) {
-  const all = [...COMMON, ...(options.body ? WITH_BODY : []), ...codes];
+export function refusals(options: { body?: boolean; open?: boolean }, ...codes: ProblemCode[]) {
+  const all = [
+    ...COMMON.filter((code) => !options.open || code !== 'unauthorized'),
+    ...(options.body ? WITH_BODY : []),
+    ...codes,
+  ];
   const statuses = [...new Set(all.map((code) => problems[code].status))].sort();
   return Object.fromEntries(
     statuses.map((status) => [
@@ -30,6 +35,9 @@ export function refusals(options: { body?: boolean }, ...codes: ProblemCode[]) {
           .join(', '),
         content: { 'application/problem+json': { schema: { $ref: Problem.$id } } },
         ...(status === 503 && { headers: { 'Retry-After': { type: 'integer', description: 'Seconds.' } } }),
+        ...(status === 401 && {
+          headers: { 'WWW-Authenticate': { type: 'string', description: '`Bearer` (RFC 6750).' } },
+        }),
       },
     ]),
   );
