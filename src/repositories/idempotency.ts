@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import stringify from 'safe-stable-stringify';
 import type { Json, Tables } from '../database/tables.js';
 import type { IdempotencyClaim } from './commands.js';
@@ -17,15 +17,18 @@ export function hashRequest(operation: string, input: unknown): string {
     .digest('hex');
 }
 
+interface Answer {
+  caller: string;
+  key: string;
+  request_hash: string;
+  response: Json;
+}
+
 /** The answers of the last 24 hours that the claims' keys got. */
-export function findAnswers(trx: Kysely<Tables>, project: string, claims: readonly IdempotencyClaim[]) {
-  return trx
-    .selectFrom('idempotency_keys')
-    .select(['caller', 'key', 'request_hash', 'response'])
-    .where('project', '=', project)
-    .where('key', '=', sql<string>`any(${claims.map((claim) => claim.key)}::text[])`)
-    .where('created_at', '>', expiry)
-    .execute();
+export function answersOf(project: string, claims: readonly IdempotencyClaim[]): RawBuilder<Answer> {
+  return sql`
+    select caller, key, request_hash, response from idempotency_keys
+    where project = ${project} and key = any(${claims.map((claim) => claim.key)}::text[]) and created_at > ${expiry}`;
 }
 
 /**
@@ -33,7 +36,8 @@ export function findAnswers(trx: Kysely<Tables>, project: string, claims: readon
  * @throws AppError idempotency-key-reused
  */
 export async function findAnswer(trx: Kysely<Tables>, project: string, claim: IdempotencyClaim): Promise<Json | null> {
-  const answer = (await findAnswers(trx, project, [claim])).find(({ caller }) => caller === claim.caller);
+  const { rows } = await answersOf(project, [claim]).execute(trx);
+  const answer = rows.find(({ caller }) => caller === claim.caller);
   if (answer && answer.request_hash !== claim.requestHash) throw idempotencyKeyReused(claim.key);
   return answer?.response ?? null;
 }

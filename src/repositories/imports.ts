@@ -42,7 +42,7 @@ export function importPorts(
             : [],
         );
         const commands = mine.map((item) => ({ kind: 'adopt' as const, ...item }));
-        const { outcomes } = await executeLocked(trx, project, own, commands, { dryRun });
+        const outcomes = await executeLocked(trx, project, own, commands, { dryRun });
         for (const [place, outcome] of outcomes.entries()) {
           if (!outcome.ok) throw outcome.error;
           adoptions.set(mine[place] as ImportItem, outcome.value as Adoption);

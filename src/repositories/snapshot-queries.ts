@@ -9,7 +9,9 @@ export interface Ask extends Space {
   lowest: number;
   /** Whose holders. */
   ports: number[];
-  cools: boolean;
+  /** Whether a port may be taken or given back in it, so that what cools down matters. */
+  changes: boolean;
+  /** All reservations; else only those in ranges whose ports cool down. */
   reserves: boolean;
 }
 
@@ -94,7 +96,7 @@ export function reservedOf(project: string, asked: Ask[]): RawBuilder<unknown> |
       from ${spaces} cross join port_ranges r
       join port_reservations v on v.host = k.host and v.protocol = k.protocol
         and v.port between r.start_port and r.end_port and v.status = 'active' and v.expires_at > clock_timestamp()
-      where r.project = ${project}`,
+      where r.project = ${project} and (k.reserves or r.reuse_cooldown_seconds > 0)`,
   );
 }
 
@@ -105,5 +107,5 @@ function ofSpaces(
 ): RawBuilder<unknown> | null {
   if (asked.length === 0) return null;
   return query(sql`jsonb_to_recordset(${JSON.stringify(asked)}::jsonb)
-    as k (host text, protocol text, lowest integer, ports integer[])`);
+    as k (host text, protocol text, lowest integer, ports integer[], reserves boolean)`);
 }

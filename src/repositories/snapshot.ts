@@ -1,8 +1,9 @@
-import { type RawBuilder, sql, type Transaction } from 'kysely';
+import { type CompiledQuery, type RawBuilder, sql, type Transaction } from 'kysely';
+import { sendTogether } from '../database/pipeline.js';
 import type { AllocationRow, Json, ReservationRow, Tables } from '../database/tables.js';
 import type { Holder } from '../errors.js';
 import type { AllocationKey, IdempotencyClaim, ProjectCommand, Space } from './commands.js';
-import { findAnswers } from './idempotency.js';
+import { answersOf } from './idempotency.js';
 import type { CoolingPort, SpaceSnapshot } from './port-space.js';
 import {
   type Ask,
@@ -82,17 +83,45 @@ function needsOf(command: ProjectCommand): Needs {
   }
 }
 
-/** Sees all that the commands need, in one round trip; a second one only where free ports run short. */
+/**
+ * Locks the project's ranges and sees all that the commands need, in one flight: the look is a statement of its
+ * own behind the lock, which takes its snapshot when the lock has been granted. Only what depends on a reservation
+ * takes a second one, and so does a space whose free ports run short.
+ */
+export async function lockAndLook(
+  trx: Transaction<Tables>,
+  project: string,
+  lock: CompiledQuery<LockedRange>,
+  commands: readonly ProjectCommand[],
+): Promise<Snapshot> {
+  const needs = commands.map(needsOf);
+  const reservationIds = needs.flatMap(({ reservationId }) => reservationId ?? []);
+  if (reservationIds.length > 0) {
+    const reading = reservationsById(trx, project, reservationIds);
+    const [ranges, reservations] = await sendTogether<[LockedRange, ReservationRow]>(trx, [lock, reading]);
+    return look(trx, project, ranges, commands, reservations);
+  }
+  const view = viewOf(project, needs, []);
+  const [ranges, seen] = await sendTogether<[LockedRange, SeenRow]>(trx, [lock, seeTogether(trx, view.parts)]);
+  return toSnapshot(trx, project, ranges, [], view.asked, readSeen(seen));
+}
+
+/** The same by whoever holds the locks of `ranges`. */
 export async function look(
   trx: Transaction<Tables>,
   project: string,
   ranges: LockedRange[],
   commands: readonly ProjectCommand[],
+  reservations: ReservationRow[] = [],
 ): Promise<Snapshot> {
-  const needs = commands.map(needsOf);
+  const view = viewOf(project, commands.map(needsOf), reservations);
+  const [seen] = await sendTogether<[SeenRow]>(trx, [seeTogether(trx, view.parts)]);
+  return toSnapshot(trx, project, ranges, reservations, view.asked, readSeen(seen));
+}
+
+/** What to look at, as queries that run as one statement. */
+function viewOf(project: string, needs: Needs[], reservations: ReservationRow[]): { asked: Ask[]; parts: Parts } {
   const gather = <T>(pick: (need: Needs) => T[] | T | null | undefined) => needs.flatMap((need) => pick(need) ?? []);
-  const reservationIds = gather((need) => need.reservationId);
-  const reservations = reservationIds.length > 0 ? await findReservations(trx, project, reservationIds) : [];
   const takes = gather((need) => need.takes);
   const claims = gather((need) => need.claim);
   const wanted: RowsWanted = {
@@ -101,25 +130,50 @@ export async function look(
     environments: gather((need) => need.environment),
     ports: gather((need) => need.port),
   };
-  const asked = spacesOf([...wanted.keys, ...takes, ...reservations]).map((space) => {
-    return askOf(space, ranges, takes, reservations);
-  });
-  const { now, rows, free, cooling, holders, reserved } = await seeTogether(trx, {
-    rows: rowsOf(project, wanted),
-    free: freePortsOf(project, asked),
-    cooling: coolingPortsOf(
-      project,
-      asked.filter(({ cools }) => cools),
-    ),
-    holders: holdersOf(asked.filter(({ ports }) => ports.length > 0)),
-    reserved: reservedOf(
-      project,
-      asked.filter(({ reserves }) => reserves),
-    ),
-  });
+  const asked = spacesOf([...wanted.keys, ...takes, ...reservations]).map((space) => askOf(space, takes, reservations));
+  const changing = asked.filter(({ changes }) => changes);
+  return {
+    asked,
+    parts: {
+      rows: rowsOf(project, wanted),
+      free: freePortsOf(project, asked),
+      cooling: coolingPortsOf(project, changing),
+      holders: holdersOf(asked.filter(({ ports }) => ports.length > 0)),
+      reserved: reservedOf(project, changing),
+      answers: claims.length > 0 ? answersOf(project, claims) : null,
+    },
+  };
+}
+
+function askOf(
+  { host, protocol }: Space,
+  allTakes: (Space & { port: number | null })[],
+  allReservations: ReservationRow[],
+): Ask {
+  const isHere = (place: Space) => place.host === host && place.protocol === protocol;
+  const takes = allTakes.filter(isHere);
+  const reservations = allReservations.filter(isHere);
+  return {
+    host,
+    protocol,
+    // Those that name their port take from the lowest ones too, but alone they never ask which these are.
+    lowest: takes.some(({ port }) => port === null) ? takes.length : 0,
+    ports: [...new Set([...takes, ...reservations].flatMap(({ port }) => port ?? []))],
+    changes: takes.length > 0 || reservations.length > 0,
+    reserves: reservations.length > 0,
+  };
+}
+
+async function toSnapshot(
+  trx: Transaction<Tables>,
+  project: string,
+  ranges: LockedRange[],
+  reservations: ReservationRow[],
+  asked: Ask[],
+  { now, rows, free, cooling, holders, reserved, answers }: SeenTogether,
+): Promise<Snapshot> {
   const short = asked.filter((ask) => !ask.reserves && ask.lowest > 0 && of(ask, free).length < ask.lowest);
-  const foundShort =
-    short.length > 0 ? (await seeTogether(trx, { reserved: reservedOf(project, short) })).reserved : [];
+  const foundShort = short.length > 0 ? await reservedIn(trx, project, short) : [];
   const allocations = [...new Map(rows.map((row) => [row.id, row])).values()];
   return {
     project,
@@ -127,7 +181,7 @@ export async function look(
     ranges,
     allocations,
     reservations,
-    answers: claims.length > 0 ? await findAnswers(trx, project, claims) : [],
+    answers,
     spaces: spacesOf([...asked, ...allocations]).map((space) => ({
       ...space,
       free: of(space, free).map(({ port }) => port),
@@ -140,50 +194,44 @@ export async function look(
   };
 }
 
-function askOf(
-  { host, protocol }: Space,
-  ranges: LockedRange[],
-  allTakes: (Space & { port: number | null })[],
-  allReservations: ReservationRow[],
-): Ask {
-  const isHere = (place: Space) => place.host === host && place.protocol === protocol;
-  const takes = allTakes.filter(isHere);
-  const reservations = allReservations.filter(isHere);
-  const changes = takes.length > 0 || reservations.length > 0;
-  const cools = changes && ranges.some((range) => range.reuse_cooldown_seconds > 0);
-  return {
-    host,
-    protocol,
-    // Those that name their port take from the lowest ones too, but alone they never ask which these are.
-    lowest: takes.some(({ port }) => port === null) ? takes.length : 0,
-    ports: [...new Set([...takes, ...reservations].flatMap(({ port }) => port ?? []))],
-    cools,
-    reserves: cools || reservations.length > 0,
-  };
-}
-
 type InSpace<T> = Space & T;
 interface Seen {
-  rows: AllocationRow;
-  free: InSpace<{ port: number }>;
-  cooling: InSpace<CoolingPort>;
-  holders: InSpace<Holder & { port: number }>;
-  reserved: InSpace<Holder & { port: number; expires_at: Date }>;
+  rows: AllocationRow[];
+  free: InSpace<{ port: number }>[];
+  cooling: InSpace<CoolingPort>[];
+  holders: InSpace<Holder & { port: number }>[];
+  reserved: InSpace<Holder & { port: number; expires_at: Date }>[];
+  answers: Snapshot['answers'];
 }
+/** Null asks for nothing. */
+type Parts = Record<keyof Seen, RawBuilder<unknown> | null>;
+type SeenRow = { now: Date } & { [Name in keyof Seen]?: object[] | null };
+type SeenTogether = { now: Date } & Seen;
 
-/** Runs several queries as one statement: one round trip, one snapshot, and the clock. Null asks for nothing. */
-async function seeTogether<Name extends keyof Seen>(
-  trx: Transaction<Tables>,
-  parts: Record<Name, RawBuilder<unknown> | null>,
-): Promise<{ now: Date } & { [N in Name]: Seen[N][] }> {
-  const columns = Object.entries<RawBuilder<unknown> | null>(parts).flatMap(([name, part]) =>
+/** Several queries as one statement: one snapshot, and the clock. */
+function seeTogether(trx: Transaction<Tables>, parts: Partial<Parts>): CompiledQuery<SeenRow> {
+  const columns = Object.entries(parts).flatMap(([name, part]) =>
     part ? [sql`(select jsonb_agg(seen) from (${part}) seen) as ${sql.ref(name)}`] : [],
   );
-  const { rows } = await sql<{ now: Date } & Record<string, object[] | null>>`
-    /* prepared */ select ${sql.join([sql`clock_timestamp()::timestamptz(3) as now`, ...columns])}`.execute(trx);
-  const [seen] = rows as [(typeof rows)[0]];
-  const lists = Object.keys(parts).map((name) => [name, (seen[name] ?? []).map(withDates)]);
-  return { now: seen.now, ...Object.fromEntries(lists) };
+  return sql<SeenRow>`
+    /* prepared */ select ${sql.join([sql`clock_timestamp()::timestamptz(3) as now`, ...columns])}`.compile(trx);
+}
+
+function readSeen([seen]: SeenRow[]): SeenTogether {
+  const { now, ...lists } = seen as SeenRow;
+  const empty = { rows: [], free: [], cooling: [], holders: [], reserved: [], answers: [] };
+  const read = Object.entries(lists).map(([name, list]) => [name, (list ?? []).map(withDates)]);
+  return { ...empty, now, ...Object.fromEntries(read) };
+}
+
+/** All that is reserved in these spaces, to say when the next port comes free. */
+async function reservedIn(trx: Transaction<Tables>, project: string, asked: Ask[]): Promise<Seen['reserved']> {
+  const reserved = reservedOf(
+    project,
+    asked.map((ask) => ({ ...ask, reserves: true })),
+  );
+  const [seen] = await sendTogether<[SeenRow]>(trx, [seeTogether(trx, { reserved })]);
+  return readSeen(seen).reserved;
 }
 
 /** JSON has no times: what ends in `_at` is one. */
@@ -200,13 +248,13 @@ function holderOf({ kind, id, project, service, environment }: Holder): Holder {
   return { kind, id, project, service, environment };
 }
 
-function findReservations(trx: Transaction<Tables>, project: string, ids: string[]): Promise<ReservationRow[]> {
+function reservationsById(trx: Transaction<Tables>, project: string, ids: string[]): CompiledQuery<ReservationRow> {
   return trx
     .selectFrom('port_reservations')
     .selectAll()
     .where('id', '=', sql<string>`any(${ids}::uuid[])`)
     .where('project', '=', project)
-    .execute();
+    .compile();
 }
 
 function spacesOf(places: Space[]): Space[] {
