@@ -18,7 +18,7 @@ import { version } from './package-root.js';
 import { registerAuthentication } from './plugins/authentication.js';
 import { BODY_LIMIT_BYTES, registerBodies } from './plugins/bodies.js';
 import { registerLocalOnly } from './plugins/local-only.js';
-import { refuseMalformedHttp } from './plugins/malformed-http.js';
+import { refuseMalformedHttp, registerMalformedHttp } from './plugins/malformed-http.js';
 import { registerMetrics, serveMetrics } from './plugins/metrics.js';
 import { registerNegotiation } from './plugins/negotiation.js';
 import { registerOpenapi } from './plugins/openapi.js';
@@ -77,6 +77,7 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
     http: {
       headersTimeout: Math.min(HEADERS_TIMEOUT_MS, config.requestTimeoutMs),
       connectionsCheckingInterval: CONNECTIONS_CHECKING_INTERVAL_MS,
+      requireHostHeader: false, // refused by registerMalformedHttp, as a problem document
     },
     forceCloseConnections: 'idle',
     return503OnClosing: false, // what still arrives on an open connection is answered, and the connection then closed
@@ -107,6 +108,7 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
     logAnswer(request, reply);
     done();
   });
+  registerMalformedHttp(app);
   registerRequestTimeout(app, config.requestTimeoutMs);
   if (config.adminApiKey === null && !config.allowUnauthenticated) registerLocalOnly(app);
   registerOrigins(app, config.allowedOrigins);

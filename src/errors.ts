@@ -80,7 +80,13 @@ export class AppError extends Error {
   }
 }
 
-/** 400 about one field. */
+/** 400 about one field. @param predicate what is wrong with it, to follow its name */
+export function invalidField(pointer: string, predicate: string): AppError {
+  const errors = [{ pointer, detail: predicate }];
+  return new AppError('validation-failed', `${pointer || 'The body'} ${predicate}`, { errors });
+}
+
+/** 400 about one field, in a whole sentence. */
 export function invalid(pointer: string, detail: string): AppError {
   return new AppError('validation-failed', detail, { errors: [{ pointer, detail }] });
 }

@@ -95,6 +95,19 @@ t.test('bad input is refused whole and changes nothing', async (t) => {
     t.match(dry, { status: 200, body: { dryRun: true } });
   });
 
+  refusing('cursors of times that there are not', async (t) => {
+    for (const time of [
+      '2026-02-30T00:00:00.000Z',
+      '0000-01-01T00:00:00.000Z',
+      '2026-01-01T24:00:00.000Z',
+      '2026-01-01Z',
+    ]) {
+      const cursor = Buffer.from(JSON.stringify([time, id])).toString('base64url');
+      const answer = await request('GET', `/v1/allocations/${id}/health-checks?cursor=${cursor}`);
+      assertInvalid(t, answer, '/query/cursor', /not one that/);
+    }
+  });
+
   refusing('cursors that only resemble one that was handed out', async (t) => {
     const cursor = (await request('GET', '/v1/ranges?limit=2')).body.nextCursor;
     t.equal((await request('GET', `/v1/ranges?cursor=${cursor}`)).status, 200);
@@ -225,7 +238,16 @@ t.test('bad input is refused whole and changes nothing', async (t) => {
       `/metadata${'/a'.repeat(10)}`,
       /nested more than 10/,
     );
-    t.equal((await raw(`{"metadata":{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`)).status, 400);
+    const deepest = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
+    t.equal((await raw(`{"metadata":{"a":${deepest}}}`)).status, 400);
+    for (const [method, url] of [
+      ['DELETE', path],
+      ['DELETE', `/v1/allocations/${id}`],
+      ['GET', '/v1/ranges'],
+    ] as const) {
+      const answer = await request(method, url, deepest, { 'content-type': 'application/json' });
+      assertInvalid(t, answer, '', 'This call takes no body.');
+    }
     for (const number of ['1e400', '-1e400', '1e999999999']) {
       assertInvalid(t, await raw(`{"metadata":{"a":${number}}}`), '/metadata/a', /too large a number/);
     }

@@ -102,6 +102,16 @@ for (const [name, open] of databases) {
       t.equal((await request('POST', `/v1/reservations/${last.body.id}/claim`)).body.port, 3200);
     });
 
+    t.test('a reservation can be claimed also when the cooldown is raised after it', async (t) => {
+      await request('POST', '/v1/ranges', { project: 'raised', startPort: 5000 });
+      await portOf('raised', 'a');
+      await request('DELETE', service('raised', 'a'));
+      const { body } = await request('POST', '/v1/projects/raised/reservations', { ttlSeconds: 60 });
+      t.equal(body.port, 5000);
+      await cool(5000);
+      t.match((await request('POST', `/v1/reservations/${body.id}/claim`, { service: 'b' })).body, { port: 5000 });
+    });
+
     t.test('an environment gets its own ports back, and no other does', async (t) => {
       await cool(3400);
       const put = (environment: string, ...services: string[]) =>

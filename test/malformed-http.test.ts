@@ -79,6 +79,16 @@ t.test('what is no well-formed HTTP', async (t) => {
     }
   });
 
+  t.test('what Node would answer by itself is answered here', async (t) => {
+    const without = await exchange('GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n');
+    t.match(without.head, /^HTTP\/1\.1 400 .*x-request-id: /is);
+    t.match(JSON.parse(without.body), { code: 'validation-failed', detail: '/headers/host is required' });
+    t.match((await closing('GET /livez HTTP/1.1', 'Host: localhost\r\nExpect: a banana\r\n')).head, /^HTTP\/1\.1 200 /);
+    const { head, body } = await exchange('CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n');
+    t.match(head, /^HTTP\/1\.1 405 .*x-request-id: /is);
+    t.match(JSON.parse(body), { status: 405, code: 'method-not-allowed', detail: /no proxy/ });
+  });
+
   t.test('a connection is good for further requests after a refusal', async (t) => {
     const { body, head } = await exchange(
       'GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',

@@ -6,7 +6,9 @@ import pg from 'pg';
 import { lockDataDir } from './data-dir-lock.js';
 
 const DATABASE_FOLDER = 'database';
-const UNFINISHED_PREFIX = 'unfinished-';
+/** Of this program alone: DATA_DIR may be a folder that has others' files in it. */
+const UNFINISHED_PREFIX = '.port-allocator-unfinished-';
+const UNFINISHED = /^\.port-allocator-unfinished-\d+$/;
 
 /**
  * Opens PGlite (PostgreSQL in WebAssembly) in `dataDir`, creating it when it is not there yet.
@@ -48,7 +50,7 @@ async function createDatabase(dataDir: string, folder: string): Promise<void> {
 
 async function removeUnfinished(dataDir: string): Promise<void> {
   for (const name of await readdir(dataDir)) {
-    if (name.startsWith(UNFINISHED_PREFIX)) await rm(join(dataDir, name), { recursive: true, force: true });
+    if (UNFINISHED.test(name)) await rm(join(dataDir, name), { recursive: true, force: true });
   }
 }
 

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
-import { invalid } from '../errors.js';
+import { invalid, invalidField } from '../errors.js';
 import { createValidator, findUnstorable } from '../schemas/validation.js';
 
 export const BODY_LIMIT_BYTES = 1024 * 1024;
@@ -31,8 +31,9 @@ export function registerBodies(app: FastifyInstance): void {
       return done(refused ? invalid('', 'This call takes no body.') : undefined);
     }
     if (request.body === undefined) request.body = {};
-    const finding = findUnstorable(request.body);
-    done(finding ? invalid(finding.pointer, finding.detail) : undefined);
+    // A text is read line by line, and what is wrong with one is told of that line.
+    const finding = typeof request.body === 'string' ? null : findUnstorable(request.body);
+    done(finding ? invalidField(finding.pointer, finding.detail) : undefined);
   });
 
   // A route that takes no query says so by leaving it out: Fastify would let any pass.
@@ -54,7 +55,10 @@ export function registerBodies(app: FastifyInstance): void {
   });
 }
 
-const isEmpty = (body: unknown) => body === undefined || JSON.stringify(body) === '{}';
+/** Not by way of JSON.stringify, which a body nested deeply enough would overflow. */
+const isEmpty = (body: unknown) =>
+  body === undefined ||
+  (typeof body === 'object' && body !== null && !Array.isArray(body) && Object.keys(body).length === 0);
 
 /**
  * The integer or boolean that a URL's text stands for; whatever else it is, as it is. One spelling for each

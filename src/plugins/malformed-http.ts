@@ -1,27 +1,42 @@
 import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { problems } from '../errors.js';
+import type { FastifyInstance } from 'fastify';
+import { invalidField, type ProblemCode, problems } from '../errors.js';
 
 export const NOT_WHOLE = 'The request did not arrive whole in time.';
+
+/**
+ * What Node's server would answer by itself, without a problem document: a request without `Host` (the server has to be
+ * told not to demand it), an expectation beyond 100-continue, which may be passed over (RFC 9110, 10.1.1), and CONNECT.
+ */
+export function registerMalformedHttp(app: FastifyInstance): void {
+  app.addHook('onRequest', ({ headers, raw }, _reply, done) => {
+    const lacksHost = headers.host === undefined && raw.httpVersion === '1.1'; // RFC 9112, 3.2
+    done(lacksHost ? invalidField('/headers/host', 'is required') : undefined);
+  });
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+  app.server.on('connect', (_request, socket: Socket) =>
+    refuse(socket, 'method-not-allowed', 'This is no proxy: CONNECT is not possible here.'),
+  );
+}
 
 /** Answers what is no HTTP at all, and so never becomes a request, with a problem document too. */
 export function refuseMalformedHttp(error: Error & { code?: string }, socket: Socket): void {
   const wasSilent = socket.bytesRead === 0; // a connection opened ahead of need: an answer would be one to nothing
   if (error.code === 'ECONNRESET' || wasSilent || !socket.writable) return void socket.destroy(error);
+  refuse(socket, 'validation-failed', DETAILS[error.code ?? ''] ?? 'This is no well-formed HTTP request.');
+}
+
+function refuse(socket: Socket, code: ProblemCode, detail: string): void {
   const requestId = randomUUID();
-  const code = 'validation-failed';
-  const body = JSON.stringify({
-    type: `urn:port-allocator:problem:${code}`,
-    title: problems[code].title,
-    status: 400,
-    detail: DETAILS[error.code ?? ''] ?? 'This is no well-formed HTTP request.',
-    instance: '/',
-    code,
-    requestId,
-  });
+  const { status, title } = problems[code];
+  const type = `urn:port-allocator:problem:${code}`;
+  const body = JSON.stringify({ type, title, status, detail, instance: '/', code, requestId });
   socket.end(
-    'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/problem+json; charset=utf-8\r\n' +
-      `X-Request-Id: ${requestId}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n` +
+      `Content-Type: application/problem+json; charset=utf-8\r\nX-Request-Id: ${requestId}\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }
 

@@ -89,13 +89,13 @@ export class Holdings {
 
   /**
    * The lowest port for the key, or `port`.
-   * @param reservationId the caller's own reservation of it
+   * @param reservation the caller's own reservation of it
    */
   allocate(
     key: Omit<AllocationKey, 'project'>,
     details: AllocationDetails,
     port: number | null,
-    reservationId?: string,
+    reservation?: ReservationRow,
   ): AllocationRow {
     const { project, now } = this.#snapshot;
     const { service, environment, host, protocol } = key;
@@ -103,7 +103,7 @@ export class Holdings {
     const id = randomUUID();
     const row: AllocationRow = {
       id,
-      port: port === null ? space.lowestFor({ ...key, project }) : space.demand(port, key, reservationId),
+      port: port === null ? space.lowestFor({ ...key, project }) : space.demand(port, key, reservation),
       project,
       service,
       environment,
@@ -186,7 +186,7 @@ export class Holdings {
   }
 
   claim(row: ReservationRow, key: Omit<AllocationKey, 'project'>, details: AllocationDetails): AllocationRow {
-    const allocation = this.allocate(key, details, row.port, row.id);
+    const allocation = this.allocate(key, details, row.port, row);
     this.#changeReservation(row, { status: 'claimed', ended_at: this.now, allocation_id: allocation.id });
     return allocation;
   }

@@ -53,5 +53,8 @@ export const isPort = (part: unknown): part is number =>
 export const isName = (part: unknown): part is string => typeof part === 'string' && /^[a-z0-9._-]{1,63}$/.test(part);
 export const isUuid = (part: unknown): part is string =>
   typeof part === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(part);
-export const isTime = (part: unknown): part is string =>
-  typeof part === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(part) && !Number.isNaN(Date.parse(part));
+/** A time as it is written here; PostgreSQL knows no year 0, and no 30th of February, which Date takes for a 2nd of March. */
+export const isTime = (part: unknown): part is string => {
+  if (typeof part !== 'string' || part < '0001' || Number.isNaN(Date.parse(part))) return false;
+  return new Date(part).toISOString() === part;
+};

@@ -31,6 +31,11 @@ interface RangeBounds {
   reuse_cooldown_seconds: number;
 }
 
+interface Reserved {
+  id: string;
+  service: string | null;
+}
+
 /** Who asks for a port. A reservation may name no service, and names no environment. */
 interface Taker {
   service: string | null;
@@ -75,14 +80,15 @@ export class PortSpace {
 
   /**
    * `port`, if the taker may have it.
-   * @param reservationId the taker's own reservation of it
+   * @param reservation the taker's own reservation of it
    */
-  demand(port: number, taker: Taker, reservationId?: string): number {
+  demand(port: number, taker: Taker, reservation?: Reserved): number {
     if (!this.#rangeOf(port)) throw refusals.portOutsideRange(this.project, port, this.ranges);
     const holder = this.#holders.get(port);
-    if (holder && holder.id !== reservationId) throw refusals.portTaken(port, this.snapshot, holder);
+    if (holder && holder.id !== reservation?.id) throw refusals.portTaken(port, this.snapshot, holder);
     const cooling = this.#cooling.get(port);
-    if (cooling && !this.#isOwner(cooling, taker)) throw refusals.portCooling(this.snapshot, cooling);
+    const isKept = cooling && !(reservation && this.#isRaisedLater(cooling, reservation));
+    if (isKept && !this.#isOwner(cooling, taker)) throw refusals.portCooling(this.snapshot, cooling);
     return port;
   }
 
@@ -152,6 +158,14 @@ export class PortSpace {
       service === taker.service &&
       (taker.environment === null || environment === taker.environment)
     );
+  }
+
+  /**
+   * Whether the range's cooldown was raised after the port had been reserved: while it cools, a port is reserved only for
+   * the service that it is kept for. A reservation is a hold that can be claimed, so this takes nothing from it.
+   */
+  #isRaisedLater({ project, service }: CoolingPort, reservation: Reserved): boolean {
+    return project !== this.project || service !== reservation.service;
   }
 
   #rangeOf(port: number): RangeBounds | undefined {

@@ -208,13 +208,16 @@ type Parts = Record<keyof Seen, RawBuilder<unknown> | null>;
 type SeenRow = { now: Date } & { [Name in keyof Seen]?: object[] | null };
 type SeenTogether = { now: Date } & Seen;
 
-/** Several queries as one statement: one snapshot, and the clock. */
+/**
+ * Several queries as one statement: one snapshot, and the clock. The clock is read last, as columns are computed in their
+ * order: a reservation or cooldown that had ended for any of them has ended by then.
+ */
 function seeTogether(trx: Transaction<Tables>, parts: Partial<Parts>): CompiledQuery<SeenRow> {
   const columns = Object.entries(parts).flatMap(([name, part]) =>
     part ? [sql`(select jsonb_agg(seen) from (${part}) seen) as ${sql.ref(name)}`] : [],
   );
   return sql<SeenRow>`
-    /* prepared */ select ${sql.join([sql`clock_timestamp()::timestamptz(3) as now`, ...columns])}`.compile(trx);
+    /* prepared */ select ${sql.join([...columns, sql`clock_timestamp()::timestamptz(3) as now`])}`.compile(trx);
 }
 
 function readSeen([seen]: SeenRow[]): SeenTogether {

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { Dependencies } from '../dependencies.js';
-import { invalid } from '../errors.js';
+import { invalidField } from '../errors.js';
 import { importPorts } from '../repositories/imports.js';
 import { Ref } from '../schemas/common.js';
 import { Import, ImportQuery, NewImport } from '../schemas/import.js';
@@ -20,7 +20,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app,
 
   // The schema goes by the media type, and a missing body has none.
   app.addHook('preValidation', async (request) => {
-    if (request.headers['content-type'] === undefined) throw invalid('/items', 'is required');
+    if (request.headers['content-type'] === undefined) throw invalidField('/items', 'is required');
   });
 
   app.post(

@@ -1,5 +1,5 @@
 // The embedded default in real processes: one at a time, and none leaves harm behind. test/crash/ has longer runs.
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
@@ -54,6 +54,9 @@ t.test('kill -9 under load loses nothing that was acknowledged, and frees the di
 
 t.test('a first start that is killed leaves a directory that the next start opens', async (t) => {
   const variables = { DATA_DIR: await makeDataDir(t) };
+  const foreign = join(variables.DATA_DIR, 'unfinished-novel');
+  await mkdir(foreign);
+  await writeFile(join(foreign, 'chapter-1'), 'It was a dark and stormy night');
   for (const ms of [500, 1500, 3000]) {
     const killed = startService(t, variables);
     await sleep(ms * (0.5 + Math.random()));
@@ -61,4 +64,5 @@ t.test('a first start that is killed leaves a directory that the next start open
   }
   const again = await startService(t, variables).ready();
   t.match(await again.call('PUT', '/v1/projects/consilio/services/api'), { status: 201, body: { port: 3100 } });
+  t.match(await readFile(join(foreign, 'chapter-1'), 'utf8'), /stormy/, 'what is not ours is left alone');
 });

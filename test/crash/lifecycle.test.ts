@@ -1,4 +1,5 @@
 // The built service as a process: how it starts, refuses to, and stops.
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import pg from 'pg';
 import t from 'tap';
+import { packageRoot } from '../../src/package-root.js';
 import { createDatabase } from '../helpers/database.js';
 import { runScript, startService } from '../helpers/service.js';
 
@@ -80,6 +82,20 @@ t.test('on SIGTERM what is in flight is answered, readiness ends, and the proces
   const { rows } = await check.query('select count(*)::integer as count from active_port_allocations');
   t.equal(rows[0].count, 3, 'what was answered is kept');
   await check.end();
+});
+
+t.test('SIGTERM to npm alone stops the service that npm start runs', async (t) => {
+  const env = { ...process.env, PORT: '0', DATABASE_URL: await createDatabase(t), LOG_LEVEL: 'info' };
+  const npm = spawn('npm', ['start'], { cwd: packageRoot, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => npm.kill('SIGKILL'));
+  const exited = once(npm, 'exit');
+  let output = '';
+  for await (const chunk of npm.stdout) {
+    output += chunk;
+    if (output.includes('"Ready"') && !npm.killed) npm.kill('SIGTERM'); // and then until all that writes to it has ended
+  }
+  t.match(output, /"Stopped"/);
+  t.equal((await exited)[0], 0);
 });
 
 t.test('on SIGTERM a request that never ends does not keep the process', async (t) => {

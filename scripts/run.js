@@ -1,0 +1,11 @@
+// run SCRIPT [ARGUMENT...]: builds if need be, and then is that script of dist/, in this very process: a signal that npm
+// passes on reaches it, which it would not through a shell that waits for `build && run`.
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import './build-if-stale.js';
+
+if (!process.exitCode) {
+  const script = join(import.meta.dirname, '..', 'dist', process.argv[2]);
+  process.argv.splice(1, 2, script);
+  await import(pathToFileURL(script).href);
+}
