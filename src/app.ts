@@ -28,6 +28,7 @@ import { registerRequestTimeout } from './plugins/request-timeout.js';
 import type { Readiness } from './readiness.js';
 import { openStore } from './repositories/store.js';
 import { allocationRoutes } from './routes/allocations.js';
+import { apiKeyRoutes } from './routes/api-keys.js';
 import { auditRoutes } from './routes/audits.js';
 import { environmentRoutes } from './routes/environments.js';
 import { exportRoutes } from './routes/exports.js';
@@ -39,6 +40,7 @@ import { rangeRoutes } from './routes/ranges.js';
 import { reservationRoutes } from './routes/reservations.js';
 import { serviceRoutes } from './routes/services.js';
 import { Auditor } from './services/auditor.js';
+import { Keyring } from './services/keyring.js';
 import { Prober } from './services/prober.js';
 
 export interface AppOptions {
@@ -52,6 +54,7 @@ export interface AppOptions {
   prober?: Prober;
   auditor?: Auditor;
   metrics?: Metrics;
+  keyring?: Keyring;
 }
 
 /** Longer than the idle time of common proxies (nginx and ALB 60 s, Traefik 90 s), or they see sporadic 502s. */
@@ -92,7 +95,8 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   const { metrics = new Metrics() } = rest;
-  const store = openStore(db, rest.batching, metrics);
+  const stores = openStore(db, rest.batching, metrics);
+  const keyring = rest.keyring ?? new Keyring(db, config.adminApiKey, metrics);
   registerProblems(app);
   registerMetrics(app, metrics);
   app.addHook('onRequest', (request, reply, done) => {
@@ -112,17 +116,19 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
   registerRequestTimeout(app, config.requestTimeoutMs);
   if (config.adminApiKey === null && !config.allowUnauthenticated) registerLocalOnly(app);
   registerOrigins(app, config.allowedOrigins);
-  registerAuthentication(app, config.adminApiKey);
+  registerAuthentication(app, keyring);
   await registerNegotiation(app);
   registerBodies(app);
   const publicUrl = config.publicUrl ?? basePath;
   await registerOpenapi(app, { version, publicUrl });
 
   const prober = rest.prober ?? new Prober(config, metrics);
-  const auditor = rest.auditor ?? new Auditor(db, prober);
+  const auditor = rest.auditor ?? new Auditor(prober);
   app.addHook('preClose', async () => auditor.stop());
+  app.addHook('onClose', () => keyring.touch());
   const dependencies: Dependencies = {
-    store,
+    stores,
+    keyring,
     readiness,
     publicUrl,
     reuseCooldownSeconds: config.reuseCooldownSeconds,
@@ -142,8 +148,9 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
     rangeRoutes,
     portRoutes,
     exportRoutes,
+    apiKeyRoutes,
   ];
-  serveMetrics(app, metrics, store);
+  serveMetrics(app, metrics, stores);
   for (const routes of all) await app.register(routes, dependencies);
   await app.register(mcpOverHttp, dependencies);
   return app;

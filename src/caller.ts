@@ -1,9 +1,13 @@
 /** What a key may do: everything; everything within its projects; or look. */
 export type Role = 'admin' | 'project' | 'reader';
 
-/** Who makes a request: nobody known, where no keys are in force or none is needed, or whoever holds a key. */
+/**
+ * Who makes a request: anyone at all, where no keys are in force; nobody known, where keys are in force and the
+ * route needs none; or whoever holds a key.
+ */
 export type Caller =
   | { readonly kind: 'anonymous' }
+  | { readonly kind: 'unidentified' }
   | {
       readonly kind: 'key';
       /** Stable, and never the secret: idempotency keys are kept by it. */
@@ -15,6 +19,7 @@ export type Caller =
     };
 
 export const ANONYMOUS: Caller = Object.freeze({ kind: 'anonymous' });
+export const UNIDENTIFIED: Caller = Object.freeze({ kind: 'unidentified' });
 
 /** What ADMIN_API_KEY stands for. */
 export const ENVIRONMENT_ADMIN: Caller = Object.freeze({
@@ -26,4 +31,4 @@ export const ENVIRONMENT_ADMIN: Caller = Object.freeze({
 });
 
 /** Under which name idempotency keys are kept, so that no caller gets another's answers. */
-export const callerId = (caller: Caller): string => (caller.kind === 'key' ? caller.id : 'anonymous');
+export const callerId = (caller: Caller): string => (caller.kind === 'key' ? caller.id : caller.kind);

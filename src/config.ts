@@ -32,6 +32,7 @@ export const environment = Type.Object({
   REUSE_COOLDOWN_SECONDS: Type.Integer({ default: 0, minimum: 0, maximum: 2_592_000 }),
   ADMIN_API_KEY: Type.Optional(Type.String()),
   ALLOW_UNAUTHENTICATED: Type.Boolean({ default: false }),
+  PORT_ALLOCATOR_API_KEY: Type.Optional(Type.String()),
   ALLOWED_ORIGINS: Type.Optional(Type.String()),
   PROBE_TIMEOUT_MS: Type.Integer({ default: 1000, minimum: 1, maximum: 60_000 }),
   PROBE_CONCURRENCY: Type.Integer({ default: 256, minimum: 1, maximum: 10_000 }),
@@ -64,6 +65,8 @@ export interface Config {
   /** Puts keys in force, whatever `allowUnauthenticated` says; null is none. */
   readonly adminApiKey: string | null;
   readonly allowUnauthenticated: boolean;
+  /** What the stdio process shows to where keys are in force; null is none. */
+  readonly apiKey: string | null;
   /** Origins beside the local ones whose pages may send requests. */
   readonly allowedOrigins: readonly string[];
   readonly probeTimeoutMs: number;
@@ -125,6 +128,7 @@ export function loadConfig(variables: Record<string, string | undefined>, option
     reuseCooldownSeconds: env.REUSE_COOLDOWN_SECONDS,
     adminApiKey: env.ADMIN_API_KEY ?? null,
     allowUnauthenticated: env.ALLOW_UNAUTHENTICATED,
+    apiKey: env.PORT_ALLOCATOR_API_KEY ?? null,
     allowedOrigins: splitList(env.ALLOWED_ORIGINS),
     probeTimeoutMs: env.PROBE_TIMEOUT_MS,
     probeConcurrency: env.PROBE_CONCURRENCY,

@@ -8,6 +8,7 @@ import { Metrics } from './metrics.js';
 import { prepareDatabase } from './prepare.js';
 import { Readiness } from './readiness.js';
 import { Auditor } from './services/auditor.js';
+import { Keyring } from './services/keyring.js';
 import { runMonitor } from './services/monitor.js';
 import { Prober } from './services/prober.js';
 import { describeStartError } from './start-error.js';
@@ -40,8 +41,9 @@ async function main(): Promise<void> {
   opened.push(() => database.close());
   const metrics = new Metrics(database.poolCounts);
   const prober = new Prober(config, metrics);
-  const auditor = new Auditor(database.db, prober);
-  const app = await buildApp({ db: database.db, readiness, config, log, prober, auditor, metrics });
+  const auditor = new Auditor(prober);
+  const keyring = new Keyring(database.db, config.adminApiKey, metrics);
+  const app = await buildApp({ db: database.db, readiness, config, log, prober, auditor, metrics, keyring });
   opened.push(() => {
     // By then every request is answered; what is left are connections on which nothing was asked.
     setTimeout(() => app.server.closeAllConnections(), config.requestTimeoutMs).unref();
@@ -54,7 +56,8 @@ async function main(): Promise<void> {
   await Promise.all([prepared, app.listen({ host: config.host, port: config.port })]);
   if (database.kind === 'embedded') {
     // Agents' stdio processes pass their calls on to this one.
-    const peers = await servePeers(config.dataDir, openToolsOn(database, config, log, auditor, metrics), null);
+    const callTool = openToolsOn(database, config, log, auditor, metrics, keyring);
+    const peers = await servePeers(config.dataDir, callTool, null);
     opened.push(() => peers.close());
     opened.push(async () => auditor.stop()); // first: a peer may wait for an audit
   }

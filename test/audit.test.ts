@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 import { loadConfig } from '../src/config.js';
+import { openStore } from '../src/repositories/store.js';
 import { runAudit } from '../src/services/audit.js';
 import { Prober } from '../src/services/prober.js';
 import { makeApp, requester } from './helpers/app.js';
@@ -136,7 +137,7 @@ t.test('what changes hands while the audit runs is neither resurrected nor accus
     }
   }
   const scope = { host: 'web', project: 'odin', unallocated: true };
-  const result = await runAudit(db, new LateProber(loadConfig(TARGETS)), scope);
+  const result = await runAudit(openStore(db), new LateProber(loadConfig(TARGETS)), scope);
   t.match(result, { allocated: 1, inUse: 0, notRunning: 1 });
   t.same(
     result.conflicts.map(({ kind, port }) => [kind, port]),

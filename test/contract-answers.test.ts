@@ -3,20 +3,22 @@ import addFormats from 'ajv-formats';
 import t from 'tap';
 import { makeApp, requester } from './helpers/app.js';
 import { openPostgres } from './helpers/database.js';
+import { ADMIN, bearer, WITH_KEYS } from './helpers/keys.js';
 import { insertReservation } from './helpers/rows.js';
 
 t.test('answers are what the contract says', async (t) => {
   const { db } = await openPostgres(t);
   const app = await makeApp(t, { db });
   const send = requester(app);
+  const withKeys = requester(await makeApp(t, { db }, WITH_KEYS));
   const contract = (await send('GET', '/openapi.json')).body;
   const ajv = addFormats.default(new Ajv2020({ strict: false, allErrors: true }));
   ajv.addSchema(contract, 'contract');
   const answered = new Set<string>();
 
   /** Sends a request, and checks the answer against the operation's schema for its status. */
-  const request: typeof send = async (method, url, body, headers) => {
-    const answer = await send(method, url, body, headers);
+  const request: typeof send = async (method, url, body, headers = {}) => {
+    const answer = await ('authorization' in headers ? withKeys : send)(method, url, body, headers);
     const [path = ''] = url.split('?');
     const template =
       Object.keys(contract.paths).find((known) => known === path) ??
@@ -151,6 +153,18 @@ t.test('answers are what the contract says', async (t) => {
     await request('GET', '/v1/exports/cloudflared');
     await request('GET', '/v1/exports/xml');
     await request('GET', '/v1/exports/dotenv?project=nobody');
+
+    const newKey = { name: 'deploy', role: 'project', projects: ['consilio'] };
+    const { body: created } = await request('POST', '/v1/api-keys', newKey, ADMIN);
+    await request('POST', '/v1/api-keys', newKey, { ...ADMIN, 'idempotency-key': 'k' });
+    await request('POST', '/v1/api-keys', newKey, { ...ADMIN, 'idempotency-key': 'k' });
+    await request('POST', '/v1/api-keys', { ...newKey, projects: [] }, ADMIN);
+    await request('POST', '/v1/api-keys', newKey, bearer(created.key));
+    await request('POST', '/v1/api-keys', newKey, bearer('wrong'));
+    await request('POST', '/v1/api-keys', newKey);
+    await request('GET', '/v1/api-keys?limit=1', undefined, ADMIN);
+    await request('DELETE', `/v1/api-keys/${created.id}`, undefined, ADMIN);
+    await request('DELETE', `/v1/api-keys/${created.id}`, undefined, ADMIN);
 
     const key = { 'idempotency-key': 'k' };
     await request('POST', allocate, { service: 'w' }, key);

@@ -46,6 +46,7 @@ t.test('the contract', async (t) => {
       operations.map(([name]) => name).sort(),
       [
         'delete /v1/allocations/{id}',
+        'delete /v1/api-keys/{id}',
         'delete /v1/projects/{project}/environments/{environment}',
         'delete /v1/projects/{project}/services/{service}',
         'delete /v1/ranges/{startPort}',
@@ -55,6 +56,7 @@ t.test('the contract', async (t) => {
         'get /v1/allocations',
         'get /v1/allocations/{id}',
         'get /v1/allocations/{id}/health-checks',
+        'get /v1/api-keys',
         'get /v1/exports/{format}',
         'get /v1/ports/{port}',
         'get /v1/projects',
@@ -70,6 +72,7 @@ t.test('the contract', async (t) => {
         'patch /v1/ranges/{startPort}',
         'patch /v1/reservations/{id}',
         'post /v1/allocations/{id}/health-checks',
+        'post /v1/api-keys',
         'post /v1/audits',
         'post /v1/imports',
         'post /v1/projects/{project}/allocations',
@@ -97,8 +100,10 @@ t.test('the contract', async (t) => {
   });
 
   t.test('answers with a named component, and refuses with a problem', async (t) => {
-    for (const [name, { responses }] of operations) {
-      for (const status of ['400', '403', '406', '500', '503']) t.ok(responses[status], `${name}: ${status}`);
+    for (const [name, { responses, security }] of operations) {
+      const forCallers = security.length > 0 ? ['401', '429'] : [];
+      for (const status of ['400', '403', '406', '500', '503', ...forCallers])
+        t.ok(responses[status], `${name}: ${status}`);
       for (const [status, response] of Object.entries<Json>(responses)) {
         t.ok(response.description, `${name} ${status}`);
         t.ok(response.headers['x-request-id'], `${name} ${status}`);

@@ -78,6 +78,17 @@ export interface IdempotencyKeysTable {
   created_at: Timestamp;
 }
 
+export interface ApiKeysTable {
+  id: string;
+  name: string;
+  role: 'admin' | 'project' | 'reader';
+  projects: string[];
+  hash: Buffer;
+  created_at: ColumnType<Date, never, never>;
+  expires_at: NullableTimestamp;
+  last_used_at: NullableTimestamp;
+}
+
 export interface Tables {
   port_ranges: PortRangesTable;
   port_allocations: PortAllocationsTable;
@@ -85,9 +96,11 @@ export interface Tables {
   port_health_checks: PortHealthChecksTable;
   leases: LeasesTable;
   idempotency_keys: IdempotencyKeysTable;
+  api_keys: ApiKeysTable;
 }
 
 export type RangeRow = Selectable<PortRangesTable>;
 export type AllocationRow = Selectable<PortAllocationsTable>;
 export type HealthCheckRow = Selectable<PortHealthChecksTable>;
+export type ApiKeyRow = Selectable<ApiKeysTable>;
 export type ReservationRow = Selectable<PortReservationsTable>;

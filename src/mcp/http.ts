@@ -1,5 +1,6 @@
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { type Caller, callerId, UNIDENTIFIED } from '../caller.js';
 import { createServer } from './server.js';
 import type { ToolDependencies } from './tool.js';
 import { openTools } from './tools.js';
@@ -10,9 +11,13 @@ import { openTools } from './tools.js';
  * GET and no DELETE, which belong to sessions: they are 405 as on every path.
  */
 export const mcpOverHttp: FastifyPluginAsync<ToolDependencies> = async (app, dependencies) => {
-  const callTool = openTools(dependencies, app.log);
+  const callTool = openTools(dependencies, app.observer, app.log);
   const handler = createMcpHandler(
-    ({ requestInfo }) => createServer(callTool, requestInfo?.headers.get('x-request-id') ?? undefined),
+    ({ requestInfo, authInfo }) => {
+      const caller = (authInfo?.extra?.caller as Caller | undefined) ?? UNIDENTIFIED;
+      const requestId = requestInfo?.headers.get('x-request-id') ?? undefined;
+      return createServer((request) => callTool({ ...request, caller }), requestId);
+    },
     { onerror: (err) => app.log.debug({ err }, 'MCP request refused'), maxSubscriptions: 0 },
   );
   app.addHook('onClose', () => handler.close());
@@ -28,7 +33,11 @@ export const mcpOverHttp: FastifyPluginAsync<ToolDependencies> = async (app, dep
       // An audit takes as long as it takes; what other tools wait for is bounded in itself.
       config: { produces: ['application/json', 'text/event-stream'], timeoutMs: null },
     },
-    (request, reply) => handler.fetch(toWebRequest(request, reply)),
+    (request, reply) => {
+      const { caller } = request;
+      const authInfo = { token: '', clientId: callerId(caller), scopes: [], extra: { caller } };
+      return handler.fetch(toWebRequest(request, reply), { authInfo });
+    },
   );
 };
 
@@ -36,6 +45,7 @@ export const mcpOverHttp: FastifyPluginAsync<ToolDependencies> = async (app, dep
 function toWebRequest(request: FastifyRequest, reply: FastifyReply): Request {
   const headers = new Headers();
   for (const [name, value] of Object.entries(request.headers)) headers.set(name, String(value));
+  headers.delete('authorization');
   headers.set('x-request-id', request.id);
   // Not `request.signal`: its 'close' comes as soon as the body has been read.
   const over = new AbortController();

@@ -6,8 +6,8 @@ import type { Config } from '../config.js';
 import { connectDatabase, type Database, type Log } from '../database/connect.js';
 import { announce, DataDirLockedError, type PeerEndpoint } from '../database/data-dir-lock.js';
 import { BODY_LIMIT_BYTES } from '../plugins/bodies.js';
-import type { ToolCall } from './tool.js';
-import type { CallTool } from './tools.js';
+import type { KeyedRequest } from './tool.js';
+import type { CallToolWithKey } from './tools.js';
 
 /** How long a starting service waits for a stdio process to give way; closing a database takes well under a second. */
 const HANDOVER_MS = 10_000;
@@ -27,7 +27,7 @@ export interface PeerServer {
  */
 export async function servePeers(
   dataDir: string,
-  callTool: CallTool,
+  callTool: CallToolWithKey,
   onYield: (() => void) | null,
 ): Promise<PeerServer> {
   const token = randomBytes(32).toString('base64url');
@@ -35,7 +35,7 @@ export async function servePeers(
   app.addHook('onRequest', async (request, reply) => {
     if (!isSame(request.headers.authorization ?? '', `Bearer ${token}`)) return reply.code(401).send();
   });
-  app.post<{ Body: Omit<ToolCall, 'signal'> }>('/call', async ({ body }, reply) => {
+  app.post<{ Body: Omit<KeyedRequest, 'signal'> }>('/call', async ({ body }, reply) => {
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     return callTool({ ...body, signal: gone.signal });
@@ -65,7 +65,7 @@ export type PassedOn =
 /** Passes a call on to the process that has the registry open. */
 export async function passOn(
   endpoint: PeerEndpoint,
-  { signal, ...call }: ToolCall,
+  { signal, ...call }: KeyedRequest,
   timeoutMs: number,
 ): Promise<PassedOn> {
   try {

@@ -10,9 +10,9 @@ import { Auditor } from '../services/auditor.js';
 import { Prober } from '../services/prober.js';
 import { type PeerServer, passOn, servePeers } from './peers.js';
 import { refuse, type ToolLog } from './results.js';
-import type { ToolCall } from './tool.js';
+import type { KeyedRequest, ToolRequest } from './tool.js';
 import { auditPorts } from './tools/reality.js';
-import { type CallTool, findTool, openToolsOn } from './tools.js';
+import { type CallToolWithKey, findTool, openToolsOn } from './tools.js';
 
 /** How long a call looks for a process that serves, beyond what executing it takes. */
 const PATIENCE_MS = 20_000;
@@ -24,7 +24,8 @@ const GIVE_WAY_MS = 3000;
 
 /** The registry of a stdio process. */
 export interface Registry {
-  callTool: CallTool;
+  /** By whoever has the key that this process was given, if keys are in force where the call is executed. */
+  callTool(request: ToolRequest): Promise<CallToolResult>;
   /** Answers what is under way, and closes the database if it is open here. */
   close(): Promise<void>;
 }
@@ -41,10 +42,10 @@ function openOwn(config: Config, log: Log & ToolLog): Registry {
   prepared.catch((error) => log.warn({ err: error }, 'The database could not be prepared'));
   const callTool = opening.then((database) => openToolsOn(database, config, log));
   return {
-    async callTool(call) {
+    async callTool(request) {
       // A new database is migrated first; one that is away is told as such by the call itself.
       await Promise.race([prepared.catch(() => {}), setTimeout(config.requestTimeoutMs, undefined, { ref: false })]);
-      return (await callTool)(call);
+      return (await callTool)({ ...request, apiKey: config.apiKey });
     },
     async close() {
       stopping.abort();
@@ -71,9 +72,10 @@ class SharedRegistry implements Registry {
     readonly log: Log & ToolLog,
   ) {}
 
-  callTool: CallTool = async (given) => {
+  async callTool(given: ToolRequest): Promise<CallToolResult> {
     // A key of our own makes repeatable what takes a new port with each call.
-    const call = { ...given, idempotencyKey: given.idempotencyKey ?? randomUUID() };
+    const idempotencyKey = given.idempotencyKey ?? randomUUID();
+    const call = { ...given, idempotencyKey, apiKey: this.config.apiKey };
     const deadline = Date.now() + PATIENCE_MS;
     let waitMs = FIRST_WAIT_MS;
     for (;;) {
@@ -85,7 +87,7 @@ class SharedRegistry implements Registry {
       await setTimeout(waitMs);
       waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS);
     }
-  };
+  }
 
   async close(): Promise<void> {
     this.#closed = true;
@@ -95,7 +97,7 @@ class SharedRegistry implements Registry {
   }
 
   /** @returns null when it may be tried again, because it was not executed or does no harm twice */
-  async #try(call: ToolCall): Promise<CallToolResult | null> {
+  async #try(call: KeyedRequest): Promise<CallToolResult | null> {
     if (!this.#held && !this.#found && !this.#closed) {
       this.#searching ??= this.#findOrBecome().finally(() => {
         this.#searching = null;
@@ -138,7 +140,7 @@ class SharedRegistry implements Registry {
 }
 
 /** Safe to make again although it may have been executed. */
-function isRepeatable({ name, input }: ToolCall): boolean {
+function isRepeatable({ name, input }: ToolRequest): boolean {
   const repeatable = findTool(name)?.repeatable;
   // Every call has a key here.
   const hasId = (input as { id?: unknown })?.id !== undefined;
@@ -152,13 +154,13 @@ function unavailable(detail: string): AppError {
 /** The embedded database, open in this process. */
 class Held {
   readonly #database: Database;
-  readonly #callTool: CallTool;
+  readonly #callTool: CallToolWithKey;
   readonly #underWay = new Set<Promise<unknown>>();
   #peers: PeerServer | null = null;
 
   private constructor(
     database: Database,
-    callTool: CallTool,
+    callTool: CallToolWithKey,
     private readonly auditor: Auditor,
   ) {
     this.#database = database;
@@ -170,7 +172,7 @@ class Held {
     const database = await connectDatabase(config, log);
     try {
       await prepareDatabase(database, config, log, new AbortController().signal);
-      const auditor = new Auditor(database.db, new Prober(config));
+      const auditor = new Auditor(new Prober(config));
       const held = new Held(database, openToolsOn(database, config, log, auditor), auditor);
       held.#peers = await servePeers(config.dataDir, (call) => held.callTool(call), onYield);
       log.info({ dataDir: config.dataDir }, 'Serving the registry');
@@ -181,7 +183,7 @@ class Held {
     }
   }
 
-  callTool(call: ToolCall): Promise<CallToolResult> {
+  callTool(call: KeyedRequest): Promise<CallToolResult> {
     const calling = this.#callTool(call).finally(() => this.#underWay.delete(calling));
     this.#underWay.add(calling);
     return calling;

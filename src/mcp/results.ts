@@ -43,13 +43,15 @@ const REPEAT = 'call the tool again after {seconds}; nothing was changed.';
 /** What an agent does about each refusal, in terms of tools. */
 const NEXT_STEPS: Record<ProblemCode, string> = {
   'validation-failed': 'correct what is named and call again; the input schema of the tool has the rules.',
-  unauthorized: 'ask the user for an API key of this registry.',
+  unauthorized:
+    'ask the user for an API key of this registry: in PORT_ALLOCATOR_API_KEY, or as a bearer token over HTTP.',
   forbidden: 'ask the user: this caller may not do that.',
   'not-found': 'list the tools again; the service that answers may be older or newer than this client knew.',
   'project-not-found': 'look for the right name with list-ranges, or give the project a range with create-range.',
   'range-not-found': 'list-ranges shows the ranges, describe-port the one that covers a number.',
   'allocation-not-found': 'list-ports shows what is held; get-port allocates.',
   'reservation-not-found': 'reserve-port makes a new one; ended ones are forgotten after 7 days.',
+  'api-key-not-found': 'ask the user: keys are for the administrators of the registry.',
   'reservation-ended': 'reserve-port makes a new one.',
   'reservation-expired': 'its port may be another’s by now: reserve-port makes a new one, get-port allocates at once.',
   'dotenv-name-conflict': 'rename one of the services that are named.',
@@ -69,6 +71,7 @@ const NEXT_STEPS: Record<ProblemCode, string> = {
   'allocation-released': 'call get-port to allocate for the service again, and describe that.',
   'port-outside-range': 'leave `port` out, or ask for one of these ranges.',
   'idempotency-key-reused': 'call the tool again.',
+  'too-many-requests': 'call the tool again after {seconds}.',
   'internal-error': 'tell the user; the log has the cause under request {requestId}.',
   'database-unavailable':
     'wait {seconds}, then look with list-ports whether the change was made before you repeat a call that is not ' +

@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { McpServer, ProtocolError, ProtocolErrorCode, type Tool as PublishedTool } from '@modelcontextprotocol/server';
+import {
+  type CallToolResult,
+  McpServer,
+  ProtocolError,
+  ProtocolErrorCode,
+  type Tool as PublishedTool,
+} from '@modelcontextprotocol/server';
 import { version } from '../package-root.js';
 import { toPlainSchema } from './plain-schema.js';
-import { type CallTool, findTool, tools } from './tools.js';
+import type { ToolRequest } from './tool.js';
+import { findTool, tools } from './tools.js';
 
 const INSTRUCTIONS =
   'Hands out ports from one registry for this machine or team, so that services never collide. Never choose a port ' +
@@ -23,7 +30,10 @@ const published: PublishedTool[] = tools.map(({ name, title, description, input,
  * The handlers are set beneath `registerTool`, because a call may be executed by another process, and because its
  * input is checked where it is executed, as REST's is, and refused in the same words.
  */
-export function createServer(callTool: CallTool, requestId?: string): McpServer {
+export function createServer(
+  callTool: (request: ToolRequest) => Promise<CallToolResult>,
+  requestId?: string,
+): McpServer {
   const server = new McpServer(
     { name: 'port-allocator', title: 'Port Allocator', version },
     { capabilities: { tools: { listChanged: false } }, instructions: INSTRUCTIONS },

@@ -15,7 +15,7 @@ function main(): void {
   const config = loadConfig(process.env, { dotenv: true });
   const log = pino({ level: config.logLevel }, pino.destination({ dest: process.stderr.fd, sync: true }));
   const registry = openRegistry(config, log);
-  serveStdio(() => createServer(registry.callTool), {
+  serveStdio(() => createServer((request) => registry.callTool(request)), {
     onerror: (err) => log.debug({ err }, 'MCP message refused'),
   });
   const closing = closeWithGrace({ delay: CLOSE_MS, logger: log }, async ({ err }) => {

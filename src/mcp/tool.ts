@@ -1,19 +1,31 @@
 import type { Static, TObject, TSchema } from '@sinclair/typebox';
+import { type Caller, callerId } from '../caller.js';
 import type { Dependencies } from '../dependencies.js';
 import type { IdempotencyClaim } from '../repositories/commands.js';
 import { hashRequest } from '../repositories/idempotency.js';
+import type { Store } from '../repositories/store.js';
 
-/** What tools work with. */
-export type ToolDependencies = Pick<Dependencies, 'store' | 'auditor' | 'reuseCooldownSeconds'>;
+/** What all tools share. */
+export type ToolDependencies = Pick<Dependencies, 'stores' | 'auditor' | 'reuseCooldownSeconds'>;
+/** What one call of a tool works with: the registry as far as its caller may use it. */
+export type ToolContext = Omit<ToolDependencies, 'stores'> & { store: Store };
 
 /** One call of a tool, before anything in it has been checked. */
-export interface ToolCall {
+export interface ToolRequest {
   name: string;
   input: unknown;
   /** Given by a process that may have to repeat the call; null where nobody does. */
   idempotencyKey: string | null;
   requestId: string;
   signal: AbortSignal;
+}
+/** The same, by a caller who is known. */
+export interface ToolCall extends ToolRequest {
+  caller: Caller;
+}
+/** The same, by whoever has the key; null where none was given. */
+export interface KeyedRequest extends ToolRequest {
+  apiKey: string | null;
 }
 
 /**
@@ -36,7 +48,7 @@ export interface Tool<Input extends TObject = TObject, Output extends TSchema = 
   annotations: { readOnlyHint: boolean; destructiveHint: boolean; idempotentHint: boolean; openWorldHint: boolean };
   repeatable: Repeatable;
   /** @throws AppError a refusal */
-  execute(dependencies: ToolDependencies, input: Static<Input>, call: ToolCall): Promise<Static<Output>>;
+  execute(context: ToolContext, input: Static<Input>, call: ToolCall): Promise<Static<Output>>;
 }
 
 /** Types `execute` by the schemas. */
@@ -48,9 +60,9 @@ export function defineTool<Input extends TObject, Output extends TSchema>(tool: 
 export const READS = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false };
 
 /** The claim of a call that a process may have to repeat. */
-export function claimOf({ name, idempotencyKey }: ToolCall, input: unknown): IdempotencyClaim | null {
+export function claimOf({ name, idempotencyKey, caller }: ToolCall, input: unknown): IdempotencyClaim | null {
   if (idempotencyKey === null) return null;
-  return { caller: 'anonymous', key: idempotencyKey, requestHash: hashRequest(`MCP ${name}`, input) };
+  return { caller: callerId(caller), key: idempotencyKey, requestHash: hashRequest(`MCP ${name}`, input) };
 }
 
 /** Whether the caller no longer waits for an answer. */

@@ -3,14 +3,15 @@ import type { ValidateFunction } from 'ajv/dist/2020.js';
 import type { Config } from '../config.js';
 import type { Database } from '../database/connect.js';
 import { AppError } from '../errors.js';
-import { unobserved } from '../observer.js';
+import { type Observer, unobserved } from '../observer.js';
 import { openStore } from '../repositories/store.js';
 import { createValidator, describeFinding, type Finding, findUnstorable } from '../schemas/validation.js';
 import { Auditor } from '../services/auditor.js';
+import { Keyring } from '../services/keyring.js';
 import { Prober } from '../services/prober.js';
 import { invalidInput } from './inputs.js';
 import { refuse, succeed, type ToolLog, toRefusal } from './results.js';
-import type { Tool, ToolCall, ToolDependencies } from './tool.js';
+import type { KeyedRequest, Tool, ToolCall, ToolDependencies } from './tool.js';
 import { allocatePort, getPort, listPorts, releasePort, updatePort } from './tools/allocations.js';
 import { getEnvironmentPorts, listEnvironments, releaseEnvironment } from './tools/environments.js';
 import { describePort } from './tools/ports.js';
@@ -47,22 +48,30 @@ const NOBODY_ASKS: ToolLog = { error() {}, warn() {} };
 /** Never throws: a refusal is a result, and so is what went wrong here. */
 export type CallTool = (call: ToolCall) => Promise<CallToolResult>;
 
-/** The tools of a process that has the database open, outside of an app. */
+export type CallToolWithKey = (request: KeyedRequest) => Promise<CallToolResult>;
+
+/** The tools of a process that has the database open, for calls that come with a key and not through an app. */
 export function openToolsOn(
   { db }: Pick<Database, 'db'>,
   config: Config,
   log: ToolLog,
-  auditor = new Auditor(db, new Prober(config)),
+  auditor = new Auditor(new Prober(config)),
   observer = unobserved,
-): CallTool {
-  return openTools(
-    { store: openStore(db, {}, observer), auditor, reuseCooldownSeconds: config.reuseCooldownSeconds },
-    log,
-  );
+  keyring = new Keyring(db, config.adminApiKey, observer),
+): CallToolWithKey {
+  const { reuseCooldownSeconds } = config;
+  const callTool = openTools({ stores: openStore(db, {}, observer), auditor, reuseCooldownSeconds }, observer, log);
+  return async ({ apiKey, ...request }) => {
+    try {
+      return await callTool({ ...request, caller: await keyring.identify(apiKey ?? null) });
+    } catch (error) {
+      return refuse(error, request.requestId, log);
+    }
+  };
 }
 
 /** The tools over one registry, with REST's validation. */
-export function openTools(dependencies: ToolDependencies, log: ToolLog): CallTool {
+export function openTools({ stores, ...shared }: ToolDependencies, observer: Observer, log: ToolLog): CallTool {
   const ajv = createValidator({ coerceTypes: false });
   const validators = new Map(tools.map((tool) => [tool.name, ajv.compile(tool.input)]));
   return async (call) => {
@@ -70,9 +79,10 @@ export function openTools(dependencies: ToolDependencies, log: ToolLog): CallToo
       const tool = findTool(call.name);
       if (!tool) throw new AppError('not-found', `There is no tool ${call.name} here.`);
       const input = readInput(call.input, validators.get(tool.name) as ValidateFunction);
-      return succeed((await tool.execute(dependencies, input, call)) as Record<string, unknown>);
+      const store = stores.as(call.caller, tool.annotations.readOnlyHint ? 'read' : 'change');
+      return succeed((await tool.execute({ store, ...shared }, input, call)) as Record<string, unknown>);
     } catch (error) {
-      dependencies.store.observer.refused(toRefusal(error).code);
+      observer.refused(toRefusal(error).code);
       return refuse(error, call.requestId, call.signal.aborted ? NOBODY_ASKS : log);
     }
   };

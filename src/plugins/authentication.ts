@@ -1,7 +1,7 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { FastifyInstance } from 'fastify';
-import { ANONYMOUS, type Caller, ENVIRONMENT_ADMIN } from '../caller.js';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { type Caller, UNIDENTIFIED } from '../caller.js';
 import { AppError } from '../errors.js';
+import type { Keyring } from '../services/keyring.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -13,35 +13,34 @@ declare module 'fastify' {
 /** Routes that need no key; all of /docs is beside them. What no route matches needs one too. */
 const OPEN: ReadonlySet<string> = new Set(['/', '/livez', '/readyz', '/openapi.json', '/openapi.yaml', '/docs']);
 
-/**
- * Finds out who asks, for REST and MCP alike (RFC 6750).
- * @param adminApiKey null where no keys are in force: then everyone is anonymous, and nobody is refused
- */
-export function registerAuthentication(app: FastifyInstance, adminApiKey: string | null): void {
+/** Finds out who asks, for REST and MCP alike (RFC 6750). */
+export function registerAuthentication(app: FastifyInstance, keyring: Keyring): void {
   app.decorateRequest('caller');
-  const expected = adminApiKey === null ? null : hash(adminApiKey);
   app.addHook('onRequest', (request, reply, done) => {
-    request.caller = ANONYMOUS;
+    request.caller = UNIDENTIFIED;
     const route = request.routeOptions.url;
-    if (expected === null || (route !== undefined && isOpen(route))) return done();
-    const { authorization } = request.headers;
-    const key = /^Bearer +([^ ]+) *$/i.exec(authorization ?? '')?.[1];
-    // Hashes are of one length, so that the comparison takes the same time whatever was given.
-    if (key !== undefined && timingSafeEqual(hash(key), expected)) {
-      request.caller = ENVIRONMENT_ADMIN;
-      return done();
+    if (keyring.inForce && route !== undefined && isOpen(route)) return done();
+    const key = /^Bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? null;
+    const identified = (caller: Caller) => {
+      request.caller = caller;
+      done();
+    };
+    const refused = (error: unknown) => {
+      if (error instanceof AppError && error.code === 'unauthorized') challenge(reply, key);
+      done(error as Error);
+    };
+    try {
+      const found = keyring.identify(key);
+      if (found instanceof Promise) found.then(identified, refused);
+      else identified(found);
+    } catch (error) {
+      refused(error);
     }
-    reply.header(
-      'www-authenticate',
-      `Bearer realm="port-allocator"${key === undefined ? '' : ', error="invalid_token"'}`,
-    );
-    done(new AppError('unauthorized', key === undefined ? MISSING : WRONG));
   });
 }
 
-const MISSING = 'This needs a key: send Authorization: Bearer <key>.';
-const WRONG = 'The key that was sent is not valid here.';
+function challenge(reply: FastifyReply, key: string | null): void {
+  reply.header('www-authenticate', `Bearer realm="port-allocator"${key === null ? '' : ', error="invalid_token"'}`);
+}
 
 const isOpen = (route: string): boolean => OPEN.has(route) || route.startsWith('/docs/');
-
-const hash = (text: string): Buffer => createHash('sha256').update(text).digest();

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Metrics } from '../metrics.js';
 import type { Observer } from '../observer.js';
 import { findOccupancy } from '../repositories/occupancy.js';
-import type { Store } from '../repositories/store.js';
+import type { SharedStore } from '../repositories/store.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -25,11 +25,13 @@ export function registerMetrics(app: FastifyInstance, metrics: Metrics): void {
 }
 
 /** `/metrics`, in Prometheus' text format. */
-export function serveMetrics(app: FastifyInstance, metrics: Metrics, store: Store): void {
-  app.get('/metrics', { schema: { hide: true }, config: { produces: ['text/plain'] } }, async (_request, reply) => {
+export function serveMetrics(app: FastifyInstance, metrics: Metrics, stores: Pick<SharedStore, 'as'>): void {
+  app.get('/metrics', { schema: { hide: true }, config: { produces: ['text/plain'] } }, async ({ caller }, reply) => {
+    const store = stores.as(caller, 'read');
+    store.access.demandEveryProject();
     const late = new AbortController();
     const occupancy = await Promise.race([
-      findOccupancy(store.db).catch(() => null),
+      findOccupancy(store).catch(() => null),
       setTimeout(DATABASE_TIMEOUT_MS, null, { ref: false, signal: late.signal }).catch(() => null),
     ]);
     late.abort();

@@ -10,6 +10,7 @@ export interface ContractOptions {
 }
 
 type Operation = {
+  security?: object[];
   parameters?: { in: string; name: string; description?: string; schema: { description?: string } }[];
   requestBody?: { required?: boolean; content: Record<string, { schema: { $ref?: string } }> };
   responses: Record<string, { headers?: Record<string, object>; content?: object; description: string }>;
@@ -42,6 +43,7 @@ export async function registerOpenapi(app: FastifyInstance, { version, publicUrl
         { name: 'ports', description: 'Who owns a number.' },
         { name: 'audits', description: 'What is really listening.' },
         { name: 'exports', description: 'What other programs read.' },
+        { name: 'api-keys', description: 'Who may do what; for admins.' },
         { name: 'health', description: 'The service itself.' },
       ],
       components: {
@@ -75,6 +77,7 @@ export async function registerOpenapi(app: FastifyInstance, { version, publicUrl
 
 /** What holds for every operation, said once. */
 function completeOperation(operation: Operation): void {
+  operation.security ??= [{ bearer: [] }];
   for (const parameter of operation.parameters ?? []) parameter.description ??= parameter.schema.description ?? '';
   const body = operation.requestBody;
   if (body) {

@@ -34,7 +34,8 @@ export function adopt(holdings: Holdings, command: Adopt): Adoption {
     };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    return { outcome: 'conflict', detail: describeObstacle(error), allocation: null };
+    const { holder } = error.extras;
+    return { outcome: 'conflict', detail: describeObstacle(error), allocation: null, ...(holder && { holder }) };
   }
 }
 

@@ -1,6 +1,5 @@
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { IsAbandoned } from '../batcher.js';
-import type { Tables } from '../database/tables.js';
 import type { Allocation, AllocationDetails, AllocationQuery } from '../schemas/allocation.js';
 import type { AllocationKey, IdempotencyClaim } from './commands.js';
 import { changes } from './holdings.js';
@@ -94,12 +93,16 @@ export async function findByKey(store: Store, key: AllocationKey): Promise<Alloc
 }
 
 /** By port, then id; the active ones unless a status is asked for. */
-export async function listAllocations(db: Kysely<Tables>, query: AllocationQuery): Promise<Page<Allocation>> {
+export async function listAllocations(
+  { db, access: { projects } }: Store,
+  query: AllocationQuery,
+): Promise<Page<Allocation>> {
   const { status, limit = 100, cursor } = query;
   const after = decodeCursor(cursor, isPort, isUuid);
   const rows = await db
     .selectFrom('port_allocations')
     .selectAll()
+    .$if(projects !== null, (q) => q.where('project', 'in', projects ?? []))
     .$if(status === undefined, (q) => q.where('released_at', 'is', null))
     .$if(status === 'released', (q) => q.where('released_at', 'is not', null))
     .$if(status === 'allocated' || status === 'in_use', (q) =>

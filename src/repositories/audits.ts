@@ -3,6 +3,7 @@ import type { Tables } from '../database/tables.js';
 import type { AuditScope } from '../schemas/audit.js';
 import { hasRange } from './ranges.js';
 import * as refusals from './refusals.js';
+import type { Store } from './store.js';
 
 interface Held {
   id: string;
@@ -19,8 +20,11 @@ export interface AuditedReservation extends Held {
   service: string | null;
 }
 /** One of two active allocations or more that claim one hostname. */
-export interface HostnameClaim extends AuditedAllocation {
+export interface HostnameClaim extends Omit<AuditedAllocation, 'project' | 'service'> {
   hostname: string;
+  owner: string;
+  /** Null where the caller sees no more of the owner than its name. */
+  service: string | null;
 }
 
 /** What the registry says about what an audit is to look at. */
@@ -32,11 +36,15 @@ export interface AuditedRegistry {
   claims: HostnameClaim[];
 }
 
-/** @throws AppError project-not-found */
-export async function findAudited(db: Kysely<Tables>, scope: AuditScope): Promise<AuditedRegistry> {
+/** @throws AppError project-not-found, forbidden */
+export async function findAudited({ db, access }: Store, scope: AuditScope): Promise<AuditedRegistry> {
   const { project, host } = scope;
-  if (project !== undefined && !(await hasRange(db, project))) throw refusals.projectNotFound(project);
-  const inScope = sql`(${project ?? null}::text is null or project = ${project ?? null})
+  if (project !== undefined) {
+    access.demandProject(project);
+    if (!(await hasRange(db, project))) throw refusals.projectNotFound(project);
+  }
+  const isSeen = sql`(${access.projects}::text[] is null or project = any(${access.projects}))`;
+  const inScope = sql`${isSeen} and (${project ?? null}::text is null or project = ${project ?? null})
     and (${host ?? null}::text is null or host = ${host ?? null})`;
   const allocations = await sql<AuditedAllocation>`
     select id, port, host, protocol, project, service, environment from port_allocations
@@ -46,7 +54,8 @@ export async function findAudited(db: Kysely<Tables>, scope: AuditScope): Promis
     where status = 'active' and expires_at > clock_timestamp() and ${inScope}
     order by port, host, protocol`.execute(db);
   const claims = await sql<HostnameClaim>`
-    select id, port, host, protocol, project, service, environment, cloudflare_hostname as hostname
+    select id, port, host, protocol, project as owner, case when ${isSeen} then service end as service, environment,
+           cloudflare_hostname as hostname
     from port_allocations
     where released_at is null and cloudflare_hostname in (
       select cloudflare_hostname from port_allocations
@@ -56,6 +65,7 @@ export async function findAudited(db: Kysely<Tables>, scope: AuditScope): Promis
   const ranges = await db
     .selectFrom('port_ranges')
     .select(['start_port', 'end_port', 'project'])
+    .$if(access.projects !== null, (q) => q.where('project', 'in', access.projects ?? []))
     .$if(project !== undefined, (q) => q.where('project', '=', project as string))
     .orderBy('start_port')
     .execute();

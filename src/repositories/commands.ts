@@ -1,4 +1,4 @@
-import type { AppError } from '../errors.js';
+import type { AppError, Holder } from '../errors.js';
 import type { Allocation, AllocationDetails } from '../schemas/allocation.js';
 import type { Import } from '../schemas/import.js';
 import type { Reservation } from '../schemas/reservation.js';
@@ -137,7 +137,10 @@ export type ProjectCommand =
   | Renew
   | Adopt;
 
-export type Adoption = Omit<Import['items'][number], 'port' | 'host'>;
+export interface Adoption extends Omit<Import['items'][number], 'port' | 'host'> {
+  /** Who stands in the way, where it is not the project itself: not every caller may be told. */
+  holder?: Holder;
+}
 
 interface Results {
   'get-or-allocate': { allocation: Allocation; created: boolean };

@@ -1,6 +1,5 @@
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { IsAbandoned } from '../batcher.js';
-import type { Tables } from '../database/tables.js';
 import { invalid } from '../errors.js';
 import type { Allocation } from '../schemas/allocation.js';
 import type { Environment, EnvironmentServices } from '../schemas/environment.js';
@@ -28,8 +27,9 @@ export async function allocateEnvironment(
   services: EnvironmentServices['services'],
   isAbandoned?: IsAbandoned,
 ): Promise<{ items: Allocation[]; created: boolean }> {
+  store.access.demandProject(place.project);
   demandDistinct(services.map(({ service }) => service));
-  const lowest = new Map((await findRows(store.db, place)).map((row) => [row.service, row] as const).reverse());
+  const lowest = new Map((await findRows(store, place)).map((row) => [row.service, row] as const).reverse());
   const held = services.flatMap(({ service, ...details }) => {
     const row = lowest.get(service);
     return row && !changes(row, details) ? [row] : [];
@@ -49,9 +49,10 @@ export async function allocateEnvironment(
  * What the environment holds on one host and protocol, by port; empty if nothing.
  * @throws AppError project-not-found
  */
-export async function findEnvironment(db: Kysely<Tables>, place: EnvironmentKey): Promise<Allocation[]> {
-  const rows = await findRows(db, place);
-  if (rows.length === 0) await demandProject(db, place.project);
+export async function findEnvironment(store: Store, place: EnvironmentKey): Promise<Allocation[]> {
+  store.access.demandProject(place.project);
+  const rows = await findRows(store, place);
+  if (rows.length === 0) await demandRange(store, place.project);
   return rows.map(toAllocation);
 }
 
@@ -73,10 +74,11 @@ export function releaseEnvironment(
  * @throws AppError project-not-found
  */
 export async function listEnvironments(
-  db: Kysely<Tables>,
+  store: Store,
   project: string,
   { limit = 100, cursor }: { limit?: number; cursor?: string },
 ): Promise<Page<Environment>> {
+  store.access.demandProject(project);
   const after = decodeCursor(cursor, isName)?.[0] ?? '';
   // "C" sorts and compares names the same on every machine.
   const { rows } = await sql<EnvironmentRow>`
@@ -93,8 +95,8 @@ export async function listEnvironments(
       where released_at is null and project = ${project} and environment collate "C" > ${after}
       group by environment, host, protocol
     ) space
-    group by environment order by environment collate "C" limit ${limit + 1}`.execute(db);
-  if (rows.length === 0) await demandProject(db, project);
+    group by environment order by environment collate "C" limit ${limit + 1}`.execute(store.db);
+  if (rows.length === 0) await demandRange(store, project);
   return toPage(
     rows,
     limit,
@@ -128,7 +130,7 @@ function toEnvironment(project: string, row: EnvironmentRow): Environment {
   };
 }
 
-function findRows(db: Kysely<Tables>, { project, environment, host, protocol }: EnvironmentKey) {
+function findRows({ db }: Store, { project, environment, host, protocol }: EnvironmentKey) {
   return db
     .selectFrom('port_allocations')
     .selectAll()
@@ -141,7 +143,7 @@ function findRows(db: Kysely<Tables>, { project, environment, host, protocol }: 
     .execute();
 }
 
-async function demandProject(db: Kysely<Tables>, project: string): Promise<void> {
+async function demandRange({ db }: Store, project: string): Promise<void> {
   if (!(await hasRange(db, project))) throw refusals.projectNotFound(project);
 }
 

@@ -1,10 +1,11 @@
-import { type Kysely, sql } from 'kysely';
-import type { AllocationRow, Tables } from '../database/tables.js';
+import { sql } from 'kysely';
+import type { AllocationRow } from '../database/tables.js';
 import type { Allocation } from '../schemas/allocation.js';
 import type { ExportQuery } from '../schemas/export.js';
 import { hasRange } from './ranges.js';
 import * as refusals from './refusals.js';
 import { toAllocation } from './rows.js';
+import type { Store } from './store.js';
 
 export interface Exported {
   allocation: Allocation;
@@ -17,10 +18,13 @@ export interface Exported {
  * @throws AppError project-not-found
  */
 export async function findExported(
-  db: Kysely<Tables>,
+  { db, access }: Store,
   { project, environment, host }: ExportQuery,
 ): Promise<Exported[]> {
-  if (project !== undefined && !(await hasRange(db, project))) throw refusals.projectNotFound(project);
+  if (project !== undefined) {
+    access.demandProject(project);
+    if (!(await hasRange(db, project))) throw refusals.projectNotFound(project);
+  }
   const { rows } = await sql<AllocationRow & { owns_hostname: boolean }>`
     select a.*, not exists (
       select from port_allocations b
@@ -29,6 +33,7 @@ export async function findExported(
     ) as owns_hostname
     from port_allocations a
     where a.released_at is null
+      and (${access.projects}::text[] is null or a.project = any(${access.projects}))
       and (${project ?? null}::text is null or a.project = ${project ?? null})
       and (${environment ?? null}::text is null or a.environment = ${environment ?? null})
       and (${host ?? null}::text is null or a.host = ${host ?? null})

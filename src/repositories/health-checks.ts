@@ -1,4 +1,4 @@
-import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import type { HealthCheckRow, Tables } from '../database/tables.js';
 import type { Allocation } from '../schemas/allocation.js';
 import type { HealthCheck, HealthCheckQuery } from '../schemas/health-check.js';
@@ -28,43 +28,48 @@ export async function findProbeable(store: Store, id: string): Promise<Allocatio
 /**
  * Stores one check and moves the allocation's status: open → `in_use`, refused → `allocated`. A timeout
  * and an unreachable host say nothing about the service and leave it.
- * @throws AppError idempotency-key-reused
+ * @throws AppError idempotency-key-reused, forbidden
  */
 export function insertHealthCheck(
-  db: Kysely<Tables>,
+  store: Store,
   project: string,
   check: NewHealthCheck,
   claim: IdempotencyClaim | null,
 ): Promise<{ healthCheck: HealthCheck; replayed: boolean }> {
-  return db.transaction().execute(async (trx) => {
-    if (claim) await lockRanges(trx, project); // callers with one key wait here for one another
-    const answer = claim && (await findAnswer(trx, project, claim));
-    if (answer) return { healthCheck: answer as HealthCheck, replayed: true };
-    await trx
-      .selectFrom('port_allocations')
-      .select('id')
-      .where('id', '=', check.allocationId)
-      .forNoKeyUpdate()
-      .execute();
-    const { rows } = await sql<HealthCheckRow>`${insertion([check])} select * from inserted`.execute(trx);
-    const healthCheck = toHealthCheck(rows[0] as HealthCheckRow);
-    if (claim) await insertAnswers(trx, project, [{ ...claim, response: healthCheck }], 201);
-    return { healthCheck, replayed: false };
-  });
+  const insert = (trx: Transaction<Tables>) => insertWithAnswer(trx, project, check, claim);
+  const work = (db: Kysely<Tables>) => db.transaction().execute(insert);
+  // With a claim it waits for the project's lock, and then for its turn among those who do.
+  return store.change({ project }, work, claim ? { lane: project } : undefined);
+}
+
+async function insertWithAnswer(
+  trx: Transaction<Tables>,
+  project: string,
+  check: NewHealthCheck,
+  claim: IdempotencyClaim | null,
+): Promise<{ healthCheck: HealthCheck; replayed: boolean }> {
+  if (claim) await lockRanges(trx, project); // callers with one key wait here for one another
+  const answer = claim && (await findAnswer(trx, project, claim));
+  if (answer) return { healthCheck: answer as HealthCheck, replayed: true };
+  await trx.selectFrom('port_allocations').select('id').where('id', '=', check.allocationId).forNoKeyUpdate().execute();
+  const { rows } = await sql<HealthCheckRow>`${insertion([check])} select * from inserted`.execute(trx);
+  const healthCheck = toHealthCheck(rows[0] as HealthCheckRow);
+  if (claim) await insertAnswers(trx, project, [{ ...claim, response: healthCheck }], 201);
+  return { healthCheck, replayed: false };
 }
 
 /**
  * Stores checks and moves the statuses of those that are still held; a released allocation keeps its check
  * as history and is not resurrected.
  * @returns ids of the allocations that have been released meanwhile
+ * @throws AppError forbidden
  */
-export async function insertHealthChecks(db: Kysely<Tables>, checks: readonly NewHealthCheck[]): Promise<string[]> {
-  const { rows } = await db
-    .transaction()
-    .execute((trx) =>
-      sql<{ id: string }>`${insertion(checks)} select "allocationId" as id from checked where not active`.execute(trx),
-    );
-  return rows.map(({ id }) => id);
+export function insertHealthChecks(store: Store, checks: readonly NewHealthCheck[]): Promise<string[]> {
+  const statement = sql<{ id: string }>`${insertion(checks)} select "allocationId" as id from checked where not active`;
+  return store.change('audits', async (db) => {
+    const { rows } = await db.transaction().execute((trx) => statement.execute(trx));
+    return rows.map(({ id }) => id);
+  });
 }
 
 /**

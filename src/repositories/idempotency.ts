@@ -43,6 +43,19 @@ export async function findAnswer(trx: Kysely<Tables>, project: string, claim: Id
 }
 
 /**
+ * The same for what takes no project's lock: callers with one key wait for one another.
+ * @throws AppError idempotency-key-reused
+ */
+export async function findAnswerInTurn(
+  trx: Transaction<Tables>,
+  project: string,
+  claim: IdempotencyClaim,
+): Promise<Json | null> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`${claim.caller} ${claim.key}`}, 0))`.execute(trx);
+  return findAnswer(trx, project, claim);
+}
+
+/**
  * Stores answers in the transaction that made them true, so that both are kept or neither.
  * @throws AppError idempotency-key-reused when another operation, under another lock, has just stored the key
  */

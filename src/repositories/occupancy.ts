@@ -1,5 +1,5 @@
-import { type Kysely, sql } from 'kysely';
-import type { Tables } from '../database/tables.js';
+import { sql } from 'kysely';
+import type { Store } from './store.js';
 
 /** How full a project is in one port space. */
 export interface Occupancy {
@@ -20,8 +20,10 @@ const OTHER_SPACES = 20;
 /**
  * Of every project on localhost/tcp, and of those that hold something in the fullest other port spaces.
  * One statement.
+ * @throws AppError forbidden
  */
-export async function findOccupancy(db: Kysely<Tables>): Promise<Occupancy[]> {
+export async function findOccupancy({ db, access }: Store): Promise<Occupancy[]> {
+  access.demandEveryProject();
   const { rows } = await sql<Occupancy>`
     with spaces as (
       select 'localhost' as host, 'tcp' as protocol

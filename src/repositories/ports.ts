@@ -1,34 +1,42 @@
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import type { Tables } from '../database/tables.js';
 import type { Port } from '../schemas/port.js';
+import type { Access } from './access.js';
 import { readClock } from './clock.js';
 import type { Space } from './commands.js';
-import { findRange } from './ranges.js';
+import { describeTo, readRange } from './ranges.js';
 import { toAllocation, toReservation } from './rows.js';
+import type { Store } from './store.js';
 
 /**
- * Who owns a number in one port space. A number that no range covers is `unmanaged`.
+ * Who owns a number in one port space. A number that no range covers is `unmanaged`; of one in another project's
+ * range a caller is told whose that is, and whether the number is taken or free.
  *
  * The statements share one snapshot (it locks nothing, so REPEATABLE READ is safe here): an answer never
  * says `free` beside counts from after an allocation.
  */
-export function describePort(db: Kysely<Tables>, port: number, space: Space): Promise<Port> {
+export function describePort({ db, access }: Store, port: number, space: Space): Promise<Port> {
   return db.transaction().execute(async (trx) => {
     await sql`set transaction isolation level repeatable read, read only`.execute(trx);
-    return lookAtPort(trx, port, space);
+    return lookAtPort(trx, access, port, space);
   });
 }
 
-async function lookAtPort(db: Transaction<Tables>, port: number, space: Space): Promise<Port> {
+async function lookAtPort(db: Transaction<Tables>, access: Access, port: number, space: Space): Promise<Port> {
   const { host, protocol } = space;
   const covering = await db
     .selectFrom('port_ranges')
-    .select('start_port')
+    .select(['start_port', 'project'])
     .where('start_port', '<=', port)
     .where('end_port', '>=', port)
     .executeTakeFirst();
   if (!covering) {
     return { port, host, protocol, state: 'unmanaged', range: null, allocation: null, reservation: null };
+  }
+  const range = describeTo(access, await readRange(db, covering.start_port, space));
+  if (!access.sees(covering.project)) {
+    const state = (await isTaken(db, port, space)) ? 'allocated' : 'free';
+    return { port, host, protocol, state, range, allocation: null, reservation: null };
   }
   const allocation = await db
     .selectFrom('port_allocations')
@@ -54,10 +62,23 @@ async function lookAtPort(db: Transaction<Tables>, port: number, space: Space): 
     host,
     protocol,
     state: stateOf(allocation?.status, reservation !== undefined, cooling.length > 0),
-    range: await findRange(db, covering.start_port, space),
+    range,
     allocation: allocation ? toAllocation(allocation) : null,
     reservation: reservation ? toReservation(reservation, await readClock(db)) : null,
   };
+}
+
+async function isTaken(db: Transaction<Tables>, port: number, { host, protocol }: Space): Promise<boolean> {
+  const { rows } = await sql<{ taken: boolean }>`
+    select exists (
+      select from port_allocations
+      where released_at is null and host = ${host} and protocol = ${protocol} and port = ${port}
+    ) or exists (
+      select from port_reservations
+      where status = 'active' and expires_at > clock_timestamp()
+        and host = ${host} and protocol = ${protocol} and port = ${port}
+    ) as taken`.execute(db);
+  return rows[0]?.taken === true;
 }
 
 function stateOf(status: string | undefined, reserved: boolean, cooling: boolean): Port['state'] {

@@ -4,6 +4,7 @@ import { toAppError } from '../database/errors.js';
 import type { RangeRow, Tables } from '../database/tables.js';
 import { AppError, invalid } from '../errors.js';
 import { type NewRange, RANGE_SIZE, type Range, type RangeChange } from '../schemas/range.js';
+import type { Access } from './access.js';
 import type { IdempotencyClaim, Space } from './commands.js';
 import { findAnswer, insertAnswers } from './idempotency.js';
 import { decodeCursor, isPort, type Page, toPage } from './pages.js';
@@ -21,9 +22,9 @@ const MAX_SEARCHES = 3;
 
 const DEFAULT_SPACE: Space = { host: 'localhost', protocol: 'tcp' };
 
-/** By start port. */
+/** By start port; everybody reads all of them. */
 export async function listRanges(
-  db: Kysely<Tables>,
+  { db, access }: Store,
   space: Space,
   { limit = 100, cursor }: { limit?: number; cursor?: string },
 ): Promise<Page<Range>> {
@@ -32,11 +33,26 @@ export async function listRanges(
     select r.*, c.* from port_ranges r
     join range_counts(${space.host}, ${space.protocol}) c using (start_port)
     where r.start_port > ${after} order by r.start_port limit ${limit + 1}`.execute(db);
-  return toPage(rows, limit, toRange, (row) => [row.start_port]);
+  return toPage(
+    rows,
+    limit,
+    (row) => describeTo(access, toRange(row)),
+    (row) => [row.start_port],
+  );
 }
 
 /** @throws AppError range-not-found */
-export async function findRange(db: Kysely<Tables>, startPort: number, space: Space = DEFAULT_SPACE): Promise<Range> {
+export async function findRange({ db, access }: Store, startPort: number, space: Space): Promise<Range> {
+  return describeTo(access, await readRange(db, startPort, space));
+}
+
+/** Whose a range is and how full is for everybody; what its owner wrote about it is not. */
+export function describeTo(access: Access, range: Range): Range {
+  return access.sees(range.project) ? range : { ...range, description: null };
+}
+
+/** @throws AppError range-not-found */
+export async function readRange(db: Kysely<Tables>, startPort: number, space: Space = DEFAULT_SPACE): Promise<Range> {
   const { rows } = await sql<RangeRow & CountsRow>`
     select r.*, c.* from port_ranges r
     join range_counts(${space.host}, ${space.protocol}) c using (start_port)
@@ -63,17 +79,17 @@ export function createRange(
   options: CreationOptions,
   isAbandoned?: IsAbandoned,
 ): Promise<{ range: Range; replayed: boolean }> {
-  const create = async () => {
+  const create = async (db: Kysely<Tables>) => {
     for (let search = 1; ; search++) {
       try {
-        return await insertRange(store.db, range, options);
+        return await insertRange(db, range, options);
       } catch (error) {
         const isOvertaken = range.startPort === undefined && toAppError(error)?.code === 'range-overlap';
         if (!isOvertaken || search === MAX_SEARCHES) throw error;
       }
     }
   };
-  return store.exclusively(CREATIONS, create, isAbandoned);
+  return store.change('ranges', create, { lane: CREATIONS, isAbandoned });
 }
 
 interface CreationOptions {
@@ -101,7 +117,7 @@ function insertRange(db: Kysely<Tables>, range: NewRange, options: CreationOptio
         reuse_cooldown_seconds: options.reuseCooldownSeconds,
       })
       .execute();
-    const created = await findRange(trx, startPort);
+    const created = await readRange(trx, startPort);
     if (claim) await insertAnswers(trx, range.project, [{ ...claim, response: created }], 201);
     return { range: created, replayed: false };
   });
@@ -123,7 +139,7 @@ export function updateRange(
       })
       .where('start_port', '=', startPort)
       .execute();
-    return findRange(trx, startPort);
+    return readRange(trx, startPort);
   };
   return changeRange(store, startPort, update, isAbandoned);
 }
@@ -163,14 +179,16 @@ export function blockAround(port: number): { startPort: number; endPort: number 
 
 /** One change of a project's ranges at a time, so that those who wait for its lock hold one connection. */
 async function changeRange<T>(
-  { db, exclusively }: Store,
+  store: Store,
   startPort: number,
   change: (trx: Transaction<Tables>, range: RangeRow) => Promise<T>,
   isAbandoned?: IsAbandoned,
 ): Promise<T> {
-  const { project } = await findRow(db, startPort);
-  const work = () => db.transaction().execute(async (trx) => change(trx, await lockRange(trx, startPort)));
-  return exclusively(project, work, isAbandoned);
+  store.access.demandChange('ranges');
+  const { project } = await findRow(store.db, startPort);
+  const work = (db: Kysely<Tables>) =>
+    db.transaction().execute(async (trx) => change(trx, await lockRange(trx, startPort)));
+  return store.change('ranges', work, { lane: project, isAbandoned });
 }
 
 /** Locks all ranges of the range's project, in the global order, as every allocation does. */

@@ -19,6 +19,50 @@ export function projectNotFound(project: string): AppError {
   );
 }
 
+export function readerChangesNothing(): AppError {
+  return new AppError(
+    'forbidden',
+    'This key has the role reader, which changes nothing; audits and probes store what they find, and so are changes. ' +
+      'Use a key with the role project or admin.',
+  );
+}
+
+/** The same whether or not there is such a project. @param covered those of the key */
+export function projectNotCovered(project: string, covered: readonly string[]): AppError {
+  return new AppError(
+    'forbidden',
+    `This key covers ${covered.join(', ')}, and not ${project}. Use a key that covers it.`,
+  );
+}
+
+export function notForProjectKeys(): AppError {
+  return new AppError(
+    'forbidden',
+    'This tells of all projects, and this key has the role project. Use one with the role reader or admin.',
+  );
+}
+
+export function keysNotInForce(): AppError {
+  return new AppError(
+    'forbidden',
+    'No keys are in force here, and so there are none to manage. Start the service with ADMIN_API_KEY first.',
+  );
+}
+
+export function adminsOnly(role: string): AppError {
+  return new AppError('forbidden', `This takes a key with the role admin, and this one has the role ${role}.`);
+}
+
+/** For a caller who may know no more of who stands in the way than the project. */
+export function keptForOther({ kind, project }: Holder): AppError {
+  return new AppError(
+    'port-taken',
+    `This port is kept for ${project}, which this key does not cover. Ask for another port, or leave the port out to ` +
+      'get the lowest free one.',
+    { holder: { kind, id: null, project, service: null, environment: null } },
+  );
+}
+
 export function rangeNotFound(startPort: number): AppError {
   return new AppError(
     'range-not-found',

@@ -54,7 +54,7 @@ export async function claimReservation(
   idempotency: IdempotencyClaim | null,
   isAbandoned?: IsAbandoned,
 ): Promise<{ allocation: Allocation; created: boolean; replayed: boolean }> {
-  const { project } = await findReservation(store.db, id);
+  const { project } = await findReservation(store, id);
   return store.execute(
     project,
     {
@@ -72,7 +72,7 @@ export async function claimReservation(
 
 /** Repeatable: one that has ended, in whatever way, is answered as it is. */
 export async function cancelReservation(store: Store, id: string, isAbandoned?: IsAbandoned): Promise<Reservation> {
-  const reservation = await findReservation(store.db, id);
+  const reservation = await findReservation(store, id);
   if (reservation.status !== 'active') return reservation;
   return store.execute(reservation.project, { kind: 'cancel', reservationId: id }, isAbandoned);
 }
@@ -84,25 +84,34 @@ export async function renewReservation(
   ttlSeconds: number,
   isAbandoned?: IsAbandoned,
 ): Promise<Reservation> {
-  const { project } = await findReservation(store.db, id);
+  const { project } = await findReservation(store, id);
   return store.execute(project, { kind: 'renew', reservationId: id, ttlSeconds }, isAbandoned);
 }
 
 /** @throws AppError reservation-not-found */
-export async function findReservation(db: Kysely<Tables>, id: string): Promise<Reservation> {
-  const row = await db.selectFrom('port_reservations').selectAll().where('id', '=', id).executeTakeFirst();
+export async function findReservation({ db, access: { projects } }: Store, id: string): Promise<Reservation> {
+  const row = await db
+    .selectFrom('port_reservations')
+    .selectAll()
+    .where('id', '=', id)
+    .$if(projects !== null, (q) => q.where('project', 'in', projects ?? []))
+    .executeTakeFirst();
   if (!row) throw refusals.reservationNotFound(id);
   return toReservation(row, await readClock(db));
 }
 
 /** By port, then id; the active ones unless a status is asked for. */
-export async function listReservations(db: Kysely<Tables>, query: ReservationQuery): Promise<Page<Reservation>> {
+export async function listReservations(
+  { db, access: { projects } }: Store,
+  query: ReservationQuery,
+): Promise<Page<Reservation>> {
   const { status = 'active', limit = 100, cursor } = query;
   const after = decodeCursor(cursor, isPort, isUuid);
   const now = await readClock(db);
   const rows = await db
     .selectFrom('port_reservations')
     .selectAll()
+    .$if(projects !== null, (q) => q.where('project', 'in', projects ?? []))
     .$if(status === 'active', (q) => q.where('status', '=', 'active').where('expires_at', '>', now))
     .$if(status === 'expired', (q) =>
       q.where((where) =>

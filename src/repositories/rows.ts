@@ -98,6 +98,6 @@ export function toHealthCheck(row: HealthCheckRow): HealthCheck {
   };
 }
 
-function toTime(value: Date | null): string | null {
+export function toTime(value: Date | null): string | null {
   return value === null ? null : value.toISOString();
 }

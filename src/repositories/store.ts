@@ -1,10 +1,13 @@
 import type { Kysely } from 'kysely';
 import { AbandonedError, Batcher, type IsAbandoned, LaneFullError } from '../batcher.js';
+import { ANONYMOUS, type Caller } from '../caller.js';
 import { isAvailable } from '../database/connect.js';
 import { isOutcomeUnknown, toAppError } from '../database/errors.js';
 import type { AllocationRow, Tables } from '../database/tables.js';
 import { AppError } from '../errors.js';
 import { type Observer, unobserved } from '../observer.js';
+import { Access, type Intent, type Subject } from './access.js';
+import { openFor } from './callers-store.js';
 import type { AllocationKey, Outcome, ProjectCommand, ResultOf } from './commands.js';
 import { findLowestRows, findRowsById } from './look-ups.js';
 import { executeCommands } from './project-transaction.js';
@@ -18,27 +21,47 @@ const LOOK_UPS_UNDER_WAY = 2;
 const BUSY_RETRY_SECONDS = 1;
 const INTERNAL = 'Something went wrong here; the log has it under this requestId.';
 
-/** What repositories work with: the database, and the queues in which calls share its round trips. */
+/** Waits for its turn among the changes of one lane: the project, or what else they wait for. */
+export interface Turn {
+  lane: string;
+  isAbandoned?: IsAbandoned | undefined;
+}
+
+/**
+ * What repositories work with on behalf of one caller: the database, and the queues in which calls share its round
+ * trips. Each call is held to what the caller may do.
+ */
 export interface Store {
-  readonly db: Kysely<Tables>;
+  readonly access: Access;
   readonly observer: Observer;
+  /** To read with: a query leaves out what the caller does not see (`access.projects`), or the answer fails as a whole. */
+  readonly db: Kysely<Tables>;
   /**
    * Executes a command under its project's lock, together with the commands of other callers that arrived
    * while the transaction before was in flight. One project holds one connection, however busy it is.
-   * @throws AppError the command's own refusal; project-busy when too many wait
+   * @throws AppError the command's own refusal; forbidden; project-busy when too many wait
    */
   execute<C extends ProjectCommand>(project: string, command: C, isAbandoned?: IsAbandoned): Promise<ResultOf<C>>;
   /**
-   * Does one piece of work at a time per lane, for changes that take a project's lock in a transaction of
-   * their own: however many wait for it, they hold one connection beside that of `execute`.
-   * @param lane the project, or what else the pieces of work wait for
-   * @throws AppError what `work` throws; project-busy when too many wait
+   * Changes what no command does. With a turn it does one piece of work at a time per lane, for changes that take a
+   * project's lock in a transaction of their own: however many wait, they hold one connection beside that of `execute`.
+   * @param work gets the database to write with, unguarded
+   * @throws AppError what `work` throws; forbidden; project-busy when too many wait
    */
-  exclusively<T>(lane: string, work: () => Promise<T>, isAbandoned?: IsAbandoned): Promise<T>;
+  change<T>(subject: Subject, work: (db: Kysely<Tables>) => Promise<T>, turn?: Turn): Promise<T>;
   /** The row of the lowest port that the key holds; look-ups that arrive together share one query. */
   findLowestRow(key: AllocationKey): Promise<AllocationRow | null>;
   /** The row of an id, active or released; shared in the same way. */
   findRow(id: string): Promise<AllocationRow | null>;
+}
+
+/** What all callers share. By itself it may do everything. */
+export interface SharedStore extends Store {
+  /**
+   * The store as far as a caller may use it.
+   * @throws AppError unauthorized, forbidden
+   */
+  as(caller: Caller, intent: Intent): Store;
   /** Whether the database answers now; bounded in time. */
   isAvailable(): Promise<boolean>;
 }
@@ -48,7 +71,7 @@ export function openStore(
   db: Kysely<Tables>,
   { maxBatch = Number.POSITIVE_INFINITY } = {},
   observer = unobserved,
-): Store {
+): SharedStore {
   const onBatch = (queue: string) => (size: number, waited: number) => observer.batched(queue, size, waited);
   const alone = maxBatch === 1;
   const commands = new Batcher<ProjectCommand, Outcome>({
@@ -78,20 +101,25 @@ export function openStore(
     execute: (_lane, ids) => findEach(ids, (batch) => findRowsById(db, batch)),
     ...lookUps,
   });
-  return {
+  const shared: SharedStore = {
+    access: new Access(ANONYMOUS, 'change'),
     db,
     observer,
+    as: (caller, intent) => openFor(shared, caller, intent),
     async execute(project, command, isAbandoned) {
       const outcome = await commands.submit(project, command, isAbandoned).catch(refuseUnexecuted);
       if (!outcome.ok) throw outcome.error;
       return outcome.value as ResultOf<typeof command>;
     },
-    exclusively: <T>(lane: string, work: () => Promise<T>, isAbandoned?: IsAbandoned) =>
-      works.submit(lane, work, isAbandoned).catch(refuseUnexecuted) as Promise<T>,
+    change: <T>(_subject: Subject, work: (db: Kysely<Tables>) => Promise<T>, turn?: Turn) =>
+      turn === undefined
+        ? work(db)
+        : (works.submit(turn.lane, () => work(db), turn.isAbandoned).catch(refuseUnexecuted) as Promise<T>),
     findLowestRow: (key) => byKey.submit('', key).then(unwrap, refuseLookUp),
     findRow: (id) => byId.submit('', id).then(unwrap, refuseLookUp),
     isAvailable: () => isAvailable(db),
   };
+  return shared;
 }
 
 /**

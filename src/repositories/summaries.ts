@@ -5,10 +5,11 @@ import type { Space } from './commands.js';
 import { decodeCursor, isName, type Page, toPage } from './pages.js';
 import * as refusals from './refusals.js';
 import { type CountsRow, toRange } from './rows.js';
+import type { Store } from './store.js';
 
 /** By name. */
 export async function listProjects(
-  db: Kysely<Tables>,
+  { db, access }: Store,
   space: Space,
   { limit = 100, cursor }: { limit?: number; cursor?: string },
 ): Promise<Page<ProjectSummary>> {
@@ -16,7 +17,8 @@ export async function listProjects(
   // The collation of the machine would sort and compare names in its own way; "C" is the same everywhere.
   const { rows: projects } = await sql<{ project: string }>`
     select distinct project collate "C" as project from port_ranges
-    where project collate "C" > ${after} order by project limit ${limit + 1}`.execute(db);
+    where project collate "C" > ${after} and (${access.projects}::text[] is null or project = any(${access.projects}))
+    order by project limit ${limit + 1}`.execute(db);
   const page = toPage(
     projects,
     limit,
@@ -27,8 +29,9 @@ export async function listProjects(
 }
 
 /** @throws AppError project-not-found */
-export async function summarizeProject(db: Kysely<Tables>, project: string, space: Space): Promise<ProjectSummary> {
-  const [summary] = await summarize(db, [project], space);
+export async function summarizeProject(store: Store, project: string, space: Space): Promise<ProjectSummary> {
+  store.access.demandProject(project);
+  const [summary] = await summarize(store.db, [project], space);
   if (!summary) throw refusals.projectNotFound(project);
   return summary;
 }

@@ -11,10 +11,10 @@ import {
   ProjectParams,
 } from '../schemas/allocation.js';
 import { Ref } from '../schemas/common.js';
-import { IdempotencyHeaders, idempotencyOf, isAbandoned, keyOf, sendPage } from './requests.js';
+import { IdempotencyHeaders, idempotencyOf, isAbandoned, keyOf, sendPage, storeOf } from './requests.js';
 import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
-export const allocationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { store, publicUrl }) => {
+export const allocationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores, publicUrl }) => {
   app.post(
     '/v1/projects/:project/allocations',
     {
@@ -46,7 +46,7 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
       const { project } = request.params;
       const { service, environment, host, protocol, port, ...details } = request.body;
       const { allocation, replayed } = await allocate(
-        store,
+        storeOf(stores, request),
         keyOf({ project, service }, request.body),
         details,
         { port: port ?? null, idempotency: idempotencyOf(request, [request.params, request.body]) },
@@ -69,7 +69,8 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
         response: { 200: answer(AllocationPage, 'A page of them.', LINK), ...refusals({}) },
       },
     },
-    async (request, reply) => sendPage(request, reply, publicUrl, await listAllocations(store.db, request.query)),
+    async (request, reply) =>
+      sendPage(request, reply, publicUrl, await listAllocations(storeOf(stores, request), request.query)),
   );
 
   app.get(
@@ -84,7 +85,7 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
         response: { 200: answer(Allocation, 'The allocation.'), ...refusals({}, 'allocation-not-found') },
       },
     },
-    (request) => findAllocation(store, request.params.id),
+    (request) => findAllocation(storeOf(stores, request), request.params.id),
   );
 
   app.patch(
@@ -103,7 +104,8 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
         },
       },
     },
-    (request, reply) => updateAllocation(store, request.params.id, request.body, isAbandoned(request, reply)),
+    (request, reply) =>
+      updateAllocation(storeOf(stores, request), request.params.id, request.body, isAbandoned(request, reply)),
   );
 
   app.delete(
@@ -121,6 +123,6 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
         },
       },
     },
-    (request, reply) => release(store, request.params.id, isAbandoned(request, reply)),
+    (request, reply) => release(storeOf(stores, request), request.params.id, isAbandoned(request, reply)),
   );
 };

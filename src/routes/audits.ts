@@ -3,6 +3,7 @@ import type { Dependencies } from '../dependencies.js';
 import { leaving, type SendEvent, sendEvents } from '../plugins/event-stream.js';
 import { Audit, AuditScope } from '../schemas/audit.js';
 import { Ref } from '../schemas/common.js';
+import { storeOf } from './requests.js';
 import { answerOrEvents, refusals } from './responses.js';
 
 /** Audits are exempt from REQUEST_TIMEOUT_MS. */
@@ -10,7 +11,7 @@ const JSON_OR_EVENTS = { produces: ['application/json', 'text/event-stream'], ti
 /** Between two progress events: often enough for a bar that moves. */
 const PROGRESS_MS = 100;
 
-export const auditRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { auditor }) => {
+export const auditRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores, auditor }) => {
   app.post(
     '/v1/audits',
     {
@@ -36,11 +37,12 @@ export const auditRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, 
       },
     },
     (request, reply) => {
+      const store = storeOf(stores, request);
       if (request.answerType !== 'text/event-stream') {
-        return auditor.run(request.body, { signal: leaving(reply) });
+        return auditor.run(store, request.body, { signal: leaving(reply) });
       }
       return sendEvents(request, reply, (send, signal) =>
-        auditor.run(request.body, { signal, onProgress: progressOf(send) }),
+        auditor.run(store, request.body, { signal, onProgress: progressOf(send) }),
       );
     },
   );

@@ -11,13 +11,13 @@ import { ProjectParams, ReleasedAllocations } from '../schemas/allocation.js';
 import { PageQuery, Ref, SpaceQuery } from '../schemas/common.js';
 import { EnvironmentPage, EnvironmentParams, EnvironmentPorts, EnvironmentServices } from '../schemas/environment.js';
 import { toDotenv, toVariableNames } from '../services/dotenv.js';
-import { isAbandoned, JSON_OR_TEXT, sendPage, spaceOf } from './requests.js';
+import { isAbandoned, JSON_OR_TEXT, sendPage, spaceOf, storeOf } from './requests.js';
 import { answer, answerOrDotenv, LINK, LOCKING, refusals } from './responses.js';
 
 const PATH = '/v1/projects/:project/environments/:environment';
 const ClosedSpaceQuery = Type.Composite([SpaceQuery], { additionalProperties: false });
 
-export const environmentRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { store, publicUrl }) => {
+export const environmentRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores, publicUrl }) => {
   app.get(
     '/v1/projects/:project/environments',
     {
@@ -32,7 +32,12 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
       },
     },
     async (request, reply) =>
-      sendPage(request, reply, publicUrl, await listEnvironments(store.db, request.params.project, request.query)),
+      sendPage(
+        request,
+        reply,
+        publicUrl,
+        await listEnvironments(storeOf(stores, request), request.params.project, request.query),
+      ),
   );
 
   app.put(
@@ -61,7 +66,12 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
       const asText = request.answerType === 'text/plain';
       if (asText) toVariableNames(services.map(({ service }) => service)); // refuses before anything is allocated
       const place = { ...request.params, ...spaceOf(request.query) };
-      const { items, created } = await allocateEnvironment(store, place, services, isAbandoned(request, reply));
+      const { items, created } = await allocateEnvironment(
+        storeOf(stores, request),
+        place,
+        services,
+        isAbandoned(request, reply),
+      );
       reply.code(created ? 201 : 200);
       return asText ? reply.type('text/plain').send(toDotenv(items)) : { items };
     },
@@ -86,7 +96,7 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
       },
     },
     async (request, reply) => {
-      const items = await findEnvironment(store.db, { ...request.params, ...spaceOf(request.query) });
+      const items = await findEnvironment(storeOf(stores, request), { ...request.params, ...spaceOf(request.query) });
       return request.answerType === 'text/plain' ? reply.type('text/plain').send(toDotenv(items)) : { items };
     },
   );
@@ -109,7 +119,7 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
     },
     async (request, reply) => {
       const place = { ...request.params, ...spaceOf(request.query) };
-      return { items: await releaseEnvironment(store, place, isAbandoned(request, reply)) };
+      return { items: await releaseEnvironment(storeOf(stores, request), place, isAbandoned(request, reply)) };
     },
   );
 };

@@ -6,6 +6,7 @@ import { AppError } from '../errors.js';
 import { findExported } from '../repositories/exports.js';
 import { ExportDocument, ExportParams, ExportQuery } from '../schemas/export.js';
 import { exporters, findDuplicateHostnames } from '../services/exports.js';
+import { storeOf } from './requests.js';
 import { refusals } from './responses.js';
 
 /** A header has to stay short whatever the registry holds. */
@@ -13,7 +14,7 @@ const NAMED_DUPLICATES = 20;
 const DUPLICATES = 'x-duplicate-hostnames';
 const mediaTypes = [...new Set(Object.values(exporters).map(({ mediaType }) => mediaType))];
 
-export const exportRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { store }) => {
+export const exportRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores }) => {
   app.get(
     '/v1/exports/:format',
     {
@@ -54,7 +55,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app,
       if (request.headers.accept && !request.accepts().type([mediaType])) {
         throw new AppError('not-acceptable', `This format is ${mediaType}; the Accept header excludes that.`);
       }
-      const exported = await findExported(store.db, request.query);
+      const exported = await findExported(storeOf(stores, request), request.query);
       const duplicates = findDuplicateHostnames(exported);
       if (duplicates.length > 0) reply.header(DUPLICATES, duplicates.slice(0, NAMED_DUPLICATES).join(', '));
       const text = render(exported);

@@ -5,14 +5,14 @@ import { AllocationParams } from '../schemas/allocation.js';
 import { Ref } from '../schemas/common.js';
 import { HealthCheck, HealthCheckPage, HealthCheckQuery, NewHealthCheck } from '../schemas/health-check.js';
 import { checkHealth } from '../services/health-checks.js';
-import { IdempotencyHeaders, idempotencyOf, sendPage } from './requests.js';
+import { IdempotencyHeaders, idempotencyOf, sendPage, storeOf } from './requests.js';
 import { answer, LINK, LOCKING, refusals } from './responses.js';
 
 const PATH = '/v1/allocations/:id/health-checks';
 
 export const healthCheckRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
   app,
-  { store, publicUrl, prober, requestTimeoutMs },
+  { stores, publicUrl, prober, requestTimeoutMs },
 ) => {
   app.post(
     PATH,
@@ -37,7 +37,12 @@ export const healthCheckRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
     },
     async (request, reply) => {
       const idempotency = idempotencyOf(request, [request.params, request.body]);
-      const { healthCheck, replayed } = await checkHealth(store, prober, request.params.id, idempotency);
+      const { healthCheck, replayed } = await checkHealth(
+        storeOf(stores, request),
+        prober,
+        request.params.id,
+        idempotency,
+      );
       if (replayed) reply.header('idempotent-replayed', 'true');
       return reply.code(201).send(healthCheck);
     },
@@ -57,6 +62,11 @@ export const healthCheckRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
       },
     },
     async (request, reply) =>
-      sendPage(request, reply, publicUrl, await listHealthChecks(store, request.params.id, request.query)),
+      sendPage(
+        request,
+        reply,
+        publicUrl,
+        await listHealthChecks(storeOf(stores, request), request.params.id, request.query),
+      ),
   );
 };

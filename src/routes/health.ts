@@ -3,7 +3,7 @@ import type { Dependencies } from '../dependencies.js';
 import { Liveness, Readiness } from '../schemas/health.js';
 import { answer, refusals } from './responses.js';
 
-export const healthRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { store, readiness }) => {
+export const healthRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores, readiness }) => {
   app.get(
     '/livez',
     {
@@ -37,7 +37,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app,
     },
     async (_request, reply) => {
       const reason = readiness.reason();
-      const database = (await store.isAvailable()) ? 'available' : 'unavailable';
+      const database = (await stores.isAvailable()) ? 'available' : 'unavailable';
       if (reason === null) return { status: 'ready', database };
       return reply.code(503).send({ status: 'not-ready', database, reason });
     },

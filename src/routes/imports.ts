@@ -5,7 +5,7 @@ import { importPorts } from '../repositories/imports.js';
 import { Ref } from '../schemas/common.js';
 import { Import, ImportQuery, NewImport } from '../schemas/import.js';
 import { toImportItems } from '../services/listening-ports.js';
-import { IdempotencyHeaders, idempotencyOf } from './requests.js';
+import { IdempotencyHeaders, idempotencyOf, storeOf } from './requests.js';
 import { answer, LOCKING, refusals } from './responses.js';
 
 const SocketTable = {
@@ -14,7 +14,7 @@ const SocketTable = {
   examples: ['LISTEN 0 511 0.0.0.0:3105 0.0.0.0:* users:(("grafana",pid=812,fd=9))'],
 };
 
-export const importRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { store }) => {
+export const importRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores }) => {
   // Here alone: a parser belongs to the plugin that adds it.
   app.addContentTypeParser('text/plain', { parseAs: 'string' }, (_request, text, done) => done(null, text));
 
@@ -48,7 +48,10 @@ export const importRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app,
       const { dryRun = false } = request.query;
       const body = request.body as NewImport | string;
       const idempotency = idempotencyOf(request, body);
-      const { report, replayed } = await importPorts(store, toImportItems(body), { dryRun, idempotency });
+      const { report, replayed } = await importPorts(storeOf(stores, request), toImportItems(body), {
+        dryRun,
+        idempotency,
+      });
       if (replayed) reply.header('idempotent-replayed', 'true');
       return report;
     },

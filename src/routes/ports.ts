@@ -4,10 +4,10 @@ import type { Dependencies } from '../dependencies.js';
 import { describePort } from '../repositories/ports.js';
 import { SpaceQuery } from '../schemas/common.js';
 import { Port, PortParams } from '../schemas/port.js';
-import { spaceOf } from './requests.js';
+import { spaceOf, storeOf } from './requests.js';
 import { answer, refusals } from './responses.js';
 
-export const portRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { store: { db } }) => {
+export const portRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores }) => {
   app.get(
     '/v1/ports/:port',
     {
@@ -21,6 +21,6 @@ export const portRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, {
         response: { 200: answer(Port, 'Its state.'), ...refusals({}) },
       },
     },
-    (request) => describePort(db, request.params.port, spaceOf(request.query)),
+    (request) => describePort(storeOf(stores, request), request.params.port, spaceOf(request.query)),
   );
 };

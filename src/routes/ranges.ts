@@ -6,16 +6,15 @@ import { listProjects, summarizeProject } from '../repositories/summaries.js';
 import { ProjectParams } from '../schemas/allocation.js';
 import { PageQuery, Ref, SpaceQuery } from '../schemas/common.js';
 import { NewRange, ProjectPage, ProjectSummary, Range, RangeChange, RangePage, RangeParams } from '../schemas/range.js';
-import { IdempotencyHeaders, idempotencyOf, isAbandoned, sendPage, spaceOf } from './requests.js';
+import { IdempotencyHeaders, idempotencyOf, isAbandoned, sendPage, spaceOf, storeOf } from './requests.js';
 import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
 const SpacePageQuery = Type.Composite([SpaceQuery, PageQuery], { additionalProperties: false });
 
 export const rangeRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
   app,
-  { store, publicUrl, reuseCooldownSeconds },
+  { stores, publicUrl, reuseCooldownSeconds },
 ) => {
-  const { db } = store;
   app.get(
     '/v1/ranges',
     {
@@ -29,7 +28,12 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
       },
     },
     async (request, reply) =>
-      sendPage(request, reply, publicUrl, await listRanges(db, spaceOf(request.query), request.query)),
+      sendPage(
+        request,
+        reply,
+        publicUrl,
+        await listRanges(storeOf(stores, request), spaceOf(request.query), request.query),
+      ),
   );
 
   app.post(
@@ -51,7 +55,7 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
     async (request, reply) => {
       const idempotency = idempotencyOf(request, request.body);
       const { range, replayed } = await createRange(
-        store,
+        storeOf(stores, request),
         request.body,
         { reuseCooldownSeconds, idempotency },
         isAbandoned(request, reply),
@@ -74,7 +78,7 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
         response: { 200: answer(Range, 'The range.'), ...refusals({}, 'range-not-found') },
       },
     },
-    (request) => findRange(db, request.params.startPort, spaceOf(request.query)),
+    (request) => findRange(storeOf(stores, request), request.params.startPort, spaceOf(request.query)),
   );
 
   app.patch(
@@ -90,7 +94,8 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
         response: { 200: answer(Range, 'As it is now.'), ...refusals({ body: true }, ...LOCKING, 'range-not-found') },
       },
     },
-    (request, reply) => updateRange(store, request.params.startPort, request.body, isAbandoned(request, reply)),
+    (request, reply) =>
+      updateRange(storeOf(stores, request), request.params.startPort, request.body, isAbandoned(request, reply)),
   );
 
   app.delete(
@@ -109,7 +114,7 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
       },
     },
     async (request, reply) => {
-      await deleteRange(store, request.params.startPort, isAbandoned(request, reply));
+      await deleteRange(storeOf(stores, request), request.params.startPort, isAbandoned(request, reply));
       return reply.code(204).send();
     },
   );
@@ -127,7 +132,12 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
       },
     },
     async (request, reply) =>
-      sendPage(request, reply, publicUrl, await listProjects(db, spaceOf(request.query), request.query)),
+      sendPage(
+        request,
+        reply,
+        publicUrl,
+        await listProjects(storeOf(stores, request), spaceOf(request.query), request.query),
+      ),
   );
 
   app.get(
@@ -143,6 +153,6 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
         response: { 200: answer(ProjectSummary, 'The summary.'), ...refusals({}, 'project-not-found') },
       },
     },
-    (request) => summarizeProject(db, request.params.project, spaceOf(request.query)),
+    (request) => summarizeProject(storeOf(stores, request), request.params.project, spaceOf(request.query)),
   );
 };

@@ -4,8 +4,17 @@ import { callerId } from '../caller.js';
 import type { IdempotencyClaim } from '../repositories/commands.js';
 import { hashRequest } from '../repositories/idempotency.js';
 import type { Page } from '../repositories/pages.js';
+import type { SharedStore, Store } from '../repositories/store.js';
 
 export { keyOf, spaceOf } from '../repositories/commands.js';
+
+/**
+ * The registry, as far as who asks may use it; what is no GET changes something.
+ * @throws AppError forbidden
+ */
+export function storeOf(stores: Pick<SharedStore, 'as'>, { caller, method }: FastifyRequest): Store {
+  return stores.as(caller, method === 'GET' || method === 'HEAD' ? 'read' : 'change');
+}
 
 export const IdempotencyHeaders = Type.Object({
   'idempotency-key': Type.Optional(

@@ -19,10 +19,10 @@ import {
   ReservationQuery,
   ReservationRenewal,
 } from '../schemas/reservation.js';
-import { IdempotencyHeaders, idempotencyOf, isAbandoned, sendPage } from './requests.js';
+import { IdempotencyHeaders, idempotencyOf, isAbandoned, sendPage, storeOf } from './requests.js';
 import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
-export const reservationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { store, publicUrl }) => {
+export const reservationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores, publicUrl }) => {
   app.post(
     '/v1/projects/:project/reservations',
     {
@@ -53,7 +53,7 @@ export const reservationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
     async (request, reply) => {
       const idempotency = idempotencyOf(request, [request.params, request.body]);
       const { reservation, replayed } = await reserve(
-        store,
+        storeOf(stores, request),
         request.params.project,
         request.body,
         idempotency,
@@ -76,7 +76,8 @@ export const reservationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
         response: { 200: answer(ReservationPage, 'A page of them.', LINK), ...refusals({}) },
       },
     },
-    async (request, reply) => sendPage(request, reply, publicUrl, await listReservations(store.db, request.query)),
+    async (request, reply) =>
+      sendPage(request, reply, publicUrl, await listReservations(storeOf(stores, request), request.query)),
   );
 
   app.get(
@@ -91,7 +92,7 @@ export const reservationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
         response: { 200: answer(Reservation, 'The reservation.'), ...refusals({}, 'reservation-not-found') },
       },
     },
-    (request) => findReservation(store.db, request.params.id),
+    (request) => findReservation(storeOf(stores, request), request.params.id),
   );
 
   app.patch(
@@ -111,7 +112,12 @@ export const reservationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
       },
     },
     (request, reply) =>
-      renewReservation(store, request.params.id, request.body.ttlSeconds, isAbandoned(request, reply)),
+      renewReservation(
+        storeOf(stores, request),
+        request.params.id,
+        request.body.ttlSeconds,
+        isAbandoned(request, reply),
+      ),
   );
 
   app.delete(
@@ -129,7 +135,7 @@ export const reservationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
         },
       },
     },
-    (request, reply) => cancelReservation(store, request.params.id, isAbandoned(request, reply)),
+    (request, reply) => cancelReservation(storeOf(stores, request), request.params.id, isAbandoned(request, reply)),
   );
 
   app.post(
@@ -165,7 +171,7 @@ export const reservationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
       const { id } = request.params;
       const idempotency = idempotencyOf(request, [request.params, request.body]);
       const { allocation, created, replayed } = await claimReservation(
-        store,
+        storeOf(stores, request),
         id,
         request.body,
         idempotency,

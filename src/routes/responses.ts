@@ -8,10 +8,13 @@ const COMMON: ProblemCode[] = [
   'unauthorized',
   'forbidden',
   'not-acceptable',
+  'too-many-requests',
   'internal-error',
   'database-unavailable',
   'overloaded',
 ];
+/** Health checks need no key, and are never counted. */
+const FOR_CALLERS: ProblemCode[] = ['unauthorized', 'too-many-requests'];
 /** And those that a body brings with it. */
 const WITH_BODY: ProblemCode[] = ['payload-too-large', 'unsupported-media-type'];
 /** And those of every operation that waits for a project's lock. */
@@ -20,7 +23,7 @@ export const LOCKING: ProblemCode[] = ['project-busy'];
 /** The refusals of an operation for its `response` schema, one entry a status. */
 export function refusals(options: { body?: boolean; open?: boolean }, ...codes: ProblemCode[]) {
   const all = [
-    ...COMMON.filter((code) => !options.open || code !== 'unauthorized'),
+    ...COMMON.filter((code) => !options.open || !FOR_CALLERS.includes(code)),
     ...(options.body ? WITH_BODY : []),
     ...codes,
   ];
@@ -34,7 +37,9 @@ export function refusals(options: { body?: boolean; open?: boolean }, ...codes: 
           .map((code) => `\`${code}\``)
           .join(', '),
         content: { 'application/problem+json': { schema: { $ref: Problem.$id } } },
-        ...(status === 503 && { headers: { 'Retry-After': { type: 'integer', description: 'Seconds.' } } }),
+        ...((status === 429 || status === 503) && {
+          headers: { 'Retry-After': { type: 'integer', description: 'Seconds.' } },
+        }),
         ...(status === 401 && {
           headers: { 'WWW-Authenticate': { type: 'string', description: '`Bearer` (RFC 6750).' } },
         }),

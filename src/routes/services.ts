@@ -3,12 +3,12 @@ import type { Dependencies } from '../dependencies.js';
 import { findByKey, getOrAllocate, releaseKey } from '../repositories/allocations.js';
 import { Allocation, AllocationDetails, KeyQuery, ReleasedAllocations, ServiceParams } from '../schemas/allocation.js';
 import { Ref } from '../schemas/common.js';
-import { isAbandoned, JSON_OR_TEXT, keyOf } from './requests.js';
+import { isAbandoned, JSON_OR_TEXT, keyOf, storeOf } from './requests.js';
 import { answer, answerOrPort, LOCKING, refusals } from './responses.js';
 
 const PATH = '/v1/projects/:project/services/:service';
 
-export const serviceRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { store }) => {
+export const serviceRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores }) => {
   app.put(
     PATH,
     {
@@ -32,7 +32,12 @@ export const serviceRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app
     },
     async (request, reply) => {
       const key = keyOf(request.params, request.query);
-      const { allocation, created } = await getOrAllocate(store, key, request.body, isAbandoned(request, reply));
+      const { allocation, created } = await getOrAllocate(
+        storeOf(stores, request),
+        key,
+        request.body,
+        isAbandoned(request, reply),
+      );
       reply.code(created ? 201 : 200);
       return request.answerType === 'text/plain' ? sendPort(reply, allocation) : allocation;
     },
@@ -56,7 +61,7 @@ export const serviceRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app
       },
     },
     async (request, reply) => {
-      const allocation = await findByKey(store, keyOf(request.params, request.query));
+      const allocation = await findByKey(storeOf(stores, request), keyOf(request.params, request.query));
       return request.answerType === 'text/plain' ? sendPort(reply, allocation) : allocation;
     },
   );
@@ -78,7 +83,11 @@ export const serviceRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app
       },
     },
     async (request, reply) => ({
-      items: await releaseKey(store, keyOf(request.params, request.query), isAbandoned(request, reply)),
+      items: await releaseKey(
+        storeOf(stores, request),
+        keyOf(request.params, request.query),
+        isAbandoned(request, reply),
+      ),
     }),
   );
 };

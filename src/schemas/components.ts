@@ -1,4 +1,5 @@
 import { Allocation, AllocationDetails, AllocationPage, NewAllocation, ReleasedAllocations } from './allocation.js';
+import { ApiKey, ApiKeyPage, CreatedApiKey, NewApiKey } from './api-key.js';
 import { Audit, AuditConflict, AuditScope } from './audit.js';
 import { Environment, EnvironmentPage, EnvironmentPorts, EnvironmentServices } from './environment.js';
 import { ExportDocument } from './export.js';
@@ -15,9 +16,12 @@ export const components = [
   Allocation,
   AllocationDetails,
   AllocationPage,
+  ApiKey,
+  ApiKeyPage,
   Audit,
   AuditConflict,
   AuditScope,
+  CreatedApiKey,
   Environment,
   EnvironmentPage,
   EnvironmentPorts,
@@ -28,6 +32,7 @@ export const components = [
   Import,
   Liveness,
   NewAllocation,
+  NewApiKey,
   NewHealthCheck,
   NewImport,
   NewRange,

@@ -1,6 +1,4 @@
-import type { Kysely } from 'kysely';
 import { isLoopback } from '../config.js';
-import type { Tables } from '../database/tables.js';
 import { AppError } from '../errors.js';
 import {
   type AuditedAllocation,
@@ -9,6 +7,7 @@ import {
   findAudited,
 } from '../repositories/audits.js';
 import { insertHealthChecks, type NewHealthCheck } from '../repositories/health-checks.js';
+import type { Store } from '../repositories/store.js';
 import type { Audit, AuditScope } from '../schemas/audit.js';
 import { findConflicts } from './conflicts.js';
 import { type Listeners, readListeners } from './listeners.js';
@@ -42,23 +41,24 @@ const BATCH_SIZE = 1000;
 /**
  * One pass: reads what is held, probes it with no transaction open, stores the results in batches while it
  * goes on, and tells where registry and reality differ.
- * @throws AppError project-not-found, or not-probeable for a host that was asked for by name
+ * @param store the caller's; without a `project`, all that the caller sees is in scope
+ * @throws AppError project-not-found, forbidden, or not-probeable for a host that was asked for by name
  */
 export async function runAudit(
-  db: Kysely<Tables>,
+  store: Store,
   prober: Prober,
   scope: AuditScope,
   { signal, onProgress }: AuditOptions = {},
 ): Promise<Audit> {
   const started = performance.now();
-  const registry = await findAudited(db, scope);
+  const registry = await findAudited(store, scope);
   const listeners = await readListeners();
   const { destinations, refused } = await resolveHosts(prober, registry, scope);
   const ports = listPorts(registry, destinations, scope.unallocated === true);
   const released = new Set<string>();
   let unwritten: NewHealthCheck[] = [];
   const write = async (checks: NewHealthCheck[]) => {
-    for (const id of await insertHealthChecks(db, checks)) released.add(id);
+    for (const id of await insertHealthChecks(store, checks)) released.add(id);
   };
 
   onProgress?.(0, ports.length);
@@ -73,8 +73,8 @@ export async function runAudit(
   if (unwritten.length > 0) await write(unwritten);
 
   const held = probed.filter(({ allocation }) => allocation !== null && !released.has(allocation.id));
-  const conflicts = await findConflicts(db, { registry, probed, released, refused, listeners, scope });
-  const isWhole = scope.project === undefined && scope.host === undefined;
+  const conflicts = await findConflicts(store.db, { registry, probed, released, refused, listeners, scope });
+  const isWhole = scope.project === undefined && scope.host === undefined && store.access.projects === null;
   if (isWhole) prober.observer.audited(conflicts, scope.unallocated === true);
   const inUse = held.filter(({ result }) => result.outcome === 'open').length;
   return {

@@ -1,6 +1,5 @@
-import type { Kysely } from 'kysely';
-import type { Tables } from '../database/tables.js';
 import { AppError } from '../errors.js';
+import type { Store } from '../repositories/store.js';
 import type { Audit, AuditScope } from '../schemas/audit.js';
 import { type AuditOptions, runAudit } from './audit.js';
 import type { Prober } from './prober.js';
@@ -12,13 +11,10 @@ const RETRY_AFTER_SECONDS = 5;
 export class Auditor {
   readonly #running = new Set<AbortController>();
 
-  constructor(
-    private readonly db: Kysely<Tables>,
-    private readonly prober: Prober,
-  ) {}
+  constructor(private readonly prober: Prober) {}
 
   /** @throws AppError overloaded, and what `runAudit` throws */
-  async run(scope: AuditScope, { signal, ...options }: AuditOptions = {}): Promise<Audit> {
+  async run(store: Store, scope: AuditScope, { signal, ...options }: AuditOptions = {}): Promise<Audit> {
     if (this.#running.size >= AUDITS_AT_A_TIME) {
       throw new AppError(
         'overloaded',
@@ -32,7 +28,7 @@ export class Auditor {
     this.#running.add(ending);
     try {
       signal?.throwIfAborted();
-      return await runAudit(this.db, this.prober, scope, { signal: ending.signal, ...options });
+      return await runAudit(store, this.prober, scope, { signal: ending.signal, ...options });
     } finally {
       this.#running.delete(ending);
       signal?.removeEventListener('abort', leave);

@@ -118,21 +118,25 @@ function describeClaims(
   const byHostname = new Map<string, HostnameClaim[]>();
   for (const claim of active) byHostname.set(claim.hostname, [...(byHostname.get(claim.hostname) ?? []), claim]);
   return active.flatMap((claim) => {
-    const inScope = (project ?? claim.project) === claim.project && (host ?? claim.host) === claim.host;
+    const { owner, service } = claim;
+    if (service === null) return []; // another's, of whom the caller sees no more
+    const inScope = (project ?? owner) === owner && (host ?? claim.host) === claim.host;
     const others = (byHostname.get(claim.hostname) ?? []).filter(({ id }) => id !== claim.id);
     if (!inScope || others.length === 0) return [];
-    const names = others.map((other) => `${other.project}/${other.service} on port ${other.port} of ${other.host}`);
+    const names = others.map((other) =>
+      other.service === null ? other.owner : `${other.owner}/${other.service} on port ${other.port} of ${other.host}`,
+    );
     return [
       {
         kind: 'duplicate-hostname' as const,
         port: claim.port,
         host: claim.host,
         protocol: claim.protocol,
-        project: claim.project,
-        service: claim.service,
+        project: owner,
+        service,
         expected: `${claim.hostname} for one allocation alone`,
         actual: `also ${names.join(', ')}`,
-        detail: `${claim.hostname} is claimed by ${claim.project}/${claim.service} and by ${names.join(', ')}, and can lead to one only. Change or clear cloudflareHostname on the others.`,
+        detail: `${claim.hostname} is claimed by ${owner}/${service} and by ${names.join(', ')}, and can lead to one only. Change or clear cloudflareHostname on the others.`,
       },
     ];
   });

@@ -3,6 +3,7 @@ import type { Config } from '../config.js';
 import type { Log } from '../database/connect.js';
 import type { Tables } from '../database/tables.js';
 import { deleteOldHealthChecks, deleteOldHistory } from '../repositories/retention.js';
+import { openStore } from '../repositories/store.js';
 import { runAudit } from './audit.js';
 import type { Prober } from './prober.js';
 import { type Job, runOnSchedule } from './schedule.js';
@@ -38,7 +39,7 @@ export async function runMonitor(
 
 /** One pass over everything that is held; its results are in the health checks, its findings in the log. */
 async function auditAll(db: Kysely<Tables>, prober: Prober, log: Log, signal: AbortSignal): Promise<void> {
-  const { conflicts, ...figures } = await runAudit(db, prober, {}, { signal });
+  const { conflicts, ...figures } = await runAudit(openStore(db), prober, {}, { signal });
   for (const { detail, ...conflict } of conflicts) log.warn({ conflict }, detail);
   log.info({ ...figures, conflicts: conflicts.length }, 'Audited');
 }

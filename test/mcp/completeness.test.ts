@@ -16,6 +16,9 @@ const NOT_TOOLS: Record<string, string> = {
   getReservation: 'the tools that make and end a reservation answer it whole',
   listReservations: 'describe-port shows who reserves a number, port-summary how many are',
   exportAllocations: 'is fetched by the programs that it is for',
+  createApiKey: 'is for administrators: an agent that made keys could hand out more than it was given',
+  listApiKeys: 'is for administrators',
+  revokeApiKey: 'is for administrators',
   renewReservation: 'an agent reserves for as long as it needs, and get-port keeps for good',
 };
 

@@ -77,7 +77,7 @@ export const listPorts = defineTool({
   output: AllocationPage,
   annotations: READS,
   repeatable: 'always',
-  execute: ({ store }, input) => listAllocations(store.db, input),
+  execute: ({ store }, input) => listAllocations(store, input),
 });
 
 export const releasePort = defineTool({

@@ -65,5 +65,5 @@ export const listEnvironments = defineTool({
   output: EnvironmentPage,
   annotations: READS,
   repeatable: 'always',
-  execute: ({ store }, { project, ...page }) => findEnvironments(store.db, project, page),
+  execute: ({ store }, { project, ...page }) => findEnvironments(store, project, page),
 });

@@ -17,5 +17,5 @@ export const describePort = defineTool({
   output: Port,
   annotations: READS,
   repeatable: 'always',
-  execute: ({ store }, input) => findPort(store.db, input.port, spaceOf(input)),
+  execute: ({ store }, input) => findPort(store, input.port, spaceOf(input)),
 });

@@ -20,7 +20,7 @@ export const portSummary = defineTool({
   output: ProjectSummary,
   annotations: READS,
   repeatable: 'always',
-  execute: ({ store }, input) => summarizeProject(store.db, input.project, spaceOf(input)),
+  execute: ({ store }, input) => summarizeProject(store, input.project, spaceOf(input)),
 });
 
 export const listRanges = defineTool({
@@ -35,7 +35,7 @@ export const listRanges = defineTool({
   output: RangePage,
   annotations: READS,
   repeatable: 'always',
-  execute: ({ store }, input) => findRanges(store.db, spaceOf(input), input),
+  execute: ({ store }, input) => findRanges(store, spaceOf(input), input),
 });
 
 export const createRange = defineTool({

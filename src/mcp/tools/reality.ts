@@ -21,7 +21,7 @@ export const auditPorts = defineTool({
   // It stores what it found, and moves the status of allocations; repeating it changes nothing more.
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
-  execute: ({ auditor }, scope, { signal }) => auditor.run(scope, { signal }),
+  execute: ({ store, auditor }, scope, { signal }) => auditor.run(store, scope, { signal }),
 });
 
 export const importPorts = defineTool({

@@ -1,0 +1,18 @@
+-- Who may do what, where keys are in force.
+
+create table api_keys (
+  -- The public half of a key, by which it is looked up.
+  id uuid primary key default gen_random_uuid(),
+  name text not null,
+  role text not null,
+  projects text[] not null default '{}',
+  -- SHA-256 of the whole key, which is stored nowhere.
+  hash bytea not null,
+  created_at timestamptz(3) not null default clock_timestamp(),
+  expires_at timestamptz(3),
+  last_used_at timestamptz(3),
+  constraint api_keys_role check (role in ('admin', 'project', 'reader')),
+  constraint api_keys_projects check ((role = 'project') = (cardinality(projects) > 0)),
+  constraint api_keys_hash check (length(hash) = 32)
+);
+create index api_keys_pages on api_keys (created_at, id);

@@ -1,0 +1,72 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from '@sinclair/typebox';
+import type { Dependencies } from '../dependencies.js';
+import { createApiKey, listApiKeys, revokeApiKey } from '../repositories/api-keys.js';
+import { ApiKeyPage, ApiKeyParams, CreatedApiKey, NewApiKey } from '../schemas/api-key.js';
+import { PageQuery, Ref } from '../schemas/common.js';
+import { IdempotencyHeaders, idempotencyOf, sendPage, storeOf } from './requests.js';
+import { answer, LINK, refusals } from './responses.js';
+
+export const apiKeyRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores, keyring, publicUrl }) => {
+  app.post(
+    '/v1/api-keys',
+    {
+      schema: {
+        operationId: 'createApiKey',
+        summary: 'Make a key',
+        description:
+          'For admins. The answer holds the secret, which is shown this once and stored nowhere. It can be used at once, ' +
+          'on every replica.',
+        tags: ['api-keys'],
+        headers: IdempotencyHeaders,
+        body: Ref(NewApiKey),
+        response: {
+          201: answer(CreatedApiKey, 'With its secret.'),
+          ...refusals({ body: true }, 'idempotency-key-reused'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const idempotency = idempotencyOf(request, request.body);
+      const { apiKey, replayed } = await createApiKey(storeOf(stores, request), request.body, idempotency);
+      if (replayed) reply.header('idempotent-replayed', 'true');
+      return reply.code(201).send(apiKey);
+    },
+  );
+
+  app.get(
+    '/v1/api-keys',
+    {
+      schema: {
+        operationId: 'listApiKeys',
+        summary: 'List keys',
+        description: 'For admins. Oldest first, without their secrets; expired ones too, until they are revoked.',
+        tags: ['api-keys'],
+        querystring: Type.Composite([PageQuery], { additionalProperties: false }),
+        response: { 200: answer(ApiKeyPage, 'A page of them.', LINK), ...refusals({}) },
+      },
+    },
+    async (request, reply) => {
+      await keyring.touch(); // what was used here a moment ago is told
+      return sendPage(request, reply, publicUrl, await listApiKeys(storeOf(stores, request), request.query));
+    },
+  );
+
+  app.delete(
+    '/v1/api-keys/:id',
+    {
+      schema: {
+        operationId: 'revokeApiKey',
+        summary: 'Revoke a key',
+        description: 'For admins. It is refused on every replica within 5 seconds.',
+        tags: ['api-keys'],
+        params: ApiKeyParams,
+        response: { 204: { type: 'null', description: 'It is gone.' }, ...refusals({}, 'api-key-not-found') },
+      },
+    },
+    async (request, reply) => {
+      await revokeApiKey(storeOf(stores, request), request.params.id);
+      return reply.code(204).send();
+    },
+  );
+};

@@ -1,0 +1,91 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { Nullable, OneLine, Page, ProjectName, StringEnum, Timestamp, Uuid } from './common.js';
+
+const MAX_PROJECTS = 100;
+
+const KeyName = OneLine(100, 'Who or what has it; the log names it with every change.', ['deploy-consilio']);
+const Role = StringEnum(['admin', 'project', 'reader'], {
+  description:
+    '`admin`: everything. `project`: everything within its `projects`, and reading of ranges. `reader`: reads ' +
+    'everything and changes nothing, so neither audits nor probes.',
+});
+const Projects = Type.Array(ProjectName, {
+  maxItems: MAX_PROJECTS,
+  uniqueItems: true,
+  description: 'What a `project` key covers, whether or not they have a range yet; empty for the other roles.',
+});
+const ExpiresAt = Nullable(Timestamp, { description: 'When it ends by itself (RFC 3339); `null` for never.' });
+
+export const ApiKey = Type.Object(
+  {
+    id: Uuid,
+    name: KeyName,
+    role: Role,
+    projects: Projects,
+    createdAt: Timestamp,
+    expiresAt: ExpiresAt,
+    lastUsedAt: Nullable(Timestamp, { description: 'To within 10 seconds; `null` where it was never used.' }),
+  },
+  {
+    $id: 'ApiKey',
+    description: 'A key, without its secret.',
+    examples: [
+      {
+        id: '3c0f6d5e-8a51-4d0e-9f0b-7a2f0f2c9d11',
+        name: 'deploy-consilio',
+        role: 'project',
+        projects: ['consilio'],
+        createdAt: '2026-01-31T12:00:00.000Z',
+        expiresAt: null,
+        lastUsedAt: '2026-01-31T12:05:00.000Z',
+      },
+    ],
+  },
+);
+export type ApiKey = Static<typeof ApiKey>;
+export const ApiKeyPage = Page(ApiKey, {
+  $id: 'ApiKeyPage',
+  description: 'A page of keys, oldest first.',
+  examples: [{ items: [ApiKey.examples[0]], nextCursor: null }],
+});
+
+export const NewApiKey = Type.Object(
+  {
+    name: KeyName,
+    role: Role,
+    projects: Type.Optional(Projects),
+    expiresAt: Type.Optional(ExpiresAt),
+  },
+  {
+    $id: 'NewApiKey',
+    additionalProperties: false,
+    description: 'A key to make. A `project` key needs `projects`, the others have none.',
+    examples: [{ name: 'deploy-consilio', role: 'project', projects: ['consilio'] }],
+  },
+);
+export type NewApiKey = Static<typeof NewApiKey>;
+
+export const CreatedApiKey = Type.Object(
+  {
+    ...ApiKey.properties,
+    key: Nullable(Type.String(), {
+      description:
+        'The secret, to send as `Authorization: Bearer <key>`. Shown this once and stored nowhere: `null` where an ' +
+        '`Idempotency-Key` repeats an answer.',
+    }),
+  },
+  {
+    $id: 'CreatedApiKey',
+    description: 'A key with its secret.',
+    examples: [
+      {
+        ...ApiKey.examples[0],
+        lastUsedAt: null,
+        key: 'pa_3c0f6d5e8a514d0e9f0b7a2f0f2c9d11_Zm9yIHRoZSBjb250cmFjdCBvbmx5LCBubyBzZWNyZXQ',
+      },
+    ],
+  },
+);
+export type CreatedApiKey = Static<typeof CreatedApiKey>;
+
+export const ApiKeyParams = Type.Object({ id: Type.String({ ...Uuid, description: 'The id of the key.' }) });

@@ -1,0 +1,201 @@
+/** What the case is about, made anew before each call. */
+export interface Fixture {
+  allocation: string;
+  reservation: string;
+  apiKey: string;
+  /** A range of consilio's in which nothing is held. */
+  emptyRange: number;
+}
+
+/** Who may do it: anyone at all; every key; keys that see all projects; those that change the project; admins alone. */
+export type Allowed = 'anyone' | 'keys' | 'all-seeing' | 'changers' | 'admins';
+
+/**
+ * What a key of another project gets: `hidden` is a 404, the same as for an id that names nothing; `refused` a 403;
+ * `filtered` an answer in which consilio does not appear; `named` one that tells its name and no more.
+ */
+export type ForOthers = 'hidden' | 'refused' | 'filtered' | 'named' | 'open';
+
+export interface Operation {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  path(fixture: Fixture): string;
+  body?: object;
+  allowed: Allowed;
+  others: ForOthers;
+}
+
+export interface ToolUse {
+  input(fixture: Fixture): object;
+  allowed: Allowed;
+  others: ForOthers;
+}
+
+const NOBODY = '00000000-0000-4000-8000-000000000000';
+export const EXAMPLE: Fixture = { allocation: NOBODY, reservation: NOBODY, apiKey: NOBODY, emptyRange: 1 };
+
+const at = (path: string) => () => path;
+const SERVICE = at('/v1/projects/consilio/services/hush');
+const ENVIRONMENT = at('/v1/projects/consilio/environments/default');
+const allocation = ({ allocation }: Fixture) => `/v1/allocations/${allocation}`;
+const healthChecks = (fixture: Fixture) => `${allocation(fixture)}/health-checks`;
+const reservation = ({ reservation }: Fixture) => `/v1/reservations/${reservation}`;
+const emptyRange = ({ emptyRange }: Fixture) => `/v1/ranges/${emptyRange}`;
+
+/** Every operation of the contract, on something of the project consilio. */
+export const operations: Record<string, Operation> = {
+  getLiveness: { method: 'GET', path: at('/livez'), allowed: 'anyone', others: 'open' },
+  getReadiness: { method: 'GET', path: at('/readyz'), allowed: 'anyone', others: 'open' },
+
+  getOrAllocatePort: { method: 'PUT', path: SERVICE, allowed: 'changers', others: 'refused' },
+  getServicePort: { method: 'GET', path: SERVICE, allowed: 'keys', others: 'refused' },
+  releaseServicePorts: { method: 'DELETE', path: SERVICE, allowed: 'changers', others: 'refused' },
+
+  listEnvironments: {
+    method: 'GET',
+    path: at('/v1/projects/consilio/environments'),
+    allowed: 'keys',
+    others: 'refused',
+  },
+  allocateEnvironment: {
+    method: 'PUT',
+    path: ENVIRONMENT,
+    body: { services: [{ service: 'hush' }] },
+    allowed: 'changers',
+    others: 'refused',
+  },
+  getEnvironment: { method: 'GET', path: ENVIRONMENT, allowed: 'keys', others: 'refused' },
+  releaseEnvironment: { method: 'DELETE', path: ENVIRONMENT, allowed: 'changers', others: 'refused' },
+
+  allocatePort: {
+    method: 'POST',
+    path: at('/v1/projects/consilio/allocations'),
+    body: { service: 'hush' },
+    allowed: 'changers',
+    others: 'refused',
+  },
+  listAllocations: { method: 'GET', path: at('/v1/allocations?status=any'), allowed: 'keys', others: 'filtered' },
+  getAllocation: { method: 'GET', path: allocation, allowed: 'keys', others: 'hidden' },
+  updateAllocation: { method: 'PATCH', path: allocation, body: {}, allowed: 'changers', others: 'hidden' },
+  releaseAllocation: { method: 'DELETE', path: allocation, allowed: 'changers', others: 'hidden' },
+  createHealthCheck: { method: 'POST', path: healthChecks, allowed: 'changers', others: 'hidden' },
+  listHealthChecks: { method: 'GET', path: healthChecks, allowed: 'keys', others: 'hidden' },
+
+  reservePort: {
+    method: 'POST',
+    path: at('/v1/projects/consilio/reservations'),
+    body: { ttlSeconds: 600, reason: 'hush' },
+    allowed: 'changers',
+    others: 'refused',
+  },
+  listReservations: { method: 'GET', path: at('/v1/reservations?status=any'), allowed: 'keys', others: 'filtered' },
+  getReservation: { method: 'GET', path: reservation, allowed: 'keys', others: 'hidden' },
+  renewReservation: {
+    method: 'PATCH',
+    path: reservation,
+    body: { ttlSeconds: 700 },
+    allowed: 'changers',
+    others: 'hidden',
+  },
+  cancelReservation: { method: 'DELETE', path: reservation, allowed: 'changers', others: 'hidden' },
+  claimReservation: {
+    method: 'POST',
+    path: (fixture) => `${reservation(fixture)}/claim`,
+    body: { service: 'claimed' },
+    allowed: 'changers',
+    others: 'hidden',
+  },
+
+  importPorts: {
+    method: 'POST',
+    path: at('/v1/imports'),
+    body: { items: [{ port: 3100 }, { port: 3177, service: 'adopted' }] },
+    allowed: 'changers',
+    others: 'named',
+  },
+  auditPorts: { method: 'POST', path: at('/v1/audits'), body: {}, allowed: 'changers', others: 'filtered' },
+
+  listRanges: { method: 'GET', path: at('/v1/ranges'), allowed: 'keys', others: 'named' },
+  getRange: { method: 'GET', path: at('/v1/ranges/3100'), allowed: 'keys', others: 'named' },
+  createRange: {
+    method: 'POST',
+    path: at('/v1/ranges'),
+    body: { project: 'consilio' },
+    allowed: 'admins',
+    others: 'refused',
+  },
+  updateRange: { method: 'PATCH', path: emptyRange, body: {}, allowed: 'admins', others: 'refused' },
+  deleteRange: { method: 'DELETE', path: emptyRange, allowed: 'admins', others: 'refused' },
+  listProjects: { method: 'GET', path: at('/v1/projects'), allowed: 'keys', others: 'filtered' },
+  getProjectSummary: {
+    method: 'GET',
+    path: at('/v1/projects/consilio/summary'),
+    allowed: 'keys',
+    others: 'refused',
+  },
+  getPort: { method: 'GET', path: at('/v1/ports/3100'), allowed: 'keys', others: 'named' },
+  exportAllocations: { method: 'GET', path: at('/v1/exports/prometheus'), allowed: 'keys', others: 'filtered' },
+
+  createApiKey: {
+    method: 'POST',
+    path: at('/v1/api-keys'),
+    body: { name: 'another', role: 'reader' },
+    allowed: 'admins',
+    others: 'refused',
+  },
+  listApiKeys: { method: 'GET', path: at('/v1/api-keys'), allowed: 'admins', others: 'refused' },
+  revokeApiKey: {
+    method: 'DELETE',
+    path: ({ apiKey }) => `/v1/api-keys/${apiKey}`,
+    allowed: 'admins',
+    others: 'refused',
+  },
+};
+
+/** What is no operation of the contract, and tells of the registry all the same. */
+export const beside: Record<string, Operation> = {
+  metrics: { method: 'GET', path: at('/metrics'), allowed: 'all-seeing', others: 'refused' },
+};
+
+const consilio = { project: 'consilio' };
+const hush = { ...consilio, service: 'hush' };
+
+/** Every MCP tool, on the same. */
+export const toolUses: Record<string, ToolUse> = {
+  'get-port': { input: () => hush, allowed: 'changers', others: 'refused' },
+  'allocate-port': { input: () => hush, allowed: 'changers', others: 'refused' },
+  'list-ports': { input: () => ({}), allowed: 'keys', others: 'filtered' },
+  'describe-port': { input: () => ({ port: 3100 }), allowed: 'keys', others: 'named' },
+  'port-summary': { input: () => consilio, allowed: 'keys', others: 'refused' },
+  'audit-ports': { input: () => ({}), allowed: 'changers', others: 'filtered' },
+  'release-port': { input: ({ allocation }) => ({ id: allocation }), allowed: 'changers', others: 'hidden' },
+  'update-port': {
+    input: ({ allocation }) => ({ id: allocation, description: 'hush' }),
+    allowed: 'changers',
+    others: 'hidden',
+  },
+  'get-environment-ports': {
+    input: () => ({ ...consilio, environment: 'default', services: [{ service: 'hush' }] }),
+    allowed: 'changers',
+    others: 'refused',
+  },
+  'list-environments': { input: () => consilio, allowed: 'keys', others: 'refused' },
+  'release-environment': {
+    input: () => ({ ...consilio, environment: 'default' }),
+    allowed: 'changers',
+    others: 'refused',
+  },
+  'reserve-port': { input: () => ({ ...consilio, ttlSeconds: 600 }), allowed: 'changers', others: 'refused' },
+  'claim-reservation': {
+    input: ({ reservation }) => ({ id: reservation, service: 'claimed' }),
+    allowed: 'changers',
+    others: 'hidden',
+  },
+  'cancel-reservation': { input: ({ reservation }) => ({ id: reservation }), allowed: 'changers', others: 'hidden' },
+  'import-ports': {
+    input: () => ({ items: [{ port: 3100 }, { port: 3177, service: 'adopted' }] }),
+    allowed: 'changers',
+    others: 'named',
+  },
+  'list-ranges': { input: () => ({}), allowed: 'keys', others: 'named' },
+  'create-range': { input: () => consilio, allowed: 'admins', others: 'refused' },
+};
