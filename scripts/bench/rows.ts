@@ -152,13 +152,14 @@ const scaleOut: Measure = async (subjects, { seconds }) => {
     rates.push(results.reduce((sum, { pairsPerSecond }) => sum + pairsPerSecond, 0));
   }
   const [one = Number.NaN, two = Number.NaN, four = Number.NaN] = rates;
+  const memory = await Promise.all(services.map((service) => service.memory()));
   await Promise.all(services.map((service) => service.stop()));
   return [
     {
       work: '64 clients over 16 projects: pairs/s of two instances, of one',
       target: {},
       ratios: [two / one],
-      note: `${two.toFixed(0)} against ${one.toFixed(0)}; four instances: ${four.toFixed(0)}`,
+      note: `${two.toFixed(0)} against ${one.toFixed(0)}; four instances: ${four.toFixed(0)}, of ${median(memory).toFixed(0)} MiB resident each`,
     },
   ];
 };

@@ -46,9 +46,13 @@ export class Subjects {
   }
 
   /** The service in a process of its own, with a pool of 10. */
-  startService(databaseUrl: string, options: { batching?: boolean } = {}): Promise<Service> {
-    const env = options.batching === false ? { BENCH_MAX_BATCH: '1' } : {};
-    return this.#fork('service.js', { DATABASE_URL: databaseUrl, REQUEST_TIMEOUT_MS: '60000', ...env });
+  startService(
+    databaseUrl: string,
+    { batching = true, profileInto }: { batching?: boolean; profileInto?: string } = {},
+  ): Promise<Service> {
+    const env = { DATABASE_URL: databaseUrl, REQUEST_TIMEOUT_MS: '60000', ...(!batching && { BENCH_MAX_BATCH: '1' }) };
+    const profiling = profileInto === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileInto}`];
+    return this.#fork('service.js', env, profiling);
   }
 
   /** A bare Fastify route that runs one prepared single-row SELECT per request. */
@@ -56,11 +60,12 @@ export class Subjects {
     return this.#fork('bare.js', { DATABASE_URL: databaseUrl });
   }
 
-  async #fork(file: string, env: Record<string, string>): Promise<Service> {
+  async #fork(file: string, env: Record<string, string>, execArgv: string[] = []): Promise<Service> {
     const port = await findFreePort();
     const started = performance.now();
     const child: ChildProcess = fork(join(packageRoot, 'dist/scripts/bench', file), {
       env: { ...process.env, ...env, PORT: String(port) },
+      execArgv,
     });
     await new Promise<void>((resolve, reject) => {
       child.once('message', () => resolve());
