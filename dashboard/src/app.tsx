@@ -26,8 +26,7 @@ export function App() {
         {registry.value === null ? failure.value === null && <Waiting /> : <Overview />}
       </main>
       <footer class="foot quiet">
-        <a href="./docs/">The contract, to read and try</a> · <a href="./openapi.json">openapi.json</a> ·{' '}
-        <a href="./metrics">metrics</a>
+        <a href="./docs/">The contract, to read and try</a> · <a href="./openapi.json">openapi.json</a>
       </footer>
       <Announcements />
       <Notice />
@@ -42,36 +41,44 @@ function Overview() {
   return (
     <>
       <Glance />
-      <Findings />
-      <Results />
       <div class="columns">
-        <section class="maps" aria-labelledby="map">
-          <div class="maps-head">
-            <h2 id="map" tabIndex={-1}>
-              Map
-            </h2>
-            <Legend />
-            <Sorting />
-          </div>
-          {isFiltered.value && (
-            <p class="filtered">
-              Showing {shown.value.length} of {plural(projects.value.length, 'project')}.{' '}
-              <button type="button" class="link" onClick={clearFilters}>
-                Show everything
-              </button>
-            </p>
-          )}
-          <div class="cards">
-            {shown.value.map((map) => (
-              <ProjectCard key={map.project} map={map} />
-            ))}
-          </div>
-        </section>
+        <div class="stack">
+          <Findings />
+          <Results />
+          <Maps />
+        </div>
         <aside aria-label="Port details">
           <PortDetails />
         </aside>
       </div>
     </>
+  );
+}
+
+function Maps() {
+  return (
+    <section aria-labelledby="map">
+      <div class="maps-head">
+        <h2 id="map" tabIndex={-1}>
+          Map
+        </h2>
+        <Legend />
+        <Sorting />
+      </div>
+      {isFiltered.value && (
+        <p class="filtered">
+          Showing {shown.value.length} of {plural(projects.value.length, 'project')}.{' '}
+          <button type="button" class="link" onClick={clearFilters}>
+            Show everything
+          </button>
+        </p>
+      )}
+      <div class="cards">
+        {shown.value.map((map) => (
+          <ProjectCard key={map.project} map={map} />
+        ))}
+      </div>
+    </section>
   );
 }
 

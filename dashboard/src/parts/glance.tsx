@@ -19,7 +19,7 @@ export function Glance() {
         {formatCount(sum((map) => map.inUse))} in use, {formatCount(sum((map) => map.available))} free in{' '}
         {plural(maps.length, 'project')}
       </Tile>
-      <Tile name="Full" value={formatCount(full.length + nearly.length)} of="full" bad={full.length > 0}>
+      <Tile name="Full or nearly full" value={formatCount(full.length + nearly.length)} of="full" bad={full.length > 0}>
         {full.length + nearly.length === 0
           ? 'every project has room'
           : [...full.map(({ project }) => `${project} (full)`), ...nearly.map(({ project }) => project)].join(', ')}

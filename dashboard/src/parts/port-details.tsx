@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { openDialog } from '../dialogs/open.js';
 import { formatAge, formatMoment } from '../format.js';
@@ -130,8 +131,10 @@ function Held({ allocation }: { allocation: Allocation }) {
         <Entry name="Type">{serviceType}</Entry>
         <Entry name="Description">{description}</Entry>
         <Entry name="Hostname">{cloudflareHostname}</Entry>
-        <Entry name="Allocated">{`${formatMoment(allocation.allocatedAt)}, ${formatAge(allocation.allocatedAt)}`}</Entry>
-        <Entry name="Last running">{allocation.lastUsedAt && formatAge(allocation.lastUsedAt)}</Entry>
+        <Entry name="Allocated">
+          <Moment at={allocation.allocatedAt} />
+        </Entry>
+        <Entry name="Last running">{allocation.lastUsedAt && <Moment at={allocation.lastUsedAt} />}</Entry>
         <Entry name="Metadata">{metadata && <code>{JSON.stringify(metadata, null, 1)}</code>}</Entry>
       </dl>
       <div class="buttons">
@@ -154,7 +157,9 @@ function Reserved({ reservation }: { reservation: Reservation }) {
         <Entry name="For">{reservation.service && `${reservation.project}/${reservation.service}`}</Entry>
         <Entry name="By">{reservation.reservedBy}</Entry>
         <Entry name="Reason">{reservation.reason}</Entry>
-        <Entry name="Until">{`${formatMoment(reservation.expiresAt)}, ${formatAge(reservation.expiresAt)}`}</Entry>
+        <Entry name="Until">
+          <Moment at={reservation.expiresAt} />
+        </Entry>
       </dl>
       <div class="buttons">
         <button type="button" class="button" onClick={() => ask('claim')}>
@@ -189,7 +194,15 @@ function Offer({ details: { port, state }, project }: { details: Port; project: 
   );
 }
 
-function Entry({ name, children }: { name: string; children: preact.ComponentChildren }) {
+function Moment({ at }: { at: string }) {
+  return (
+    <time dateTime={at} title={formatMoment(at)}>
+      {formatAge(at)}
+    </time>
+  );
+}
+
+function Entry({ name, children }: { name: string; children: ComponentChildren }) {
   if (children === null || children === undefined) return null;
   return (
     <div>

@@ -33,10 +33,11 @@ export function PortGrid({ range, cells, project }: { range: Range; cells: Cell[
   const onKeyDown = (event: KeyboardEvent) => {
     const port = portOf(event.target);
     if (port === null || event.altKey || event.metaKey) return;
-    const next = event.key === 'Enter' || event.key === ' ' ? port : nextPort(event, port, range.startPort, end);
-    if (next === null) return;
+    const isChoice = event.key === 'Enter' || event.key === ' ';
+    const next = isChoice ? null : nextPort(event, port, range.startPort, end);
+    if (!isChoice && next === null) return;
     event.preventDefault();
-    if (next === port) selectPort(port);
+    if (isChoice) selectPort(port);
     else grid.current?.querySelector<HTMLElement>(`[data-port="${next}"]`)?.focus();
   };
   const onFocus = (event: FocusEvent) => {
