@@ -110,7 +110,7 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
   });
   registerRequestTimeout(app, config.requestTimeoutMs);
   if (config.adminApiKey === null && !config.allowUnauthenticated) registerLocalOnly(app);
-  registerOrigins(app, config.allowedOrigins);
+  registerOrigins(app, [...config.allowedOrigins, ...(config.publicUrl ? [new URL(config.publicUrl).origin] : [])]);
   registerAuthentication(app, config.adminApiKey);
   await registerNegotiation(app);
   registerBodies(app);

@@ -17,11 +17,11 @@ import { clearFilters, isFiltered, type Order, order, projects, query, results, 
 export function App() {
   return (
     <>
-      <a class="skip" href="#map">
-        Skip to the map
+      <a class="skip" href="#content">
+        Skip to the content
       </a>
       <Header />
-      <main>
+      <main id="content" tabIndex={-1}>
         <Failure />
         {registry.value === null ? failure.value === null && <Waiting /> : <Overview />}
       </main>
@@ -43,8 +43,8 @@ function Overview() {
       <Glance />
       <div class="columns">
         <div class="stack">
-          <Findings />
           <Results />
+          <Findings />
           <Maps />
         </div>
         <aside aria-label="Port details">
@@ -59,9 +59,7 @@ function Maps() {
   return (
     <section aria-labelledby="map">
       <div class="maps-head">
-        <h2 id="map" tabIndex={-1}>
-          Map
-        </h2>
+        <h2 id="map">Map</h2>
         <Legend />
         <Sorting />
       </div>

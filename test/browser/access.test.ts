@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import t from 'tap';
-import { assertClean, findViolations, openBrowser, visit } from '../helpers/browser.js';
+import { assertClean, cell, findViolations, openBrowser, visit } from '../helpers/browser.js';
 import { fillRegistry, runServices, serve } from '../helpers/dashboard.js';
 import { openPostgres } from '../helpers/database.js';
 
@@ -26,7 +26,7 @@ t.test('whoever looks, and with whatever', async (t) => {
       await page.getByRole('button', { name: 'Run an audit' }).click();
       await page.getByRole('heading', { name: /^The audit found/ }).waitFor();
       await look('audit');
-      await page.getByRole('gridcell', { name: /^3113,/ }).click();
+      await cell(page, '3113,').click();
       await page
         .getByRole('listitem')
         .getByText(/^open in/)
@@ -62,8 +62,10 @@ t.test('whoever looks, and with whatever', async (t) => {
     await page.getByRole('article', { name: 'odin' }).waitFor();
 
     await press('Tab');
-    t.equal(await focused(), 'Skip to the map');
+    t.equal(await focused(), 'Skip to the content');
     await press('Enter', 'Tab');
+    t.match(await focused(), /^Held/);
+    await press('Tab', 'Tab', 'Tab', 'Tab');
     t.equal(await focused(), 'Sort by');
     await press('Tab');
     t.match(await focused(), /^3000, in use/, 'a grid is one stop');
@@ -121,7 +123,7 @@ t.test('whoever looks, and with whatever', async (t) => {
     };
     await page.getByRole('article', { name: 'odin' }).waitFor();
     await look('map');
-    await page.getByRole('gridcell', { name: /^3302,/ }).tap();
+    await cell(page, '3302,').tap();
     await page.getByRole('dialog', { name: '3302' }).getByText('Who has had it').waitFor();
     await look('details');
     await page.getByRole('button', { name: 'Close the details' }).tap();

@@ -4,8 +4,8 @@ import type { Database } from '../../src/database/connect.js';
 import { makeApp, requester } from './app.js';
 import { listen } from './listeners.js';
 
-/** A loopback address of the test's own, so that what else listens on this machine is out of the way. */
-export const PROBED = '127.0.0.88';
+/** A loopback address of this process's own: what else listens on this machine, other tests too, is out of the way. */
+export const PROBED = `127.88.${(process.pid >> 8) % 256}.${process.pid % 256}`;
 
 /** The real app, listening; audits of `localhost` go to an address where only the test's listeners are. */
 export async function serve(
@@ -22,7 +22,7 @@ export async function serve(
 export async function fillRegistry(request: ReturnType<typeof requester>): Promise<void> {
   const stack = (project: string, environment: string, services: string[]) =>
     request('PUT', `/v1/projects/${project}/environments/${environment}`, {
-      services: services.map((service) => ({ service, ...DETAILS[service] })),
+      services: services.map((service) => ({ service, ...(environment === 'default' && DETAILS[service]) })),
     });
   for (const environment of ['default', 'staging', 'feature-login']) {
     await stack('consilio', environment, ['api', 'web', 'worker', 'postgres', 'redis', 'metrics']);
@@ -59,13 +59,15 @@ const DETAILS: Record<string, object> = {
  * before that was claimed.
  */
 export async function runServices(t: Test, request: ReturnType<typeof requester>): Promise<void> {
-  const { items } = (await request('GET', '/v1/allocations?host=localhost&limit=1000')).body;
+  const items: { id: string; port: number }[] = (await request('GET', '/v1/allocations?host=localhost&limit=1000')).body
+    .items;
   const stopping = await listen(t, PROBED, 3104);
-  for (const { port } of items as { port: number }[]) {
+  for (const { port } of items) {
     if (port !== 3104 && port !== 3109 && port % 7 !== 0) await listen(t, PROBED, port);
   }
   await request('POST', '/v1/audits', { host: 'localhost' });
   await new Promise((resolve) => stopping.close(resolve));
+  await request('POST', `/v1/allocations/${items.find(({ port }) => port === 3104)?.id}/health-checks`);
   await listen(t, PROBED, 3190);
   await listen(t, PROBED, 3320);
 }

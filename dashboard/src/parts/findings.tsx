@@ -5,14 +5,15 @@ import { auditState, findings } from '../registry/audit.js';
 import { selectPort } from '../registry/view.js';
 
 /** Until more are asked for. */
-const FEW = 6;
+const FEW = 5;
 
-const KINDS: Record<AuditConflict['kind'], { name: string; look: string }> = {
-  squatter: { name: 'Uninvited', look: 'conflict' },
-  'reserved-in-use': { name: 'Too early', look: 'conflict' },
+/** Worst first; `told` where what was found says more than the finding itself. */
+const KINDS: Record<AuditConflict['kind'], { name: string; look: string; told?: boolean }> = {
+  squatter: { name: 'Uninvited', look: 'conflict', told: true },
+  'reserved-in-use': { name: 'Too early', look: 'conflict', told: true },
   'duplicate-hostname': { name: 'Hostname twice', look: 'conflict' },
   'not-running': { name: 'Not running', look: 'down' },
-  unreachable: { name: 'Out of reach', look: 'cooling' },
+  unreachable: { name: 'Out of reach', look: 'cooling', told: true },
 };
 const WORST_FIRST = Object.keys(KINDS);
 
@@ -75,10 +76,11 @@ function Found({ host, audit }: Extract<ReturnType<typeof auditState.peek>, { ph
 
 function Finding({ finding }: { finding: AuditConflict }) {
   const { kind, port, host, protocol, detail, actual } = finding;
+  const { name, look, told } = KINDS[kind];
   return (
     <li>
-      <span class={`cell ${KINDS[kind].look}`} aria-hidden="true" />
-      <span class="finding-kind">{KINDS[kind].name}</span>
+      <span class={`cell ${look}`} aria-hidden="true" />
+      <span class="finding-kind">{name}</span>
       {port === null ? (
         <span class="number">{host}</span>
       ) : (
@@ -87,7 +89,7 @@ function Finding({ finding }: { finding: AuditConflict }) {
         </button>
       )}
       <span class="finding-detail">
-        {detail} <span class="quiet">Found: {actual}.</span>
+        {detail} {told && <span class="quiet">Found: {actual}.</span>}
       </span>
     </li>
   );

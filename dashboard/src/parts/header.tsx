@@ -3,7 +3,7 @@ import { openDialog } from '../dialogs/open.js';
 import { formatClock } from '../format.js';
 import { apiKey, setApiKey } from '../registry/api.js';
 import { auditState, runAudit } from '../registry/audit.js';
-import { isLoading, refresh, registry, space } from '../registry/registry.js';
+import { refresh, registry, space } from '../registry/registry.js';
 import { environment, environments, hosts, query, selected } from '../registry/view.js';
 
 /** What is looked for, and what can be done. */
@@ -125,7 +125,7 @@ function Freshness() {
   return (
     <span class="freshness">
       {registry.value && <span class="quiet">As of {formatClock(registry.value.loadedAt)}</span>}
-      <button type="button" class="link" aria-disabled={isLoading.value} onClick={() => void refresh()}>
+      <button type="button" class="link" onClick={() => void refresh()}>
         Refresh
       </button>
       {apiKey.value !== null && (

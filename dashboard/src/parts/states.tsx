@@ -38,9 +38,7 @@ export function Failure() {
 export function Empty() {
   return (
     <section class="empty" aria-labelledby="map">
-      <h2 id="map" tabIndex={-1}>
-        This registry has no ranges yet
-      </h2>
+      <h2 id="map">This registry has no ranges yet</h2>
       <p>A project gets its ports from a range of its own. Create the first one, and get ports for its services:</p>
       <pre>
         <code>

@@ -34,7 +34,6 @@ export const space = signal<Space>({ host: 'localhost', protocol: 'tcp' });
 export const registry = signal<Registry | null>(null);
 /** Why the last attempt to read failed; null after a success. */
 export const failure = signal<{ reason: string; needsKey: boolean } | null>(null);
-export const isLoading = signal(false);
 
 let running: Promise<void> | null = null;
 let again = false;
@@ -45,7 +44,6 @@ export function refresh(): Promise<void> {
     again = true;
     return running;
   }
-  isLoading.value = true;
   running = (async () => {
     do {
       again = false;
@@ -53,7 +51,6 @@ export function refresh(): Promise<void> {
     } while (again);
   })().finally(() => {
     running = null;
-    isLoading.value = false;
     schedule();
   });
   return running;
