@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { openDialog } from '../dialogs/open.js';
 import { formatAge, formatMoment } from '../format.js';
 import { type Allocation, type AuditConflict, answerOf, api, type Port, type Reservation } from '../registry/api.js';
-import { type CellState, STATES } from '../registry/cells.js';
+import { type Cell, STATES } from '../registry/cells.js';
 import { registry, space } from '../registry/registry.js';
 import { selected } from '../registry/view.js';
 import { HealthChecks, PortHistory } from './history.js';
@@ -68,7 +68,6 @@ function Details({ port }: { port: number }) {
   );
   const cell = findCell(port, space.value);
   const details = loaded.data;
-  const state = cell?.state ?? 'free';
   return (
     <>
       <h2 id="details" tabIndex={-1}>
@@ -80,7 +79,7 @@ function Details({ port }: { port: number }) {
       {loaded.error !== null && <p class="refusal">{loaded.error}</p>}
       {details && (
         <>
-          <State details={details} state={state} />
+          <State details={details} cell={cell} />
           {cell?.findings.map((finding) => (
             <Warning key={finding.kind} finding={finding} />
           ))}
@@ -95,11 +94,11 @@ function Details({ port }: { port: number }) {
   );
 }
 
-function State({ details, state }: { details: Port; state: CellState }) {
-  const { range } = details;
-  if (!range) {
+function State({ details: { range, state: told }, cell }: { details: Port; cell: Cell | undefined }) {
+  if (!range || told === 'unmanaged') {
     return <p>No range covers this number: the registry neither hands it out nor watches it.</p>;
   }
+  const state = cell?.state ?? told; // the map may still be on its way
   return (
     <p class="state">
       <span class={`cell ${state}`} aria-hidden="true" /> <strong>{STATES[state].name}</strong>

@@ -1,8 +1,9 @@
 import { useState } from 'preact/hooks';
 import { formatCount, plural } from '../format.js';
+import type { Space } from '../registry/api.js';
 import { type Cell, type CellState, STATES } from '../registry/cells.js';
 import { isIn } from '../registry/cooling.js';
-import { space } from '../registry/registry.js';
+import { registry, space } from '../registry/registry.js';
 import { type Held, projects, query, results, selectPort, typedPort } from '../registry/view.js';
 
 /** On the page at first; the rest on demand. */
@@ -92,9 +93,9 @@ function TypedPort({ port }: { port: number }) {
   );
 }
 
-/** The map's cell, if the map shows that port space. */
-export function findCell(port: number, of: typeof space.value): Cell | undefined {
-  if (!isIn(space.value, of)) return undefined;
+/** The map's cell, if it is a map of that port space. */
+export function findCell(port: number, of: Space): Cell | undefined {
+  if (registry.value === null || !isIn(registry.value.space, of)) return undefined;
   for (const { ranges } of projects.value) {
     for (const { range, cells } of ranges) {
       if (port >= range.startPort && port <= range.endPort) return cells[port - range.startPort];
