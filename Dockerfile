@@ -4,11 +4,12 @@
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# The compiler needs neither the other tools' install scripts nor their platforms' binaries.
-RUN npm ci --ignore-scripts --omit=optional
+# Neither the compiler nor the bundler needs an install script. The bundler is a binary, an optional dependency.
+RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 COPY scripts scripts
+COPY dashboard dashboard
 RUN npm run build
 
 FROM node:24-bookworm-slim AS dependencies
@@ -26,6 +27,7 @@ WORKDIR /app
 COPY LICENSE package.json ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist/src dist/src
+COPY --from=build /app/dist/dashboard dist/dashboard
 COPY --from=build /app/dist/scripts/migrate.js /app/dist/scripts/seed.js /app/dist/scripts/healthcheck.js /app/dist/scripts/with-database.js dist/scripts/
 COPY migrations migrations
 COPY openapi openapi

@@ -10,29 +10,30 @@ const dist = join(root, 'dist');
 
 if (isStale()) {
   const fresh = `${dist}-${process.pid}`;
-  // stdout belongs to the program that is started next.
-  const { status } = spawnSync(
-    process.execPath,
-    [
+  const built =
+    run(
       join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
       ...['-p', join(root, 'tsconfig.build.json'), '--outDir', fresh],
       ...['--tsBuildInfoFile', join(fresh, '.tsbuildinfo')],
-    ],
-    { stdio: ['ignore', process.stderr, 'inherit'] },
-  );
-  process.exitCode = status ?? 1;
-  if (status === 0) swap(fresh);
+    ) && run(join(root, 'scripts', 'build-dashboard.js'), join(fresh, 'dashboard'));
+  process.exitCode = built ? 0 : 1;
+  if (built) swap(fresh);
   rmSync(fresh, { recursive: true, force: true });
 }
 
+function run(...command) {
+  // stdout belongs to the program that is started next.
+  return spawnSync(process.execPath, command, { stdio: ['ignore', process.stderr, 'inherit'] }).status === 0;
+}
+
 function isStale() {
-  const sources = ['src', 'scripts'].flatMap((folder) =>
+  const sources = ['src', 'scripts', 'dashboard/src', 'dashboard/styles'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true }).map((file) => join(root, folder, String(file))),
   );
   const built = statSync(join(dist, '.tsbuildinfo'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return [...sources, join(root, 'tsconfig.json'), join(root, 'tsconfig.build.json')].some(
-    (file) => statSync(file).mtimeMs > built,
-  );
+  // The lock file, since the dashboard's libraries are bundled with it.
+  const others = ['dashboard/index.html', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+  return [...sources, ...others.map((file) => join(root, file))].some((file) => statSync(file).mtimeMs > built);
 }
 
 /** Someone else's build of the same sources may have come first, and is as good. */

@@ -17,6 +17,7 @@ import { Metrics } from './metrics.js';
 import { version } from './package-root.js';
 import { registerAuthentication } from './plugins/authentication.js';
 import { BODY_LIMIT_BYTES, registerBodies } from './plugins/bodies.js';
+import { registerDashboard } from './plugins/dashboard.js';
 import { registerLocalOnly } from './plugins/local-only.js';
 import { refuseMalformedHttp, registerMalformedHttp } from './plugins/malformed-http.js';
 import { registerMetrics, serveMetrics } from './plugins/metrics.js';
@@ -115,12 +116,13 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
   registerMalformedHttp(app);
   registerRequestTimeout(app, config.requestTimeoutMs);
   if (config.adminApiKey === null && !config.allowUnauthenticated) registerLocalOnly(app);
-  registerOrigins(app, config.allowedOrigins);
+  registerOrigins(app, [...config.allowedOrigins, ...(config.publicUrl ? [new URL(config.publicUrl).origin] : [])]);
   registerAuthentication(app, keyring);
   await registerNegotiation(app);
   registerBodies(app);
   const publicUrl = config.publicUrl ?? basePath;
   await registerOpenapi(app, { version, publicUrl });
+  registerDashboard(app);
 
   const prober = rest.prober ?? new Prober(config, metrics);
   const auditor = rest.auditor ?? new Auditor(prober);

@@ -107,3 +107,16 @@ t.test('a foreign page is refused whatever it asks, and changes nothing', async 
   t.same((await request('GET', '/v1/allocations')).body.items, []);
   t.equal((await request('GET', '/v1/ranges', undefined, { origin: 'http://localhost:5173' })).status, 200);
 });
+
+t.test('a page at PUBLIC_URL is the dashboard, and no foreign one', async (t) => {
+  const variables = { PUBLIC_URL: 'https://ports.example.com/registry', ALLOWED_ORIGINS: 'https://tools.example.com' };
+  const request = requester(await makeApp(t, await openPostgres(t), variables));
+  for (const [origin, status] of [
+    ['https://ports.example.com', 200],
+    ['https://tools.example.com', 200],
+    ['http://ports.example.com', 403],
+    ['https://ports.example.com.evil.example', 403],
+  ] as const) {
+    t.equal((await request('POST', '/v1/audits', undefined, { origin })).status, status, origin);
+  }
+});

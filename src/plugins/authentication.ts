@@ -11,7 +11,15 @@ declare module 'fastify' {
 }
 
 /** Routes that need no key; all of /docs is beside them. What no route matches needs one too. */
-const OPEN: ReadonlySet<string> = new Set(['/', '/livez', '/readyz', '/openapi.json', '/openapi.yaml', '/docs']);
+const OPEN: ReadonlySet<string> = new Set([
+  '/',
+  '/assets/:name',
+  '/livez',
+  '/readyz',
+  '/openapi.json',
+  '/openapi.yaml',
+  '/docs',
+]);
 
 /** Finds out who asks, for REST and MCP alike (RFC 6750). */
 export function registerAuthentication(app: FastifyInstance, keyring: Keyring): void {

@@ -68,7 +68,6 @@ export async function registerOpenapi(app: FastifyInstance, { version, publicUrl
     // Over plain HTTP, and that is how it is served, the page's own files could not be loaded otherwise.
     transformStaticCSP: (policy) => policy.replace(/\s*upgrade-insecure-requests;?/, ''),
   });
-  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('./docs/'));
   app.get('/openapi.json', { schema: { hide: true }, config: { produces: ['application/json'] } }, () => app.swagger());
   app.get('/openapi.yaml', { schema: { hide: true }, config: { produces: ['application/yaml'] } }, (_request, reply) =>
     reply.type('application/yaml').send(app.swagger({ yaml: true })),

@@ -5,7 +5,7 @@ import { AppError } from '../errors.js';
 /**
  * Refuses requests of foreign pages: a browser sends some kinds of POST for any page it shows, and names the page
  * in `Origin`.
- * @param allowed origins beside the local ones
+ * @param allowed origins beside the local ones: those of PUBLIC_URL, where the dashboard is, and of ALLOWED_ORIGINS
  */
 export function registerOrigins(app: FastifyInstance, allowed: readonly string[]): void {
   app.addHook('onRequest', ({ headers: { origin } }, _reply, done) => {

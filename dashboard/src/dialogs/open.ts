@@ -1,0 +1,20 @@
+import { signal } from '@preact/signals';
+import type { Allocation, Reservation } from '../registry/api.js';
+
+/** What a dialog asks about. Only one is open at a time. */
+export type OpenDialog =
+  | { kind: 'get'; project?: string; port?: number }
+  | { kind: 'reserve'; project?: string; port?: number }
+  | { kind: 'describe'; allocation: Allocation }
+  | { kind: 'release'; allocation: Allocation }
+  | { kind: 'claim'; reservation: Reservation }
+  | { kind: 'cancel'; reservation: Reservation };
+
+export const openDialog = signal<OpenDialog | null>(null);
+
+/** The last thing that was done, told to everyone, eyes or not. */
+export const notice = signal<string | null>(null);
+
+export function closeDialog(): void {
+  openDialog.value = null;
+}

@@ -1,0 +1,212 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { openDialog } from '../dialogs/open.js';
+import { formatAge, formatMoment } from '../format.js';
+import { type Allocation, type AuditConflict, answerOf, api, type Port, type Reservation } from '../registry/api.js';
+import { type Cell, STATES } from '../registry/cells.js';
+import { registry, space } from '../registry/registry.js';
+import { selected } from '../registry/view.js';
+import { HealthChecks, PortHistory } from './history.js';
+import { useLoaded } from './loaded.js';
+import { findCell } from './results.js';
+
+/** From here on the details stand beside the map; on less they cover it. As in styles/layout.css. */
+const BESIDE = '(min-width: 70rem)';
+
+/** All about the port that was chosen. */
+export function PortDetails() {
+  const choice = selected.value;
+  const dialog = useRef<HTMLDialogElement>(null);
+  const opener = useRef<Element | null>(null);
+  const isOpen = choice !== null;
+
+  useEffect(() => {
+    const element = dialog.current;
+    if (!element || !isOpen) return;
+    opener.current = document.activeElement;
+    if (matchMedia(BESIDE).matches) element.open = true;
+    else element.showModal();
+    return () => {
+      element.close();
+      const cell = document.querySelector('.cell[aria-selected="true"]');
+      const back = opener.current?.isConnected && opener.current !== document.body ? opener.current : cell;
+      if (back instanceof HTMLElement) back.focus();
+    };
+  }, [isOpen]);
+  useEffect(() => {
+    if (choice?.focus) dialog.current?.querySelector('h2')?.focus();
+    dialog.current?.scrollTo({ top: 0 });
+  }, [choice]);
+
+  if (!choice) {
+    return <p class="hint details-hint">Choose a port of the map: by a click, or with the arrow keys and Enter.</p>;
+  }
+  const close = () => (selected.value = null);
+  return (
+    <dialog
+      ref={dialog}
+      class="details"
+      aria-labelledby="details"
+      onCancel={(event) => {
+        event.preventDefault();
+        close();
+      }}
+      onKeyDown={({ key }) => key === 'Escape' && close()}
+    >
+      <button type="button" class="close" aria-label="Close the details" onClick={close}>
+        <span aria-hidden="true" />
+      </button>
+      <Details key={`${space.value.host} ${space.value.protocol} ${choice.port}`} port={choice.port} />
+    </dialog>
+  );
+}
+
+function Details({ port }: { port: number }) {
+  const loaded = useLoaded(
+    () => answerOf(api.GET('/v1/ports/{port}', { params: { path: { port }, query: space.value } })),
+    [registry.value],
+  );
+  const cell = findCell(port, space.value);
+  const details = loaded.data;
+  return (
+    <>
+      <h2 id="details" tabIndex={-1}>
+        <span class="number">{port}</span>
+        <span class="quiet">
+          {space.value.host} {space.value.protocol.toUpperCase()}
+        </span>
+      </h2>
+      {loaded.error !== null && <p class="refusal">{loaded.error}</p>}
+      {details && (
+        <>
+          <State details={details} cell={cell} />
+          {cell?.findings.map((finding) => (
+            <Warning key={finding.kind} finding={finding} />
+          ))}
+          {details.allocation && <Held allocation={details.allocation} />}
+          {details.reservation && <Reserved reservation={details.reservation} />}
+          {details.range && <Offer details={details} project={details.range.project} />}
+          {details.allocation?.protocol === 'tcp' && <HealthChecks allocation={details.allocation} />}
+          <PortHistory port={port} />
+        </>
+      )}
+    </>
+  );
+}
+
+function State({ details: { range, state: told }, cell }: { details: Port; cell: Cell | undefined }) {
+  if (!range || told === 'unmanaged') {
+    return <p>No range covers this number: the registry neither hands it out nor watches it.</p>;
+  }
+  const state = cell?.state ?? told; // the map may still be on its way
+  return (
+    <p class="state">
+      <span class={`cell ${state}`} aria-hidden="true" /> <strong>{STATES[state].name}</strong>
+      <span class="quiet">
+        {range.project}, {range.startPort}–{range.endPort}
+      </span>
+    </p>
+  );
+}
+
+function Warning({ finding }: { finding: AuditConflict }) {
+  return (
+    <p class="warning">
+      {finding.detail} Found: {finding.actual}.
+    </p>
+  );
+}
+
+function Held({ allocation }: { allocation: Allocation }) {
+  const { service, project, environment, serviceType, description, cloudflareHostname, metadata } = allocation;
+  const ask = (kind: 'describe' | 'release') => (openDialog.value = { kind, allocation });
+  return (
+    <>
+      <dl>
+        <Entry name="Service">
+          {project}/{service}
+        </Entry>
+        <Entry name="Environment">{environment}</Entry>
+        <Entry name="Type">{serviceType}</Entry>
+        <Entry name="Description">{description}</Entry>
+        <Entry name="Hostname">{cloudflareHostname}</Entry>
+        <Entry name="Allocated">
+          <Moment at={allocation.allocatedAt} />
+        </Entry>
+        <Entry name="Last running">{allocation.lastUsedAt && <Moment at={allocation.lastUsedAt} />}</Entry>
+        <Entry name="Metadata">{metadata && <code>{JSON.stringify(metadata, null, 1)}</code>}</Entry>
+      </dl>
+      <div class="buttons">
+        <button type="button" class="button" onClick={() => ask('describe')}>
+          Describe
+        </button>
+        <button type="button" class="button danger-quiet" onClick={() => ask('release')}>
+          Release
+        </button>
+      </div>
+    </>
+  );
+}
+
+function Reserved({ reservation }: { reservation: Reservation }) {
+  const ask = (kind: 'claim' | 'cancel') => (openDialog.value = { kind, reservation });
+  return (
+    <>
+      <dl>
+        <Entry name="For">{reservation.service && `${reservation.project}/${reservation.service}`}</Entry>
+        <Entry name="By">{reservation.reservedBy}</Entry>
+        <Entry name="Reason">{reservation.reason}</Entry>
+        <Entry name="Until">
+          <Moment at={reservation.expiresAt} />
+        </Entry>
+      </dl>
+      <div class="buttons">
+        <button type="button" class="button" onClick={() => ask('claim')}>
+          Claim
+        </button>
+        <button type="button" class="button danger-quiet" onClick={() => ask('cancel')}>
+          Cancel the reservation
+        </button>
+      </div>
+    </>
+  );
+}
+
+/** What can be done with a port that nobody holds. */
+function Offer({ details: { port, state }, project }: { details: Port; project: string }) {
+  if (state !== 'free' && state !== 'cooling') return null;
+  const ask = (kind: 'get' | 'reserve') => (openDialog.value = { kind, project, port });
+  return (
+    <>
+      {state === 'cooling' && (
+        <p>It was released a short while ago, and is kept from other services until they have forgotten it.</p>
+      )}
+      <div class="buttons">
+        <button type="button" class="button" onClick={() => ask('get')}>
+          Get this port
+        </button>
+        <button type="button" class="button" onClick={() => ask('reserve')}>
+          Reserve it
+        </button>
+      </div>
+    </>
+  );
+}
+
+function Moment({ at }: { at: string }) {
+  return (
+    <time dateTime={at} title={formatMoment(at)}>
+      {formatAge(at)}
+    </time>
+  );
+}
+
+function Entry({ name, children }: { name: string; children: ComponentChildren }) {
+  if (children === null || children === undefined) return null;
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}

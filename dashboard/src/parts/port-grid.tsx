@@ -1,0 +1,154 @@
+import { useMemo, useRef, useState } from 'preact/hooks';
+import type { Range } from '../registry/api.js';
+import { type Cell, STATES } from '../registry/cells.js';
+import { space } from '../registry/registry.js';
+import { environment, focus, isFiltered, matches, query, selected, selectPort } from '../registry/view.js';
+import { showTip } from './tip.js';
+
+const ROW = 10;
+const BLOCK = 100;
+
+/** How far each key goes; Home and End stay in the row. */
+const STEPS: Record<string, number> = {
+  ArrowLeft: -1,
+  ArrowRight: 1,
+  ArrowUp: -ROW,
+  ArrowDown: ROW,
+  PageUp: -BLOCK,
+  PageDown: BLOCK,
+};
+
+/**
+ * The ports of a range, ten a row: one stop of the Tab key, and within it the arrow keys (the ARIA grid pattern).
+ * A shared range is shown in blocks of a hundred, as far as anything is in them.
+ */
+export function PortGrid({ range, cells, project }: { range: Range; cells: Cell[]; project: string }) {
+  const [active, setActive] = useState(range.startPort);
+  const [all, setAll] = useState(false);
+  const grid = useRef<HTMLTableElement>(null);
+  const end = all ? cells.length : usedLength(cells);
+  const blocks = Array.from({ length: end / BLOCK }, (_, i) => cells.slice(i * BLOCK, (i + 1) * BLOCK));
+  const label = `Ports ${range.startPort} to ${range.endPort} of ${project}`;
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    const port = portOf(event.target);
+    if (port === null || event.altKey || event.metaKey) return;
+    const isChoice = event.key === 'Enter' || event.key === ' ';
+    const next = isChoice ? null : nextPort(event, port, range.startPort, end);
+    if (!isChoice && next === null) return;
+    event.preventDefault();
+    if (isChoice) selectPort(port);
+    else grid.current?.querySelector<HTMLElement>(`[data-port="${next}"]`)?.focus();
+  };
+  const onFocus = (event: FocusEvent) => {
+    const port = portOf(event.target);
+    if (port === null) return;
+    setActive(port);
+    showTip(event.target as HTMLElement, cells[port - range.startPort]);
+  };
+  const onPointer = (event: PointerEvent) => {
+    const port = portOf(event.target);
+    if (port === null) showTip(null);
+    else if (event.pointerType === 'mouse') showTip(event.target as HTMLElement, cells[port - range.startPort]);
+  };
+
+  return (
+    <>
+      <table
+        ref={grid}
+        class="grid"
+        // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: a grid is a table whose cells take the focus
+        role="grid"
+        aria-label={label}
+        aria-description="Arrow keys move, Enter shows the port."
+        aria-readonly="true"
+        onKeyDown={onKeyDown}
+        onFocusIn={onFocus}
+        onFocusOut={() => showTip(null)}
+        onPointerOver={onPointer}
+        onPointerLeave={() => showTip(null)}
+        onClick={(event) => {
+          const port = portOf(event.target);
+          if (port !== null) selectPort(port, space.value, false); // the arrow keys go on from here
+        }}
+      >
+        {blocks.map((block) => (
+          <Block key={block[0]?.port} cells={block} active={active} />
+        ))}
+      </table>
+      {usedLength(cells) < cells.length && (
+        <button type="button" class="more" aria-expanded={all} onClick={() => setAll(!all)}>
+          {all ? 'Hide' : 'Show'} {range.startPort + usedLength(cells)}–{range.endPort}, all free
+        </button>
+      )}
+    </>
+  );
+}
+
+function Block({ cells, active }: { cells: Cell[]; active: number }) {
+  const first = cells[0]?.port ?? 0;
+  const has = (port: number | null) => (port !== null && port >= first && port < first + BLOCK ? port : null);
+  const chosen = has(selected.value?.port ?? null);
+  const stop = has(active);
+  const looked = isFiltered.value ? `${query.value}\n${environment.value}\n${focus.value}` : '';
+  const seen = cells.map(({ state, allocation, reservation }) => `${state}${allocation?.updatedAt}${reservation?.id}`);
+  // A refresh that changed nothing here draws nothing here.
+  return useMemo(
+    () => (
+      <tbody class="block">
+        {Array.from({ length: BLOCK / ROW }, (_, row) => (
+          <tr class="row" key={row}>
+            <th scope="row" class="row-name">
+              {first + row * ROW}
+            </th>
+            {cells.slice(row * ROW, (row + 1) * ROW).map((cell) => (
+              <td
+                key={cell.port}
+                // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: see the table
+                role="gridcell"
+                class={`cell ${cell.state}${looked && !matches(cell) ? ' dim' : ''}`}
+                data-port={cell.port}
+                tabIndex={cell.port === stop ? 0 : -1}
+                aria-selected={cell.port === chosen}
+                aria-label={describeCell(cell)}
+              />
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    ),
+    [seen.join(), chosen, stop, looked],
+  );
+}
+
+/** `3104, in use, api, environment staging`. */
+export function describeCell({ port, state, allocation, reservation }: Cell): string {
+  const parts = [String(port), STATES[state].name.toLowerCase()];
+  if (allocation) parts.push(allocation.service);
+  if (allocation && allocation.environment !== 'default') parts.push(`environment ${allocation.environment}`);
+  if (!allocation && reservation) parts.push(reservation.service ?? reservation.reservedBy ?? 'no service named');
+  return parts.join(', ');
+}
+
+/** In whole blocks, the first always. */
+function usedLength(cells: Cell[]): number {
+  const last = cells.findLastIndex(({ state }) => state !== 'free');
+  return (Math.floor(Math.max(last, 0) / BLOCK) + 1) * BLOCK;
+}
+
+/** Where a key leads to; null for a key that is not the grid's. At an edge it stays. */
+function nextPort({ key, ctrlKey }: KeyboardEvent, port: number, start: number, length: number): number | null {
+  const index = port - start;
+  const column = index % ROW;
+  if (key === 'Home') return ctrlKey ? start : port - column;
+  if (key === 'End') return ctrlKey ? start + length - 1 : port - column + ROW - 1;
+  const step = STEPS[key];
+  if (step === undefined || ctrlKey) return null;
+  const next = index + step;
+  return next < 0 || next >= length ? port : start + next;
+}
+
+function portOf(target: EventTarget | null): number | null {
+  const port = target instanceof HTMLElement ? target.dataset['port'] : undefined;
+  return port === undefined ? null : Number(port);
+}

@@ -1,0 +1,131 @@
+import type { Allocation, AuditConflict, Range, Reservation, Space } from './api.js';
+import { isIn } from './cooling.js';
+import type { Registry } from './registry.js';
+
+export type CellState = 'free' | 'allocated' | 'in_use' | 'down' | 'reserved' | 'cooling' | 'conflict';
+
+export const STATES: Record<CellState, { name: string; meaning: string }> = {
+  in_use: { name: 'In use', meaning: 'held, and found listening' },
+  allocated: { name: 'Allocated', meaning: 'held, and never seen listening' },
+  down: { name: 'Down', meaning: 'held, and not listening any more' },
+  reserved: { name: 'Reserved', meaning: 'kept for a while' },
+  cooling: { name: 'Cooling down', meaning: 'released too recently for another service' },
+  conflict: { name: 'In conflict', meaning: 'the last audit found something wrong' },
+  free: { name: 'Free', meaning: 'nobody has it' },
+};
+
+/** What one port of the map shows. */
+export interface Cell {
+  port: number;
+  state: CellState;
+  allocation: Allocation | null;
+  reservation: Reservation | null;
+  findings: AuditConflict[];
+}
+
+export interface ProjectMap {
+  project: string;
+  ranges: { range: Range; cells: Cell[] }[];
+  total: number;
+  held: number;
+  inUse: number;
+  reserved: number;
+  cooling: number;
+  available: number;
+  down: number;
+  conflicts: number;
+}
+
+/** At or above it a project gets the colour of a warning, as it gets the alert. */
+const NEARLY_FULL_PERCENT = 80;
+
+export type Fullness = 'full' | 'nearly-full' | 'roomy';
+
+export function fullnessOf({ total, held, available }: ProjectMap): Fullness {
+  if (available === 0) return 'full';
+  return (100 * held) / total >= NEARLY_FULL_PERCENT ? 'nearly-full' : 'roomy';
+}
+
+/** The map of every project, by its first port. */
+export function mapProjects(registry: Registry, findings: AuditConflict[]): ProjectMap[] {
+  const { space, ranges, cooling } = registry;
+  const allocations = byPort(space, registry.allocations);
+  const reservations = byPort(space, registry.reservations);
+  const found = new Map<number | null, AuditConflict[]>();
+  for (const finding of findings.filter((finding) => isIn(space, finding))) {
+    found.set(finding.port, [...(found.get(finding.port) ?? []), finding]);
+  }
+  const maps = new Map<string, ProjectMap>();
+  for (const range of ranges) {
+    const cells = Array.from({ length: range.totalPorts }, (_, i): Cell => {
+      const port = range.startPort + i;
+      const cell = {
+        port,
+        allocation: allocations.get(port) ?? null,
+        reservation: reservations.get(port) ?? null,
+        findings: found.get(port) ?? [],
+      };
+      return { ...cell, state: stateOf(cell, cooling) };
+    });
+    const map = maps.get(range.project) ?? emptyMap(range.project);
+    maps.set(range.project, map);
+    addRange(map, range, cells);
+  }
+  return [...maps.values()];
+}
+
+function stateOf(cell: Omit<Cell, 'state'>, cooling: ReadonlySet<number>): CellState {
+  const { port, allocation, reservation, findings } = cell;
+  if (findings.some(({ kind }) => isConflict(kind))) return 'conflict';
+  if (allocation?.status === 'in_use') return 'in_use';
+  if (allocation) return allocation.lastUsedAt !== null || findings.length > 0 ? 'down' : 'allocated';
+  if (reservation) return 'reserved';
+  return cooling.has(port) ? 'cooling' : 'free';
+}
+
+/** A service that is stopped, or a host that is away, is no quarrel about a port. */
+function isConflict(kind: AuditConflict['kind']): boolean {
+  return kind !== 'not-running' && kind !== 'unreachable';
+}
+
+function addRange(map: ProjectMap, range: Range, cells: Cell[]): void {
+  map.ranges.push({ range, cells });
+  map.total += range.totalPorts;
+  map.held += range.allocatedPorts;
+  map.inUse += range.inUsePorts;
+  map.reserved += range.reservedPorts;
+  map.cooling += range.coolingPorts;
+  map.available += range.availablePorts;
+  map.down += cells.filter(({ state }) => state === 'down').length;
+  map.conflicts += cells.filter(({ state }) => state === 'conflict').length;
+}
+
+function emptyMap(project: string): ProjectMap {
+  const counts = { total: 0, held: 0, inUse: 0, reserved: 0, cooling: 0, available: 0, down: 0, conflicts: 0 };
+  return { project, ranges: [], ...counts };
+}
+
+function byPort<T extends Space & { port: number }>(space: Space, items: T[]): Map<number, T> {
+  return new Map(items.filter((item) => isIn(space, item)).map((item) => [item.port, item]));
+}
+
+/**
+ * What of an audit's findings still can be true: it is out of date once the port changed hands, or was found
+ * listening since.
+ */
+export function stillTrue(finding: AuditConflict, { allocations, reservations }: Registry): boolean {
+  const isAbout = (item: Space & { port: number }) => item.port === finding.port && isIn(item, finding);
+  const allocation = allocations.find(isAbout);
+  switch (finding.kind) {
+    case 'unreachable':
+      return finding.port === null || allocation !== undefined;
+    case 'squatter':
+      return allocation === undefined;
+    case 'reserved-in-use':
+      return reservations.some(isAbout);
+    case 'not-running':
+      return allocation?.status === 'allocated' && allocation.service === finding.service;
+    case 'duplicate-hostname':
+      return allocation?.service === finding.service && allocation.cloudflareHostname !== null;
+  }
+}

@@ -1,0 +1,64 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import makeEtag from 'etag';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import isFresh from 'fresh';
+import { AppError } from '../errors.js';
+import { packageRoot } from '../package-root.js';
+
+const FOLDER = join(packageRoot, 'dist', 'dashboard');
+
+const MEDIA_TYPES: Record<string, string> = {
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+/** The page's own files and this service, nothing else, and nothing inline. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/**
+ * Serves the dashboard at `/` and its files at `/assets/`, from memory: a later build takes its files away while the
+ * service still runs.
+ * @throws when it was not built
+ */
+export function registerDashboard(app: FastifyInstance): void {
+  const page = readFileSync(join(FOLDER, 'index.html'));
+  const etag = makeEtag(page);
+  const assets = new Map(
+    readdirSync(join(FOLDER, 'assets')).map((name) => [name, readFileSync(join(FOLDER, 'assets', name))]),
+  );
+
+  app.get('/', { schema: { hide: true }, config: { produces: ['text/html'] } }, (request, reply) => {
+    guard(reply).headers({ 'content-security-policy': POLICY, etag, 'cache-control': 'no-cache' });
+    if (isFresh(request.headers, { etag })) return reply.code(304).send();
+    return reply.type('text/html; charset=utf-8').send(page);
+  });
+
+  app.get<{ Params: { name: string } }>('/assets/:name', { schema: { hide: true } }, (request, reply) => {
+    const { name } = request.params;
+    const asset = assets.get(name);
+    if (!asset) throw new AppError('not-found', 'The dashboard has no such file; load the page again.');
+    // A name stands for one content.
+    guard(reply).header('cache-control', 'public, max-age=31536000, immutable');
+    return reply.type(MEDIA_TYPES[extname(name)] ?? 'application/octet-stream').send(asset);
+  });
+}
+
+function guard(reply: FastifyReply): FastifyReply {
+  return reply.headers({
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-resource-policy': 'same-origin',
+  });
+}

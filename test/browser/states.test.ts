@@ -1,0 +1,119 @@
+import t from 'tap';
+import { assertClean, findViolations, openBrowser, visit } from '../helpers/browser.js';
+import { fillRegistry, serve } from '../helpers/dashboard.js';
+import { openPostgres } from '../helpers/database.js';
+import { emptyRegistry } from '../helpers/registry.js';
+
+const KEY = 'k'.repeat(40);
+
+t.test('what people may find', async (t) => {
+  const browser = await openBrowser(t);
+
+  t.test('a registry without ranges says how to make one', async (t) => {
+    const { db } = await openPostgres(t);
+    await emptyRegistry(db);
+    const { url } = await serve(t, { db });
+    const visited = await visit(t, browser, url);
+    await visited.page.getByRole('heading', { name: 'This registry has no ranges yet' }).waitFor();
+    await visited.page.getByText(`${url}v1/ranges`).waitFor();
+    t.same(await findViolations(visited.page), []);
+    assertClean(t, visited);
+  });
+
+  t.test('one range, and sixty', async (t) => {
+    const { db } = await openPostgres(t);
+    await emptyRegistry(db);
+    const { url, request } = await serve(t, { db });
+    await request('POST', '/v1/ranges', { project: 'only' });
+    const visited = await visit(t, browser, url);
+    const { page } = visited;
+    await page.getByRole('article', { name: 'only' }).waitFor();
+    for (let i = 0; i < 59; i++) await request('POST', '/v1/ranges', { project: `project-${i % 50}` });
+    await page.getByRole('button', { name: 'Refresh' }).click();
+    await page.getByRole('article', { name: 'project-49' }).waitFor();
+    t.equal(await page.getByRole('article').count(), 51, 'nine projects have two ranges');
+    t.equal(await page.getByRole('grid').count(), 60);
+    await page.getByLabel('Sort by').selectOption('name');
+    t.equal(await page.getByRole('article').first().getByRole('heading').first().innerText(), 'only');
+    await page.getByRole('searchbox').fill('8901');
+    await page.getByText(/^8901 is free, in the range of project-/).waitFor();
+    assertClean(t, visited);
+  });
+
+  t.test('more than one page of a list', async (t) => {
+    const { db } = await openPostgres(t);
+    const { url, request } = await serve(t, { db });
+    await request('POST', '/v1/ranges', { project: 'big', kind: 'shared', startPort: 20_000 });
+    await request('POST', '/v1/ranges', { project: 'big', kind: 'shared', startPort: 21_000 });
+    for (const from of [0, 1000]) {
+      const services = Array.from({ length: 1000 }, (_, i) => ({ service: `s${from + i}` }));
+      t.equal((await request('PUT', '/v1/projects/big/environments/default', { services })).status, 201);
+    }
+    const { page } = await visit(t, browser, url);
+    await page.getByRole('article', { name: 'big' }).getByText('2,000 of 2,000 held').waitFor();
+    t.equal(await page.locator('.row .cell.allocated').count(), 2000);
+  });
+
+  t.test('with keys in force it asks for one, and keeps it for the tab', async (t) => {
+    const database = await openPostgres(t);
+    const { url } = await serve(t, database, { ADMIN_API_KEY: KEY });
+    const visited = await visit(t, browser, url);
+    const { page } = visited;
+    const prompt = page.getByRole('dialog', { name: 'This registry needs a key' });
+    await prompt.waitFor();
+    t.same(await findViolations(page), []);
+    await prompt.getByLabel('Key').fill('x'.repeat(40));
+    await prompt.getByRole('button', { name: 'Continue' }).click();
+    await prompt.getByText('The key that was sent is not valid here.').waitFor();
+    await prompt.getByLabel('Key').fill(KEY);
+    await prompt.getByRole('button', { name: 'Continue' }).click();
+    await page.getByRole('article', { name: 'odin' }).waitFor();
+    await page.getByRole('button', { name: 'Run an audit' }).click();
+    await page.getByRole('heading', { name: /^The audit found/ }).waitFor();
+
+    await page.reload();
+    await page.getByRole('article', { name: 'odin' }).waitFor();
+    const other = await page.context().newPage();
+    await other.goto(url);
+    await other.getByRole('dialog', { name: 'This registry needs a key' }).waitFor();
+    await page.getByRole('button', { name: 'Forget the key' }).click();
+    await prompt.waitFor();
+    t.equal(await page.getByRole('article').count(), 0, 'what the key let see is gone');
+    await prompt.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('button', { name: 'Enter the key' }).click();
+    await prompt.waitFor();
+    assertClean(t, visited);
+  });
+
+  t.test('a registry that went away leaves the last view, says so, and comes back', async (t) => {
+    const { url, request } = await serve(t, await openPostgres(t));
+    await fillRegistry(request);
+    const visited = await visit(t, browser, url);
+    const { page } = visited;
+    await page.getByRole('article', { name: 'odin' }).waitFor();
+    await page.context().setOffline(true);
+    await page.getByRole('button', { name: 'Refresh' }).click();
+    await page.getByRole('alert').getByText('The registry can not be read').waitFor();
+    await page.getByText('Below is what was read last.').waitFor();
+    await page.getByRole('article', { name: 'odin' }).waitFor();
+    t.same(await findViolations(page), []);
+    await page.context().setOffline(false);
+    await page.getByRole('button', { name: 'Try now' }).click();
+    await page.getByRole('alert').getByText('The registry can not be read').waitFor({ state: 'detached' });
+    assertClean(t, visited);
+  });
+
+  t.test('while the database is away it says what the service says', async (t) => {
+    const database = await openPostgres(t);
+    const { url } = await serve(t, database);
+    await database.close();
+    const visited = await visit(t, browser, url);
+    await visited.page.getByRole('alert').getByText('The registry can not be read').waitFor();
+    await visited.page
+      .getByRole('alert')
+      .getByText(/database/)
+      .waitFor();
+    t.same(await findViolations(visited.page), []);
+    assertClean(t, visited);
+  });
+});

@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
+import type { Test } from 'tap';
+
+/** Generous: a small machine does other things too. */
+const TIMEOUT_MS = 20_000;
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What accessibility is measured by: WCAG 2.2 AA, and what axe holds for good practice. */
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+/** The one that `npm run test:browser` found. */
+export async function openBrowser(t: Test): Promise<Browser> {
+  const executablePath = process.env.CHROMIUM;
+  if (!executablePath) throw new Error('CHROMIUM is not set: run these with `npm run test:browser`');
+  const browser = await chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--headless', '--disable-gpu', '--disable-background-networking'],
+  });
+  t.teardown(() => browser.close());
+  return browser;
+}
+
+/** A page of the dashboard, and what went wrong in it that nobody sees. */
+export interface Visit {
+  page: Page;
+  /** Errors of scripts, and what the Content-Security-Policy forbade; none is expected. */
+  problems: string[];
+  /** Where requests went to. */
+  origins: Set<string>;
+}
+
+/** Opens the page in a context of its own, as another person's browser would. */
+export async function visit(
+  t: Test,
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<Visit> {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB', ...options });
+  t.teardown(() => context.close());
+  const page = await context.newPage();
+  page.setDefaultTimeout(TIMEOUT_MS);
+  const problems: string[] = [];
+  const origins = new Set<string>();
+  page.on('pageerror', ({ message }) => problems.push(message));
+  page.on('console', (message) => {
+    if (/Content Security Policy|Uncaught/.test(message.text())) problems.push(message.text());
+  });
+  page.on('request', (request) => origins.add(new URL(request.url()).origin));
+  await page.goto(url);
+  return { page, problems, origins };
+}
+
+/** A port of the map by how its label begins. Found by its attribute: by its role takes seconds among so many. */
+export function cell(page: Page, label: string): Locator {
+  return page.locator(`.cell[aria-label^="${label}"]`);
+}
+
+/** What holds of every page at every time. */
+export function assertClean(t: Test, { problems, origins, page }: Visit): void {
+  t.same(problems, [], 'no error, and nothing that the Content-Security-Policy forbade');
+  t.same([...origins], [new URL(page.url()).origin], 'nothing was fetched from elsewhere');
+}
+
+interface Violation {
+  id: string;
+  help: string;
+  nodes: { html: string }[];
+}
+
+/** What axe finds wrong with the page as it is now. */
+export async function findViolations(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  // One project's map is like the next, and each has hundreds of ports to look at.
+  const scope = { exclude: [['.card:nth-child(n + 5)']] };
+  const options = { runOnly: RULES, resultTypes: ['violations'] };
+  const run = `axe.run(${JSON.stringify(scope)}, ${JSON.stringify(options)}).then(({ violations }) => violations)`;
+  const violations: Violation[] = await page.evaluate(run);
+  return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(' ')}`);
+}

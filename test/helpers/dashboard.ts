@@ -1,0 +1,73 @@
+import type { FastifyInstance } from 'fastify';
+import type { Test } from 'tap';
+import type { Database } from '../../src/database/connect.js';
+import { makeApp, requester } from './app.js';
+import { listen } from './listeners.js';
+
+/** A loopback address of this process's own: what else listens on this machine, other tests too, is out of the way. */
+export const PROBED = `127.88.${(process.pid >> 8) % 256}.${process.pid % 256}`;
+
+/** The real app, listening; audits of `localhost` go to an address where only the test's listeners are. */
+export async function serve(
+  t: Test,
+  database: Pick<Database, 'db'>,
+  variables: Record<string, string> = {},
+): Promise<{ app: FastifyInstance; url: string; request: ReturnType<typeof requester> }> {
+  const app = await makeApp(t, database, { PROBE_TARGETS: `localhost=${PROBED}`, ...variables });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  return { app, url: `${url}/`, request: requester(app) };
+}
+
+/** A registry in which every state of a port is to be seen. */
+export async function fillRegistry(request: ReturnType<typeof requester>): Promise<void> {
+  const stack = (project: string, environment: string, services: string[]) =>
+    request('PUT', `/v1/projects/${project}/environments/${environment}`, {
+      services: services.map((service) => ({ service, ...(environment === 'default' && DETAILS[service]) })),
+    });
+  for (const environment of ['default', 'staging', 'feature-login']) {
+    await stack('consilio', environment, ['api', 'web', 'worker', 'postgres', 'redis', 'metrics']);
+  }
+  await stack('meta-supervisor', 'default', ['supervisor', 'scheduler', 'api']);
+  await stack(
+    'openhorizon',
+    'default',
+    Array.from({ length: 84 }, (_, i) => `agent-${i + 1}`),
+  );
+  await stack('odin', 'default', ['ingest', 'query', 'index-1', 'index-2', 'index-3']);
+  await stack(
+    'health-agent',
+    'default',
+    Array.from({ length: 100 }, (_, i) => `check-${i + 1}`),
+  );
+  await stack('quiculum-monitor', 'default', ['collector', 'dashboard']);
+  await stack('shared-services', 'default', ['postgres', 'redis', 'nats', 'minio', 'grafana', 'prometheus', 'loki']);
+  await request('PATCH', '/v1/ranges/3300', { reuseCooldownSeconds: 86_400 });
+  for (const service of ['index-1', 'index-3']) await request('DELETE', `/v1/projects/odin/services/${service}`);
+  const reservation = { ttlSeconds: 86_400, reservedBy: 'release pipeline', reason: 'Announced to the firewall team' };
+  await request('POST', '/v1/projects/odin/reservations', { ...reservation, service: 'search', port: 3320 });
+  await request('POST', '/v1/projects/consilio/reservations', { ...reservation, port: 3140 });
+  await request('PUT', '/v1/projects/odin/services/ingest?host=build-1', {});
+}
+
+const DETAILS: Record<string, object> = {
+  web: { serviceType: 'http', description: 'The public site', cloudflareHostname: 'www.example.com' },
+  grafana: { serviceType: 'http', cloudflareHostname: 'grafana.example.com', metadata: { team: 'platform' } },
+};
+
+/**
+ * Most of what is held listens; 3104 has stopped since it was seen, a stranger is on 3190, and something is on 3320
+ * before that was claimed.
+ */
+export async function runServices(t: Test, request: ReturnType<typeof requester>): Promise<void> {
+  const items: { id: string; port: number }[] = (await request('GET', '/v1/allocations?host=localhost&limit=1000')).body
+    .items;
+  const stopping = await listen(t, PROBED, 3104);
+  for (const { port } of items) {
+    if (port !== 3104 && port !== 3109 && port % 7 !== 0) await listen(t, PROBED, port);
+  }
+  await request('POST', '/v1/audits', { host: 'localhost' });
+  await new Promise((resolve) => stopping.close(resolve));
+  await request('POST', `/v1/allocations/${items.find(({ port }) => port === 3104)?.id}/health-checks`);
+  await listen(t, PROBED, 3190);
+  await listen(t, PROBED, 3320);
+}
