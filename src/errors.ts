@@ -80,6 +80,11 @@ export class AppError extends Error {
   }
 }
 
+/** An operator's command that changed nothing; its message says why and what to do. */
+export class CommandRefused extends Error {
+  override readonly name = 'CommandRefused';
+}
+
 /** 400 about one field. */
 export function invalid(pointer: string, detail: string): AppError {
   return new AppError('validation-failed', detail, { errors: [{ pointer, detail }] });

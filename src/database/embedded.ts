@@ -5,8 +5,9 @@ import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import pg from 'pg';
 import { lockDataDir } from './data-dir-lock.js';
 
-const DATABASE_FOLDER = 'database';
-const UNFINISHED_PREFIX = 'unfinished-';
+export const DATABASE_FOLDER = 'database';
+/** What is not renamed yet; whoever has the lock removes it. */
+export const UNFINISHED_PREFIX = 'unfinished-';
 
 /**
  * Opens PGlite (PostgreSQL in WebAssembly) in `dataDir`, creating it when it is not there yet.
@@ -52,7 +53,7 @@ async function removeUnfinished(dataDir: string): Promise<void> {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+export async function exists(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
     () => false,
