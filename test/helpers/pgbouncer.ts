@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Test } from 'tap';
-import { unpackDebianPackages } from '../../scripts/debian-packages.js';
 import { findFreePort } from '../../scripts/postgres.js';
 
 /** Fewer than two replicas' pools, so that sessions change hands all the time. */
@@ -15,7 +14,7 @@ const START_TIMEOUT_MS = 30_000;
 const NOBODY = 65534;
 
 /**
- * Debian's PgBouncer in transaction mode in front of a PostgreSQL server, ended with the test.
+ * PgBouncer (the program on the PATH) in transaction mode in front of a PostgreSQL server, ended with the test.
  * @returns the URL of a database through it
  */
 export async function startPgBouncer(t: Test, server: string): Promise<(databaseUrl: string) => string> {
@@ -40,7 +39,6 @@ default_pool_size = ${SERVER_CONNECTIONS}
 `,
   );
   const child = spawn('pgbouncer', [join(folder, 'pgbouncer.ini')], {
-    env: { ...process.env, ...unpackDebianPackages(folder, ['pgbouncer']) },
     stdio: ['ignore', 'ignore', 'pipe'],
     ...(process.getuid?.() === 0 && { uid: NOBODY, gid: NOBODY }),
   });
