@@ -82,6 +82,11 @@ export class AppError extends Error {
   }
 }
 
+/** An operator's command that changed nothing; its message says why and what to do. */
+export class CommandRefused extends Error {
+  override readonly name = 'CommandRefused';
+}
+
 /** 400 about one field. @param predicate what is wrong with it, to follow its name */
 export function invalidField(pointer: string, predicate: string): AppError {
   const errors = [{ pointer, detail: predicate }];

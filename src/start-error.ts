@@ -2,13 +2,16 @@ import { ConfigError } from './config.js';
 import { DataDirLockedError } from './database/data-dir-lock.js';
 import { isSchemaMissing, toAppError } from './database/errors.js';
 import { migrationsFolder } from './database/migrate.js';
+import { CommandRefused } from './errors.js';
 
 // https://nodejs.org/api/errors.html#common-system-errors
 const DATA_DIR_CODES = new Set(['EACCES', 'EEXIST', 'ENOENT', 'ENOTDIR', 'EPERM', 'EROFS', 'ENOSPC']);
 
 /** Why a process of this package could not start: a sentence where the reason is known, else the stack. */
 export function describeStartError(error: unknown): string {
-  if (error instanceof ConfigError || error instanceof DataDirLockedError) return error.message;
+  if ([ConfigError, DataDirLockedError, CommandRefused].some((known) => error instanceof known)) {
+    return (error as Error).message;
+  }
   if (!(error instanceof Error)) return String(error);
   const { code = '', syscall, port, path } = error as NodeJS.ErrnoException & { port?: number };
   if (code === 'EADDRINUSE') {

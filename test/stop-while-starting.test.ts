@@ -28,7 +28,8 @@ t.test(
   'a service that is told to stop while it creates its database exits with 0, and starts the next time',
   async (t) => {
     const dataDir = await makeDataDir(t);
-    const creating = async () => (await readdir(dataDir)).some((name) => name.startsWith('unfinished-'));
+    const creating = async () =>
+      (await readdir(dataDir)).some((name) => name.startsWith('.port-allocator-unfinished-'));
     t.match(await stopWhen(dataDir, creating), { code: 0, signal: null, output: /Stopped/ });
     const ready = async (output: string) => output.includes('"Ready"');
     t.match(await stopWhen(dataDir, ready), { code: 0, signal: null, output: /"Ready".*Stopped/s });

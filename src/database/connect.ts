@@ -54,6 +54,7 @@ export async function connectDatabase(config: ConnectConfig, log: Log): Promise<
   }
   const connection = {
     Client: PreparingClient,
+    onConnect: (client: pg.ClientBase) => (client as PreparingClient).findPooler(),
     connectionString: config.databaseUrl,
     application_name: 'port-allocator',
     connectionTimeoutMillis: Math.min(config.requestTimeoutMs, 5000),

@@ -1,10 +1,14 @@
 import {
   CompiledQuery,
   type DatabaseConnection,
+  type DialectAdapter,
   type Driver,
+  type Kysely,
+  PostgresAdapter,
   PostgresDialect,
   PostgresDriver,
   type PostgresPool,
+  sql,
 } from 'kysely';
 import pg from 'pg';
 
@@ -43,6 +47,37 @@ export class ReadCommittedDialect extends PostgresDialect {
   override createDriver(): Driver {
     return new ReadCommittedDriver(this.#pool, this.#begin);
   }
+
+  override createAdapter(): DialectAdapter {
+    return new MigrationLockAdapter(this.#begin);
+  }
+}
+
+/** Kysely's own, so that a replica that locks with the session, as Kysely does, is waited for too. */
+const MIGRATION_LOCK_ID = '3853314791062309107';
+
+/**
+ * Locks migrations with a transaction, and not with the session as Kysely does: behind a transaction-mode pooler lock and
+ * unlock would meet different sessions, and the lock stay for ever. For a `Migrator` with `disableTransactions`, which
+ * does all its work between the two, on one connection.
+ */
+class MigrationLockAdapter extends PostgresAdapter {
+  readonly #begin: string;
+
+  constructor(begin: string) {
+    super();
+    this.#begin = begin;
+  }
+
+  override async acquireMigrationLock(db: Kysely<unknown>): Promise<void> {
+    await db.executeQuery(CompiledQuery.raw(this.#begin));
+    await sql`select pg_advisory_xact_lock(${sql.lit(MIGRATION_LOCK_ID)})`.execute(db);
+  }
+
+  /** After an error of a statement PostgreSQL rolls back instead. */
+  override async releaseMigrationLock(db: Kysely<unknown>): Promise<void> {
+    await db.executeQuery(CompiledQuery.raw('commit'));
+  }
 }
 
 class ReadCommittedDriver extends PostgresDriver {
@@ -75,13 +110,25 @@ const MAX_PREPARED = 100;
 const statementNames = new Map<string, string>();
 
 /**
- * A connection that parses and plans each statement marked with `/* prepared *\/` once. Only those that run all the
- * time are marked: lists with their many filters would fill the server's memory with plans.
+ * A connection that parses and plans each statement marked with `/* prepared *\/` once, if it has a session of its own. Only
+ * those that run all the time are marked: lists with their many filters would fill the server's memory with plans.
  */
 export class PreparingClient extends pg.Client {
+  #prepares = false;
+
+  /**
+   * Finds out whether PostgreSQL itself is at the other end. A pooler such as PgBouncer greets with a process id of its
+   * own making, and its next transaction may meet a session that never saw our statement, or another's of that name.
+   */
+  async findPooler(): Promise<void> {
+    const { rows } = await super.query<{ pid: number }>('select pg_backend_pid() as pid');
+    const greeting = this as unknown as { processID: number | null };
+    this.#prepares = rows[0]?.pid === greeting.processID;
+  }
+
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of pg's query are not worth repeating here
   override query(query: any, values?: any, callback?: any): any {
-    const name = typeof query === 'string' && Array.isArray(values) ? nameOf(query) : undefined;
+    const name = this.#prepares && typeof query === 'string' && Array.isArray(values) ? nameOf(query) : undefined;
     return name === undefined
       ? super.query(query, values, callback)
       : super.query({ name, text: query, values }, callback);

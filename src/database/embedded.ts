@@ -5,9 +5,9 @@ import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import pg from 'pg';
 import { lockDataDir } from './data-dir-lock.js';
 
-const DATABASE_FOLDER = 'database';
-/** Of this program alone: DATA_DIR may be a folder that has others' files in it. */
-const UNFINISHED_PREFIX = '.port-allocator-unfinished-';
+export const DATABASE_FOLDER = 'database';
+/** What is not renamed yet; whoever has the lock removes it. Of this program alone: DATA_DIR may be a folder that has others' files in it. */
+export const UNFINISHED_PREFIX = '.port-allocator-unfinished-';
 const UNFINISHED = /^\.port-allocator-unfinished-\d+$/;
 
 /**
@@ -54,7 +54,7 @@ async function removeUnfinished(dataDir: string): Promise<void> {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+export async function exists(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
     () => false,

@@ -7,13 +7,13 @@ import type { Log } from './connect.js';
 export const migrationsFolder = join(packageRoot, 'migrations');
 
 /**
- * Brings the schema up to what this code knows. Replicas that start together wait for one another (an
- * advisory lock held by the connection); a schema newer than the code is left alone.
+ * Brings the schema up to what this code knows, in one transaction. Replicas that start together wait for one another
+ * (its advisory lock, see `ReadCommittedDialect`); a schema newer than the code is left alone.
  * @param db `withoutLimits`, so that neither a long migration nor that wait is cut short
  */
 export async function migrate<Tables>(db: Kysely<Tables>, log: Log): Promise<void> {
   if (await isMigrated(db)) return;
-  const migrator = new Migrator({ db, provider: { getMigrations: readMigrations } });
+  const migrator = new Migrator({ db, provider: { getMigrations: readMigrations }, disableTransactions: true });
   const { error, results = [] } = await migrator.migrateToLatest();
   if (error) {
     // A newer replica may have migrated past this code while it waited for the lock.
@@ -33,7 +33,7 @@ export async function isMigrated<Tables>(db: Kysely<Tables>): Promise<boolean> {
   return Object.keys(await readMigrations()).every((name) => applied.has(name));
 }
 
-/** The `.sql` files of `migrations/`, in the order of their names; each runs in the migrator's transaction. */
+/** The `.sql` files of `migrations/`, in the order of their names; each runs in the transaction of the lock. */
 async function readMigrations(): Promise<Record<string, Migration>> {
   const files = (await readdir(migrationsFolder)).filter((file) => file.endsWith('.sql')).sort();
   return Object.fromEntries(

@@ -80,16 +80,21 @@ export async function passOn(
   }
 }
 
+/** Opens the database for a service or a script; see `takeOver`. */
+export function connectForService(config: Config, log: Log): Promise<Database> {
+  return takeOver(() => connectDatabase(config, log));
+}
+
 /**
- * Opens the database for a service or a script. A stdio process that has the data directory is asked to give it up; its
- * calls come to the service from then on. Another service is left alone.
+ * Opens what needs the data directory's lock. A stdio process that has it is asked to give it up; its calls come to the
+ * service from then on. Another service is left alone.
  * @throws DataDirLockedError when another service, or a script, has the data directory
  */
-export async function connectForService(config: Config, log: Log): Promise<Database> {
+export async function takeOver<T>(open: () => Promise<T>): Promise<T> {
   const start = Date.now();
   for (;;) {
     try {
-      return await connectDatabase(config, log);
+      return await open();
     } catch (error) {
       if (!(error instanceof DataDirLockedError)) throw error;
       const endpoint = error.holder?.endpoint;

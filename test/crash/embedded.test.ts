@@ -41,7 +41,7 @@ t.test('a first start that is killed at any moment leaves a directory that the n
     const again = await startService(t, variables).ready();
     const answer = await again.call('PUT', '/v1/projects/consilio/services/api');
     t.match(answer, { status: 201, body: { port: 3100 } }, `killed after about ${ms} ms`);
-    const left = (await readdir(variables.DATA_DIR)).filter((name) => name.startsWith('unfinished-'));
+    const left = (await readdir(variables.DATA_DIR)).filter((name) => name.startsWith('.port-allocator-unfinished-'));
     t.same(left, [], 'nothing of the killed creation is left');
     t.equal(await again.kill('SIGTERM'), 0);
   }

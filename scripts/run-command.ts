@@ -1,0 +1,35 @@
+import { resolve } from 'node:path';
+import { type Logger, pino } from 'pino';
+import { type Config, loadConfig } from '../src/config.js';
+import { CommandRefused } from '../src/errors.js';
+import { describeStartError } from '../src/start-error.js';
+
+/** Runs an operator's command; a failure is one message and exit code 1. */
+export async function runCommand(work: (config: Config, log: Logger) => Promise<void>): Promise<void> {
+  try {
+    const config = loadConfig(process.env, { dotenv: true });
+    await work(config, pino({ level: config.logLevel }));
+  } catch (error) {
+    process.stderr.write(`${describeStartError(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+/**
+ * The command's one argument, from the folder in which npm was called: it runs scripts in the package's own.
+ * @throws CommandRefused
+ */
+export function fileArgument(command: string): string {
+  const [file, ...rest] = process.argv.slice(2);
+  if (!file || rest.length > 0) throw new CommandRefused(`Usage: npm run ${command} -- FILE`);
+  return resolve(process.env.INIT_CWD ?? '.', file);
+}
+
+/** @throws CommandRefused where the registry is in PostgreSQL, which has tools of its own */
+export function demandEmbedded({ databaseUrl }: Config): void {
+  if (databaseUrl === null) return;
+  throw new CommandRefused(
+    'DATABASE_URL is set, and this command is for the embedded database. For PostgreSQL there are pg_dump and ' +
+      'pg_restore: docs/backup.md.',
+  );
+}

@@ -1,0 +1,165 @@
+import { type Kysely, sql, type Transaction } from 'kysely';
+import { CommandRefused } from '../errors.js';
+import type { Log } from './connect.js';
+import { isMigrated } from './migrate.js';
+import type { Tables } from './tables.js';
+
+/** Some hundred kilobytes as a rule; an import's stored answer may be a megabyte alone. */
+const BATCH_ROWS = 500;
+
+interface Table {
+  name: string;
+  columns: string[];
+  references: string[];
+}
+
+interface Content {
+  rows: number;
+  digest: string;
+}
+
+/**
+ * Copies every row of every table that the migrations made, in one transaction of the target: a crash leaves the target as
+ * empty as it was. Nobody may write to the source meanwhile, which holding the data directory's lock makes sure of.
+ * Timestamps, numbers and JSON travel as PostgreSQL's own text for them, through no type of ours.
+ * @param target empty, and migrated as far as the source
+ * @returns how many rows each table has
+ * @throws CommandRefused
+ */
+export async function copyRegistry(
+  source: Kysely<Tables>,
+  target: Kysely<Tables>,
+  log: Log,
+): Promise<Record<string, number>> {
+  return source.transaction().execute((from) =>
+    target.transaction().execute(async (to) => {
+      await prepareSession(from);
+      await prepareSession(to);
+      await demandSameMigrations(from, to);
+      const tables = await listTables(from);
+      await lockTables(to, tables);
+      await demandEmpty(to, tables);
+      const counts: Record<string, number> = {};
+      for (const table of tables) {
+        log.info({ table: table.name }, 'Copying');
+        await copyTable(from, to, table);
+        counts[table.name] = await demandSameContent(from, to, table);
+      }
+      return counts;
+    }),
+  );
+}
+
+/** @throws CommandRefused naming the tables that hold something already; a database without our tables is empty */
+export async function demandEmpty(db: Kysely<Tables>, tables: Pick<Table, 'name'>[]): Promise<void> {
+  const filled: string[] = [];
+  for (const { name } of tables) {
+    const { rows: known } = await sql<{ known: boolean }>`select to_regclass(${name}) is not null as known`.execute(db);
+    if (!known[0]?.known) continue;
+    const { rows } = await sql<{ filled: boolean }>`select exists (select from ${sql.table(name)}) as filled`.execute(
+      db,
+    );
+    if (rows[0]?.filled) filled.push(name);
+  }
+  if (filled.length === 0) return;
+  throw new CommandRefused(
+    `The database of DATABASE_URL is not empty: it has rows in ${filled.join(', ')}. Nothing was moved, and nothing ` +
+      'changed there. Give an empty one (`create database`); where only the seven ranges of a first start are in the way, drop it first.',
+  );
+}
+
+/** What the migrations made, each table behind those that it refers to. Kysely's own tables came with the migrations. */
+export async function listTables(db: Kysely<Tables>): Promise<Table[]> {
+  const { rows } = await sql<Table>`
+    select t.relname as name,
+           array(select c.attname::text from pg_attribute c
+                 where c.attrelid = t.oid and c.attnum > 0 and not c.attisdropped and c.attgenerated = ''
+                 order by c.attnum) as columns,
+           array(select distinct r.relname::text from pg_constraint f join pg_class r on r.oid = f.confrelid
+                 where f.conrelid = t.oid and f.contype = 'f' and r.oid <> t.oid) as references
+    from pg_class t
+    where t.relkind = 'r' and t.relnamespace = current_schema()::regnamespace and t.relname not like 'kysely\_%'
+    order by t.relname`.execute(db);
+  const ordered: Table[] = [];
+  for (const left = new Set(rows); left.size > 0; ) {
+    const next = [...left].find(({ references }) =>
+      references.every((name) => ordered.some((table) => table.name === name)),
+    );
+    if (!next) throw new Error(`Tables refer to one another in a circle: ${[...left].map(({ name }) => name)}`);
+    ordered.push(next);
+    left.delete(next);
+  }
+  return ordered;
+}
+
+/** So that both sides write times alike; and whole tables are read, which the service never does. */
+async function prepareSession(trx: Transaction<Tables>): Promise<void> {
+  await sql`set local timezone = 'UTC'`.execute(trx);
+  await sql`set local enable_seqscan = on`.execute(trx);
+  await sql`set local idle_in_transaction_session_timeout = 0`.execute(trx);
+}
+
+async function demandSameMigrations(from: Transaction<Tables>, to: Transaction<Tables>): Promise<void> {
+  const [source, target] = [await readMigrationNames(from), await readMigrationNames(to)];
+  if (!(await isMigrated<Tables>(from))) {
+    throw new CommandRefused(
+      'The registry in DATA_DIR was made by an older version, and moving does not change it. Nothing was moved. ' +
+        'Run `npm run migrate` without DATABASE_URL, which brings it up to this version, and move it then.',
+    );
+  }
+  if (source.join() === target.join()) return;
+  throw new CommandRefused(
+    'DATA_DIR and the database of DATABASE_URL have different migrations, because a newer version was used on one of them. ' +
+      'Nothing was moved. Move with that newer version.',
+  );
+}
+
+async function readMigrationNames(trx: Transaction<Tables>): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(trx);
+  return rows.map(({ name }) => name).sort();
+}
+
+/** A service that starts on the target meanwhile may look, and waits before it writes. */
+async function lockTables(to: Transaction<Tables>, tables: Table[]): Promise<void> {
+  const names = sql.join(tables.map(({ name }) => sql.table(name)));
+  await sql`lock table ${names} in exclusive mode nowait`.execute(to).catch((error) => {
+    if (error.code !== '55P03') throw error; // lock_not_available
+    throw new CommandRefused(
+      'Somebody works in the database of DATABASE_URL. Nothing was moved. Stop the services that run on it first.',
+      { cause: error },
+    );
+  });
+}
+
+async function copyTable(from: Transaction<Tables>, to: Transaction<Tables>, { name, columns }: Table): Promise<void> {
+  const table = sql.table(name);
+  const list = sql.join(columns.map((column) => sql.ref(column)));
+  await sql`declare copied no scroll cursor for select to_json(t)::text as row from ${table} t`.execute(from);
+  for (;;) {
+    const { rows } = await sql<{ row: string }>`fetch forward ${sql.lit(BATCH_ROWS)} from copied`.execute(from);
+    if (rows.length === 0) break;
+    const batch = `[${rows.map(({ row }) => row).join()}]`;
+    await sql`
+      insert into ${table} (${list}) overriding system value
+      select ${list} from json_populate_recordset(null::${table}, ${batch}::json)`.execute(to);
+  }
+  await sql`close copied`.execute(from);
+}
+
+async function demandSameContent(from: Transaction<Tables>, to: Transaction<Tables>, { name }: Table): Promise<number> {
+  const [source, target] = [await readContent(from, name), await readContent(to, name)];
+  if (source.rows === target.rows && source.digest === target.digest) return source.rows;
+  const describe = ({ rows, digest }: Content) => `${rows} rows (${digest})`;
+  throw new Error(
+    `${name} has ${describe(source)} in DATA_DIR, and ${describe(target)} after the copy; nothing was moved`,
+  );
+}
+
+/** A sum of hashes, since the order of text differs between databases, and sorting a million rows takes memory. */
+async function readContent(trx: Transaction<Tables>, table: string): Promise<Content> {
+  const part = (start: number) => sql`coalesce(sum(('x' || substr(hash, ${sql.lit(start)}, 15))::bit(60)::bigint), 0)`;
+  const { rows } = await sql<Content>`
+    select count(*)::integer as rows, concat_ws('/', ${part(1)}, ${part(16)}) as digest
+    from (select md5(to_jsonb(t)::text) as hash from ${sql.table(table)} t) hashed`.execute(trx);
+  return rows[0] as Content;
+}

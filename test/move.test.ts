@@ -1,0 +1,132 @@
+// Growing out of the embedded default. test/crash/move.test.ts has the command itself, and what kills it.
+import { type Kysely, sql } from 'kysely';
+import t, { type Test } from 'tap';
+import { copyRegistry, listTables } from '../src/database/move.js';
+import type { Tables } from '../src/database/tables.js';
+import { makeApp, requester } from './helpers/app.js';
+import { openEmbedded, openPostgres, silentLog } from './helpers/database.js';
+
+/** Of every kind of column that JSON could spoil, and made by no migration: the tables are found, and not listed. */
+const LATER_TABLE = `create table aaa_later (
+  id bigint generated always as identity primary key, allocation uuid references port_allocations, hash bytea,
+  tags text[], amount numeric, twice numeric generated always as (amount * 2) stored, seen timestamptz, span interval)`;
+
+const source = await openEmbedded(t);
+const request = requester(await makeApp(t, source));
+await fill();
+
+async function fill(): Promise<void> {
+  const post = async (url: string, body?: object, headers?: Record<string, string>) => {
+    const answer = await request('POST', url, body, headers);
+    if (answer.status > 201) throw new Error(answer.text);
+    return answer.body;
+  };
+  const held = await post('/v1/projects/odin/allocations', { service: 'web' });
+  await post(`/v1/allocations/${held.id}/health-checks`);
+  const released = await post('/v1/projects/odin/allocations', { service: 'gone', environment: 'e' });
+  await request('DELETE', `/v1/allocations/${released.id}`);
+  await post('/v1/projects/odin/allocations', { service: 'once' }, { 'idempotency-key': 'k' });
+  await post('/v1/projects/odin/reservations', { ttlSeconds: 600 });
+  const claimed = await post('/v1/projects/odin/reservations', { ttlSeconds: 600, service: 'claimed' });
+  await post(`/v1/reservations/${claimed.id}/claim`);
+  await sql`
+    update port_allocations set description = ${'"quoted", \\ back-slashed\n\tand ünïcode 🚢'},
+      metadata = '{"": 1.5e-300, "big": 123456789012345678901234567890.10, "nested": [{"null": null}, "\\u0001"]}'
+    where id = ${held.id}`.execute(source.db);
+  await sql`insert into leases values ('audit', 'someone', clock_timestamp(), clock_timestamp())`.execute(source.db);
+  await sql.raw(LATER_TABLE).execute(source.db);
+  await sql`
+    insert into aaa_later (allocation, hash, tags, amount, seen, span) values
+      (${held.id}, '\\x00ff5c', '{"a,b",NULL,"\\"c\\"",""}', 1.10, '2026-01-01 00:00:00.123456+02', '1 mon 2.5 s'),
+      (null, '', '{}', 'NaN', 'infinity', null)`.execute(source.db);
+  await sql`
+    do $$ begin
+      if to_regclass('api_keys') is not null then
+        insert into api_keys (name, role, projects, hash) values ('ci', 'project', '{odin}', decode(repeat('a1', 32), 'hex'));
+      end if;
+    end $$`.execute(source.db);
+}
+
+async function openTarget(t: Test): Promise<Kysely<Tables>> {
+  const { db } = await openPostgres(t);
+  await sql`delete from port_ranges`.execute(db);
+  await sql.raw(LATER_TABLE).execute(db);
+  return db;
+}
+
+/** Everything, as PostgreSQL writes it. */
+async function readAll(db: Kysely<Tables>): Promise<Record<string, string[]>> {
+  const content: Record<string, string[]> = {};
+  for (const { name } of await listTables(db)) {
+    const { rows } = await sql<{ row: string }>`select t::text as row from ${sql.table(name)} t`.execute(db);
+    content[name] = rows.map(({ row }) => row).sort();
+  }
+  return content;
+}
+
+t.test('everything is copied as it is, whatever the type, and the source is as before', async (t) => {
+  const target = await openTarget(t);
+  for (const db of [source.db, target]) await sql`set timezone = 'UTC'`.execute(db); // for readAll
+  const before = await readAll(source.db);
+  const counts = await copyRegistry(source.db, target, silentLog);
+  const after = await readAll(target);
+  t.strictSame(after, before);
+  t.strictSame(await readAll(source.db), before);
+  for (const [table, rows] of Object.entries(before)) {
+    t.ok(rows.length > 0, `${table} has rows in this test`);
+    t.equal(counts[table], rows.length);
+  }
+});
+
+t.test('tables come behind those that they refer to, and Kysely’s own are none of them', async (t) => {
+  const names = (await listTables(source.db)).map(({ name }) => name);
+  t.ok(names.indexOf('port_allocations') < names.indexOf('aaa_later'));
+  t.ok(names.indexOf('port_allocations') < names.indexOf('port_health_checks'));
+  t.notOk(names.some((name) => name.startsWith('kysely')));
+});
+
+t.test('the migrations make no sequence, which a copy of rows would leave at its start', async (t) => {
+  const { db } = await openPostgres(t);
+  t.same((await sql`select sequencename from pg_sequences`.execute(db)).rows, []);
+});
+
+t.test('a target that holds anything is refused and left alone', async (t) => {
+  const { db } = await openPostgres(t); // with the seven ranges
+  await sql.raw(LATER_TABLE).execute(db);
+  const before = await readAll(db);
+  await t.rejects(copyRegistry(source.db, db, silentLog), {
+    name: 'CommandRefused',
+    message: /is not empty: it has rows in port_ranges\. Nothing was moved/,
+  });
+  t.strictSame(await readAll(db), before);
+});
+
+t.test('a target that somebody works in is refused', async (t) => {
+  const target = await openTarget(t);
+  await target.transaction().execute(async (trx) => {
+    await sql`select from port_ranges for update`.execute(trx);
+    await t.rejects(copyRegistry(source.db, target, silentLog), { message: /Somebody works in the database/ });
+  });
+});
+
+t.test('a copy that differs is noticed, and nothing of it stays', async (t) => {
+  const target = await openTarget(t);
+  await sql`create function meddle() returns trigger language plpgsql as
+    $$ begin new.reason := 'x'; return new; end $$`.execute(target);
+  await sql`create trigger meddle before insert on port_reservations for each row execute function meddle()`.execute(
+    target,
+  );
+  await t.rejects(copyRegistry(source.db, target, silentLog), { message: /^port_reservations has 2 rows .* nothing/ });
+  t.ok(Object.values(await readAll(target)).every((rows) => rows.length === 0));
+});
+
+t.test('different migrations are refused, with what to do', async (t) => {
+  const target = await openTarget(t);
+  await sql`insert into kysely_migration (name, timestamp) values ('9999_future', '2099-01-01')`.execute(target);
+  await t.rejects(copyRegistry(source.db, target, silentLog), { message: /Move with that newer version/ });
+  const old = await openEmbedded(t);
+  await sql`delete from kysely_migration where name = '0004_reservations'`.execute(old.db);
+  await t.rejects(copyRegistry(old.db, await openTarget(t), silentLog), {
+    message: /made by an older version.*Run `npm run migrate` without DATABASE_URL/,
+  });
+});
