@@ -1,13 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  LogController,
-} from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Kysely } from 'kysely';
 import type { Config } from './config.js';
 import type { Tables } from './database/tables.js';
@@ -17,15 +11,20 @@ import { Metrics } from './metrics.js';
 import { version } from './package-root.js';
 import { registerAuthentication } from './plugins/authentication.js';
 import { BODY_LIMIT_BYTES, registerBodies } from './plugins/bodies.js';
+import { registerCors } from './plugins/cors.js';
 import { registerDashboard } from './plugins/dashboard.js';
+import { registerLoadShedding } from './plugins/load-shedding.js';
 import { registerLocalOnly } from './plugins/local-only.js';
+import { registerLog } from './plugins/log.js';
 import { refuseMalformedHttp, registerMalformedHttp } from './plugins/malformed-http.js';
 import { registerMetrics, serveMetrics } from './plugins/metrics.js';
 import { registerNegotiation } from './plugins/negotiation.js';
 import { registerOpenapi } from './plugins/openapi.js';
 import { registerOrigins } from './plugins/origins.js';
 import { registerProblems, sendProblem, toRefusal } from './plugins/problems.js';
+import { RateLimit } from './plugins/rate-limit.js';
 import { registerRequestTimeout } from './plugins/request-timeout.js';
+import { registerSecurityHeaders, SECURITY_HEADERS } from './plugins/security-headers.js';
 import type { Readiness } from './readiness.js';
 import { openStore } from './repositories/store.js';
 import { allocationRoutes } from './routes/allocations.js';
@@ -67,7 +66,7 @@ const CONNECTIONS_CHECKING_INTERVAL_MS = 1000;
 
 /** The whole service, short of listening: tests use this same one. */
 export async function buildApp({ db, readiness, config, log, ...rest }: AppOptions): Promise<FastifyInstance> {
-  const { basePath } = config;
+  const { basePath, rateLimitPerMinute: perMinute } = config;
   const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }), // one line a request, from the hook below
@@ -90,7 +89,7 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
     rewriteUrl: ({ url = '/' }) => withoutBasePath(url, basePath),
     clientErrorHandler: refuseMalformedHttp,
     frameworkErrors: (error, request, reply) => {
-      reply.header('x-request-id', request.id);
+      reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
       sendProblem(toRefusal(error), request, reply);
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
@@ -104,20 +103,20 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
     reply.header('x-request-id', request.id);
     done();
   });
+  registerSecurityHeaders(app);
   // An answer given while stopping is the last on its connection: a client that kept it would keep the process.
   app.addHook('onSend', (_request, reply, _payload, done) => {
     if (readiness.isStopping()) reply.header('connection', 'close');
     done();
   });
-  app.addHook('onResponse', (request, reply, done) => {
-    logAnswer(request, reply);
-    done();
-  });
+  registerLog(app);
+  registerLoadShedding(app);
   registerMalformedHttp(app);
   registerRequestTimeout(app, config.requestTimeoutMs);
   if (config.adminApiKey === null && !config.allowUnauthenticated) registerLocalOnly(app);
   registerOrigins(app, [...config.allowedOrigins, ...(config.publicUrl ? [new URL(config.publicUrl).origin] : [])]);
-  registerAuthentication(app, keyring);
+  await registerCors(app, config.allowedOrigins);
+  registerAuthentication(app, keyring, perMinute === null ? null : new RateLimit(perMinute));
   await registerNegotiation(app);
   registerBodies(app);
   const publicUrl = config.publicUrl ?? basePath;
@@ -168,19 +167,4 @@ function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
 function withoutBasePath(url: string, basePath: string): string {
   if (url === '*') return '/*'; // it names no resource (RFC 9110, 7.1), and the router would take it for the root
   return basePath !== '' && url.startsWith(`${basePath}/`) ? url.slice(basePath.length) : url;
-}
-
-/** What changed something, or was refused, is worth a line; what only looked is not, unless asked for. */
-function logAnswer(request: FastifyRequest, reply: FastifyReply): void {
-  const { method, id: reqId } = request;
-  const url = request.url.split('?')[0]; // a query may hold what belongs in no log
-  // None yet where a hook before authentication refused.
-  const key = request.caller?.kind === 'key' ? request.caller.name : null;
-  const operation = request.routeOptions.schema?.operationId;
-  const { statusCode: status } = reply;
-  const looked = status === 200 && (method === 'GET' || method === 'HEAD' || method === 'PUT');
-  request.log[looked ? 'debug' : 'info'](
-    { reqId, key, operation, method, url, status, ms: Math.round(reply.elapsedTime * 10) / 10 },
-    'Answered',
-  );
 }

@@ -34,6 +34,7 @@ export const environment = Type.Object({
   ALLOW_UNAUTHENTICATED: Type.Boolean({ default: false }),
   PORT_ALLOCATOR_API_KEY: Type.Optional(Type.String()),
   ALLOWED_ORIGINS: Type.Optional(Type.String()),
+  RATE_LIMIT_PER_MINUTE: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000_000 })),
   PROBE_TIMEOUT_MS: Type.Integer({ default: 1000, minimum: 1, maximum: 60_000 }),
   PROBE_CONCURRENCY: Type.Integer({ default: 256, minimum: 1, maximum: 10_000 }),
   PROBE_TARGETS: Type.Optional(Type.String()),
@@ -43,6 +44,8 @@ export const environment = Type.Object({
   HISTORY_RETENTION_DAYS: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500 })),
 });
 type Environment = Static<typeof environment>;
+
+const DEFAULT_RATE_LIMIT = 60_000;
 
 export interface Config {
   readonly host: string;
@@ -69,6 +72,8 @@ export interface Config {
   readonly apiKey: string | null;
   /** Origins beside the local ones whose pages may send requests. */
   readonly allowedOrigins: readonly string[];
+  /** Requests of one key, or of one address without one, that this replica answers; null is no limit. */
+  readonly rateLimitPerMinute: number | null;
   readonly probeTimeoutMs: number;
   /** Probes under way at a time, of all audits and health checks of this process. */
   readonly probeConcurrency: number;
@@ -130,6 +135,7 @@ export function loadConfig(variables: Record<string, string | undefined>, option
     allowUnauthenticated: env.ALLOW_UNAUTHENTICATED,
     apiKey: env.PORT_ALLOCATOR_API_KEY ?? null,
     allowedOrigins: splitList(env.ALLOWED_ORIGINS),
+    rateLimitPerMinute: rateLimitOf(env),
     probeTimeoutMs: env.PROBE_TIMEOUT_MS,
     probeConcurrency: env.PROBE_CONCURRENCY,
     probeTargets: new Map(splitList(env.PROBE_TARGETS).map((entry) => parseTarget(entry) as [string, string])),
@@ -138,6 +144,12 @@ export function loadConfig(variables: Record<string, string | undefined>, option
     healthCheckRetentionDays: env.HEALTH_CHECK_RETENTION_DAYS,
     historyRetentionDays: env.HISTORY_RETENTION_DAYS ?? null,
   });
+}
+
+/** None by default where only this machine's own programs ask. */
+function rateLimitOf({ RATE_LIMIT_PER_MINUTE, ADMIN_API_KEY, HOST }: Environment): number | null {
+  const isOpen = ADMIN_API_KEY !== undefined || !isLoopback(HOST);
+  return (RATE_LIMIT_PER_MINUTE ?? (isOpen ? DEFAULT_RATE_LIMIT : 0)) || null;
 }
 
 function readDotenv(): NodeJS.Dict<string> {

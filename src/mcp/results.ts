@@ -3,6 +3,7 @@ import { toAppError } from '../database/errors.js';
 import { AppError, type ProblemCode } from '../errors.js';
 
 export interface ToolLog {
+  info(data: object, message: string): void;
   error(data: object, message: string): void;
   warn(data: object, message: string): void;
 }

@@ -1,5 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
+import { objectOf, whoOf } from '../change-log.js';
 import type { Config } from '../config.js';
 import type { Database } from '../database/connect.js';
 import { AppError } from '../errors.js';
@@ -43,7 +44,7 @@ export const tools: readonly Tool[] = [
 export const findTool = (name: string): Tool | undefined => tools.find((tool) => tool.name === name);
 
 /** What fails because its caller has gone is no news. */
-const NOBODY_ASKS: ToolLog = { error() {}, warn() {} };
+const NOBODY_ASKS: ToolLog = { error() {}, warn() {}, info() {} };
 
 /** Never throws: a refusal is a result, and so is what went wrong here. */
 export type CallTool = (call: ToolCall) => Promise<CallToolResult>;
@@ -74,14 +75,24 @@ export function openToolsOn(
 export function openTools({ stores, ...shared }: ToolDependencies, observer: Observer, log: ToolLog): CallTool {
   const ajv = createValidator({ coerceTypes: false });
   const validators = new Map(tools.map((tool) => [tool.name, ajv.compile(tool.input)]));
+  /** One line for each call that changed something or was refused, as for a request over REST. */
+  const tell = (call: ToolCall, outcome: string, answer: unknown, begun: number) => {
+    const ms = Math.round((performance.now() - begun) * 10) / 10;
+    const object = objectOf(call.input, answer);
+    log.info({ reqId: call.requestId, ...whoOf(call.caller), operation: call.name, object, outcome, ms }, 'Answered');
+  };
   return async (call) => {
+    const begun = performance.now();
     try {
       const tool = findTool(call.name);
       if (!tool) throw new AppError('not-found', `There is no tool ${call.name} here.`);
       const input = readInput(call.input, validators.get(tool.name) as ValidateFunction);
       const store = stores.as(call.caller, tool.annotations.readOnlyHint ? 'read' : 'change');
-      return succeed((await tool.execute({ store, ...shared }, input, call)) as Record<string, unknown>);
+      const answer = (await tool.execute({ store, ...shared }, input, call)) as Record<string, unknown>;
+      if (!tool.annotations.readOnlyHint) tell(call, 'done', answer, begun);
+      return succeed(answer);
     } catch (error) {
+      tell(call, toRefusal(error).code, null, begun);
       observer.refused(toRefusal(error).code);
       return refuse(error, call.requestId, call.signal.aborted ? NOBODY_ASKS : log);
     }

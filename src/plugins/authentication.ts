@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Caller, UNIDENTIFIED } from '../caller.js';
 import { AppError } from '../errors.js';
 import type { Keyring } from '../services/keyring.js';
+import type { RateLimit } from './rate-limit.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -21,21 +22,25 @@ const OPEN: ReadonlySet<string> = new Set([
   '/docs',
 ]);
 
-/** Finds out who asks, for REST and MCP alike (RFC 6750). */
-export function registerAuthentication(app: FastifyInstance, keyring: Keyring): void {
+/**
+ * Finds out who asks, for REST and MCP alike (RFC 6750), and whether they ask too often: those without a valid key are
+ * counted too, by their address.
+ */
+export function registerAuthentication(app: FastifyInstance, keyring: Keyring, limit: RateLimit | null): void {
   app.decorateRequest('caller');
   app.addHook('onRequest', (request, reply, done) => {
     request.caller = UNIDENTIFIED;
+    const counted = (refusal?: Error) => done(limit?.count(request) ?? refusal);
     const route = request.routeOptions.url;
-    if (keyring.inForce && route !== undefined && isOpen(route)) return done();
+    if (keyring.inForce && route !== undefined && isOpen(route)) return counted();
     const key = /^Bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? null;
     const identified = (caller: Caller) => {
       request.caller = caller;
-      done();
+      counted();
     };
     const refused = (error: unknown) => {
       if (error instanceof AppError && error.code === 'unauthorized') challenge(reply, key);
-      done(error as Error);
+      counted(error as Error);
     };
     try {
       const found = keyring.identify(key);

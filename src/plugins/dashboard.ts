@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import makeEtag from 'etag';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import isFresh from 'fresh';
 import { AppError } from '../errors.js';
 import { packageRoot } from '../package-root.js';
@@ -26,6 +26,12 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+const PAGE_HEADERS = {
+  'content-security-policy': POLICY,
+  'cross-origin-opener-policy': 'same-origin',
+  'cache-control': 'no-cache',
+};
+
 /**
  * Serves the dashboard at `/` and its files at `/assets/`, from memory: a later build takes its files away while the
  * service still runs.
@@ -39,7 +45,7 @@ export function registerDashboard(app: FastifyInstance): void {
   );
 
   app.get('/', { schema: { hide: true }, config: { produces: ['text/html'] } }, (request, reply) => {
-    guard(reply).headers({ 'content-security-policy': POLICY, etag, 'cache-control': 'no-cache' });
+    reply.headers({ ...PAGE_HEADERS, etag });
     if (isFresh(request.headers, { etag })) return reply.code(304).send();
     return reply.type('text/html; charset=utf-8').send(page);
   });
@@ -49,16 +55,7 @@ export function registerDashboard(app: FastifyInstance): void {
     const asset = assets.get(name);
     if (!asset) throw new AppError('not-found', 'The dashboard has no such file; load the page again.');
     // A name stands for one content.
-    guard(reply).header('cache-control', 'public, max-age=31536000, immutable');
+    reply.header('cache-control', 'public, max-age=31536000, immutable');
     return reply.type(MEDIA_TYPES[extname(name)] ?? 'application/octet-stream').send(asset);
-  });
-}
-
-function guard(reply: FastifyReply): FastifyReply {
-  return reply.headers({
-    'x-content-type-options': 'nosniff',
-    'referrer-policy': 'no-referrer',
-    'cross-origin-opener-policy': 'same-origin',
-    'cross-origin-resource-policy': 'same-origin',
   });
 }

@@ -26,7 +26,8 @@ export function registerMetrics(app: FastifyInstance, metrics: Metrics): void {
 
 /** `/metrics`, in Prometheus' text format. */
 export function serveMetrics(app: FastifyInstance, metrics: Metrics, stores: Pick<SharedStore, 'as'>): void {
-  app.get('/metrics', { schema: { hide: true }, config: { produces: ['text/plain'] } }, async ({ caller }, reply) => {
+  const config = { produces: ['text/plain'], vital: true };
+  app.get('/metrics', { schema: { hide: true }, config }, async ({ caller }, reply) => {
     const store = stores.as(caller, 'read');
     store.access.demandEveryProject();
     const late = new AbortController();

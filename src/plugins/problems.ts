@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { withoutApiKeys } from '../api-key.js';
 import { toAppError } from '../database/errors.js';
 import { AppError, type FieldError, type ProblemCode, problems } from '../errors.js';
 import { describeFinding, type Finding } from '../schemas/validation.js';
@@ -54,7 +55,7 @@ export function toProblem({ code, status, message, extras }: AppError, request: 
     title: problems[code].title,
     status,
     detail: message,
-    instance: request.url.split('?')[0] ?? '/',
+    instance: withoutApiKeys(request.url.split('?')[0] ?? '/'),
     code,
     requestId: request.id,
     ...(errors && { errors }),

@@ -7,6 +7,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app,
   app.get(
     '/livez',
     {
+      config: { vital: true },
       schema: {
         operationId: 'getLiveness',
         summary: 'Tell whether the process is alive',
@@ -22,6 +23,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app,
   app.get(
     '/readyz',
     {
+      config: { vital: true },
       schema: {
         operationId: 'getReadiness',
         summary: 'Tell whether this replica takes requests',
