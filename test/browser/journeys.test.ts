@@ -93,7 +93,7 @@ t.test('the main journeys', async (t) => {
     await page.getByRole('combobox', { name: 'Service' }).fill('web');
     await page.getByRole('button', { name: 'Get it' }).click();
     await page.getByText('odin/web has port 3300.').waitFor();
-    await details.getByText('odin/web', { exact: true }).waitFor();
+    await details.getByRole('definition').getByText('odin/web').waitFor();
 
     await details.getByRole('button', { name: 'Describe' }).click();
     await page.getByLabel('Public hostname').fill('www.example.com');
@@ -102,7 +102,7 @@ t.test('the main journeys', async (t) => {
     await page.getByText('Metadata is no JSON object').waitFor();
     await page.getByLabel('Metadata').fill('{ "team": "core" }');
     await page.getByRole('button', { name: 'Save' }).click();
-    await details.getByText('www.example.com').waitFor();
+    await details.getByRole('definition').getByText('www.example.com').waitFor();
     const [held] = (await request('GET', '/v1/allocations')).body.items;
     t.match(held, { port: 3300, metadata: { team: 'core' }, cloudflareHostname: 'www.example.com', description: null });
 
@@ -114,7 +114,8 @@ t.test('the main journeys', async (t) => {
     await page.getByText('Port 3300 was released.').waitFor();
     t.same((await request('GET', '/v1/allocations')).body.items, []);
     await cell(page, '3300, free').waitFor();
-    await details.getByText('odin/web', { exact: true }).waitFor(); // it stays in the port's history
+    await details.getByRole('definition').first().waitFor({ state: 'detached' });
+    await details.getByRole('listitem').getByText('odin/web').waitFor(); // it stays in the port's history
 
     await cell(page, '3342, free').click();
     await page.getByRole('button', { name: 'Get this port' }).click();
