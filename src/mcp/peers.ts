@@ -4,16 +4,24 @@ import type { CallToolResult } from '@modelcontextprotocol/server';
 import Fastify from 'fastify';
 import type { Config } from '../config.js';
 import { connectDatabase, type Database, type Log } from '../database/connect.js';
-import { announce, DataDirLockedError, type PeerEndpoint } from '../database/data-dir-lock.js';
+import {
+  announce,
+  awaitDataDir,
+  type DataDirLock,
+  DataDirLockedError,
+  type PeerEndpoint,
+} from '../database/data-dir-lock.js';
 import { BODY_LIMIT_BYTES } from '../plugins/bodies.js';
 import type { KeyedRequest } from './tool.js';
 import type { CallToolWithKey } from './tools.js';
 
-/** How long a starting service waits for a stdio process to give way; closing a database takes well under a second. */
-const HANDOVER_MS = 10_000;
+/**
+ * How long a starting service waits for a living holder: to say where it serves, for opening a new database took 37 s
+ * on a busy machine; then to answer what is under way and to close; or, for a script, to end.
+ */
+const HANDOVER_MS = 120_000;
 const HANDOVER_POLL_MS = 50;
-/** How long a holder may take to say where it serves; opening a database takes seconds on a busy machine. */
-const ANNOUNCE_MS = 5000;
+const YIELD_LIMIT_MS = 5000;
 
 export interface PeerServer {
   /** Refuses new calls, answers those under way. */
@@ -81,23 +89,36 @@ export async function passOn(
 }
 
 /**
- * Opens the database for a service or a script. A stdio process that has the data directory is asked to give it up; its
- * calls come to the service from then on. Another service is left alone.
- * @throws DataDirLockedError when another service, or a script, has the data directory
+ * Opens the database for a service or a script. A stdio process that has the data directory is asked to give it up, and
+ * no other takes it meanwhile; their calls come to the service from then on. Another service is left alone.
+ * @throws DataDirLockedError when another service has the data directory, or somebody does not give it up in time
  */
 export async function connectForService(config: Config, log: Log): Promise<Database> {
-  const start = Date.now();
-  for (;;) {
-    try {
-      return await connectDatabase(config, log);
-    } catch (error) {
-      if (!(error instanceof DataDirLockedError)) throw error;
-      const endpoint = error.holder?.endpoint;
-      const patience = endpoint?.yields ? HANDOVER_MS : endpoint ? 0 : ANNOUNCE_MS;
-      if (Date.now() - start >= patience) throw error;
-      if (endpoint) await post(endpoint, '/yield', AbortSignal.timeout(ANNOUNCE_MS)).catch(() => {}); // it may be gone
+  if (config.databaseUrl !== null) return connectDatabase(config, log);
+  const { dataDir } = config;
+  const deadline = Date.now() + HANDOVER_MS;
+  let turn: DataDirLock | null = null;
+  try {
+    for (;;) {
+      turn ??= await awaitDataDir(dataDir);
+      const opened = turn ? await connectUnlessLocked(config, log) : new DataDirLockedError(dataDir, null);
+      if (!(opened instanceof DataDirLockedError)) return opened;
+      const endpoint = opened.holder?.endpoint;
+      if (endpoint?.yields === false || Date.now() >= deadline) throw opened;
+      if (endpoint) await post(endpoint, '/yield', AbortSignal.timeout(YIELD_LIMIT_MS)).catch(() => {}); // it may be gone
+      await setTimeout(HANDOVER_POLL_MS);
     }
-    await setTimeout(HANDOVER_POLL_MS);
+  } finally {
+    await turn?.release();
+  }
+}
+
+async function connectUnlessLocked(config: Config, log: Log): Promise<Database | DataDirLockedError> {
+  try {
+    return await connectDatabase(config, log);
+  } catch (error) {
+    if (error instanceof DataDirLockedError) return error;
+    throw error;
   }
 }
 

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../../src/config.js';
 import { connectDatabase } from '../../src/database/connect.js';
-import { announce, lockDataDir } from '../../src/database/data-dir-lock.js';
+import { announce, awaitDataDir, lockDataDir } from '../../src/database/data-dir-lock.js';
 import { servePeers } from '../../src/mcp/peers.js';
 import { openRegistry } from '../../src/mcp/registry.js';
 import { openToolsOn } from '../../src/mcp/tools.js';
@@ -85,4 +86,22 @@ t.test('an allocation whose answer was lost is found again, and not made twice',
   t.equal((await call('list-ports', { project: 'odin' })).structuredContent.items.length, 1);
   await peers.close();
   await database.close();
+});
+
+t.test('no agent takes the data directory while a service waits for it', async (t) => {
+  const dataDir = await makeDataDir(t);
+  const waiting = await awaitDataDir(dataDir);
+  t.equal(await awaitDataDir(dataDir), null, 'one service at a time');
+  let answered = false;
+  const asked = openAgent(t, dataDir)('get-port', { project: 'odin', service: 'api' }).finally(() => {
+    answered = true;
+  });
+  for (let looks = 0; looks < 10; looks += 1) {
+    await setTimeout(50);
+    const lock = await lockDataDir(dataDir); // throws if the agent has it
+    await lock.release();
+  }
+  t.notOk(answered);
+  await waiting?.release();
+  t.match(await asked, { structuredContent: { port: 3300 } });
 });
