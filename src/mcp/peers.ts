@@ -2,6 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import Fastify from 'fastify';
+import { Agent, fetch, type Response } from 'undici';
 import type { Config } from '../config.js';
 import { connectDatabase, type Database, type Log } from '../database/connect.js';
 import {
@@ -11,7 +12,9 @@ import {
   DataDirLockedError,
   type PeerEndpoint,
 } from '../database/data-dir-lock.js';
-import { BODY_LIMIT_BYTES } from '../plugins/bodies.js';
+import { AppError } from '../errors.js';
+import { BODY_LIMIT_BYTES, registerBodies } from '../plugins/bodies.js';
+import { toRefusal } from '../plugins/problems.js';
 import type { KeyedRequest } from './tool.js';
 import type { CallToolWithKey } from './tools.js';
 
@@ -43,6 +46,8 @@ export async function servePeers(
   app.addHook('onRequest', async (request, reply) => {
     if (!isSame(request.headers.authorization ?? '', `Bearer ${token}`)) return reply.code(401).send();
   });
+  registerBodies(app);
+  app.setErrorHandler((error, _request, reply) => reply.code(toRefusal(error).status).send());
   app.post<{ Body: Omit<KeyedRequest, 'signal'> }>('/call', async ({ body }, reply) => {
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
@@ -65,10 +70,23 @@ export async function servePeers(
 
 export type PassedOn =
   | { outcome: 'answered'; result: CallToolResult }
-  /** It was surely not executed. */
+  /** It was not executed, and never will be. */
+  | { outcome: 'refused'; refusal: AppError }
+  /** It was surely not executed, and may be elsewhere or later. */
   | { outcome: 'not-executed' }
   /** It was sent, and no answer came back. */
   | { outcome: 'unknown' };
+
+/** What the holder answers to a call that it does not read; an older or newer one may have other limits. */
+const REFUSED: { [status: number]: AppError } = {
+  400: new AppError('validation-failed', 'The process that has the registry open cannot read this call.'),
+  413: new AppError('payload-too-large', 'The process that has the registry open takes no call of this size.'),
+};
+/** A former holder's token, and a holder that closes. */
+const NOT_EXECUTED = [401, 503];
+
+/** An audit takes as long as it takes; by itself, fetch gives up after five minutes without an answer. */
+const patient = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
 
 /** Passes a call on to the process that has the registry open. */
 export async function passOn(
@@ -78,10 +96,12 @@ export async function passOn(
 ): Promise<PassedOn> {
   try {
     const answer = await post(endpoint, '/call', AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]), call);
-    if (answer.status === 500) return { outcome: 'unknown' };
-    // A holder that closes (503), or a stranger who got the port of one that died (any other).
-    if (answer.status !== 200) return { outcome: 'not-executed' };
-    return { outcome: 'answered', result: (await answer.json()) as CallToolResult };
+    if (answer.status === 200) return { outcome: 'answered', result: (await answer.json()) as CallToolResult };
+    await answer.body?.cancel();
+    const refusal = REFUSED[answer.status];
+    if (refusal) return { outcome: 'refused', refusal };
+    // Any other status is an error there, or of a stranger who got the port of a holder that died.
+    return { outcome: NOT_EXECUTED.includes(answer.status) ? 'not-executed' : 'unknown' };
   } catch (error) {
     const { code } = ((error as Error).cause ?? {}) as { code?: string };
     return { outcome: code === 'ECONNREFUSED' ? 'not-executed' : 'unknown' };
@@ -128,6 +148,7 @@ function post({ url, token }: PeerEndpoint, path: string, signal: AbortSignal, b
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: JSON.stringify(body),
     signal,
+    dispatcher: patient,
   });
 }
 

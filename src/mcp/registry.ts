@@ -8,6 +8,7 @@ import { AppError } from '../errors.js';
 import { prepareDatabase } from '../prepare.js';
 import { Auditor } from '../services/auditor.js';
 import { Prober } from '../services/prober.js';
+import { demandStorable } from './inputs.js';
 import { type PeerServer, passOn, servePeers } from './peers.js';
 import { refuse, type ToolLog } from './results.js';
 import type { KeyedRequest, ToolRequest } from './tool.js';
@@ -100,6 +101,7 @@ class SharedRegistry implements Registry {
 
   /** @returns null when it may be tried again, because it was not executed or does no harm twice */
   async #try(call: KeyedRequest): Promise<CallToolResult | null> {
+    demandStorable(call.input);
     if (!this.#held && !this.#found && !this.#closed) {
       this.#searching ??= this.#findOrBecome().finally(() => {
         this.#searching = null;
@@ -113,6 +115,7 @@ class SharedRegistry implements Registry {
     const limitMs = call.name === auditPorts.name ? AUDIT_LIMIT_MS : this.config.requestTimeoutMs + PASSING_MS;
     const passed = await passOn(endpoint, call, limitMs);
     if (passed.outcome === 'answered') return passed.result;
+    if (passed.outcome === 'refused') throw passed.refusal;
     if (this.#found === endpoint) this.#found = null;
     if (passed.outcome === 'not-executed' || isRepeatable(call)) return null;
     throw unavailable('The process that served the registry ended, and whether it did what was asked is not known.');
