@@ -12,7 +12,7 @@ import { servePeers } from '../../src/mcp/peers.js';
 import { openRegistry } from '../../src/mcp/registry.js';
 import { openToolsOn } from '../../src/mcp/tools.js';
 import { prepareDatabase } from '../../src/prepare.js';
-import { makeDataDir } from '../helpers/database.js';
+import { makeSeededDir } from '../helpers/database.js';
 
 t.setTimeout(120_000);
 
@@ -50,7 +50,7 @@ async function startHolder(t: Test, dataDir: string, respond: (answer: ServerRes
 const startDyingHolder = (t: Test, dataDir: string) => startHolder(t, dataDir, ({ req }) => req.socket.destroy());
 
 t.test('a release by key whose outcome is unknown is not repeated, and the agent is told what to do', async (t) => {
-  const dataDir = await makeDataDir(t);
+  const dataDir = await makeSeededDir(t);
   const holder = await startDyingHolder(t, dataDir);
   const result = await openAgent(t, dataDir)('release-port', { project: 'odin', service: 'api' });
   t.match(result, {
@@ -62,7 +62,7 @@ t.test('a release by key whose outcome is unknown is not repeated, and the agent
 });
 
 t.test('a call that does no harm twice is repeated until a holder answers, or there is none', async (t) => {
-  const dataDir = await makeDataDir(t);
+  const dataDir = await makeSeededDir(t);
   const holder = await startDyingHolder(t, dataDir);
   const asked = openAgent(t, dataDir)('get-port', { project: 'odin', service: 'api' });
   while (holder.calls() < 3) await new Promise(setImmediate);
@@ -71,7 +71,7 @@ t.test('a call that does no harm twice is repeated until a holder answers, or th
 });
 
 t.test('an allocation whose answer was lost is found again, and not made twice', async (t) => {
-  const dataDir = await makeDataDir(t);
+  const dataDir = await makeSeededDir(t);
   const config = loadConfig({ DATA_DIR: dataDir });
   const database = await connectDatabase(config, log);
   await prepareDatabase(database, config, log, new AbortController().signal);
@@ -96,7 +96,7 @@ t.test('an allocation whose answer was lost is found again, and not made twice',
 });
 
 t.test('no agent takes the data directory while a service waits for it', async (t) => {
-  const dataDir = await makeDataDir(t);
+  const dataDir = await makeSeededDir(t);
   const waiting = await awaitDataDir(dataDir);
   t.equal(await awaitDataDir(dataDir), null, 'one service at a time');
   let answered = false;
@@ -118,7 +118,7 @@ t.test('what the holder cannot take is refused at once, and never asked for agai
     [400, 'validation-failed'],
     [413, 'payload-too-large'],
   ] as const) {
-    const dataDir = await makeDataDir(t);
+    const dataDir = await makeSeededDir(t);
     const holder = await startHolder(t, dataDir, (answer) => answer.writeHead(status).end());
     t.match(await openAgent(t, dataDir)('get-port', { project: 'odin', service: 'api' }), {
       isError: true,
@@ -130,7 +130,7 @@ t.test('what the holder cannot take is refused at once, and never asked for agai
 });
 
 t.test('an input that no body of REST may hold never reaches the holder', async (t) => {
-  const dataDir = await makeDataDir(t);
+  const dataDir = await makeSeededDir(t);
   const holder = await startHolder(t, dataDir, (answer) => answer.writeHead(503).end());
   const call = openAgent(t, dataDir);
   const deep = JSON.parse(`${'{"a":'.repeat(3000)}1${'}'.repeat(3000)}`);
@@ -153,7 +153,7 @@ t.test('a call that is passed on waits for its answer longer than fetch would', 
   const before = getGlobalDispatcher();
   setGlobalDispatcher(new Agent({ headersTimeout: 500 })); // 5 minutes by itself
   t.teardown(() => setGlobalDispatcher(before));
-  const dataDir = await makeDataDir(t);
+  const dataDir = await makeSeededDir(t);
   const answered = { content: [{ type: 'text', text: '{}' }], structuredContent: {} };
   const holder = await startHolder(t, dataDir, async (answer) => {
     await setTimeout(3000);
@@ -162,4 +162,28 @@ t.test('a call that is passed on waits for its answer longer than fetch would', 
   t.same(await openAgent(t, dataDir)('audit-ports', {}), answered);
   t.equal(holder.calls(), 1);
   await holder.release();
+});
+
+t.test('an import that waits for its turn is not executed for a caller who has gone', async (t) => {
+  const dataDir = await makeSeededDir(t);
+  const registry = openRegistry(loadConfig({ DATA_DIR: dataDir }), log);
+  t.teardown(() => registry.close());
+  const adopt = (port: number, signal: AbortSignal) =>
+    registry.callTool({
+      name: 'import-ports',
+      input: { items: [{ port, service: 'api' }] },
+      idempotencyKey: null,
+      requestId: 'r',
+      signal,
+    });
+  await adopt(3300, new AbortController().signal); // opens the database
+  const leaving = new AbortController();
+  const first = adopt(3301, new AbortController().signal);
+  const second = adopt(3302, leaving.signal);
+  leaving.abort();
+  t.match(await first, { structuredContent: { items: [{ outcome: 'adopted' }] } });
+  t.match(await second, { isError: true });
+  t.match(await adopt(3302, new AbortController().signal), {
+    structuredContent: { items: [{ outcome: 'adopted' }] },
+  });
 });
