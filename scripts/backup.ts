@@ -8,7 +8,7 @@ import { demandEmbedded, fileArgument, runCommand } from './run-command.js';
 await runCommand(async (config, log) => {
   demandEmbedded(config);
   const file = fileArgument('backup');
-  const lock = await takeOver(() => lockDataDir(config.dataDir));
+  const lock = await takeOver(config.dataDir, () => lockDataDir(config.dataDir));
   await backUp(config.dataDir, file).finally(() => lock.release());
   log.info({ dataDir: config.dataDir, file }, 'Backed up');
 });

@@ -7,7 +7,7 @@ import { demandEmbedded, fileArgument, runCommand } from './run-command.js';
 await runCommand(async (config, log) => {
   demandEmbedded(config);
   const file = fileArgument('restore');
-  const lock = await takeOver(() => lockDataDir(config.dataDir));
+  const lock = await takeOver(config.dataDir, () => lockDataDir(config.dataDir));
   const held = await restore(config.dataDir, file).finally(() => lock.release());
   log.info({ dataDir: config.dataDir, file, held }, 'Restored');
 });

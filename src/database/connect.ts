@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { Kysely, sql } from 'kysely';
 import pg from 'pg';
 import type { Config } from '../config.js';
+import { lockDataDir } from './data-dir-lock.js';
 import { PreparingClient, ReadCommittedDialect } from './driver.js';
 import { openEmbedded } from './embedded.js';
 import type { Tables } from './tables.js';
@@ -36,10 +37,14 @@ const KEEP_ALIVE_MS = 10_000;
  * database of `dataDir`.
  * @throws DataDirLockedError when another process has the data directory open
  */
-export async function connectDatabase(config: ConnectConfig, log: Log): Promise<Database> {
+export async function connectDatabase(
+  config: ConnectConfig,
+  log: Log,
+  takeLock: typeof lockDataDir = lockDataDir,
+): Promise<Database> {
   const limits = { lockTimeoutMs: config.lockTimeoutMs, statementTimeoutMs: config.requestTimeoutMs };
   if (config.databaseUrl === null) {
-    const embedded = await openEmbedded(config.dataDir);
+    const embedded = await openEmbedded(config.dataDir, takeLock);
     const db = new Kysely<Tables>({ dialect: new ReadCommittedDialect(embedded.pool, limits) });
     return {
       kind: 'embedded',

@@ -32,6 +32,10 @@ export interface LockHolder {
   endpoint?: PeerEndpoint;
 }
 
+export interface DataDirLock {
+  release(): Promise<void>;
+}
+
 /**
  * Takes the data directory for this process, creating it if need be.
  *
@@ -41,15 +45,44 @@ export interface LockHolder {
  * true only while the lock is held.
  * @throws DataDirLockedError
  */
-export async function lockDataDir(dataDir: string): Promise<{ release(): Promise<void> }> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const file = await open(join(dataDir, 'lock'), 'a+', 0o600);
-  if (!tryLock(file.fd)) {
-    await file.close();
-    throw new DataDirLockedError(dataDir, await readHolder(dataDir));
-  }
+export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
+  const lock = await lockFile(dataDir, 'lock');
+  if (!lock) throw new DataDirLockedError(dataDir, await readHolder(dataDir));
   await announce(dataDir);
-  return { release: () => file.close() };
+  return lock;
+}
+
+/**
+ * Takes the data directory as a stdio process does: not while a service that starts waits for it. Without this,
+ * five agents that call would take it from one another before the service comes by again, and it would never start.
+ * @throws DataDirLockedError
+ */
+export async function lockUnlessAwaited(dataDir: string): Promise<DataDirLock> {
+  // Kept until the new holder has said who it is: a service that waits never reads what an earlier one had said.
+  const turn = await lockFile(dataDir, 'service.lock', { shared: true });
+  if (!turn) throw new DataDirLockedError(dataDir, await readHolder(dataDir));
+  try {
+    return await lockDataDir(dataDir);
+  } finally {
+    await turn.release();
+  }
+}
+
+/**
+ * Keeps stdio processes from taking the data directory, for a service that starts and until it has it.
+ * @returns null while another one does so, or a stdio process is just looking
+ */
+export function awaitDataDir(dataDir: string): Promise<DataDirLock | null> {
+  return lockFile(dataDir, 'service.lock');
+}
+
+/** @returns null when another process has it */
+async function lockFile(dataDir: string, name: string, options?: { shared: boolean }): Promise<DataDirLock | null> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const file = await open(join(dataDir, name), 'a+', 0o600);
+  if (tryLock(file.fd, options)) return { release: () => file.close() };
+  await file.close();
+  return null;
 }
 
 /** Says who holds the lock, and where it serves. For the lock's holder alone. */

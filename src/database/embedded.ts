@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import pg from 'pg';
-import { lockDataDir } from './data-dir-lock.js';
+import type { lockDataDir } from './data-dir-lock.js';
 
 export const DATABASE_FOLDER = 'database';
 /** What is not renamed yet; whoever has the lock removes it. Of this program alone: DATA_DIR may be a folder that has others' files in it. */
@@ -18,8 +18,11 @@ const UNFINISHED = /^\.port-allocator-unfinished-\d+$/;
  * is created beside its place and then renamed; what a killed creation left behind is removed.
  * @throws DataDirLockedError when another process has the data directory open
  */
-export async function openEmbedded(dataDir: string): Promise<{ pool: pg.Pool; close(): Promise<void> }> {
-  const lock = await lockDataDir(dataDir);
+export async function openEmbedded(
+  dataDir: string,
+  takeLock: typeof lockDataDir,
+): Promise<{ pool: pg.Pool; close(): Promise<void> }> {
+  const lock = await takeLock(dataDir);
   try {
     const folder = join(dataDir, DATABASE_FOLDER);
     await removeUnfinished(dataDir);

@@ -1,6 +1,7 @@
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type Caller, callerId, UNIDENTIFIED } from '../caller.js';
+import { decodeUtf8, NOT_UTF8 } from '../plugins/bodies.js';
 import { createServer } from './server.js';
 import type { ToolDependencies } from './tool.js';
 import { openTools } from './tools.js';
@@ -24,7 +25,10 @@ export const mcpOverHttp: FastifyPluginAsync<ToolDependencies> = async (app, dep
 
   // The protocol says how a body that is no JSON is answered, so it is handed over as it came.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, text, done) => done(null, text));
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, bytes, done) => {
+    const text = decodeUtf8(bytes as Buffer);
+    done(text === null ? NOT_UTF8 : null, text);
+  });
 
   app.post(
     '/mcp',

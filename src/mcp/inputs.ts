@@ -1,8 +1,10 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { AppError, type FieldError } from '../errors.js';
+import { BODY_LIMIT_BYTES } from '../plugins/bodies.js';
 import { type AllocationKey, keyOf } from '../repositories/commands.js';
 import { KeyQuery } from '../schemas/allocation.js';
 import { Cursor, EnvironmentName, Host, ProjectName, Protocol, ServiceName, Uuid } from '../schemas/common.js';
+import { findUnstorable } from '../schemas/validation.js';
 
 /** The key of a service's ports. */
 export const Key = { project: ProjectName, service: ServiceName, ...KeyQuery.properties };
@@ -38,6 +40,18 @@ export function readIdOrKey(input: IdOrKeyInput): { id: string } | { key: Alloca
   if (project === undefined) throw invalidInput({ pointer: '/project', detail: 'is required where no id is given' });
   if (service === undefined) throw invalidInput({ pointer: '/service', detail: 'is required where no id is given' });
   return { key: keyOf({ project, service }, input) };
+}
+
+/**
+ * REST's rules for any body, before anything else looks at an input: other code may not bear how deep it is nested.
+ * @throws AppError validation-failed, payload-too-large
+ */
+export function demandStorable(input: unknown): void {
+  const unstorable = findUnstorable(input);
+  if (unstorable) throw invalidInput(unstorable);
+  if (Buffer.byteLength(JSON.stringify(input ?? {})) > BODY_LIMIT_BYTES) {
+    throw new AppError('payload-too-large', `The input is larger than ${BODY_LIMIT_BYTES} bytes.`);
+  }
 }
 
 /** A text result has no field for the pointer, so the sentence starts with it. */

@@ -3,24 +3,28 @@ import { setTimeout } from 'node:timers/promises';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { Config } from '../config.js';
 import { connectDatabase, type Database, type Log } from '../database/connect.js';
-import { DataDirLockedError, type PeerEndpoint, readHolder } from '../database/data-dir-lock.js';
+import { DataDirLockedError, lockUnlessAwaited, type PeerEndpoint } from '../database/data-dir-lock.js';
 import { AppError } from '../errors.js';
 import { prepareDatabase } from '../prepare.js';
 import { Auditor } from '../services/auditor.js';
 import { Prober } from '../services/prober.js';
+import { demandStorable } from './inputs.js';
 import { type PeerServer, passOn, servePeers } from './peers.js';
 import { refuse, type ToolLog } from './results.js';
 import type { KeyedRequest, ToolRequest } from './tool.js';
 import { auditPorts } from './tools/reality.js';
 import { type CallToolWithKey, findTool, openToolsOn } from './tools.js';
 
-/** How long a call looks for a process that serves, beyond what executing it takes. */
-const PATIENCE_MS = 20_000;
+/**
+ * How long a call waits for the living process that has the lock: one that opens a new database took 37 s on a busy
+ * machine. Where nobody has it, the call takes it; and a client that has waited enough cancels.
+ */
+const PATIENCE_MS = 120_000;
+/** What a call that is passed on may take, beyond what executing it takes. */
+const PASSING_MS = 20_000;
 const AUDIT_LIMIT_MS = 3_600_000;
 const FIRST_WAIT_MS = 20;
 const LONGEST_WAIT_MS = 500;
-/** How long a process that gave way leaves the lock to the service for which it did. */
-const GIVE_WAY_MS = 3000;
 
 /** The registry of a stdio process. */
 export interface Registry {
@@ -63,7 +67,6 @@ class SharedRegistry implements Registry {
   #held: Held | null = null;
   #found: PeerEndpoint | null = null;
   #searching: Promise<void> | null = null;
-  #givesWayUntil = 0;
   #givingWay: Promise<void> | null = null;
   #closed = false;
 
@@ -98,6 +101,7 @@ class SharedRegistry implements Registry {
 
   /** @returns null when it may be tried again, because it was not executed or does no harm twice */
   async #try(call: KeyedRequest): Promise<CallToolResult | null> {
+    demandStorable(call.input);
     if (!this.#held && !this.#found && !this.#closed) {
       this.#searching ??= this.#findOrBecome().finally(() => {
         this.#searching = null;
@@ -108,19 +112,16 @@ class SharedRegistry implements Registry {
     const endpoint = this.#found;
     if (!endpoint) return null;
     // Audits take as long as they take.
-    const limitMs = call.name === auditPorts.name ? AUDIT_LIMIT_MS : this.config.requestTimeoutMs + PATIENCE_MS;
+    const limitMs = call.name === auditPorts.name ? AUDIT_LIMIT_MS : this.config.requestTimeoutMs + PASSING_MS;
     const passed = await passOn(endpoint, call, limitMs);
     if (passed.outcome === 'answered') return passed.result;
+    if (passed.outcome === 'refused') throw passed.refusal;
     if (this.#found === endpoint) this.#found = null;
     if (passed.outcome === 'not-executed' || isRepeatable(call)) return null;
     throw unavailable('The process that served the registry ended, and whether it did what was asked is not known.');
   }
 
   async #findOrBecome(): Promise<void> {
-    if (Date.now() < this.#givesWayUntil) {
-      this.#found = (await readHolder(this.config.dataDir))?.endpoint ?? null;
-      return;
-    }
     try {
       this.#held = await Held.open(this.config, this.log, () => this.#yield());
     } catch (error) {
@@ -133,7 +134,6 @@ class SharedRegistry implements Registry {
     const held = this.#held;
     if (!held) return;
     this.log.info({}, 'Giving the registry to a service or script that starts');
-    this.#givesWayUntil = Date.now() + GIVE_WAY_MS;
     this.#held = null;
     this.#givingWay = held.close().catch((error) => this.log.error({ err: error }, 'The database could not be closed'));
   }
@@ -169,7 +169,7 @@ class Held {
 
   /** @throws DataDirLockedError */
   static async open(config: Config, log: Log & ToolLog, onYield: () => void): Promise<Held> {
-    const database = await connectDatabase(config, log);
+    const database = await connectDatabase(config, log, lockUnlessAwaited);
     try {
       await prepareDatabase(database, config, log, new AbortController().signal);
       const auditor = new Auditor(new Prober(config));

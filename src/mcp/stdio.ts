@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { Console } from 'node:console';
-import { serveStdio } from '@modelcontextprotocol/server/stdio';
+import { PassThrough } from 'node:stream';
+import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
 import { ConfigError, loadConfig } from '../config.js';
+import { endOnceAnswered } from './last-answers.js';
 import { openRegistry } from './registry.js';
 import { createServer } from './server.js';
 
@@ -15,14 +17,18 @@ function main(): void {
   const config = loadConfig(process.env, { dotenv: true });
   const log = pino({ level: config.logLevel }, pino.destination({ dest: process.stderr.fd, sync: true }));
   const registry = openRegistry(config, log);
+  const input = new PassThrough();
+  const transport = new StdioServerTransport(input, process.stdout);
   serveStdio(() => createServer((request) => registry.callTool(request)), {
+    transport,
     onerror: (err) => log.debug({ err }, 'MCP message refused'),
   });
   const closing = closeWithGrace({ delay: CLOSE_MS, logger: log }, async ({ err }) => {
     if (err) log.fatal({ err }, 'Unexpected error; stopping');
     await registry.close();
   });
-  process.stdin.once('close', () => closing.close()); // the client has gone
+  input.once('close', () => closing.close()); // the client has gone
+  endOnceAnswered(transport, input);
 }
 
 try {

@@ -6,11 +6,11 @@ import type { Database } from '../database/connect.js';
 import { AppError } from '../errors.js';
 import { type Observer, unobserved } from '../observer.js';
 import { openStore } from '../repositories/store.js';
-import { createValidator, describeFinding, type Finding, findUnstorable } from '../schemas/validation.js';
+import { createValidator, describeFinding, type Finding } from '../schemas/validation.js';
 import { Auditor } from '../services/auditor.js';
 import { Keyring } from '../services/keyring.js';
 import { Prober } from '../services/prober.js';
-import { invalidInput } from './inputs.js';
+import { demandStorable, invalidInput } from './inputs.js';
 import { refuse, succeed, type ToolLog, toRefusal } from './results.js';
 import type { KeyedRequest, Tool, ToolCall, ToolDependencies } from './tool.js';
 import { allocatePort, getPort, listPorts, releasePort, updatePort } from './tools/allocations.js';
@@ -101,9 +101,8 @@ export function openTools({ stores, ...shared }: ToolDependencies, observer: Obs
 
 /** A copy with defaults and canonical hosts filled in. */
 function readInput(given: unknown, validate: ValidateFunction): Record<string, unknown> {
+  demandStorable(given);
   const input = structuredClone(given ?? {}) as Record<string, unknown>;
-  const unstorable = findUnstorable(input);
-  if (unstorable) throw invalidInput(unstorable);
   if (!validate(input)) throw invalidInput(describeFinding(validate.errors?.[0] as Finding));
   return input;
 }

@@ -4,15 +4,16 @@ import { invalid, invalidField } from '../errors.js';
 import { createValidator, findUnstorable } from '../schemas/validation.js';
 
 export const BODY_LIMIT_BYTES = 1024 * 1024;
+export const NOT_UTF8 = invalid('', 'The body is not UTF-8.');
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** JSON bodies, taken as they are: nothing coerced, nothing dropped, and a missing one equals `{}`. */
 export function registerBodies(app: FastifyInstance): void {
-  const parseJson = app.getDefaultJsonParser('error', 'error');
+  const parseJson = app.getDefaultJsonParser('ignore', 'ignore'); // `findUnstorable` refuses prototypes, for MCP too
   app.removeContentTypeParser(['application/json', 'text/plain']);
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
     const text = decodeUtf8(bytes as Buffer);
-    if (text === null) return done(invalid('', 'The body is not UTF-8.'));
+    if (text === null) return done(NOT_UTF8);
     if (text === '') return done(null, {});
     return parseJson(request, text, done);
   });
@@ -72,7 +73,7 @@ function readText(type: unknown, value: unknown): unknown {
 }
 
 /** Null for what is not UTF-8: to decode it loosely would store replacement characters. */
-function decodeUtf8(bytes: Buffer): string | null {
+export function decodeUtf8(bytes: Buffer): string | null {
   try {
     return utf8.decode(bytes);
   } catch {

@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
+import type { IsAbandoned } from '../batcher.js';
 import type { Tables } from '../database/tables.js';
 import type { Import } from '../schemas/import.js';
 import type { Access } from './access.js';
@@ -27,6 +28,7 @@ export function importPorts(
   store: Store,
   items: readonly ImportItem[],
   options: { dryRun: boolean; idempotency: IdempotencyClaim | null },
+  isAbandoned?: IsAbandoned,
 ): Promise<{ report: Import; replayed: boolean }> {
   const { dryRun } = options;
   const claim = dryRun ? null : options.idempotency;
@@ -61,7 +63,7 @@ export function importPorts(
     if (!imported.replayed && !dryRun) observe(store, imported.report);
     return imported;
   };
-  return store.change('imports', work, { lane: IMPORTS });
+  return store.change('imports', work, { lane: IMPORTS, isAbandoned });
 }
 
 function observe({ observer }: Store, { items }: Import): void {

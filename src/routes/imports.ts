@@ -5,7 +5,7 @@ import { importPorts } from '../repositories/imports.js';
 import { Ref } from '../schemas/common.js';
 import { Import, ImportQuery, NewImport } from '../schemas/import.js';
 import { toImportItems } from '../services/listening-ports.js';
-import { IdempotencyHeaders, idempotencyOf, storeOf } from './requests.js';
+import { IdempotencyHeaders, idempotencyOf, isAbandoned, storeOf } from './requests.js';
 import { answer, LOCKING, refusals } from './responses.js';
 
 const SocketTable = {
@@ -48,10 +48,12 @@ export const importRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app,
       const { dryRun = false } = request.query;
       const body = request.body as NewImport | string;
       const idempotency = idempotencyOf(request, body);
-      const { report, replayed } = await importPorts(storeOf(stores, request), toImportItems(body), {
-        dryRun,
-        idempotency,
-      });
+      const { report, replayed } = await importPorts(
+        storeOf(stores, request),
+        toImportItems(body),
+        { dryRun, idempotency },
+        isAbandoned(request, reply),
+      );
       if (replayed) reply.header('idempotent-replayed', 'true');
       return report;
     },

@@ -79,7 +79,8 @@ const MAX_DEPTH = 10;
 const CONTROL_CHARACTER = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 
 /**
- * What no JSON value sent to this service may hold, because the database could not keep it as it is.
+ * What no JSON value sent to this service may hold, because the database could not keep it as it is, or because it
+ * would harm who reads it.
  * @returns a pointer and a sentence about the first finding, or null
  */
 export function findUnstorable(value: unknown, pointer = '', depth = 0): { pointer: string; detail: string } | null {
@@ -94,10 +95,19 @@ export function findUnstorable(value: unknown, pointer = '', depth = 0): { point
   if (typeof value !== 'object' || value === null) return null;
   for (const [key, item] of Object.entries(value)) {
     const below = `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-    const finding = describeText(key, below) ?? findUnstorable(item, below, depth + 1);
+    const finding =
+      describeText(key, below) ?? describePrototype(key, item, below) ?? findUnstorable(item, below, depth + 1);
     if (finding) return finding;
   }
   return null;
+}
+
+/** What a reader that merges objects would take for their prototype. */
+function describePrototype(key: string, value: unknown, pointer: string) {
+  const reaches =
+    key === '__proto__' ||
+    (key === 'constructor' && typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype'));
+  return reaches ? { pointer, detail: 'is a name that would reach the prototype of an object' } : null;
 }
 
 function describeText(text: string, pointer: string) {

@@ -71,6 +71,49 @@ t.test(
   },
 );
 
+t.test('a client that closes stdin behind its last request gets all answers', async (t) => {
+  const child = spawn(process.execPath, [`${packageRoot}/dist/src/mcp/stdio.js`], {
+    env: { DATA_DIR: await makeDataDir(t), PATH },
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  t.teardown(() => child.kill());
+  let stdout = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text;
+  });
+  const call = (id: number, service: string) => ({
+    jsonrpc: '2.0',
+    id,
+    method: 'tools/call',
+    params: { name: 'get-port', arguments: { project: 'odin', service } },
+  });
+  const clientInfo = { name: 'test', version: '1' };
+  const messages = [
+    {
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'initialize',
+      params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo },
+    },
+    { jsonrpc: '2.0', method: 'notifications/initialized' },
+    call(2, 'api'),
+    call(3, 'web'),
+  ];
+  child.stdin.end(messages.map((message) => `${JSON.stringify(message)}\n`).join(''));
+  const [code] = await once(child, 'close');
+  t.equal(code, 0);
+  const answers = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .sort((one, other) => one.id - other.id);
+  t.match(answers, [
+    { id: 1 },
+    { id: 2, result: { structuredContent: { service: 'api' } } },
+    { id: 3, result: { structuredContent: { service: 'web' } } },
+  ]);
+});
+
 t.test('a bad configuration is told on stderr', async (t) => {
   const child = spawn(process.execPath, [`${packageRoot}/dist/src/mcp/stdio.js`], { env: { PORT: 'x', PATH } });
   let [stdout, stderr] = ['', ''];

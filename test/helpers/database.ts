@@ -44,10 +44,15 @@ export async function openPostgres(t: Test, url?: string): Promise<Database> {
 
 /** The embedded default in a directory of its own, copied from one that was migrated and seeded before. */
 export async function openEmbedded(t: Test): Promise<Database> {
+  return open(t, { DATA_DIR: await makeSeededDir(t) });
+}
+
+/** Opens in a second, where an empty one takes many on a busy machine. */
+export async function makeSeededDir(t: Test): Promise<string> {
   const folder = await makeDataDir(t);
   const template = process.env.TEST_DATA_DIR;
   if (template) await cp(join(template, 'database'), join(folder, 'database'), { recursive: true });
-  return open(t, { DATA_DIR: folder });
+  return folder;
 }
 
 export async function makeDataDir(t: Test): Promise<string> {

@@ -64,6 +64,24 @@ t.test('MCP over HTTP', async (t) => {
     t.equal((await request('POST', '/mcp', { no: 'message' }, ACCEPT)).status, 400);
   });
 
+  t.test('what no body of REST may hold is refused here too, and nothing is stored', async (t) => {
+    const json = { 'content-type': 'application/json', ...ACCEPT };
+    const call = (fields: string) =>
+      `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get-port","arguments":{"project":"odin",` +
+      `"service":"unfit",${fields}}}}`;
+    const bytes = Buffer.from(call('"description":"\xe9"'), 'latin1');
+    t.match(await request('POST', '/mcp', bytes, json), { status: 400, body: { code: 'validation-failed' } });
+    const deep = `${'{"a":'.repeat(3000)}1${'}'.repeat(3000)}`;
+    for (const [metadata, expected] of [
+      ['{"constructor":{"prototype":{"x":1}}}', /validation-failed: \/metadata\/constructor is a name/],
+      ['{"__proto__":{"x":1}}', /validation-failed: \/metadata\/__proto__ is a name/],
+      [deep, /validation-failed: [^ ]+ is nested more than 10 levels/],
+    ] as const) {
+      t.match((await request('POST', '/mcp', call(`"metadata":${metadata}`), json)).text, expected);
+    }
+    t.equal((await request('GET', '/v1/projects/odin/services/unfit')).status, 404);
+  });
+
   t.test('a body over 1 MiB is refused', async (t) => {
     const call = { ...INITIALIZE, params: { ...INITIALIZE.params, padding: 'x'.repeat(1024 * 1024) } };
     t.match(await request('POST', '/mcp', call, ACCEPT), { status: 413, body: { code: 'payload-too-large' } });

@@ -1,16 +1,18 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
+import { Agent, getGlobalDispatcher, setGlobalDispatcher } from 'undici';
 import { loadConfig } from '../../src/config.js';
 import { connectDatabase } from '../../src/database/connect.js';
-import { announce, lockDataDir } from '../../src/database/data-dir-lock.js';
+import { announce, awaitDataDir, lockDataDir } from '../../src/database/data-dir-lock.js';
 import { servePeers } from '../../src/mcp/peers.js';
 import { openRegistry } from '../../src/mcp/registry.js';
 import { openToolsOn } from '../../src/mcp/tools.js';
 import { prepareDatabase } from '../../src/prepare.js';
-import { makeDataDir } from '../helpers/database.js';
+import { makeSeededDir } from '../helpers/database.js';
 
 t.setTimeout(120_000);
 
@@ -25,24 +27,30 @@ function openAgent(t: Test, dataDir: string) {
     registry.callTool({ name, input, idempotencyKey: null, requestId: 'r', signal: new AbortController().signal });
 }
 
-/** A holder that takes calls and dies before it answers. */
-async function startDyingHolder(t: Test, dataDir: string) {
+/** A holder that answers calls in this way. */
+async function startHolder(t: Test, dataDir: string, respond: (answer: ServerResponse) => void) {
   const lock = await lockDataDir(dataDir);
   let calls = 0;
-  const server = createServer((request) => {
+  const server = createServer((_request, answer) => {
     calls += 1;
-    request.socket.destroy();
+    respond(answer);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  t.teardown(() => server.close());
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   await announce(dataDir, { url, token: 't', yields: false });
   return { calls: () => calls, release: () => lock.release() };
 }
 
+/** One that takes calls and dies before it answers. */
+const startDyingHolder = (t: Test, dataDir: string) => startHolder(t, dataDir, ({ req }) => req.socket.destroy());
+
 t.test('a release by key whose outcome is unknown is not repeated, and the agent is told what to do', async (t) => {
-  const dataDir = await makeDataDir(t);
+  const dataDir = await makeSeededDir(t);
   const holder = await startDyingHolder(t, dataDir);
   const result = await openAgent(t, dataDir)('release-port', { project: 'odin', service: 'api' });
   t.match(result, {
@@ -54,7 +62,7 @@ t.test('a release by key whose outcome is unknown is not repeated, and the agent
 });
 
 t.test('a call that does no harm twice is repeated until a holder answers, or there is none', async (t) => {
-  const dataDir = await makeDataDir(t);
+  const dataDir = await makeSeededDir(t);
   const holder = await startDyingHolder(t, dataDir);
   const asked = openAgent(t, dataDir)('get-port', { project: 'odin', service: 'api' });
   while (holder.calls() < 3) await new Promise(setImmediate);
@@ -63,7 +71,7 @@ t.test('a call that does no harm twice is repeated until a holder answers, or th
 });
 
 t.test('an allocation whose answer was lost is found again, and not made twice', async (t) => {
-  const dataDir = await makeDataDir(t);
+  const dataDir = await makeSeededDir(t);
   const config = loadConfig({ DATA_DIR: dataDir });
   const database = await connectDatabase(config, log);
   await prepareDatabase(database, config, log, new AbortController().signal);
@@ -85,4 +93,97 @@ t.test('an allocation whose answer was lost is found again, and not made twice',
   t.equal((await call('list-ports', { project: 'odin' })).structuredContent.items.length, 1);
   await peers.close();
   await database.close();
+});
+
+t.test('no agent takes the data directory while a service waits for it', async (t) => {
+  const dataDir = await makeSeededDir(t);
+  const waiting = await awaitDataDir(dataDir);
+  t.equal(await awaitDataDir(dataDir), null, 'one service at a time');
+  let answered = false;
+  const asked = openAgent(t, dataDir)('get-port', { project: 'odin', service: 'api' }).finally(() => {
+    answered = true;
+  });
+  for (let looks = 0; looks < 10; looks += 1) {
+    await setTimeout(50);
+    const lock = await lockDataDir(dataDir); // throws if the agent has it
+    await lock.release();
+  }
+  t.notOk(answered);
+  await waiting?.release();
+  t.match(await asked, { structuredContent: { port: 3300 } });
+});
+
+t.test('what the holder cannot take is refused at once, and never asked for again', async (t) => {
+  for (const [status, code] of [
+    [400, 'validation-failed'],
+    [413, 'payload-too-large'],
+  ] as const) {
+    const dataDir = await makeSeededDir(t);
+    const holder = await startHolder(t, dataDir, (answer) => answer.writeHead(status).end());
+    t.match(await openAgent(t, dataDir)('get-port', { project: 'odin', service: 'api' }), {
+      isError: true,
+      content: [{ text: new RegExp(`^${code}: `) }],
+    });
+    t.equal(holder.calls(), 1);
+    await holder.release();
+  }
+});
+
+t.test('an input that no body of REST may hold never reaches the holder', async (t) => {
+  const dataDir = await makeSeededDir(t);
+  const holder = await startHolder(t, dataDir, (answer) => answer.writeHead(503).end());
+  const call = openAgent(t, dataDir);
+  const deep = JSON.parse(`${'{"a":'.repeat(3000)}1${'}'.repeat(3000)}`);
+  for (const [field, expected] of [
+    [{ metadata: { constructor: { prototype: { x: 1 } } } }, /^validation-failed: \/metadata\/constructor is a name/],
+    [{ metadata: JSON.parse('{"__proto__":{"x":1}}') }, /^validation-failed: \/metadata\/__proto__ is a name/],
+    [{ metadata: deep }, /^validation-failed: .* nested more than 10 levels/],
+    [{ description: 'x'.repeat(2_500_000) }, /^payload-too-large: /],
+  ] as const) {
+    t.match(await call('get-port', { project: 'odin', service: 'api', ...field }), {
+      isError: true,
+      content: [{ text: expected }],
+    });
+  }
+  t.equal(holder.calls(), 0);
+  await holder.release();
+});
+
+t.test('a call that is passed on waits for its answer longer than fetch would', async (t) => {
+  const before = getGlobalDispatcher();
+  setGlobalDispatcher(new Agent({ headersTimeout: 500 })); // 5 minutes by itself
+  t.teardown(() => setGlobalDispatcher(before));
+  const dataDir = await makeSeededDir(t);
+  const answered = { content: [{ type: 'text', text: '{}' }], structuredContent: {} };
+  const holder = await startHolder(t, dataDir, async (answer) => {
+    await setTimeout(3000);
+    answer.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answered));
+  });
+  t.same(await openAgent(t, dataDir)('audit-ports', {}), answered);
+  t.equal(holder.calls(), 1);
+  await holder.release();
+});
+
+t.test('an import that waits for its turn is not executed for a caller who has gone', async (t) => {
+  const dataDir = await makeSeededDir(t);
+  const registry = openRegistry(loadConfig({ DATA_DIR: dataDir }), log);
+  t.teardown(() => registry.close());
+  const adopt = (port: number, signal: AbortSignal) =>
+    registry.callTool({
+      name: 'import-ports',
+      input: { items: [{ port, service: 'api' }] },
+      idempotencyKey: null,
+      requestId: 'r',
+      signal,
+    });
+  await adopt(3300, new AbortController().signal); // opens the database
+  const leaving = new AbortController();
+  const first = adopt(3301, new AbortController().signal);
+  const second = adopt(3302, leaving.signal);
+  leaving.abort();
+  t.match(await first, { structuredContent: { items: [{ outcome: 'adopted' }] } });
+  t.match(await second, { isError: true });
+  t.match(await adopt(3302, new AbortController().signal), {
+    structuredContent: { items: [{ outcome: 'adopted' }] },
+  });
 });

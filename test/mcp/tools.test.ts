@@ -107,6 +107,36 @@ t.test('tools', async (t) => {
     t.match(await ask('describe-port', { port: 8080 }), { state: 'unmanaged', range: null });
   });
 
+  t.test('audit-ports shows 25 conflicts unless asked for more, and counts them all', async (t) => {
+    // Its own project: all of them are down.
+    await ask('create-range', { project: 'quiet' });
+    const services = Array.from({ length: 30 }, (_, i) => ({ service: `s${i}` }));
+    const stack = { project: 'quiet', environment: 'default', services };
+    await ask('get-environment-ports', stack);
+    const audit = await ask('audit-ports', { project: 'quiet' });
+    t.equal(audit.allocated, 30);
+    t.equal(audit.conflicts.length, 25);
+    t.match(audit.conflictCounts, { 'not-running': 30, squatter: 0 });
+    t.equal((await ask('audit-ports', { project: 'quiet', limit: 1000 })).conflicts.length, 30);
+    t.match(await refusal('audit-ports', { limit: 0 }), /^validation-failed: \/limit /);
+  });
+
+  t.test('a tool that can replace what stands there says so', async (t) => {
+    const { tools } = await client.listTools();
+    const service = odin('described', { environment: 'hints' });
+    await ask('get-port', { ...service, description: 'first', metadata: { a: 1 } });
+    t.match(await ask('get-port', { ...service, description: null, metadata: {} }), { description: null });
+    const destructive = tools.filter(({ annotations }) => annotations.destructiveHint).map(({ name }) => name);
+    t.same(destructive.sort(), [
+      'cancel-reservation',
+      'get-environment-ports',
+      'get-port',
+      'release-environment',
+      'release-port',
+      'update-port',
+    ]);
+  });
+
   t.test('bad input changes nothing and is named', async (t) => {
     t.match(
       await refusal('get-port', odin('api', { ports: 2 })),

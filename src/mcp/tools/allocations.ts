@@ -36,7 +36,8 @@ export const getPort = defineTool({
   operations: ['getOrAllocatePort'],
   input: Type.Object({ ...Key, ...AllocationDetails.properties }, CLOSED),
   output: Allocation,
-  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  // It never takes a port away, but replaces what describes a held one where that is given.
+  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
   async execute({ store }, { project, service, environment, host, protocol, ...details }, call) {
     const key = keyOf({ project, service }, { environment, host, protocol });

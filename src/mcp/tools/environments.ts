@@ -14,7 +14,7 @@ import {
   EnvironmentServices,
 } from '../../schemas/environment.js';
 import { ShortPage } from '../inputs.js';
-import { defineTool, READS } from '../tool.js';
+import { defineTool, isAbandoned, READS } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };
 const Place = { ...EnvironmentParams.properties, ...SpaceQuery.properties };
@@ -29,11 +29,12 @@ export const getEnvironmentPorts = defineTool({
   operations: ['allocateEnvironment'],
   input: Type.Object({ ...Place, ...EnvironmentServices.properties }, CLOSED),
   output: EnvironmentPorts,
-  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  // As get-port: what describes a held port is replaced where it is given.
+  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
-  async execute({ store }, { project, environment, host, protocol, services }) {
+  async execute({ store }, { project, environment, host, protocol, services }, call) {
     const place = { project, environment, ...spaceOf({ host, protocol }) };
-    return { items: (await allocateEnvironment(store, place, services)).items };
+    return { items: (await allocateEnvironment(store, place, services, isAbandoned(call))).items };
   },
 });
 
@@ -48,8 +49,9 @@ export const releaseEnvironment = defineTool({
   output: ReleasedAllocations,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'by-id',
-  async execute({ store }, { project, environment, host, protocol }) {
-    return { items: await release(store, { project, environment, ...spaceOf({ host, protocol }) }) };
+  async execute({ store }, { project, environment, host, protocol }, call) {
+    const place = { project, environment, ...spaceOf({ host, protocol }) };
+    return { items: await release(store, place, isAbandoned(call)) };
   },
 });
 

@@ -1,11 +1,26 @@
 import { Type } from '@sinclair/typebox';
 import { importPorts as adopt } from '../../repositories/imports.js';
-import { Audit, AuditScope } from '../../schemas/audit.js';
+import { Audit, AuditScope, conflictKinds } from '../../schemas/audit.js';
+import { Count } from '../../schemas/common.js';
 import { Import, ImportQuery, NewImport } from '../../schemas/import.js';
 import { toImportItems } from '../../services/listening-ports.js';
-import { claimOf, defineTool } from '../tool.js';
+import { claimOf, defineTool, isAbandoned } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };
+
+type ConflictKind = (typeof conflictKinds)[number];
+
+const ConflictLimit = Type.Optional(
+  Type.Integer({ minimum: 1, maximum: 1000, default: 25, description: 'Conflicts to show.' }),
+);
+/** An audit of a machine that is down has a conflict for each port: 723 kB for a thousand. */
+const ShortAudit = Type.Object({
+  ...Audit.properties,
+  conflictCounts: Type.Object(
+    Object.fromEntries(conflictKinds.map((kind) => [kind, Count])) as Record<ConflictKind, typeof Count>,
+    { description: 'How many there are of each kind, those that are not shown included.' },
+  ),
+});
 
 export const auditPorts = defineTool({
   name: 'audit-ports',
@@ -13,15 +28,22 @@ export const auditPorts = defineTool({
   description:
     'Probes the TCP ports that are held, of one `project` or one `host` or all, and tells each difference and its ' +
     'remedy: services that do not run, strangers on ports (with `unallocated`), hostnames claimed twice. Use it when a ' +
-    'port seems taken or a service seems down. It connects and closes, and sends nothing. For who owns one number use ' +
-    'describe-port.',
+    'port seems taken or a service seems down. It connects and closes, and sends nothing. Shows the first 25 ' +
+    'conflicts, by port; `conflictCounts` has how many there are of each kind. For more raise `limit`, or audit one ' +
+    '`project` or `host`. For who owns one number use describe-port.',
   operations: ['auditPorts'],
-  input: Type.Object(AuditScope.properties, CLOSED),
-  output: Audit,
+  input: Type.Object({ ...AuditScope.properties, limit: ConflictLimit }, CLOSED),
+  output: ShortAudit,
   // It stores what it found, and moves the status of allocations; repeating it changes nothing more.
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
-  execute: ({ store, auditor }, scope, { signal }) => auditor.run(store, scope, { signal }),
+  async execute({ store, auditor }, { limit = 25, ...scope }, { signal }) {
+    const { conflicts, ...audit } = await auditor.run(store, scope, { signal });
+    const conflictCounts = Object.fromEntries(
+      conflictKinds.map((kind) => [kind, conflicts.filter((conflict) => conflict.kind === kind).length]),
+    ) as Record<ConflictKind, number>;
+    return { ...audit, conflictCounts, conflicts: conflicts.slice(0, limit) };
+  },
 });
 
 export const importPorts = defineTool({
@@ -37,6 +59,7 @@ export const importPorts = defineTool({
   repeatable: 'always',
   async execute({ store }, input, call) {
     const { dryRun = false, items } = input;
-    return (await adopt(store, toImportItems({ items }), { dryRun, idempotency: claimOf(call, input) })).report;
+    const options = { dryRun, idempotency: claimOf(call, input) };
+    return (await adopt(store, toImportItems({ items }), options, isAbandoned(call))).report;
   },
 });

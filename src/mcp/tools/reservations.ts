@@ -3,7 +3,7 @@ import { cancelReservation as cancel, claimReservation as claim, reserve } from 
 import { Allocation } from '../../schemas/allocation.js';
 import { ProjectName } from '../../schemas/common.js';
 import { NewReservation, Reservation, ReservationClaim, ReservationParams } from '../../schemas/reservation.js';
-import { claimOf, defineTool } from '../tool.js';
+import { claimOf, defineTool, isAbandoned } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };
 
@@ -21,7 +21,7 @@ export const reservePort = defineTool({
   repeatable: 'with-key',
   async execute({ store }, input, call) {
     const { project, ...wanted } = input;
-    return (await reserve(store, project, wanted, claimOf(call, input))).reservation;
+    return (await reserve(store, project, wanted, claimOf(call, input), isAbandoned(call))).reservation;
   },
 });
 
@@ -36,8 +36,8 @@ export const claimReservation = defineTool({
   output: Allocation,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
-  async execute({ store }, { id, ...details }) {
-    return (await claim(store, id, details, null)).allocation;
+  async execute({ store }, { id, ...details }, call) {
+    return (await claim(store, id, details, null, isAbandoned(call))).allocation;
   },
 });
 
@@ -52,5 +52,5 @@ export const cancelReservation = defineTool({
   output: Reservation,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
-  execute: ({ store }, { id }) => cancel(store, id),
+  execute: ({ store }, { id }, call) => cancel(store, id, isAbandoned(call)),
 });
