@@ -82,15 +82,33 @@ for (const [name, open] of databases) {
 
     t.test('Traefik gets a router and a service for each HTTP hostname', async (t) => {
       const { http } = (await read('traefik')).body;
-      const rules = Object.values<{ rule: string; service: string }>(http.routers).map(({ rule, service }) => [
+      const routers = Object.values<{ rule: string; service: string; priority: number }>(http.routers);
+      const rules = routers.map(({ rule, service, priority }) => [
         rule,
+        priority,
         http.services[service].loadBalancer.servers[0].url,
       ]);
       t.same(rules.sort(), [
-        ['Host(`a.b.example.com`)', 'http://[fd00::7]:3300'],
-        ['Host(`api.example.com`)', 'http://localhost:3100'],
-        ['HostRegexp(`^[^.]+\\.example\\.com$`)', 'https://10.0.0.7:3300'],
+        ['Host(`a.b.example.com`)', 23, 'http://[fd00::7]:3300'],
+        ['Host(`api.example.com`)', 23, 'http://localhost:3100'],
+        ['HostRegexp(`^[^.]+\\.example\\.com$`)', 3, 'https://10.0.0.7:3300'],
       ]);
+    });
+
+    t.test('a UDP port takes no hostname from a TCP port, whichever came first', async (t) => {
+      await put('quiculum-monitor/services/u?protocol=udp', { cloudflareHostname: 'u.example.com' });
+      const tcp = (await put('quiculum-monitor/services/t', { cloudflareHostname: 'u.example.com' })).body;
+      await put('quiculum-monitor/services/later?protocol=udp', { cloudflareHostname: 'u.example.com' });
+      const cloudflared = await read('cloudflared', '?project=quiculum-monitor');
+      t.match(parse(cloudflared.text).ingress, [
+        { hostname: 'u.example.com', service: `http://localhost:${tcp.port}` },
+        { service: 'http_status:404' },
+      ]);
+      t.equal(cloudflared.headers['x-duplicate-hostnames'], 'u.example.com', 'yet it is told that several claim it');
+      const traefik = (await read('traefik', '?project=quiculum-monitor')).body;
+      t.match(Object.values(traefik.http.routers), [{ rule: 'Host(`u.example.com`)' }]);
+      await request('DELETE', '/v1/projects/quiculum-monitor/environments/default');
+      await request('DELETE', '/v1/projects/quiculum-monitor/environments/default?protocol=udp');
     });
 
     t.test('Consul gets definitions with a TCP check', async (t) => {
@@ -124,6 +142,8 @@ for (const [name, open] of databases) {
         t.equal(answer.text, '');
         t.equal(answer.headers.etag, headers.etag);
       }
+      const likeFetch = { 'if-none-match': String(headers.etag), 'cache-control': 'no-cache', pragma: 'no-cache' };
+      t.equal((await request('GET', '/v1/exports/traefik', undefined, likeFetch)).status, 304, 'as fetch() asks');
       await put('consilio/services/new', { cloudflareHostname: 'new.example.com' });
       const changed = await request('GET', '/v1/exports/traefik', undefined, { 'if-none-match': String(headers.etag) });
       t.equal(changed.status, 200);

@@ -9,7 +9,7 @@ import type { Store } from './store.js';
 
 export interface Exported {
   allocation: Allocation;
-  /** False where an older allocation, exported or not, claims the same Cloudflare hostname. */
+  /** False where another allocation, exported or not, has the same Cloudflare hostname: the oldest, TCP before UDP. */
   ownsHostname: boolean;
 }
 
@@ -29,7 +29,8 @@ export async function findExported(
     select a.*, not exists (
       select from port_allocations b
       where b.released_at is null and b.cloudflare_hostname = a.cloudflare_hostname
-        and (b.allocated_at, b.id) < (a.allocated_at, a.id)
+        -- No proxy routes a hostname to UDP, so a claim of UDP ('udp' > 'tcp') silences none of TCP.
+        and (b.protocol, b.allocated_at, b.id) < (a.protocol, a.allocated_at, a.id)
     ) as owns_hostname
     from port_allocations a
     where a.released_at is null

@@ -25,7 +25,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app,
         description:
           'For Prometheus (http_sd), Traefik (HTTP provider), cloudflared (ingress), Consul (service definitions) and ' +
           'dotenv readers, each in its own media type, with an ETag. Of a Cloudflare hostname that several ' +
-          'allocations claim, the oldest has it; the others are left out of what routes it and named in a header.',
+          'allocations claim, the oldest on TCP has it; the others are left out of what routes it and named in a header.',
         tags: ['exports'],
         params: ExportParams,
         querystring: ExportQuery,
@@ -36,7 +36,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app,
               ETag: { type: 'string', description: 'Of this very text (RFC 9110, 8.8.3), for `If-None-Match`.' },
               'X-Duplicate-Hostnames': {
                 type: 'string',
-                description: 'Cloudflare hostnames that a later allocation claims too, the first 20; absent if none.',
+                description: 'Cloudflare hostnames that another allocation has already, the first 20; absent if none.',
               },
             },
             content: {
@@ -61,7 +61,8 @@ export const exportRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app,
       const text = render(exported);
       const etag = makeEtag(text);
       reply.headers({ etag, 'cache-control': 'no-cache' });
-      if (isFresh(request.headers, { etag })) return reply.code(304).send();
+      // Not `Cache-Control`: fetch() in Node adds no-cache to every request that brings an If-None-Match of its own.
+      if (isFresh({ 'if-none-match': request.headers['if-none-match'] }, { etag })) return reply.code(304).send();
       return reply.type(mediaType).serializer(String).send(text);
     },
   );

@@ -88,7 +88,7 @@ function toTraefik(exported: readonly Exported[]): string {
   const nameOf = ({ service, id }: Allocation) => `${service}-${id}`;
   const routers = routed.map((allocation) => [
     nameOf(allocation),
-    { rule: toRule(allocation.cloudflareHostname), service: nameOf(allocation) },
+    { ...toRule(allocation.cloudflareHostname), service: nameOf(allocation) },
   ]);
   const services = routed.map((allocation) => [
     nameOf(allocation),
@@ -97,10 +97,18 @@ function toTraefik(exported: readonly Exported[]): string {
   return toJson({ http: { routers: Object.fromEntries(routers), services: Object.fromEntries(services) } });
 }
 
-/** In the rule syntax of Traefik 3. A wildcard stands for one label, as in a certificate. */
-function toRule(hostname: string): string {
-  if (!hostname.startsWith('*.')) return `Host(\`${hostname}\`)`;
-  return `HostRegexp(\`^[^.]+\\.${hostname.slice(2).replaceAll('.', '\\.')}$\`)`;
+/**
+ * In the rule syntax of Traefik 3. A wildcard stands for one label, as in a certificate. By default the longer rule
+ * goes first, and a wildcard's expression is longer than the names that it covers: its priority is the number of its
+ * labels, below every name's, whose own stays what it would be beside routers from elsewhere.
+ */
+function toRule(hostname: string): { rule: string; priority: number } {
+  if (hostname.startsWith('*.')) {
+    const rule = `HostRegexp(\`^[^.]+\\.${hostname.slice(2).replaceAll('.', '\\.')}$\`)`;
+    return { rule, priority: hostname.split('.').length };
+  }
+  const rule = `Host(\`${hostname}\`)`;
+  return { rule, priority: rule.length };
 }
 
 /** On `localhost` without an address: Consul takes that of the agent that reads the definition. */
