@@ -101,9 +101,29 @@ class ReadCommittedDriver extends PostgresDriver {
 
   override async commitTransaction(connection: DatabaseConnection): Promise<void> {
     await this.#begun.get(connection);
-    await super.commitTransaction(connection);
+    await super.commitTransaction(connection); // by PreparingClient, which listens for the warning
+  }
+
+  /** Where it fails the connection is gone, and with it the transaction: the error that led here says more. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    await super.rollbackTransaction(connection).catch(() => {});
   }
 }
+
+/** The commit was made on the primary, and the wait for its synchronous standby was cut short: it may yet be lost. */
+export class NotReplicatedError extends Error {
+  override readonly name = 'NotReplicatedError';
+}
+
+/**
+ * What PostgreSQL warns of when a timeout, `pg_cancel_backend` or its own shutdown ends that wait: it then answers
+ * COMMIT as if all were well. By code, because the message is in the server's language; no other warning of a COMMIT
+ * has one of these.
+ */
+const WAIT_CUT_SHORT = new Set([
+  '01000', // warning
+  '57P01', // admin_shutdown
+]);
 
 /** At most this many statements are kept prepared on a connection; each costs the server some memory. */
 const MAX_PREPARED = 100;
@@ -128,10 +148,29 @@ export class PreparingClient extends pg.Client {
 
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of pg's query are not worth repeating here
   override query(query: any, values?: any, callback?: any): any {
+    if (query === 'commit') return this.#commit();
     const name = this.#prepares && typeof query === 'string' && Array.isArray(values) ? nameOf(query) : undefined;
     return name === undefined
       ? super.query(query, values, callback)
       : super.query({ name, text: query, values }, callback);
+  }
+
+  /** @throws NotReplicatedError */
+  async #commit(): Promise<pg.QueryResult> {
+    let warning: string | undefined;
+    const onNotice = ({ code, message }: { code: string | undefined; message: string | undefined }) => {
+      if (WAIT_CUT_SHORT.has(code ?? '')) warning = message ?? code;
+    };
+    this.on('notice', onNotice);
+    try {
+      const result = await super.query('commit');
+      if (warning === undefined) return result;
+    } catch (error) {
+      if (warning === undefined) throw error; // else the connection ended with the wait
+    } finally {
+      this.off('notice', onNotice);
+    }
+    throw new NotReplicatedError(warning);
   }
 }
 

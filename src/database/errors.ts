@@ -1,4 +1,5 @@
 import { AppError } from '../errors.js';
+import { NotReplicatedError } from './driver.js';
 
 const RETRY_AFTER_SECONDS = 1;
 
@@ -115,10 +116,11 @@ export function toAppError(error: unknown): AppError | null {
   return null;
 }
 
-/** Whether the connection was lost while a commit may have been under way: made or not, nobody knows. */
+/** Whether a commit was under way when the connection or its standby was lost: made for good or not, nobody knows. */
 export function isOutcomeUnknown(error: unknown): boolean {
   if (!(error instanceof Error) || isConnecting(error) || UNAVAILABLE_MESSAGE.test(error.message)) return false;
   const { code } = error as { code?: unknown };
+  if (error instanceof NotReplicatedError) return true;
   if (typeof code === 'string' && (LOST.has(code) || code.startsWith('08'))) return true;
   return LOST_MESSAGE.test(error.message);
 }

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import { AbandonedError, Batcher, type IsAbandoned, LaneFullError } from '../batcher.js';
 import { ANONYMOUS, type Caller } from '../caller.js';
 import { isAvailable } from '../database/connect.js';
+import { NotReplicatedError } from '../database/driver.js';
 import { isOutcomeUnknown, toAppError } from '../database/errors.js';
 import type { AllocationRow, Tables } from '../database/tables.js';
 import { AppError } from '../errors.js';
@@ -138,6 +139,8 @@ async function executeBatch(
   } catch (error) {
     const refusal = toAppError(error);
     if (refusal?.status === 503 && !isOutcomeUnknown(error)) throw error;
+    // A second attempt would wait for the same standby.
+    if (error instanceof NotReplicatedError) throw error;
     if (refusal?.code === 'database-unavailable') return repeatIdempotent(db, project, batch, refusal, observer);
     if (batch.length === 1) throw error;
     const outcomes: Outcome[] = [];

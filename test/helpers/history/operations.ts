@@ -1,0 +1,57 @@
+/** One project on one host and protocol: ports are handed out in it independently of all others. */
+export interface PortSpace {
+  project: string;
+  host: string;
+  protocol: 'tcp' | 'udp';
+}
+
+/** What is asked; `holder` is service and environment, as `service@environment`. */
+export type Question =
+  | { op: 'get-or-allocate'; holder: string }
+  | { op: 'allocate'; holder: string; idempotencyKey: string | null }
+  | { op: 'look-up'; holder: string }
+  | { op: 'release'; id: string }
+  | { op: 'release-holder'; holder: string }
+  /** Everything the space ever held, once all callers have stopped. */
+  | { op: 'list' };
+
+export interface Place {
+  id: string;
+  port: number;
+}
+export type Row = Place & { holder: string; released: boolean };
+
+export type Answer =
+  | ({ kind: 'created' | 'existing' | 'replayed' | 'released' } & Place)
+  | { kind: 'released-all'; places: Place[] }
+  | { kind: 'none' }
+  | { kind: 'exhausted' }
+  | { kind: 'rows'; rows: Row[] }
+  /** Refused, and the refusal says that nothing was changed. */
+  | { kind: 'refused'; code: string }
+  /** No answer, or one that says that the change may or may not have been made. */
+  | { kind: 'unknown'; why: string }
+  /** An answer that is right in no state. */
+  | { kind: 'wrong'; what: string };
+
+/** One call, as its caller saw it. Times are of one clock, in any unit. */
+export interface Operation {
+  caller: string;
+  space: PortSpace;
+  asked: Question;
+  start: number;
+  end: number;
+  answer: Answer;
+}
+
+export const nameOf = ({ project, host, protocol }: PortSpace): string => `${project} on ${host}/${protocol}`;
+
+/** For people who read a violation. */
+export function describe({ caller, asked, start, end, answer }: Operation): string {
+  const { op, ...of } = asked;
+  const { kind, ...what } = answer;
+  const saw = kind === 'rows' ? `${(what as { rows: Row[] }).rows.length} rows` : text(what);
+  return `[${start.toFixed(1)}–${end.toFixed(1)}] ${caller}: ${op} ${text(of)} → ${kind} ${saw}`;
+}
+
+const text = (fields: object) => Object.values(fields).map(String).join(' ');

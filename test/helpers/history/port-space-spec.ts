@@ -1,0 +1,120 @@
+import type { Spec } from './linearize.js';
+import type { Answer, Operation, Place, Question } from './operations.js';
+
+type Held = Place & { holder: string };
+
+/** One port space: what is held in it, and what each idempotency key was answered first. Immutable. */
+export interface PortSpaceState {
+  /** By port. */
+  readonly held: ReadonlyMap<number, Held>;
+  readonly firstAnswers: ReadonlyMap<string, Place>;
+  /** Of the unclaimed allocations, those that were made by now. */
+  readonly found: ReadonlySet<string>;
+}
+
+export const EMPTY: PortSpaceState = { held: new Map(), firstAnswers: new Map(), found: new Set() };
+
+/** A question, and its answer. */
+export type Step = Pick<Operation, 'asked' | 'answer'>;
+
+/**
+ * The promises as a state machine: the lowest free port first, one holder a port, get-or-allocate by holder,
+ * release by id.
+ * @param ports of the project's ranges, ascending
+ * @param unclaimed allocations that are there at the end, and that no answer claims to have made: only these
+ *   can be what operations of unknown outcome made. Without them such an operation might be at any port.
+ */
+export function portSpaceSpec(ports: readonly number[], unclaimed: readonly Held[]): Spec<PortSpaceState, Step> {
+  const lowestGap = ({ held }: PortSpaceState) => ports.find((port) => !held.has(port)) ?? null;
+
+  const allocate = (state: PortSpaceState, { id, port, holder }: Held): PortSpaceState[] =>
+    port === lowestGap(state) ? [{ ...state, held: new Map([...state.held, [port, { id, port, holder }]]) }] : [];
+
+  /** Makes an unclaimed allocation of this holder. */
+  const find = (state: PortSpaceState, holder: string): { made: Held; next: PortSpaceState }[] =>
+    unclaimed
+      .filter((row) => row.holder === holder && !state.found.has(row.id))
+      .flatMap((made) =>
+        allocate(state, made).map((next) => ({ made, next: { ...next, found: new Set([...state.found, made.id]) } })),
+      );
+
+  /** The service tried again by itself, and found what its own first attempt, of unknown outcome, had made. */
+  const findAnswered = (state: PortSpaceState, holder: string, answer: Place): PortSpaceState[] =>
+    find(state, holder).flatMap(({ made, next }) => (isSame(made, answer) ? [next] : []));
+
+  function step(state: PortSpaceState, asked: Question, answer: Answer): readonly PortSpaceState[] {
+    switch (asked.op) {
+      case 'get-or-allocate': {
+        const [lowest] = heldBy(state, asked.holder);
+        if (answer.kind === 'unknown') return lowest ? [] : find(state, asked.holder).map(({ next }) => next);
+        if (answer.kind === 'created') return lowest ? [] : allocate(state, { ...answer, holder: asked.holder });
+        if (answer.kind === 'exhausted') return !lowest && lowestGap(state) === null ? [state] : [];
+        if (answer.kind !== 'existing') return [];
+        return lowest ? only(state, isSame(lowest, answer)) : findAnswered(state, asked.holder, answer);
+      }
+      case 'allocate': {
+        const { holder, idempotencyKey: key } = asked;
+        const first = key === null ? undefined : state.firstAnswers.get(key);
+        if (first) return only(state, answer.kind === 'replayed' && isSame(first, answer));
+        if (answer.kind === 'unknown') return find(state, holder).map(({ made, next }) => remember(next, key, made));
+        if (answer.kind === 'exhausted') return only(state, lowestGap(state) === null);
+        if (answer.kind === 'created') {
+          return allocate(state, { ...answer, holder }).map((next) => remember(next, key, answer));
+        }
+        if (answer.kind !== 'replayed') return [];
+        return findAnswered(state, holder, answer).map((next) => remember(next, key, answer));
+      }
+      case 'look-up': {
+        const [lowest] = heldBy(state, asked.holder);
+        if (answer.kind === 'none') return only(state, lowest === undefined);
+        return only(state, answer.kind === 'existing' && lowest !== undefined && isSame(lowest, answer));
+      }
+      case 'release': {
+        const held = [...state.held.values()].filter(({ id }) => id === asked.id);
+        if (answer.kind === 'unknown') return held.length > 0 ? [without(state, held)] : [];
+        // Who knows the id was told of the allocation. Released before, it stays so, and is told again.
+        return answer.kind === 'released' && answer.id === asked.id ? [without(state, held)] : [];
+      }
+      case 'release-holder': {
+        const held = heldBy(state, asked.holder);
+        if (answer.kind === 'unknown') return held.length > 0 ? [without(state, held)] : [];
+        return answer.kind === 'released-all' && areSame(held, answer.places) ? [without(state, held)] : [];
+      }
+      case 'list': {
+        if (answer.kind !== 'rows') return [];
+        const active = answer.rows.filter(({ released }) => !released);
+        return only(state, areSame([...state.held.values()], active));
+      }
+    }
+  }
+
+  return {
+    step: (state, { asked, answer }) => step(state, asked, answer),
+    keyOf: ({ held, firstAnswers, found }) =>
+      [[...held.values()].map(({ id }) => id), [...firstAnswers.keys()], [...found]]
+        .map((part) => part.sort().join())
+        .join(' '),
+  };
+}
+
+/** By port. */
+function heldBy({ held }: PortSpaceState, holder: string): Held[] {
+  return [...held.values()].filter((row) => row.holder === holder).sort((a, b) => a.port - b.port);
+}
+
+function without(state: PortSpaceState, rows: readonly Held[]): PortSpaceState {
+  if (rows.length === 0) return state;
+  const held = new Map(state.held);
+  for (const { port } of rows) held.delete(port);
+  return { ...state, held };
+}
+
+function remember(state: PortSpaceState, key: string | null, { id, port }: Place): PortSpaceState {
+  if (key === null) return state;
+  return { ...state, firstAnswers: new Map([...state.firstAnswers, [key, { id, port }]]) };
+}
+
+const only = (state: PortSpaceState, isRight: boolean): PortSpaceState[] => (isRight ? [state] : []);
+const isSame = (a: Place, b: Place) => a.id === b.id && a.port === b.port;
+const areSame = (some: readonly Place[], others: readonly Place[]) =>
+  some.length === others.length && some.every((one) => others.some((other) => isSame(one, other)));

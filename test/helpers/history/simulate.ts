@@ -1,0 +1,165 @@
+import type { Answer, Operation, Place, PortSpace, Question, Row } from './operations.js';
+
+export type Fault = 'forgets' | 'hands out twice' | 'skips a gap' | 'reads late' | 'frees the next holder';
+
+interface Simulation {
+  seed: number;
+  callers: number;
+  operations: number;
+  ports: readonly number[];
+  /** What the service does wrong, now and then, in the second half. */
+  fault?: Fault;
+}
+
+const SPACE: PortSpace = { project: 'simulated', host: 'localhost', protocol: 'tcp' };
+const HOLDERS = ['a', 'b', 'c', 'd', 'e'];
+const UNKNOWN_ONE_IN = 30;
+const FAULTY_ONE_IN = 3;
+/** In changes: more than can be under way at a time. */
+const LATE_BY = 8;
+
+/**
+ * The history of callers at once of a service that does each call at one moment between its start and its end
+ * and keeps its promises, but for the fault. Some calls get no answer: they are done later, or never.
+ */
+export function simulate({ seed, callers, operations, ports, fault }: Simulation): Operation[] {
+  const random = randomOf(seed);
+  const chance = (oneIn: number) => random() * oneIn < 1;
+  const pick = <T>(items: readonly T[]) => items[Math.floor(random() * items.length)] as T;
+  const service = new SimulatedService(ports);
+  const history: Operation[] = [];
+  /** Ids that callers were told of. */
+  const told: string[] = [];
+  const agenda: { time: number; act(): void }[] = [];
+  const at = (time: number, act: () => void) => agenda.push({ time, act });
+  let left = operations;
+
+  const ask = (): Question => {
+    const op = pick([
+      'get-or-allocate',
+      'get-or-allocate',
+      'allocate',
+      'look-up',
+      'release',
+      'release-holder',
+    ] as const);
+    if (op === 'release' && told.length > 0) return { op, id: pick(told.slice(-8)) };
+    const holder = pick(HOLDERS);
+    if (op === 'allocate') return { op, holder, idempotencyKey: chance(2) ? `${holder}${left % 20}` : null };
+    return { op: op === 'release' ? 'look-up' : op, holder };
+  };
+  const call = (caller: string, start: number) => {
+    if (left-- <= 0) return;
+    const asked = ask();
+    const moment = start + random();
+    const isUnknown = chance(UNKNOWN_ONE_IN);
+    const end = isUnknown ? start + random() : moment + random();
+    let answer: Answer = { kind: 'unknown', why: 'simulated' };
+    if (!isUnknown || chance(2)) {
+      at(isUnknown ? moment + 3 * random() : moment, () => {
+        const isFaulty = fault !== undefined && left < operations / 2 && chance(FAULTY_ONE_IN);
+        const given = service.answer(asked, isFaulty ? fault : null);
+        if (!isUnknown) answer = given;
+      });
+    }
+    at(end, () => {
+      if ('id' in answer) told.push(answer.id);
+      history.push({ caller, space: SPACE, asked, start, end, answer });
+      call(caller, end + random() / 4);
+    });
+  };
+  for (let i = 0; i < callers; i++) call(`caller ${i}`, random());
+  let now = 0;
+  while (agenda.length > 0) {
+    agenda.sort((a, b) => b.time - a.time);
+    const { time, act } = agenda.pop() as { time: number; act(): void };
+    now = time;
+    act();
+  }
+  const rows: Answer = { kind: 'rows', rows: service.rows.map((row) => ({ ...row })) };
+  history.push({ caller: 'last', space: SPACE, asked: { op: 'list' }, start: now + 1, end: now + 2, answer: rows });
+  return history;
+}
+
+/** The promises, one call at a time, and ways to break each. */
+class SimulatedService {
+  rows: Row[] = [];
+  readonly #ports: readonly number[];
+  readonly #firstAnswers = new Map<string, Place>();
+  /** What was there before each of the last few changes. */
+  readonly #past: Row[][] = [[]];
+
+  constructor(ports: readonly number[]) {
+    this.#ports = ports;
+  }
+
+  answer(asked: Question, fault: Fault | null): Answer {
+    if (asked.op !== 'look-up') this.#past.push(this.rows.map((row) => ({ ...row })));
+    if (this.#past.length > LATE_BY) this.#past.shift();
+    if (fault === 'forgets') this.rows = this.rows.filter((row) => row !== this.#held()[0]);
+    return this.#answer(asked, fault);
+  }
+
+  #held = (rows = this.rows) => rows.filter(({ released }) => !released).sort((a, b) => a.port - b.port);
+
+  #answer(asked: Question, fault: Fault | null): Answer {
+    switch (asked.op) {
+      case 'get-or-allocate': {
+        const row = this.#held().find(({ holder }) => holder === asked.holder);
+        return row ? { kind: 'existing', ...placeOf(row) } : this.#take(asked.holder, fault);
+      }
+      case 'allocate': {
+        const { holder, idempotencyKey: key } = asked;
+        const first = key === null ? undefined : this.#firstAnswers.get(key);
+        if (first) return { kind: 'replayed', ...first };
+        const answer = this.#take(holder, fault);
+        if (key !== null && answer.kind === 'created') this.#firstAnswers.set(key, placeOf(answer));
+        return answer;
+      }
+      case 'look-up': {
+        const rows = this.#held(fault === 'reads late' ? this.#past[0] : this.rows);
+        const row = rows.find(({ holder }) => holder === asked.holder);
+        return row ? { kind: 'existing', ...placeOf(row) } : { kind: 'none' };
+      }
+      case 'release': {
+        const row = this.rows.find(({ id }) => id === asked.id);
+        if (!row) return { kind: 'wrong', what: '404 allocation-not-found' };
+        const freed = fault === 'frees the next holder' ? this.#held().find(({ port }) => port === row.port) : row;
+        if (freed) freed.released = true;
+        return { kind: 'released', ...placeOf(row) };
+      }
+      case 'release-holder': {
+        const rows = this.#held().filter(({ holder }) => holder === asked.holder);
+        for (const row of rows) row.released = true;
+        return { kind: 'released-all', places: rows.map(placeOf) };
+      }
+      case 'list':
+        return { kind: 'rows', rows: this.rows };
+    }
+  }
+
+  #take(holder: string, fault: Fault | null): Answer {
+    const taken = new Set(this.#held().map(({ port }) => port));
+    const free = this.#ports.filter((port) => !taken.has(port));
+    let [port] = free;
+    if (fault === 'skips a gap') port = free[1] ?? port;
+    if (fault === 'hands out twice') port = this.#held()[0]?.port ?? port;
+    if (port === undefined) return { kind: 'exhausted' };
+    const row = { id: `id${this.rows.length}`, port, holder, released: false };
+    this.rows.push(row);
+    return { kind: 'created', ...placeOf(row) };
+  }
+}
+
+const placeOf = ({ id, port }: Place): Place => ({ id, port });
+
+/** Mulberry32: small, and the same numbers for the same seed. */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let x = Math.imul(state ^ (state >>> 15), 1 | state);
+    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x;
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

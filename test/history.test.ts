@@ -1,0 +1,236 @@
+// The checker of histories itself: what the promises allow passes, and every fault planted is caught.
+import fc from 'fast-check';
+import t from 'tap';
+import { checkHistory } from './helpers/history/check.js';
+import { linearize } from './helpers/history/linearize.js';
+import type { Answer, Operation, PortSpace, Question, Row } from './helpers/history/operations.js';
+import { simulate } from './helpers/history/simulate.js';
+
+const SPACE: PortSpace = { project: 'alpha', host: 'localhost', protocol: 'tcp' };
+const PORTS = [3000, 3001, 3002, 3003];
+const violationsOf = (history: Operation[], ports = PORTS) => checkHistory(history, () => ports).violations;
+
+const op = (start: number, end: number, asked: Question, answer: Answer): Operation => {
+  return { caller: 'c', space: SPACE, asked, start, end, answer };
+};
+const get = (start: number, end: number, holder: string, answer: Answer) =>
+  op(start, end, { op: 'get-or-allocate', holder }, answer);
+const allocate = (start: number, end: number, holder: string, answer: Answer, idempotencyKey: string | null = null) =>
+  op(start, end, { op: 'allocate', holder, idempotencyKey }, answer);
+const lookUp = (start: number, end: number, holder: string, answer: Answer) =>
+  op(start, end, { op: 'look-up', holder }, answer);
+const release = (start: number, end: number, id: string, answer: Answer) =>
+  op(start, end, { op: 'release', id }, answer);
+const list = (...rows: Row[]) => op(1000, 1001, { op: 'list' }, { kind: 'rows', rows });
+const row = (id: string, port: number, holder: string, released = false): Row => ({ id, port, holder, released });
+const created = (id: string, port: number): Answer => ({ kind: 'created', id, port });
+const existing = (id: string, port: number): Answer => ({ kind: 'existing', id, port });
+const released = (id: string, port: number): Answer => ({ kind: 'released', id, port });
+const unknown: Answer = { kind: 'unknown', why: 'ECONNRESET' };
+
+t.test('what the promises allow', async (t) => {
+  const passes = (name: string, ...history: Operation[]) => t.same(violationsOf(history), [], name);
+  passes(
+    'calls at once, answered in another order than they were sent',
+    get(0, 10, 'a', created('A', 3001)),
+    get(1, 9, 'b', created('B', 3000)),
+    list(row('B', 3000, 'b'), row('A', 3001, 'a')),
+  );
+  passes(
+    'many callers for one key',
+    get(0, 10, 'a', existing('A', 3000)),
+    get(0, 10, 'a', created('A', 3000)),
+    get(0, 10, 'a', existing('A', 3000)),
+    list(row('A', 3000, 'a')),
+  );
+  passes(
+    'an allocation without an answer that was made after all, and much later',
+    get(0, 1, 'lost', unknown),
+    get(2, 3, 'b', created('B', 3000)),
+    get(4, 5, 'c', created('C', 3002)),
+    list(row('B', 3000, 'b'), row('L', 3001, 'lost'), row('C', 3002, 'c')),
+  );
+  passes(
+    'one that was never made',
+    get(0, 1, 'lost', unknown),
+    get(2, 3, 'b', created('B', 3000)),
+    list(row('B', 3000, 'b')),
+  );
+  passes(
+    'a release without an answer, before and after which its port was looked at',
+    get(0, 1, 'a', created('A', 3000)),
+    release(2, 3, 'A', unknown),
+    lookUp(4, 5, 'a', existing('A', 3000)),
+    lookUp(6, 7, 'a', { kind: 'none' }),
+    list(row('A', 3000, 'a', true)),
+  );
+  passes(
+    'the first attempt of an idempotent call, made by the service itself',
+    get(0, 5, 'a', existing('A', 3000)),
+    list(row('A', 3000, 'a')),
+  );
+  passes(
+    'a retry under its idempotency key, after an attempt without an answer',
+    allocate(0, 1, 'a', unknown, 'k'),
+    release(2, 9, 'A', unknown),
+    allocate(3, 4, 'a', { kind: 'replayed', id: 'A', port: 3000 }, 'k'),
+    list(row('A', 3000, 'a', true)),
+  );
+  passes(
+    'a range that is full, and one more when a port came back',
+    ...[0, 1, 2, 3].map((i) => get(i, i, `s${i}`, created(`S${i}`, 3000 + i))),
+    get(5, 6, 'e', { kind: 'exhausted' }),
+    release(7, 8, 'S2', released('S2', 3002)),
+    allocate(9, 10, 'e', created('E', 3002)),
+    list(...[0, 1, 2, 3].map((i) => row(`S${i}`, 3000 + i, `s${i}`, i === 2)), row('E', 3002, 'e')),
+  );
+});
+
+t.test('planted faults', async (t) => {
+  const fails = (name: string, expected: RegExp, ...history: Operation[]) => {
+    const violations = violationsOf(history);
+    t.equal(violations.length, 1, name);
+    t.match(violations[0], expected);
+  };
+  const noOrder = /no order of the operations gives these answers/;
+  fails(
+    'a port handed out twice',
+    noOrder,
+    get(0, 10, 'a', created('A', 3000)),
+    get(0, 10, 'b', created('B', 3000)),
+    list(row('A', 3000, 'a', true), row('B', 3000, 'b')),
+  );
+  fails(
+    'a port with two holders at the end',
+    /port 3000 is held by A and by B/,
+    get(0, 10, 'a', created('A', 3000)),
+    get(0, 10, 'b', created('B', 3000)),
+    list(row('A', 3000, 'a'), row('B', 3000, 'b')),
+  );
+  fails('an acknowledged allocation that is gone', /is gone/, get(0, 1, 'a', created('A', 3000)), list());
+  fails(
+    'an acknowledged allocation that was released by nobody',
+    noOrder,
+    get(0, 1, 'a', created('A', 3000)),
+    list(row('A', 3000, 'a', true)),
+  );
+  fails(
+    'a port that was not the lowest free one',
+    noOrder,
+    get(0, 1, 'a', created('A', 3001)),
+    list(row('A', 3001, 'a')),
+  );
+  fails(
+    'a gap that a release left, and that the next call did not take',
+    noOrder,
+    get(0, 1, 'a', created('A', 3000)),
+    get(2, 3, 'b', created('B', 3001)),
+    release(4, 5, 'A', released('A', 3000)),
+    get(6, 7, 'c', created('C', 3002)),
+    list(row('A', 3000, 'a', true), row('B', 3001, 'b'), row('C', 3002, 'c')),
+  );
+  fails(
+    'a late retry of a release that freed the next holder’s port',
+    noOrder,
+    get(0, 1, 'a', created('A', 3000)),
+    release(2, 3, 'A', released('A', 3000)),
+    get(4, 5, 'b', created('B', 3000)),
+    release(6, 7, 'A', released('A', 3000)),
+    lookUp(8, 9, 'b', { kind: 'none' }),
+    list(row('A', 3000, 'a', true), row('B', 3000, 'b', true)),
+  );
+  fails(
+    'a look-up that still sees what was released',
+    noOrder,
+    get(0, 1, 'a', created('A', 3000)),
+    release(2, 3, 'A', released('A', 3000)),
+    lookUp(4, 5, 'a', existing('A', 3000)),
+    list(row('A', 3000, 'a', true)),
+  );
+  fails(
+    'a look-up that does not see what was allocated',
+    noOrder,
+    get(0, 1, 'a', created('A', 3000)),
+    lookUp(2, 3, 'a', { kind: 'none' }),
+    list(row('A', 3000, 'a')),
+  );
+  fails(
+    'two that were told to have made the allocation of one key',
+    noOrder,
+    get(0, 10, 'a', created('A', 3000)),
+    get(0, 10, 'a', created('B', 3001)),
+    list(row('A', 3000, 'a'), row('B', 3001, 'a')),
+  );
+  fails(
+    'two that were told to have made one allocation',
+    /made twice/,
+    get(0, 10, 'a', created('A', 3000)),
+    get(0, 10, 'a', created('A', 3000)),
+    list(row('A', 3000, 'a')),
+  );
+  fails(
+    'a second allocation under one idempotency key',
+    noOrder,
+    allocate(0, 1, 'a', created('A', 3000), 'k'),
+    allocate(2, 3, 'a', created('B', 3001), 'k'),
+    list(row('A', 3000, 'a'), row('B', 3001, 'a')),
+  );
+  fails(
+    'an attempt without an answer that was made twice',
+    noOrder,
+    allocate(0, 1, 'a', unknown),
+    list(row('A', 3000, 'a'), row('B', 3001, 'a')),
+  );
+  fails('an allocation that nobody asked for', noOrder, lookUp(0, 1, 'a', { kind: 'none' }), list(row('A', 3000, 'a')));
+  fails(
+    'a call that had no answer, and happened before it was made',
+    noOrder,
+    get(0, 1, 'a', created('A', 3001)),
+    get(2, 3, 'lost', unknown),
+    list(row('L', 3000, 'lost'), row('A', 3001, 'a')),
+  );
+  fails('a refusal for want of ports while there were some', noOrder, get(0, 1, 'a', { kind: 'exhausted' }), list());
+  fails(
+    'a refusal that says it changed nothing, and did',
+    noOrder,
+    get(0, 1, 'a', { kind: 'refused', code: 'project-busy' }),
+    list(row('A', 3000, 'a')),
+  );
+  fails('an answer of no kind', /right in no state/, get(0, 1, 'a', { kind: 'wrong', what: '500' }), list());
+  fails('a history without an end', /without a list/, get(0, 1, 'a', created('A', 3000)));
+});
+
+/** Enough for the gaps that a faulty service might skip, and few enough to run out. */
+const SIMULATED_PORTS = [...PORTS, 3004, 3005, 3006];
+
+t.test('whatever callers at once ask of a service that keeps its promises passes', async () => {
+  const property = fc.property(fc.integer(), (seed) => {
+    const { violations } = checkHistory(
+      simulate({ seed, callers: 4, operations: 200, ports: SIMULATED_PORTS }),
+      () => SIMULATED_PORTS,
+    );
+    return violations.length === 0;
+  });
+  fc.assert(property, { numRuns: 30 });
+});
+
+for (const fault of ['forgets', 'hands out twice', 'skips a gap', 'reads late', 'frees the next holder'] as const) {
+  t.test(`a service that ${fault}, now and then, is caught`, async (t) => {
+    let caught = 0;
+    for (let seed = 1; seed <= 5; seed++) {
+      const history = simulate({ seed, callers: 4, operations: 400, ports: SIMULATED_PORTS, fault });
+      if (violationsOf(history, SIMULATED_PORTS).length > 0) caught++;
+    }
+    t.ok(caught >= 4, `${caught} of 5: now and then something else excuses it`);
+  });
+}
+
+t.test('the search ends, and says so, where there are too many orders to try', async (t) => {
+  const all = Array.from({ length: 20 }, (_, op) => ({ op, start: 0, end: 1 }));
+  const full = 2 ** 20 - 1;
+  const impossible = {
+    step: (done: number, op: number) => ((done | (1 << op)) === full ? [] : [done | (1 << op)]),
+    keyOf: String,
+  };
+  t.match(linearize(impossible, 0, all, 5000), { kind: 'gave-up', steps: 5000 });
+});
