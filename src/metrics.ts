@@ -61,6 +61,7 @@ export class Metrics implements Observer {
     ...this.#on,
   });
   readonly #findings = this.#gauge('audit_findings', "The last audit of everything's conflicts.", 'kind');
+  readonly #findingsAt = this.#gauge('audit_findings_timestamp_seconds', 'When the kind was last looked for.', 'kind');
   readonly #auditedAt = this.#gauge('audit_last_timestamp_seconds', 'When an audit of everything last ended.');
   readonly #occupancy = Object.entries(OCCUPANCY).map(
     ([count, [name, help]]) =>
@@ -112,9 +113,10 @@ export class Metrics implements Observer {
     this.#probes.observe({ outcome }, seconds);
   }
 
-  audited(conflicts: readonly { kind: string }[], unallocated: boolean): void {
+  audited(conflicts: readonly { kind: string }[], seeksStrangers: boolean): void {
     for (const kind of conflictKinds) {
-      if (kind === 'squatter' && !unallocated) continue; // it did not look
+      if (kind === 'squatter' && !seeksStrangers) continue; // what an earlier one found stands, at its own time
+      this.#findingsAt.setToCurrentTime({ kind });
       this.#findings.set({ kind }, conflicts.filter((conflict) => conflict.kind === kind).length);
     }
     this.#auditedAt.setToCurrentTime();

@@ -7,8 +7,8 @@ export interface Observer {
   /** A transaction was committed that changed allocations of a project. */
   wrote(project: string, changed: { allocated: number; released: number }): void;
   probed(outcome: string, seconds: number): void;
-  /** An audit of everything ended, `unallocated` ports included or not. */
-  audited(conflicts: readonly { kind: string }[], unallocated: boolean): void;
+  /** An audit of everything ended. @param seeksStrangers whether it looked at ports that nobody holds */
+  audited(conflicts: readonly { kind: string }[], seeksStrangers: boolean): void;
   refused(code: ProblemCode): void;
 }
 

@@ -146,6 +146,52 @@ t.test('what changes hands while the audit runs is neither resurrected nor accus
   t.same((await request('GET', `/v1/allocations/${leaving.id}`)).body, released);
 });
 
+t.test('what is released while the audit runs is told no more, however late', async (t) => {
+  const { db, request, allocate } = await setUp(t);
+  const leaving = await allocate('odin/leaving');
+  const udp = await allocate('odin/udp', 'host=web&protocol=udp');
+  await allocate('odin/staying');
+  /** Both are released after everything was probed and stored. */
+  const store = openStore(db);
+  let released = false;
+  const late: typeof store = {
+    ...store,
+    async change(subject, work, turn) {
+      const result = await store.change(subject, work, turn);
+      for (const { id } of [leaving, udp]) await request('DELETE', `/v1/allocations/${id}`);
+      released = true;
+      return result;
+    },
+  };
+  const result = await runAudit(late, new Prober(loadConfig(TARGETS)), { host: 'web' });
+  t.ok(released);
+  t.match(result, { allocated: 1, inUse: 0, notRunning: 1, health: 0 });
+  t.same(
+    result.conflicts.map(({ kind, service }) => [kind, service]),
+    [['not-running', 'staying']],
+  );
+});
+
+t.test(
+  'ports without a listener on this machine are counted and take no turn',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const { db } = await setUp(t);
+    await listen(t, '127.0.0.1', 3594);
+    const progress: number[][] = [];
+    const scope = { project: 'quiculum-monitor', unallocated: true };
+    const onProgress = (...figures: number[]) => void progress.push(figures);
+    const result = await runAudit(openStore(db), new Prober(loadConfig({})), scope, { onProgress });
+    t.equal(result.checkedPorts, 100);
+    t.match(
+      result.conflicts.find(({ port }) => port === 3594),
+      { kind: 'squatter' },
+    );
+    t.ok(progress.length < 50, `${progress.length} turns`);
+    t.same(progress.at(-1), [100, 100]);
+  },
+);
+
 t.test('the process that listens on this machine is named', { skip: process.platform !== 'linux' }, async (t) => {
   const { audit } = await setUp(t);
   await listen(t, '::1', 3595);

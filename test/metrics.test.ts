@@ -91,6 +91,17 @@ for (const [name, open] of databases) {
       const at = samples.get('port_allocator_audit_last_timestamp_seconds') ?? 0;
       t.ok(Math.abs(Date.now() / 1000 - at) < 60);
       t.ok((samples.get('port_allocator_probe_duration_seconds_count{outcome="open"}') ?? 0) >= 2);
+      const lookedAt = (of: Map<string, number>, kind: string) =>
+        of.get(`port_allocator_audit_findings_timestamp_seconds{kind="${kind}"}`);
+      t.ok((lookedAt(samples, 'not-running') ?? 0) >= at - 1);
+      t.equal(lookedAt(samples, 'squatter'), undefined);
+      await request('POST', '/v1/audits', { unallocated: true });
+      const strangers = await scrape();
+      t.type(strangers.get('port_allocator_audit_findings{kind="squatter"}'), 'number');
+      await request('POST', '/v1/audits', {});
+      const again = await scrape();
+      t.equal(lookedAt(again, 'squatter'), lookedAt(strangers, 'squatter'), 'what stands, stands at its own time');
+      t.ok((lookedAt(again, 'not-running') ?? 0) > (lookedAt(strangers, 'not-running') ?? 0));
     });
 
     t.test('are in the format and under the names that Prometheus expects', async (t) => {

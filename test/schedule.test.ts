@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { sql } from 'kysely';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../src/config.js';
+import { unobserved } from '../src/observer.js';
 import { giveUpLease, renewLease, takeLease } from '../src/repositories/leases.js';
 import { runMonitor } from '../src/services/monitor.js';
 import { Prober } from '../src/services/prober.js';
@@ -106,4 +108,30 @@ t.test('the monitor audits on AUDIT_SCHEDULE, and outlives a pass that fails', a
   await monitor;
   t.equal((await db.selectFrom('port_allocations').select('status').executeTakeFirstOrThrow()).status, 'in_use');
   t.ok(warnings.includes('A scheduled pass failed'));
+});
+
+t.test('every scheduled audit looks for squatters on this machine, and no longer tells of one that left', async (t) => {
+  const [db] = await openReplicas(t);
+  const config = loadConfig({ AUDIT_SCHEDULE: '* * * * * *' });
+  const stranger = await listen(t, '127.0.0.1', 3577);
+  const audits: boolean[] = [];
+  const observer = {
+    ...unobserved,
+    audited(conflicts: readonly { kind: string; port?: number | null }[], seeksStrangers: boolean) {
+      t.ok(seeksStrangers);
+      audits.push(conflicts.some(({ kind, port }) => kind === 'squatter' && port === 3577));
+    },
+  };
+  const stopping = new AbortController();
+  const monitor = runMonitor(db, new Prober(config, observer), config, silentLog, stopping.signal);
+  const until = async (holds: () => boolean) => {
+    for (const deadline = Date.now() + 20_000; Date.now() < deadline && !holds(); ) await setTimeout(50);
+    return holds();
+  };
+  t.ok(await until(() => audits.at(-1) === true), 'it is found');
+  stranger.close();
+  await once(stranger, 'close');
+  t.ok(await until(() => audits.at(-1) === false), 'and forgotten');
+  stopping.abort();
+  await monitor;
 });

@@ -72,6 +72,14 @@ export async function findAudited({ db, access }: Store, scope: AuditScope): Pro
   return { allocations: allocations.rows, reservations: reservations.rows, claims: claims.rows, ranges };
 }
 
+/** Which of these allocations are held no more: released, or history that has been deleted since. */
+export async function findReleased(db: Kysely<Tables>, ids: readonly string[]): Promise<Set<string>> {
+  const { rows } = await sql<{ id: string }>`
+    select asked.id from unnest(${ids}::uuid[]) asked (id)
+    where not exists (select from port_allocations a where a.id = asked.id and a.released_at is null)`.execute(db);
+  return new Set(rows.map(({ id }) => id));
+}
+
 /** Who holds these TCP ports now: what was free when an audit began may be somebody's since. */
 export async function findHolds(
   db: Kysely<Tables>,

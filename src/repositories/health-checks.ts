@@ -61,14 +61,12 @@ async function insertWithAnswer(
 /**
  * Stores checks and moves the statuses of those that are still held; a released allocation keeps its check
  * as history and is not resurrected.
- * @returns ids of the allocations that have been released meanwhile
  * @throws AppError forbidden
  */
-export function insertHealthChecks(store: Store, checks: readonly NewHealthCheck[]): Promise<string[]> {
-  const statement = sql<{ id: string }>`${insertion(checks)} select "allocationId" as id from checked where not active`;
+export function insertHealthChecks(store: Store, checks: readonly NewHealthCheck[]): Promise<void> {
+  const statement = sql`${insertion(checks)} select from inserted limit 1`;
   return store.change('audits', async (db) => {
-    const { rows } = await db.transaction().execute((trx) => statement.execute(trx));
-    return rows.map(({ id }) => id);
+    await db.transaction().execute((trx) => statement.execute(trx));
   });
 }
 
@@ -80,7 +78,7 @@ export function insertHealthChecks(store: Store, checks: readonly NewHealthCheck
 function insertion(checks: readonly NewHealthCheck[]): RawBuilder<unknown> {
   return sql`
     with checked as (
-      select c.*, a.released_at is null as active, clock_timestamp()::timestamptz(3) as checked_at
+      select c.*, clock_timestamp()::timestamptz(3) as checked_at
       from jsonb_to_recordset(${JSON.stringify(checks)}::jsonb) as c (
         "allocationId" uuid, port integer, host text, outcome text, "responseTimeMs" double precision, error text)
       join port_allocations a on a.id = c."allocationId"

@@ -5,6 +5,7 @@ import {
   type AuditedRegistry,
   type AuditedReservation,
   findAudited,
+  findReleased,
 } from '../repositories/audits.js';
 import { insertHealthChecks, type NewHealthCheck } from '../repositories/health-checks.js';
 import type { Store } from '../repositories/store.js';
@@ -31,8 +32,10 @@ export interface ProbedPort extends AuditedPort {
 export interface AuditOptions {
   /** Ends the audit between two probes; what was stored stays. */
   signal?: AbortSignal;
-  /** Called once before the first probe, and after each. */
+  /** Called once before the first probe, and after each. What needs no probe is done from the start. */
   onProgress?(done: number, total: number): void;
+  /** Looks at the ports of `localhost` that nobody holds, whatever the scope says. */
+  unallocatedHere?: boolean;
 }
 
 /** Results written at a time: large enough to be few, small enough to be stored while the rest is probed. */
@@ -48,51 +51,57 @@ export async function runAudit(
   store: Store,
   prober: Prober,
   scope: AuditScope,
-  { signal, onProgress }: AuditOptions = {},
+  { signal, onProgress, unallocatedHere = false }: AuditOptions = {},
 ): Promise<Audit> {
   const started = performance.now();
   const registry = await findAudited(store, scope);
   const listeners = await readListeners();
-  const { destinations, refused } = await resolveHosts(prober, registry, scope);
-  const ports = listPorts(registry, destinations, scope.unallocated === true);
-  const released = new Set<string>();
+  const seeksStrangers = scope.unallocated === true || unallocatedHere;
+  const { destinations, refused } = await resolveHosts(prober, registry, scope, seeksStrangers);
+  const strangersOn = seeksStrangers ? (scope.unallocated ? [...destinations.keys()] : ['localhost']) : [];
+  const { ports, silent } = listPorts(registry, destinations, strangersOn, listeners);
+  const total = ports.length + silent;
   let unwritten: NewHealthCheck[] = [];
-  const write = async (checks: NewHealthCheck[]) => {
-    for (const id of await insertHealthChecks(store, checks)) released.add(id);
-  };
 
-  onProgress?.(0, ports.length);
+  onProgress?.(silent, total);
   const probed = await probeAll(prober, ports, listeners, signal, async (port, done) => {
-    onProgress?.(done, ports.length);
+    onProgress?.(silent + done, total);
     if (port.allocation) unwritten.push(toHealthCheck(port, port.allocation));
     if (unwritten.length < BATCH_SIZE) return;
     const full = unwritten;
     unwritten = [];
-    await write(full);
+    await insertHealthChecks(store, full);
   });
-  if (unwritten.length > 0) await write(unwritten);
+  if (unwritten.length > 0) await insertHealthChecks(store, unwritten);
 
+  const named = [...registry.allocations, ...registry.claims].map(({ id }) => id);
+  const released = await findReleased(store.db, named);
   const held = probed.filter(({ allocation }) => allocation !== null && !released.has(allocation.id));
   const conflicts = await findConflicts(store.db, { registry, probed, released, refused, listeners, scope });
   const isWhole = scope.project === undefined && scope.host === undefined && store.access.projects === null;
-  if (isWhole) prober.observer.audited(conflicts, scope.unallocated === true);
+  if (isWhole) prober.observer.audited(conflicts, seeksStrangers);
   const inUse = held.filter(({ result }) => result.outcome === 'open').length;
   return {
-    allocated: registry.allocations.length - released.size,
+    allocated: registry.allocations.filter(({ id }) => !released.has(id)).length,
     inUse,
     notRunning: held.filter(({ result }) => result.outcome === 'refused').length,
     health: held.length === 0 ? null : Math.round((inUse / held.length) * 10_000) / 100,
     conflicts,
-    checkedPorts: probed.length,
+    checkedPorts: silent + probed.length,
     durationMs: Math.round(performance.now() - started),
     checkedAt: new Date().toISOString(),
   };
 }
 
 /** Each host once, all at the same time. One that may not be probed is told in the result, and spoils no audit of all the others. */
-async function resolveHosts(prober: Prober, { allocations, reservations }: AuditedRegistry, scope: AuditScope) {
+async function resolveHosts(
+  prober: Prober,
+  { allocations, reservations }: AuditedRegistry,
+  scope: AuditScope,
+  seeksStrangers: boolean,
+) {
   const hosts = new Set([...allocations, ...reservations].filter(isTcp).map(({ host }) => host));
-  if (scope.unallocated) hosts.add(scope.host ?? 'localhost');
+  if (seeksStrangers) hosts.add(scope.host ?? 'localhost');
   if (scope.host !== undefined) hosts.add(scope.host);
   const destinations = new Map<string, Destination>();
   const refused = new Map<string, AppError>();
@@ -107,16 +116,27 @@ async function resolveHosts(prober: Prober, { allocations, reservations }: Audit
   return { destinations, refused };
 }
 
+/**
+ * What to probe, each port once; and how many ports are `silent`: nobody holds them, and nothing can answer there.
+ * Those are counted and no more, since nothing would let the process attend to others between tens of thousands.
+ */
 function listPorts(
   { allocations, reservations, ranges }: AuditedRegistry,
   destinations: ReadonlyMap<string, Destination>,
-  unallocated: boolean,
-): AuditedPort[] {
-  const ports = new Map<string, AuditedPort>();
+  strangersOn: readonly string[],
+  listeners: Listeners | null,
+): { ports: AuditedPort[]; silent: number } {
+  const ports = new Map<string, AuditedPort | null>();
+  let silent = 0;
   const add = (host: string, port: number, found: Partial<AuditedPort>) => {
     const destination = destinations.get(host);
     const key = `${host} ${port}`;
     if (!destination || ports.has(key)) return;
+    if (!found.allocation && isSilent(destination, port, listeners)) {
+      ports.set(key, null);
+      silent++;
+      return;
+    }
     ports.set(key, { destination, port, project: null, allocation: null, reservation: null, ...found });
   };
   for (const allocation of allocations.filter(isTcp)) {
@@ -125,12 +145,18 @@ function listPorts(
   for (const reservation of reservations.filter(isTcp)) {
     add(reservation.host, reservation.port, { project: reservation.project, reservation });
   }
-  for (const host of unallocated ? destinations.keys() : []) {
+  for (const host of strangersOn) {
     for (const { start_port, end_port, project } of ranges) {
       for (let port = start_port; port <= end_port; port++) add(host, port, { project });
     }
   }
-  return [...ports.values()];
+  return { ports: [...ports.values()].filter((port) => port !== null), silent };
+}
+
+/** The kernel's list says that nothing listens there, or there is no address to try. */
+function isSilent({ addresses }: Destination, port: number, listeners: Listeners | null): boolean {
+  if (addresses.length === 0) return true;
+  return listeners !== null && addresses.every(isLoopback) && !listeners.inodes.has(port);
 }
 
 /**
@@ -166,23 +192,19 @@ async function probeAll(
 }
 
 /**
- * On this machine the kernel's list of listeners spares attempts that cannot succeed. A port that nobody
- * holds is asked about because something might listen there, and the list says that nothing does. A held
- * port is always tried on 127.0.0.1, because a redirection (a container's published port) answers there
- * without a listener; on ::1 only where a listener is.
+ * On this machine the kernel's list of listeners spares attempts that cannot succeed. A held port is always
+ * tried on 127.0.0.1, because a redirection (a container's published port) answers there without a listener;
+ * on ::1 only where a listener is.
  */
 function probePort(
   prober: Prober,
-  { destination, port, allocation }: AuditedPort,
+  { destination, port }: AuditedPort,
   listeners: Listeners | null,
 ): Promise<ProbeResult> {
   if (listeners === null || !destination.addresses.every(isLoopback)) return prober.probe(destination, port);
-  if (allocation === null && !listeners.inodes.has(port)) return Promise.resolve(NOTHING_LISTENS);
   if (listeners.ipv6Loopback.has(port)) return prober.probe(destination, port);
   return prober.probe({ addresses: destination.addresses.slice(0, 1), error: destination.error }, port);
 }
-
-const NOTHING_LISTENS: ProbeResult = { outcome: 'refused', responseTimeMs: null, error: null };
 
 function toHealthCheck({ port, result }: ProbedPort, { id, host }: AuditedAllocation): NewHealthCheck {
   return { allocationId: id, port, host, ...result };
