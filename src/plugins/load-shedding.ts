@@ -21,7 +21,7 @@ const MIN_BODY_BYTES = 4 * BODY_LIMIT_BYTES;
 const MAX_HEAP_SHARE = 0.85;
 /** When every turn of the event loop takes this long, more is asked than can be answered in time. */
 const MAX_TURN_MS = 500;
-const MIN_TURNS = 3;
+const MIN_TURNS = 2;
 const SAMPLE_MS = 2000;
 const HEAP_SAMPLE_MS = 250;
 const RESOLUTION_MS = 10;
