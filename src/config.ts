@@ -235,20 +235,27 @@ function checkDatabaseUrl(url: string | undefined): string[] {
 
 function checkProbes(env: { [Name in TextVariable]?: string | undefined }): string[] {
   const problems: string[] = [];
+  const targeted = new Set<string>();
   for (const entry of splitList(env.PROBE_TARGETS)) {
-    const target = parseTarget(entry)?.[1];
-    if (target === undefined) {
+    const [host, target] = parseTarget(entry) ?? [];
+    if (host === undefined || target === undefined || isWildcard(entry.split('=')[0])) {
       problems.push(`PROBE_TARGETS: ${JSON.stringify(entry)} is not of the form host=target, of names or addresses`);
+    } else if (targeted.has(host)) {
+      problems.push(`PROBE_TARGETS: ${JSON.stringify(entry)} is a second target for ${host}; give one`);
     } else problems.push(...checkAddress('PROBE_TARGETS', target));
+    if (host !== undefined) targeted.add(host);
   }
   for (const entry of splitList(env.PROBE_ALLOWED_HOSTS)) {
-    const host = canonicalHost(entry);
+    const host = isWildcard(entry) ? null : canonicalHost(entry);
     if (host === null) {
       problems.push(`PROBE_ALLOWED_HOSTS: ${JSON.stringify(entry)} is neither a host name nor an IP address`);
     } else problems.push(...checkAddress('PROBE_ALLOWED_HOSTS', host));
   }
   return problems;
 }
+
+/** As an address of sockets, and so as a host, `*` is `localhost`; who writes it in a list of hosts means all. */
+const isWildcard = (entry = '') => entry.trim() === '*';
 
 function checkAddress(name: string, host: string): string[] {
   const range = isIP(host) === 0 ? null : findForbiddenRange(host);

@@ -232,3 +232,9 @@ t.test('a configuration cannot be changed', async (t) => {
   t.equal(Object.isFrozen(config), true);
   t.throws(() => Object.assign(config, { port: 1 }), TypeError);
 });
+
+t.test('hosts to probe that would mean something else than they say are refused', async (t) => {
+  t.match(problemsOf({ PROBE_ALLOWED_HOSTS: '*' }), [/^PROBE_ALLOWED_HOSTS: "\*" is neither/]);
+  t.match(problemsOf({ PROBE_TARGETS: '*=gateway' }), [/^PROBE_TARGETS: "\*=gateway" is not of the form/]);
+  t.match(problemsOf({ PROBE_TARGETS: 'a=b,A=c' }), [/^PROBE_TARGETS: "A=c" is a second target for a/]);
+});

@@ -40,9 +40,17 @@ t.test('localhost is probed on both its addresses', async (t) => {
 });
 
 t.test('other hosts are not, and the refusal tells the way out', async (t) => {
-  for (const host of ['example.com', '10.0.0.5', '169.254.169.254', '2001:db8::1']) {
+  for (const host of ['example.com', '10.0.0.5', '2001:db8::1']) {
     await t.rejects(prober({}).resolve(host), { code: 'not-probeable', message: /PROBE_ALLOWED_HOSTS/ });
   }
+});
+
+t.test('what the configuration would refuse to allow is not advised', async (t) => {
+  const refusal = (await prober({})
+    .resolve('169.254.169.254')
+    .catch((error) => error)) as Error & { code: string };
+  t.match(refusal, { code: 'not-probeable', message: /link-local.*never probed.*PROBE_TARGETS/ });
+  t.notMatch(refusal.message, /PROBE_ALLOWED_HOSTS/);
 });
 
 t.test('an allowed host is, and a target stands in for its host', async (t) => {

@@ -139,7 +139,8 @@ export async function listReservations(
 }
 
 /**
- * Marks what has expired, at most `limit` of them. Rows that someone else is at work on are left to them.
+ * Marks what has expired, at most `limit` of them. Rows that someone else is at work on are left to them. The SQL
+ * function cleanup_expired_reservations() says the same for people, who want all marked by one call and may wait.
  * @returns how many were marked
  */
 export async function markExpired(db: Kysely<Tables>, limit: number): Promise<number> {

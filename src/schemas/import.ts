@@ -78,7 +78,7 @@ export const Import = Type.Object(
             port: 3100,
             host: 'localhost',
             outcome: 'adopted',
-            detail: 'Held for consilio/api from now on.',
+            detail: 'For consilio/api (environment default).',
             allocation: allocationExample,
           },
         ],

@@ -34,6 +34,8 @@ export class ProbePolicy {
    * @throws AppError not-probeable
    */
   async resolve(host: string): Promise<Destination> {
+    const never = isIP(host) === 0 || this.#targets.has(host) ? null : findForbiddenRange(host);
+    if (never !== null) throw forbidden(host, host, never);
     if (!this.#allowed.has(host)) throw notAllowed(host);
     const target = this.#targets.get(host) ?? host;
     if (target === 'localhost') return { host, addresses: LOOPBACK, error: null };
