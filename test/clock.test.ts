@@ -15,6 +15,6 @@ t.test('a port is allocated after its reservation expired, however long the look
 
   const { body: reservation } = await request('POST', '/v1/projects/odin/reservations', { ttlSeconds: 1, port: 3300 });
   const { body: allocation } = await request('PUT', '/v1/projects/odin/services/api');
-  t.match(allocation, { port: 3300 });
+  t.match(allocation, { port: 3300 }, JSON.stringify(allocation));
   t.ok(allocation.allocatedAt >= reservation.expiresAt, `${allocation.allocatedAt}, ${reservation.expiresAt}`);
 });

@@ -67,6 +67,29 @@ for (const [name, open] of databases) {
       });
     });
 
+    t.test('names that were numbered are held the second time, and a process may have any name', async (t) => {
+      const items = [9320, 9321, 9322].map((port) => ({ port, service: 'grafana' }));
+      const first = await request('POST', '/v1/imports', { items });
+      t.same(
+        first.body.items.map(({ allocation }: Item) => allocation?.service),
+        ['grafana', 'grafana-2', 'grafana-3'],
+      );
+      const again = await request('POST', '/v1/imports', { items });
+      t.same(
+        again.body.items.map(({ outcome }: Item) => outcome),
+        ['held', 'held', 'held'],
+      );
+      const odd = 'LISTEN 0 1 *:9330 *:* users:(("a\u0007b",pid=1,fd=3))\nLISTEN 0 1 *:9331 *:*\n';
+      const text = await request('POST', '/v1/imports', odd, { 'content-type': 'text/plain' });
+      t.same(
+        text.body.items.map(({ outcome, allocation }: Item) => [outcome, allocation?.service]),
+        [
+          ['adopted', 'a-b'],
+          ['adopted', 'port-9331'],
+        ],
+      );
+    });
+
     t.test('what is kept for someone else is a conflict that names them', async (t) => {
       await request('POST', '/v1/projects/openhorizon/allocations', {
         service: 'web',

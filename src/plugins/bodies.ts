@@ -32,8 +32,7 @@ export function registerBodies(app: FastifyInstance): void {
       return done(refused ? invalid('', 'This call takes no body.') : undefined);
     }
     if (request.body === undefined) request.body = {};
-    // A text is read line by line, and what is wrong with one is told of that line.
-    const finding = typeof request.body === 'string' ? null : findUnstorable(request.body);
+    const finding = typeof request.body === 'string' ? findNul(request.body) : findUnstorable(request.body);
     done(finding ? invalidField(finding.pointer, finding.detail) : undefined);
   });
 
@@ -55,6 +54,9 @@ export function registerBodies(app: FastifyInstance): void {
     };
   });
 }
+
+/** A text is read line by line, and what else is odd in it is told of its line: a process may have any name. */
+const findNul = (text: string) => (text.includes('\0') ? { pointer: '', detail: 'holds a control character' } : null);
 
 /** Not by way of JSON.stringify, which a body nested deeply enough would overflow. */
 const isEmpty = (body: unknown) =>

@@ -22,6 +22,8 @@ const MAX_HEAP_SHARE = 0.85;
 /** When every turn of the event loop takes this long, more is asked than can be answered in time. */
 const MAX_TURN_MS = 500;
 const MIN_TURNS = 2;
+/** One slow while is a start on a busy machine, or a long computation; a second one in a row is load. */
+const MIN_SLOW_SAMPLES = 2;
 const SAMPLE_MS = 2000;
 const HEAP_SAMPLE_MS = 250;
 const RESOLUTION_MS = 10;
@@ -63,11 +65,12 @@ export function registerLoadShedding(app: FastifyInstance): void {
 function watchProcess(app: FastifyInstance, heapLimit: number): () => string | null {
   const turns = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   turns.enable();
-  let isSlow = false;
+  let slowSamples = 0;
   let isFull = false;
   const timers = [
     setInterval(() => {
-      isSlow = turns.count >= MIN_TURNS && turns.min / 1e6 - RESOLUTION_MS > MAX_TURN_MS;
+      const isSlow = turns.count >= MIN_TURNS && turns.min / 1e6 - RESOLUTION_MS > MAX_TURN_MS;
+      slowSamples = isSlow ? slowSamples + 1 : 0;
       turns.reset();
     }, SAMPLE_MS).unref(),
     setInterval(() => {
@@ -80,7 +83,7 @@ function watchProcess(app: FastifyInstance, heapLimit: number): () => string | n
   });
   return () => {
     if (isFull) return 'This replica is short of memory';
-    return isSlow ? 'This replica does not keep up' : null;
+    return slowSamples >= MIN_SLOW_SAMPLES ? 'This replica does not keep up' : null;
   };
 }
 

@@ -5,13 +5,17 @@ import { toAllocation } from './rows.js';
 
 const MAX_NAME_LENGTH = 63;
 
-/** Takes a port that is in use already into the registry, or tells who has it. Never refuses. */
-export function adopt(holdings: Holdings, command: Adopt): Adoption {
+/**
+ * Takes a port that is in use already into the registry, or tells who has it. Never refuses.
+ * @param numbers where to go on counting for each wanted name that was used already in its place
+ */
+export function adopt(holdings: Holdings, command: Adopt, numbers: Map<string, number>): Adoption {
   const { port, host, protocol } = command;
   const held = holdings.activeAt(port, { host, protocol });
   if (held) {
     const { project, service, environment } = held;
-    const isMeant = (command.service ?? service) === service && (command.environment ?? environment) === environment;
+    const isMeant =
+      isNameFor(command.service ?? service, service) && (command.environment ?? environment) === environment;
     return {
       outcome: isMeant ? 'held' : 'conflict',
       detail: `Held by ${project}/${service} (environment ${environment}).`,
@@ -20,8 +24,11 @@ export function adopt(holdings: Holdings, command: Adopt): Adoption {
   }
   const environment = command.environment ?? 'default';
   const wanted = command.service ?? toServiceName(command.processName) ?? `port-${port}`;
+  const place = `${wanted} ${environment} ${host} ${protocol}`;
   const service = findUnusedName(
     wanted,
+    place,
+    numbers,
     (name) => holdings.activeOf({ ...command, service: name, environment }).length > 0,
   );
   try {
@@ -45,13 +52,28 @@ function toServiceName(processName: string | null): string | null {
   return trimName(name.slice(0, 1000)) || null;
 }
 
-function findUnusedName(wanted: string, isUsed: (name: string) => boolean): string {
+/** @param place what the name has to be unused in, with the name itself */
+function findUnusedName(
+  wanted: string,
+  place: string,
+  numbers: Map<string, number>,
+  isUsed: (name: string) => boolean,
+): string {
   let name = wanted;
-  for (let number = 2; isUsed(name); number++) {
-    const suffix = `-${number}`;
-    name = trimName(wanted.slice(0, MAX_NAME_LENGTH - suffix.length)) + suffix;
+  for (let number = numbers.get(place) ?? 2; isUsed(name); number++) {
+    name = numbered(wanted, `-${number}`);
+    numbers.set(place, number);
   }
   return name;
+}
+
+const numbered = (wanted: string, suffix: string) =>
+  trimName(wanted.slice(0, MAX_NAME_LENGTH - suffix.length)) + suffix;
+
+/** Whether an import that wants this name gave that one, so that the same import again finds its own. */
+function isNameFor(wanted: string, name: string): boolean {
+  const [suffix] = /-[1-9]\d*$/.exec(name) ?? [];
+  return name === wanted || (suffix !== undefined && name === numbered(wanted, suffix));
 }
 
 /** Names begin and end with a letter or a digit. */

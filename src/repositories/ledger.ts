@@ -23,6 +23,8 @@ import type { Snapshot } from './snapshot.js';
 export class Ledger {
   readonly #holdings: Holdings;
   readonly #answers = new Map<string, { requestHash: string; response: object }>();
+  /** Of names that imports wanted, the number that was given last. */
+  readonly #namesInUse = new Map<string, number>();
 
   constructor(snapshot: Snapshot) {
     this.#holdings = new Holdings(snapshot);
@@ -90,7 +92,7 @@ export class Ledger {
         return toReservation(row, holdings.now);
       }
       case 'adopt':
-        return adopt(holdings, command);
+        return adopt(holdings, command, this.#namesInUse);
     }
   }
 
