@@ -82,6 +82,11 @@ t.test('a real Prometheus scrapes the service, fires the 80 % alert, and finds t
     return ((await body.json()) as any).data;
   };
 
+  await until(async () => {
+    const { statusCode, body } = await request(`http://127.0.0.1:${port}/-/ready`);
+    await body.dump();
+    return statusCode === 200 || undefined;
+  });
   const alert = await until(async () => {
     const { alerts } = await ask('alerts');
     return alerts.find((one: { state: string }) => one.state === 'firing');
