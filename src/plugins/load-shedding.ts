@@ -22,8 +22,8 @@ const MAX_HEAP_SHARE = 0.85;
 /** When every turn of the event loop takes this long, more is asked than can be answered in time. */
 const MAX_TURN_MS = 500;
 const MIN_TURNS = 2;
-/** One slow while is a start on a busy machine, or a long computation; a second one in a row is load. */
-const MIN_SLOW_SAMPLES = 2;
+/** A slow while or two are a start on a busy machine, or a long computation; a third in a row is load. */
+const MIN_SLOW_SAMPLES = 3;
 const SAMPLE_MS = 2000;
 const HEAP_SAMPLE_MS = 250;
 const RESOLUTION_MS = 10;
