@@ -1,61 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout } from 'node:timers/promises';
-import t, { type Test } from 'tap';
-import { lockDataDir, readHolder } from '../../src/database/data-dir-lock.js';
-import { packageRoot } from '../../src/package-root.js';
+import t from 'tap';
+import { readHolder } from '../../src/database/data-dir-lock.js';
+import { AGENTS, type Agent, ask, holderPid, listPorts, startAgents, startService } from '../helpers/agents.js';
 import { makeDataDir } from '../helpers/database.js';
-import { closeAtEnd, type McpClient, spawnAgent } from '../helpers/mcp.js';
 
-const PATH = process.env.PATH ?? '';
-const AGENTS = 5;
 const PORTS = 100;
-/** What opening a new database took when five agents started at once on a busy machine, and more. */
-const OPENING_MS = 22_000;
 
 /** Processes start, and open a database, as often as the lock changes hands. */
 t.setTimeout(300_000);
-
-type Agent = Awaited<ReturnType<typeof spawnAgent>>;
-
-const startAgents = (t: Test, dataDir: string, count: number): Promise<Agent[]> =>
-  Promise.all(Array.from({ length: count }, () => closeAtEnd(t, spawnAgent({ DATA_DIR: dataDir, PATH }))));
-
-/** The service, as `npm start` runs it, once it is ready. */
-async function startService(t: Test, dataDir: string): Promise<{ child: ChildProcess; url: string }> {
-  const child = spawn(process.execPath, [`${packageRoot}/dist/src/main.js`], {
-    env: { DATA_DIR: dataDir, PORT: '0', PATH },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  t.teardown(() => child.kill('SIGKILL'));
-  let output = '';
-  child.stderr?.on('data', (text) => {
-    output += text;
-  });
-  const url = await new Promise<string>((resolve, reject) => {
-    child.on('exit', () => reject(new Error(output)));
-    child.stdout?.on('data', (text) => {
-      output += text;
-      const address = /Server listening at (http:[^"]+)/.exec(output)?.[1];
-      if (address && output.includes('"Ready"')) resolve(address);
-    });
-  });
-  return { child, url };
-}
-
-/** Asks for one port and returns it; anything but a success fails. */
-async function ask(client: McpClient, name: string, input: Record<string, unknown>): Promise<number> {
-  const result = await client.callTool({ name, arguments: { project: 'shared-services', ...input } });
-  if (result.isError) throw new Error(result.content[0].text);
-  return result.structuredContent.port;
-}
-
-async function listPorts(client: McpClient): Promise<number[]> {
-  const result = await client.callTool({ name: 'list-ports', arguments: { project: 'shared-services', limit: 1000 } });
-  return result.structuredContent.items.map((item: { port: number }) => item.port);
-}
-
-const holderPid = async (dataDir: string) => (await readHolder(dataDir))?.pid as number;
 
 t.test(
   'five agents and the service, the holder killed twice in between: 100 ports, none twice, none lost',
@@ -116,45 +68,6 @@ t.test('a service starts while an agent holds the registry, and a second service
   service.child.kill('SIGTERM');
   await once(service.child, 'exit');
   t.equal(await ask(agent, 'get-port', { service: 'api' }), port, 'and without it, when it has stopped');
-});
-
-t.test('the service starts while five agents call all the time, and no call fails', async (t) => {
-  const dataDir = await makeDataDir(t);
-  const agents = await startAgents(t, dataDir, AGENTS);
-  let [starting, calls] = [true, 0];
-  const calling = agents.map(async (agent, i) => {
-    while (starting) {
-      await ask(agent, 'get-port', { service: `s${i}` });
-      calls += 1;
-    }
-    return ask(agent, 'get-port', { service: 'last' });
-  });
-  const services = (async () => {
-    for (let i = 0; i < 3; i += 1) {
-      const { child } = await startService(t, dataDir);
-      t.equal(await holderPid(dataDir), child.pid, 'the agents leave the registry to the service');
-      if (i === 2) break;
-      // Whichever agent is the quickest has it next, and gives it up again.
-      child.kill(i === 0 ? 'SIGTERM' : 'SIGKILL');
-      await once(child, 'exit');
-      const before = calls;
-      while (calls < before + AGENTS) await setTimeout(20);
-    }
-  })().finally(() => {
-    starting = false;
-  });
-  const [ports] = await Promise.all([Promise.all(calling), services]);
-  t.equal(new Set(ports).size, 1, 'and go on through it');
-});
-
-t.test('a call waits for a process that takes its time to open the database', async (t) => {
-  const dataDir = await makeDataDir(t);
-  const opening = await lockDataDir(dataDir);
-  const [agent] = (await startAgents(t, dataDir, 1)) as [Agent];
-  const asked = ask(agent, 'get-port', { service: 'api' });
-  await setTimeout(OPENING_MS);
-  await opening.release();
-  t.equal(await asked, 9000);
 });
 
 t.test('the holder’s client leaves: the next call becomes the holder', async (t) => {
