@@ -25,6 +25,7 @@ import { registerProblems, sendProblem, toRefusal } from './plugins/problems.js'
 import { RateLimit } from './plugins/rate-limit.js';
 import { registerRequestTimeout } from './plugins/request-timeout.js';
 import { registerSecurityHeaders, SECURITY_HEADERS } from './plugins/security-headers.js';
+import { registerSerializers } from './plugins/serializers.js';
 import type { Readiness } from './readiness.js';
 import { openStore } from './repositories/store.js';
 import { allocationRoutes } from './routes/allocations.js';
@@ -119,6 +120,7 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
   registerAuthentication(app, keyring, perMinute === null ? null : new RateLimit(perMinute));
   await registerNegotiation(app);
   registerBodies(app);
+  registerSerializers(app);
   const publicUrl = config.publicUrl ?? basePath;
   await registerOpenapi(app, { version, publicUrl });
   registerDashboard(app);

@@ -75,7 +75,7 @@ t.test('what is not probeable is refused, with the way out, and nothing is store
   for (const [{ id }, detail] of [
     [udp, /UDP/],
     [far, /PROBE_ALLOWED_HOSTS/],
-    [metadata, /PROBE_ALLOWED_HOSTS/],
+    [metadata, /link-local/],
     [released, /released/],
   ] as const) {
     t.match(await verify(id), { status: 422, body: { code: 'not-probeable', detail } });
