@@ -1,11 +1,11 @@
 // Callers that race over two service instances, each with a pool of its own, on one database: what they
 // agree on, they agree on through the database.
 import t from 'tap';
-import { seed } from '../src/database/seed.js';
-import { type Answer, makeApp, requester } from './helpers/app.js';
-import { createDatabase, openPostgres } from './helpers/database.js';
-import { emptyRegistry, findViolations } from './helpers/registry.js';
-import { startService } from './helpers/service.js';
+import { seed } from '../../src/database/seed.js';
+import { type Answer, makeApp, requester } from '../helpers/app.js';
+import { createDatabase, openPostgres } from '../helpers/database.js';
+import { emptyRegistry, findViolations } from '../helpers/registry.js';
+import { startService } from '../helpers/service.js';
 
 const url = await createDatabase(t);
 const { db } = await openPostgres(t, url);

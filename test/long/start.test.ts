@@ -1,8 +1,8 @@
 // Starting over an empty, a migrated and a newer database, alone and together.
 import pg from 'pg';
 import t, { type Test } from 'tap';
-import { createDatabase } from './helpers/database.js';
-import { runScript, startService } from './helpers/service.js';
+import { createDatabase } from '../helpers/database.js';
+import { runScript, startService } from '../helpers/service.js';
 
 async function connect(t: Test, url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url });

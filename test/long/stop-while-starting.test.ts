@@ -4,8 +4,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import { packageRoot } from '../src/package-root.js';
-import { makeDataDir } from './helpers/database.js';
+import { packageRoot } from '../../src/package-root.js';
+import { makeDataDir } from '../helpers/database.js';
 
 /** Runs the built service until `reached` says so, then asks it to stop. */
 async function stopWhen(dataDir: string, reached: (output: string) => Promise<boolean>) {

@@ -1,10 +1,10 @@
 // The checker of histories itself: what the promises allow passes, and every fault planted is caught.
 import fc from 'fast-check';
 import t from 'tap';
-import { checkHistory } from './helpers/history/check.js';
-import { linearize } from './helpers/history/linearize.js';
-import type { Answer, Operation, PortSpace, Question, Row } from './helpers/history/operations.js';
-import { simulate } from './helpers/history/simulate.js';
+import { checkHistory } from '../helpers/history/check.js';
+import { linearize } from '../helpers/history/linearize.js';
+import type { Answer, Operation, PortSpace, Question, Row } from '../helpers/history/operations.js';
+import { simulate } from '../helpers/history/simulate.js';
 
 const SPACE: PortSpace = { project: 'alpha', host: 'localhost', protocol: 'tcp' };
 const PORTS = [3000, 3001, 3002, 3003];

@@ -1,10 +1,10 @@
 // A project whose lock somebody else keeps.
 import pg from 'pg';
 import t, { type Test } from 'tap';
-import { loadConfig } from '../src/config.js';
-import { connectDatabase } from '../src/database/connect.js';
-import { makeApp, requester } from './helpers/app.js';
-import { createDatabase, openPostgres, silentLog } from './helpers/database.js';
+import { loadConfig } from '../../src/config.js';
+import { connectDatabase } from '../../src/database/connect.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { createDatabase, openPostgres, silentLog } from '../helpers/database.js';
 
 const LOCK_TIMEOUT_MS = 500;
 

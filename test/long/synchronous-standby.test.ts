@@ -2,13 +2,13 @@
 // answers it as if all were well, with a warning.
 import pg from 'pg';
 import t from 'tap';
-import { startPostgres } from '../scripts/postgres.js';
-import { loadConfig } from '../src/config.js';
-import { connectDatabase } from '../src/database/connect.js';
-import { migrate } from '../src/database/migrate.js';
-import { seed } from '../src/database/seed.js';
-import { makeApp, requester } from './helpers/app.js';
-import { silentLog } from './helpers/database.js';
+import { startPostgres } from '../../scripts/postgres.js';
+import { loadConfig } from '../../src/config.js';
+import { connectDatabase } from '../../src/database/connect.js';
+import { migrate } from '../../src/database/migrate.js';
+import { seed } from '../../src/database/seed.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { silentLog } from '../helpers/database.js';
 
 const server = await startPostgres();
 t.teardown(() => server.stop());

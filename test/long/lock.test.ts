@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import t from 'tap';
-import { seed } from '../src/database/seed.js';
-import { makeApp, requester } from './helpers/app.js';
-import { createDatabase, openPostgres } from './helpers/database.js';
-import { emptyRegistry, findViolations } from './helpers/registry.js';
+import { seed } from '../../src/database/seed.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { createDatabase, openPostgres } from '../helpers/database.js';
+import { emptyRegistry, findViolations } from '../helpers/registry.js';
 
 const url = await createDatabase(t);
 const { db } = await openPostgres(t, url);

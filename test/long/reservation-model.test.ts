@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { type Kysely, sql } from 'kysely';
 import t from 'tap';
-import type { Tables } from '../src/database/tables.js';
-import type { Outcome, ProjectCommand } from '../src/repositories/commands.js';
-import { executeCommands } from '../src/repositories/project-transaction.js';
-import { databases } from './helpers/database.js';
-import { FIRST, Model, PROJECT, ROOM } from './helpers/reservation-model.js';
+import type { Tables } from '../../src/database/tables.js';
+import type { Outcome, ProjectCommand } from '../../src/repositories/commands.js';
+import { executeCommands } from '../../src/repositories/project-transaction.js';
+import { databases } from '../helpers/database.js';
+import { FIRST, Model, PROJECT, ROOM } from '../helpers/reservation-model.js';
 
 // A run is some ten transactions; the embedded default is the slower one.
 t.setTimeout(120_000);

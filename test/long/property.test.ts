@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import type { Database } from '../src/database/connect.js';
-import type { Allocation } from '../src/schemas/allocation.js';
-import { makeApp, requester } from './helpers/app.js';
-import { observe, plans, resolve, send } from './helpers/commands.js';
-import { openEmbedded, openPostgres } from './helpers/database.js';
-import { findViolations, propertySeed, resetRegistry, someGaps } from './helpers/registry.js';
+import type { Database } from '../../src/database/connect.js';
+import type { Allocation } from '../../src/schemas/allocation.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { observe, plans, resolve, send } from '../helpers/commands.js';
+import { openEmbedded, openPostgres } from '../helpers/database.js';
+import { findViolations, propertySeed, resetRegistry, someGaps } from '../helpers/registry.js';
 
 const kinds: [name: string, open: (t: Test) => Promise<Database>, numRuns: number][] = [
   ['PostgreSQL', openPostgres, 50],

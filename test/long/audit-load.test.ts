@@ -3,12 +3,12 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { sql } from 'kysely';
 import t from 'tap';
-import { loadConfig } from '../src/config.js';
-import { openStore } from '../src/repositories/store.js';
-import { runAudit } from '../src/services/audit.js';
-import { Prober } from '../src/services/prober.js';
-import { openPostgres } from './helpers/database.js';
-import { listen, openBlackHole } from './helpers/listeners.js';
+import { loadConfig } from '../../src/config.js';
+import { openStore } from '../../src/repositories/store.js';
+import { runAudit } from '../../src/services/audit.js';
+import { Prober } from '../../src/services/prober.js';
+import { openPostgres } from '../helpers/database.js';
+import { listen, openBlackHole } from '../helpers/listeners.js';
 
 setFlagsFromString('--expose-gc');
 /** Without it, the heap would be as full as the collector happens to leave it. */

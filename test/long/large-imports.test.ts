@@ -1,6 +1,6 @@
 import t from 'tap';
-import { makeApp, requester } from './helpers/app.js';
-import { databases } from './helpers/database.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { databases } from '../helpers/database.js';
 
 const outcomes = (body: { items: { outcome: string }[] }) => [...new Set(body.items.map(({ outcome }) => outcome))];
 

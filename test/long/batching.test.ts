@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { Database } from '../src/database/connect.js';
-import type { Outcome, ProjectCommand } from '../src/repositories/commands.js';
-import { executeCommands } from '../src/repositories/project-transaction.js';
-import { databases } from './helpers/database.js';
+import type { Database } from '../../src/database/connect.js';
+import type { Outcome, ProjectCommand } from '../../src/repositories/commands.js';
+import { executeCommands } from '../../src/repositories/project-transaction.js';
+import { databases } from '../helpers/database.js';
 
 const HELD = 6;
 const key = (service: string) => ({

@@ -2,9 +2,9 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { sql } from 'kysely';
 import t, { type Test } from 'tap';
-import { makeApp, requester } from './helpers/app.js';
-import { openPostgres } from './helpers/database.js';
-import { openBlackHole } from './helpers/listeners.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { openPostgres } from '../helpers/database.js';
+import { openBlackHole } from '../helpers/listeners.js';
 
 const HOST = '127.0.0.61';
 const EVENTS = { accept: 'text/event-stream' };

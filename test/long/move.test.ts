@@ -1,10 +1,10 @@
-// Growing out of the embedded default. test/crash/move.test.ts has the command itself, and what kills it.
+// Growing out of the embedded default. test/deploy/move-crash.test.ts has the command itself, and what kills it.
 import { type Kysely, sql } from 'kysely';
 import t, { type Test } from 'tap';
-import { copyRegistry, listTables } from '../src/database/move.js';
-import type { Tables } from '../src/database/tables.js';
-import { makeApp, requester } from './helpers/app.js';
-import { openEmbedded, openPostgres, silentLog } from './helpers/database.js';
+import { copyRegistry, listTables } from '../../src/database/move.js';
+import type { Tables } from '../../src/database/tables.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { openEmbedded, openPostgres, silentLog } from '../helpers/database.js';
 
 /** Of every kind of column that JSON could spoil, and made by no migration: the tables are found, and not listed. */
 const LATER_TABLE = `create table aaa_later (

@@ -1,10 +1,10 @@
 // People at a psql prompt and callers of the service, on one project at once.
 import pg from 'pg';
 import t from 'tap';
-import { seed } from '../src/database/seed.js';
-import { makeApp, requester } from './helpers/app.js';
-import { createDatabase, openPostgres } from './helpers/database.js';
-import { emptyRegistry, findViolations } from './helpers/registry.js';
+import { seed } from '../../src/database/seed.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { createDatabase, openPostgres } from '../helpers/database.js';
+import { emptyRegistry, findViolations } from '../helpers/registry.js';
 
 const url = await createDatabase(t);
 const { db } = await openPostgres(t, url);

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import t from 'tap';
-import { sweepReservations } from '../src/services/sweep.js';
-import { makeApp, requester } from './helpers/app.js';
-import { createDatabase, databases, openPostgres } from './helpers/database.js';
+import { sweepReservations } from '../../src/services/sweep.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { createDatabase, databases, openPostgres } from '../helpers/database.js';
 
 t.test('replicas over one PostgreSQL', async (t) => {
   const url = await createDatabase(t);

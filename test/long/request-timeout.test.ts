@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import pg from 'pg';
 import t from 'tap';
-import { makeApp, requester } from './helpers/app.js';
-import { createDatabase, openPostgres } from './helpers/database.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { createDatabase, openPostgres } from '../helpers/database.js';
 
 const REQUEST_TIMEOUT_MS = 300;
 

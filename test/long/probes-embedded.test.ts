@@ -1,7 +1,7 @@
 import t from 'tap';
-import { makeApp, requester } from './helpers/app.js';
-import { openEmbedded } from './helpers/database.js';
-import { listen } from './helpers/listeners.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { openEmbedded } from '../helpers/database.js';
+import { listen } from '../helpers/listeners.js';
 
 const HOST = '127.0.0.51';
 

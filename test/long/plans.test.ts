@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { sql } from 'kysely';
 import t from 'tap';
-import type { Database } from '../src/database/connect.js';
-import { makeApp, requester } from './helpers/app.js';
-import { createDatabase, openPostgres } from './helpers/database.js';
+import type { Database } from '../../src/database/connect.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { createDatabase, openPostgres } from '../helpers/database.js';
 
 const RELEASED = 50_000;
 const HELD = 40;

@@ -2,8 +2,8 @@
 import { cp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { backUp, restore } from '../src/database/backup.js';
-import { makeDataDir } from './helpers/database.js';
+import { backUp, restore } from '../../src/database/backup.js';
+import { makeDataDir } from '../helpers/database.js';
 
 const dataDir = await makeDataDir(t);
 await cp(join(process.env.TEST_DATA_DIR ?? '', 'database'), join(dataDir, 'database'), { recursive: true });
