@@ -25,6 +25,7 @@ import type { CallToolWithKey } from './tools.js';
 const HANDOVER_MS = 120_000;
 const HANDOVER_POLL_MS = 50;
 const YIELD_LIMIT_MS = 5000;
+const CLOSE_SWEEP_MS = 50;
 
 export interface PeerServer {
   /** Refuses new calls, answers those under way. */
@@ -63,7 +64,10 @@ export async function servePeers(
   return {
     async close() {
       await announce(dataDir); // first, so that nobody is sent to a closed door
-      await app.close();
+      // Again and again: a connection whose answer is still being sent when we begin to close is idle only later,
+      // and would be kept alive for over a minute, with the whole registry waiting.
+      const sweep = setInterval(() => app.server.closeIdleConnections(), CLOSE_SWEEP_MS);
+      await app.close().finally(() => clearInterval(sweep));
     },
   };
 }

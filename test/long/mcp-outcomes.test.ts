@@ -7,16 +7,30 @@ import t, { type Test } from 'tap';
 import { Agent, getGlobalDispatcher, setGlobalDispatcher } from 'undici';
 import { loadConfig } from '../../src/config.js';
 import { connectDatabase } from '../../src/database/connect.js';
-import { announce, awaitDataDir, lockDataDir } from '../../src/database/data-dir-lock.js';
-import { servePeers } from '../../src/mcp/peers.js';
+import {
+  announce,
+  awaitDataDir,
+  lockDataDir,
+  type PeerEndpoint,
+  readHolder,
+} from '../../src/database/data-dir-lock.js';
+import { passOn, servePeers } from '../../src/mcp/peers.js';
 import { openRegistry } from '../../src/mcp/registry.js';
 import { openToolsOn } from '../../src/mcp/tools.js';
 import { prepareDatabase } from '../../src/prepare.js';
-import { makeSeededDir } from '../helpers/database.js';
+import { makeDataDir, makeSeededDir } from '../helpers/database.js';
 
 t.setTimeout(120_000);
 
 const log = pino({ level: 'silent' });
+
+function withResolvers() {
+  let resolve = () => {};
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
 
 /** `call(tool, input)` of a process that has to pass its calls on, for now. */
 function openAgent(t: Test, dataDir: string) {
@@ -111,6 +125,33 @@ t.test('no agent takes the data directory while a service waits for it', async (
   t.notOk(answered);
   await waiting?.release();
   t.match(await asked, { structuredContent: { port: 3300 } });
+});
+
+t.test('a holder that gives way has gone as soon as the last call is answered', async (t) => {
+  const dataDir = await makeDataDir(t);
+  const answered = { content: [{ type: 'text' as const, text: '{}' }] };
+  const { promise: mayAnswer, resolve: letAnswer } = withResolvers();
+  const { promise: asked, resolve: wasAsked } = withResolvers();
+  const peers = await servePeers(
+    dataDir,
+    async () => {
+      wasAsked();
+      await mayAnswer;
+      return answered;
+    },
+    null,
+  );
+  const { endpoint } = (await readHolder(dataDir)) as { endpoint: PeerEndpoint };
+  const call = { name: 'port-summary', input: {}, idempotencyKey: 'k', apiKey: null, requestId: 'r' };
+  const passed = passOn(endpoint, { ...call, signal: new AbortController().signal }, 10_000);
+  await asked;
+  const closed = peers.close();
+  await setTimeout(200); // so that the connection is in use when closing begins
+  letAnswer();
+  t.same(await passed, { outcome: 'answered', result: answered });
+  const since = performance.now();
+  await closed;
+  t.ok(performance.now() - since < 2000, 'a connection that is kept alive keeps nobody waiting');
 });
 
 t.test('what the holder cannot take is refused at once, and never asked for again', async (t) => {

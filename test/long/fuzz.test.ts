@@ -1,0 +1,71 @@
+// Whatever is sent: never a 5xx, every refusal a problem document, and nothing changed by it. FUZZ_RUNS, FUZZ_SEED.
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { type Kysely, sql } from 'kysely';
+import t from 'tap';
+import type { Tables } from '../../src/database/tables.js';
+import { problems } from '../../src/errors.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { openPostgres } from '../helpers/database.js';
+import { type KnownValues, operationIds, requests } from '../helpers/fuzz.js';
+import { ADMIN, WITH_KEYS } from '../helpers/keys.js';
+
+const RUNS = Number(process.env.FUZZ_RUNS ?? 6000);
+const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31);
+
+const MAKES: Record<string, 'reservations' | 'api-keys'> = { reservePort: 'reservations', createApiKey: 'api-keys' };
+
+/** Everything that is kept, but for the answers kept under an idempotency key and when a key was last used. */
+async function fingerprint(db: Kysely<Tables>): Promise<string> {
+  const { rows } = await sql<{ md5: string }>`
+    select md5(string_agg(kept, ',' order by kept)) as md5 from (
+      select r::text as kept from port_ranges r
+      union all select a::text from port_allocations a
+      union all select v::text from port_reservations v
+      union all select h::text from port_health_checks h
+      union all select (k.id, k.name, k.role, k.projects, k.expires_at)::text from api_keys k
+    ) everything`.execute(db);
+  return rows[0]?.md5 ?? '';
+}
+
+t.setTimeout(280_000);
+
+t.test(`${RUNS} requests that keep to the contract, or do not`, async (t) => {
+  const { db } = await openPostgres(t);
+  const request = requester(await makeApp(t, { db }, { ...WITH_KEYS, PROBE_TIMEOUT_MS: '50' }));
+  const ids = { allocations: [] as string[], reservations: [] as string[], 'api-keys': [] as string[] };
+  const known: KnownValues = {
+    ...ids,
+    project: ['consilio', 'odin', 'nobody'],
+    startPort: [3100, 3300, 9000, 20_000],
+    port: [3100, 3101, 3399, 9000, 1],
+    host: ['localhost', 'web', '10.0.0.5', '::1'],
+  };
+  const outcomes = new Map<string, Set<number>>();
+  let before = await fingerprint(db);
+  const property = fc.asyncProperty(requests(known), async ({ operationId, method, url, headers, body }) => {
+    const answer = await request(method, url, body, { ...headers, ...ADMIN });
+    const after = await fingerprint(db);
+    const told = `${method} ${url} ${JSON.stringify(headers)} ${String(body)} → ${answer.status} ${answer.text}`;
+    assert.ok(answer.status < 500, told);
+    if (answer.status >= 400) {
+      assert.equal(after, before, `changed by a refusal: ${told}`);
+      assert.ok(answer.body?.code in problems && answer.body.detail.length > 10, told);
+      assert.equal(answer.headers['content-type'], 'application/problem+json; charset=utf-8', told);
+    }
+    before = after;
+    const { id } = (answer.body ?? {}) as { id?: string };
+    if (answer.status === 201 && id) ids[MAKES[operationId] ?? 'allocations'].push(id);
+    outcomes.set(operationId, (outcomes.get(operationId) ?? new Set()).add(answer.status));
+  });
+  t.comment(`FUZZ_SEED=${SEED}`);
+  await fc.assert(property, { seed: SEED, numRuns: RUNS, endOnFailure: true });
+  t.comment(Object.fromEntries([...outcomes].map(([id, statuses]) => [id, [...statuses].sort()])));
+  for (const id of operationIds) {
+    const statuses = [...(outcomes.get(id) ?? [])];
+    t.ok(
+      statuses.some((status) => status < 300),
+      `${id} was done at least once: ${statuses}`,
+    );
+  }
+});
