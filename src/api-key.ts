@@ -19,4 +19,12 @@ export function idOfApiKey(key: string): string | null {
 export const hashApiKey = (key: string): Buffer => createHash('sha256').update(key).digest();
 
 /** For logs and problems: someone pastes a key wherever it does not belong. */
-export const withoutApiKeys = (text: string): string => (text.includes('pa_') ? text.replace(ANY, 'pa_…') : text);
+export type Redact = (text: string) => string;
+
+/** @param adminApiKey has no form to know it by */
+export function redactKeys(adminApiKey: string | null): Redact {
+  return (text) => {
+    const rest = text.includes('pa_') ? text.replace(ANY, 'pa_…') : text;
+    return adminApiKey === null ? rest : rest.replaceAll(adminApiKey, '…');
+  };
+}

@@ -98,7 +98,7 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
   const { metrics = new Metrics() } = rest;
   const stores = openStore(db, rest.batching, metrics);
   const keyring = rest.keyring ?? new Keyring(db, config.adminApiKey, metrics);
-  registerProblems(app);
+  registerProblems(app, config.adminApiKey);
   registerMetrics(app, metrics);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);

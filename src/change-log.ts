@@ -1,4 +1,4 @@
-import { withoutApiKeys } from './api-key.js';
+import type { Redact } from './api-key.js';
 import { type Caller, callerId } from './caller.js';
 
 /** What identifies an object, in whichever input or answer it stands; nothing else of these is logged. */
@@ -23,7 +23,7 @@ export function whoOf(caller: Caller | undefined): { key: string | null; keyId: 
 }
 
 /** What an operation was about: the object that it answered, or else the one that was asked for. */
-export function objectOf(input: unknown, answer: unknown): Record<string, string | number> {
+export function objectOf(input: unknown, answer: unknown, redact: Redact): Record<string, string | number> {
   const object: Record<string, string | number> = {};
   for (const source of [input, answer]) {
     if (typeof source !== 'object' || source === null) continue;
@@ -31,7 +31,7 @@ export function objectOf(input: unknown, answer: unknown): Record<string, string
     for (const name of IDENTIFYING) {
       const value = fields[name];
       if (typeof value === 'number' || (typeof value === 'string' && HARMLESS.test(value))) {
-        object[name] = typeof value === 'number' ? value : withoutApiKeys(value);
+        object[name] = typeof value === 'number' ? value : redact(value);
       }
     }
     if (Array.isArray(fields.items)) object.items = fields.items.length;

@@ -1,14 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { type Static, Type } from '@sinclair/typebox';
-import { Cron } from 'croner';
 import { envSchema } from 'env-schema';
-import ipaddr from 'ipaddr.js';
+import { checkRest, parseTarget, splitList } from './config-checks.js';
 import { packageRoot } from './package-root.js';
-import { canonicalHost, findForbiddenRange } from './schemas/host.js';
+import { canonicalHost, isLoopback } from './schemas/host.js';
 
 /** Every variable that is read, with its default. `.env.example` lists the same ones. */
 export const environment = Type.Object({
@@ -43,7 +41,7 @@ export const environment = Type.Object({
   HEALTH_CHECK_RETENTION_DAYS: Type.Integer({ default: 30, minimum: 1, maximum: 36_500 }),
   HISTORY_RETENTION_DAYS: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500 })),
 });
-type Environment = Static<typeof environment>;
+export type Environment = Static<typeof environment>;
 
 const DEFAULT_RATE_LIMIT = 60_000;
 
@@ -170,126 +168,6 @@ function describeFinding(
   const name = finding.instancePath.slice(1);
   const allowed = (finding.params as { allowedValues?: string[] } | undefined)?.allowedValues;
   return `${name}: ${JSON.stringify(set[name])} ${finding.message ?? 'is not valid'}${allowed ? ` (${allowed.join(', ')})` : ''}`;
-}
-
-type TextVariable =
-  | 'HOST'
-  | 'ADMIN_API_KEY'
-  | 'TRUST_PROXY'
-  | 'ALLOWED_ORIGINS'
-  | 'DATABASE_URL'
-  | 'PROBE_TARGETS'
-  | 'PROBE_ALLOWED_HOSTS'
-  | 'AUDIT_SCHEDULE';
-
-/** What a schema cannot say. Takes raw variables too, so that these are reported beside the others. */
-function checkRest(
-  env: { [Name in keyof Environment]?: unknown } & { [Name in TextVariable]?: string | undefined },
-): string[] {
-  const problems: string[] = [];
-  const host = env.HOST ?? '127.0.0.1';
-  if (!isLoopback(host) && env.ADMIN_API_KEY === undefined && String(env.ALLOW_UNAUTHENTICATED ?? false) !== 'true') {
-    problems.push(
-      `HOST: ${JSON.stringify(host)} is not a loopback address, and there anyone could take and release ports. ` +
-        'Set ADMIN_API_KEY, listen on 127.0.0.1, or set ALLOW_UNAUTHENTICATED=true if the network in front of the service is trusted',
-    );
-  }
-  for (const entry of splitList(env.TRUST_PROXY)) {
-    if (isIP(entry) === 0 && !ipaddr.isValidCIDR(entry)) {
-      problems.push(`TRUST_PROXY: ${JSON.stringify(entry)} is neither an IP address nor a CIDR block`);
-    }
-  }
-  for (const entry of splitList(env.ALLOWED_ORIGINS)) {
-    if (!URL.canParse(entry) || new URL(entry).origin !== entry) {
-      problems.push(`ALLOWED_ORIGINS: ${JSON.stringify(entry)} is no origin, such as https://tools.example.com`);
-    }
-  }
-  return [
-    ...problems,
-    ...checkAdminApiKey(env.ADMIN_API_KEY),
-    ...checkDatabaseUrl(env.DATABASE_URL),
-    ...checkProbes(env),
-    ...checkSchedule(env.AUDIT_SCHEDULE),
-  ];
-}
-
-/** The secret is never printed. */
-function checkAdminApiKey(key: string | undefined): string[] {
-  if (key === undefined || /^[A-Za-z0-9._~+/-]{32,512}=*$/.test(key)) return [];
-  return [
-    'ADMIN_API_KEY: what was given is not 32 to 512 letters, digits or -._~+/; ' +
-      'make one with `openssl rand -hex 32`',
-  ];
-}
-
-/** What was given is never printed: it may hold a password. */
-function checkDatabaseUrl(url: string | undefined): string[] {
-  // Like libpq, pg takes `user@/database?host=/run/postgresql` too.
-  if (url === undefined || (/^postgres(ql)?:\/\//.test(url) && URL.canParse(url.replace('@/', '@localhost/'))))
-    return [];
-  return [
-    'DATABASE_URL: what was given is not of the form postgres://user:password@host:port/database; ' +
-      'in the user and the password, :, /, ?, #, [, ] and @ are percent-encoded',
-  ];
-}
-
-function checkProbes(env: { [Name in TextVariable]?: string | undefined }): string[] {
-  const problems: string[] = [];
-  const targeted = new Set<string>();
-  for (const entry of splitList(env.PROBE_TARGETS)) {
-    const [host, target] = parseTarget(entry) ?? [];
-    if (host === undefined || target === undefined || isWildcard(entry.split('=')[0])) {
-      problems.push(`PROBE_TARGETS: ${JSON.stringify(entry)} is not of the form host=target, of names or addresses`);
-    } else if (targeted.has(host)) {
-      problems.push(`PROBE_TARGETS: ${JSON.stringify(entry)} is a second target for ${host}; give one`);
-    } else problems.push(...checkAddress('PROBE_TARGETS', target));
-    if (host !== undefined) targeted.add(host);
-  }
-  for (const entry of splitList(env.PROBE_ALLOWED_HOSTS)) {
-    const host = isWildcard(entry) ? null : canonicalHost(entry);
-    if (host === null) {
-      problems.push(`PROBE_ALLOWED_HOSTS: ${JSON.stringify(entry)} is neither a host name nor an IP address`);
-    } else problems.push(...checkAddress('PROBE_ALLOWED_HOSTS', host));
-  }
-  return problems;
-}
-
-/** As an address of sockets, and so as a host, `*` is `localhost`; who writes it in a list of hosts means all. */
-const isWildcard = (entry = '') => entry.trim() === '*';
-
-function checkAddress(name: string, host: string): string[] {
-  const range = isIP(host) === 0 ? null : findForbiddenRange(host);
-  return range === null ? [] : [`${name}: ${JSON.stringify(host)} is ${range}, and never probed`];
-}
-
-function checkSchedule(schedule: string | undefined): string[] {
-  if (schedule === undefined || schedule === 'off') return [];
-  try {
-    if (new Cron(schedule, { timezone: 'UTC' }).nextRun() !== null) return [];
-    return [`AUDIT_SCHEDULE: ${JSON.stringify(schedule)} never comes round again`];
-  } catch (error) {
-    return [`AUDIT_SCHEDULE: ${JSON.stringify(schedule)} is no cron expression: ${(error as Error).message}`];
-  }
-}
-
-/** `host=target`, the host in its stored form; the target may be one particular loopback address. */
-function parseTarget(entry: string): [host: string, target: string] | null {
-  const [name = '', given = '', ...rest] = entry.split('=').map((part) => part.trim());
-  const host = canonicalHost(name);
-  const target = isIP(given) === 0 ? canonicalHost(given) : given.toLowerCase();
-  return host === null || target === null || rest.length > 0 ? null : [host, target];
-}
-
-/** True for the addresses and the name that only this machine reaches. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || (isIP(host) !== 0 && ipaddr.process(host).range() === 'loopback');
-}
-
-function splitList(value: string | undefined): string[] {
-  return (value ?? '')
-    .split(',')
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== '');
 }
 
 /** XDG Base Directory Specification on Linux, and its counterparts on macOS and Windows. */

@@ -79,6 +79,10 @@ export class Metrics implements Observer {
   /** @param pool the connections of the database */
   constructor(pool?: () => PoolCounts) {
     collectDefaultMetrics({ register: this.registry });
+    // Gauges that are named like counters; nodejs_active_handles and its like say the same, by kind.
+    for (const kind of ['handles', 'requests', 'resources']) {
+      this.registry.removeSingleMetric(`nodejs_active_${kind}_total`);
+    }
     this.#gauge('build_info', 'What runs; always 1.', 'version').set({ version }, 1);
     if (pool === undefined) return;
     const connections = new Gauge({

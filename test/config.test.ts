@@ -1,7 +1,8 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import t from 'tap';
-import { ConfigError, isLoopback, loadConfig } from '../src/config.js';
+import { ConfigError, loadConfig } from '../src/config.js';
+import { isLoopback } from '../src/schemas/host.js';
 
 const problemsOf = (variables: Record<string, string>): string[] => {
   try {

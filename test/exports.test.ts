@@ -13,7 +13,7 @@ for (const [name, open] of databases) {
       return answer;
     };
 
-    t.test('of an empty registry break no consumer', async (t) => {
+    await t.test('of an empty registry break no consumer', async (t) => {
       t.equal((await read('dotenv')).text, '');
       t.same(parse((await read('cloudflared')).text), { ingress: [{ service: 'http_status:404' }] });
       t.same((await read('prometheus')).body, []);

@@ -12,7 +12,7 @@ import { openTools } from './tools.js';
  * GET and no DELETE, which belong to sessions: they are 405 as on every path.
  */
 export const mcpOverHttp: FastifyPluginAsync<ToolDependencies> = async (app, dependencies) => {
-  const callTool = openTools(dependencies, app.observer, app.log);
+  const callTool = openTools(dependencies, app.observer, app.log, app.redact);
   const handler = createMcpHandler(
     ({ requestInfo, authInfo }) => {
       const caller = (authInfo?.extra?.caller as Caller | undefined) ?? UNIDENTIFIED;

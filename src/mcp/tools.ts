@@ -1,5 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
+import { type Redact, redactKeys } from '../api-key.js';
 import { objectOf, whoOf } from '../change-log.js';
 import type { Config } from '../config.js';
 import type { Database } from '../database/connect.js';
@@ -61,7 +62,12 @@ export function openToolsOn(
   keyring = new Keyring(db, config.adminApiKey, observer),
 ): CallToolWithKey {
   const { reuseCooldownSeconds } = config;
-  const callTool = openTools({ stores: openStore(db, {}, observer), auditor, reuseCooldownSeconds }, observer, log);
+  const callTool = openTools(
+    { stores: openStore(db, {}, observer), auditor, reuseCooldownSeconds },
+    observer,
+    log,
+    redactKeys(config.adminApiKey),
+  );
   return async ({ apiKey, ...request }) => {
     try {
       return await callTool({ ...request, caller: await keyring.identify(apiKey ?? null) });
@@ -72,13 +78,18 @@ export function openToolsOn(
 }
 
 /** The tools over one registry, with REST's validation. */
-export function openTools({ stores, ...shared }: ToolDependencies, observer: Observer, log: ToolLog): CallTool {
+export function openTools(
+  { stores, ...shared }: ToolDependencies,
+  observer: Observer,
+  log: ToolLog,
+  redact: Redact,
+): CallTool {
   const ajv = createValidator({ coerceTypes: false });
   const validators = new Map(tools.map((tool) => [tool.name, ajv.compile(tool.input)]));
   /** One line for each call that changed something or was refused, as for a request over REST. */
   const tell = (call: ToolCall, outcome: string, answer: unknown, begun: number) => {
     const ms = Math.round((performance.now() - begun) * 10) / 10;
-    const object = objectOf(call.input, answer);
+    const object = objectOf(call.input, answer, redact);
     log.info({ reqId: call.requestId, ...whoOf(call.caller), operation: call.name, object, outcome, ms }, 'Answered');
   };
   return async (call) => {

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { isLoopback } from '../config.js';
 import { AppError } from '../errors.js';
+import { isLoopback } from '../schemas/host.js';
 
 /**
  * Answers only requests that were sent to a local name, and that no proxy passed on. Without it a web page

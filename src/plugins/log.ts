@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { withoutApiKeys } from '../api-key.js';
 import { objectOf, whoOf } from '../change-log.js';
 
 declare module 'fastify' {
@@ -25,6 +24,7 @@ export function registerLog(app: FastifyInstance): void {
 /** What only looked is worth no line, unless asked for. A tool call has a line of its own. */
 function logAnswer(request: FastifyRequest, reply: FastifyReply): void {
   const { method, id: reqId, answered } = request;
+  const { redact } = request.server;
   const { schema, url: route } = request.routeOptions;
   const { statusCode: status } = reply;
   const refusal = status >= 400 ? (answered as { code?: string } | null)?.code : undefined;
@@ -34,10 +34,10 @@ function logAnswer(request: FastifyRequest, reply: FastifyReply): void {
       reqId,
       ...whoOf(request.caller),
       operation: schema?.operationId,
-      object: objectOf(request.params, refusal === undefined ? answered : null),
+      object: objectOf(request.params, refusal === undefined ? answered : null, redact),
       outcome: status >= 400 ? (refusal ?? 'refused') : 'done',
       method,
-      url: withoutApiKeys(request.url.split('?')[0] ?? ''), // a query may hold what belongs in no log
+      url: redact(request.url.split('?')[0] ?? ''), // a query may hold what belongs in no log
       status,
       ms: Math.round(reply.elapsedTime * 10) / 10,
     },

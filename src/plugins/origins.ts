@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { isLoopback } from '../config.js';
 import { AppError } from '../errors.js';
+import { isLoopback } from '../schemas/host.js';
 
 /**
  * Refuses requests of foreign pages: a browser sends some kinds of POST for any page it shows, and names the page

@@ -1,12 +1,20 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { withoutApiKeys } from '../api-key.js';
+import { type Redact, redactKeys } from '../api-key.js';
 import { toAppError } from '../database/errors.js';
 import { AppError, type FieldError, type ProblemCode, problems } from '../errors.js';
 import { describeFinding, type Finding } from '../schemas/validation.js';
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Takes the keys out of what is logged or answered. */
+    redact: Redact;
+  }
+}
+
 /** Every refusal leaves as `application/problem+json` (RFC 9457); this is the one place that makes them. */
-export function registerProblems(app: FastifyInstance): void {
+export function registerProblems(app: FastifyInstance, adminApiKey: string | null): void {
+  app.decorate('redact', redactKeys(adminApiKey));
   app.setErrorHandler((error: FastifyError | AppError, request, reply) =>
     sendProblem(toRefusal(error), request, reply),
   );
@@ -55,7 +63,7 @@ export function toProblem({ code, status, message, extras }: AppError, request: 
     title: problems[code].title,
     status,
     detail: message,
-    instance: withoutApiKeys(request.url.split('?')[0] ?? '/'),
+    instance: request.server.redact(request.url.split('?')[0] ?? '/'),
     code,
     requestId: request.id,
     ...(errors && { errors }),

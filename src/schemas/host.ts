@@ -56,3 +56,8 @@ function carriedIpv4(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.I
   if (range === 'rfc6145' || range === 'rfc6052') return new ipaddr.IPv4(bytes.slice(12));
   return range === '6to4' ? new ipaddr.IPv4(bytes.slice(2, 6)) : address;
 }
+
+/** True for the addresses and the name that only this machine reaches. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || (isIP(host) !== 0 && ipaddr.process(host).range() === 'loopback');
+}

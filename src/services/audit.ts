@@ -1,4 +1,3 @@
-import { isLoopback } from '../config.js';
 import { AppError } from '../errors.js';
 import {
   type AuditedAllocation,
@@ -10,6 +9,7 @@ import {
 import { insertHealthChecks, type NewHealthCheck } from '../repositories/health-checks.js';
 import type { Store } from '../repositories/store.js';
 import type { Audit, AuditScope } from '../schemas/audit.js';
+import { isLoopback } from '../schemas/host.js';
 import { findConflicts } from './conflicts.js';
 import { type Listeners, readListeners } from './listeners.js';
 import type { ProbeResult } from './probe.js';

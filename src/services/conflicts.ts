@@ -1,9 +1,9 @@
 import type { Kysely } from 'kysely';
-import { isLoopback } from '../config.js';
 import type { Tables } from '../database/tables.js';
 import type { AppError } from '../errors.js';
 import { type AuditedRegistry, findHolds, type HostnameClaim } from '../repositories/audits.js';
 import type { AuditConflict, AuditScope } from '../schemas/audit.js';
+import { isLoopback } from '../schemas/host.js';
 import type { ProbedPort } from './audit.js';
 import { type Listeners, nameListeners } from './listeners.js';
 

@@ -90,6 +90,7 @@ t.test('no key, header, query or body is in the log, nor in a problem', async (t
     await request('GET', '/v1/allocations?token=querys3cret', undefined, { ...deploy, ...cookie }),
     await request('GET', `/v1/allocations/${key}`, undefined, ADMIN),
     await request('GET', `/v1/nowhere/${key}?key=${key}`, undefined, ADMIN),
+    await request('DELETE', `/v1/api-keys/${ADMIN_KEY}`, undefined, ADMIN),
     await request('POST', '/v1/projects/odin/allocations', { password: 'bodys3cret' }, { ...deploy, ...cookie }),
     await request('POST', '/v1/projects/odin/allocations', { service: key }, deploy),
     await request('PUT', '/v1/projects/odin/services/x', { metadata: { a: 'bodys3cret' } }, { ...deploy, ...cookie }),
@@ -98,7 +99,7 @@ t.test('no key, header, query or body is in the log, nor in a problem', async (t
   ];
   await makeKey(request, 'reader');
   const refusals = answers.filter(({ status }) => status >= 400);
-  t.equal(refusals.length, 7);
+  t.equal(refusals.length, 8);
   t.match(written, /"status":401/);
   for (const secret of secrets) {
     t.notOk(written.includes(secret), 'in the log');

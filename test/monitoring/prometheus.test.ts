@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -32,6 +32,17 @@ t.test('every alert says how bad it is, what it means, and where to read on', as
     t.match(runbook, new RegExp(`^## ${alert}$`, 'm'));
     t.match(tests, new RegExp(`alertname: ${alert}\\b`), `${alert} has a test in alerts.test.yml`);
   }
+});
+
+t.test('promtool finds nothing to say about the metrics', async (t) => {
+  const request = requester(await makeApp(t, await openPostgres(t)));
+  await request('PUT', '/v1/projects/odin/services/a');
+  await request('PUT', '/v1/projects/nobody/services/a');
+  await request('POST', '/v1/audits', {});
+  const { text } = await request('GET', '/metrics');
+  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
+  t.same([stdout, stderr], ['', '']);
+  t.equal(status, 0);
 });
 
 t.test('the Grafana dashboard asks for metrics that there are', async (t) => {
