@@ -4,18 +4,20 @@ import { PassThrough } from 'node:stream';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
+import sonic from 'sonic-boom';
 import { ConfigError, loadConfig } from '../config.js';
 import { endOnceAnswered } from './last-answers.js';
 import { openRegistry } from './registry.js';
 import { createServer } from './server.js';
 
 const CLOSE_MS = 10_000;
+const MAX_UNREAD_BYTES = 1024 * 1024;
 
 function main(): void {
   // stdout belongs to the protocol: a library that prints must not break the client.
   globalThis.console = new Console(process.stderr);
   const config = loadConfig(process.env, { dotenv: true });
-  const log = pino({ level: config.logLevel }, pino.destination({ dest: process.stderr.fd, sync: true }));
+  const log = pino({ level: config.logLevel }, openStderr());
   const registry = openRegistry(config, log);
   const input = new PassThrough();
   const transport = new StdioServerTransport(input, process.stdout);
@@ -29,6 +31,15 @@ function main(): void {
   });
   input.once('close', () => closing.close()); // the client has gone
   endOnceAnswered(transport, input);
+}
+
+/**
+ * Many clients never read what is written to it. Once its pipe is full, lines wait and then are lost, and calls go on:
+ * what pino opens by itself would hold up the whole process, at its exit too, until somebody reads.
+ */
+function openStderr() {
+  const stderr = new sonic.SonicBoom({ fd: process.stderr.fd, sync: false, maxLength: MAX_UNREAD_BYTES });
+  return stderr.on('error', () => {});
 }
 
 try {

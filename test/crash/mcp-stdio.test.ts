@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
+import { createInterface } from 'node:readline';
 import t from 'tap';
 import { packageRoot } from '../../src/package-root.js';
 import { createDatabase, makeDataDir } from '../helpers/database.js';
@@ -8,6 +9,9 @@ import { clients, closeAtEnd } from '../helpers/mcp.js';
 
 /** Each test starts processes that build a database. */
 t.setTimeout(240_000);
+
+/** Each is a line of some 250 bytes on stderr, and a pipe holds 64 KiB, a socket of Node some 200. */
+const UNREAD_CALLS = 3000;
 
 const PATH = process.env.PATH ?? '';
 
@@ -27,6 +31,30 @@ t.test('on PostgreSQL, which it migrates first', async (t) => {
   const agent = await closeAtEnd(t, (client as (typeof clients)[0]).overStdio(variables));
   const result = await agent.callTool({ name: 'get-port', arguments: { project: 'odin', service: 'api' } });
   t.match(result, { structuredContent: { port: 3300 } });
+});
+
+t.test('a client that never reads stderr is answered all the same, and outlived by nobody', async (t) => {
+  const child = spawn(process.execPath, [`${packageRoot}/dist/src/mcp/stdio.js`], {
+    env: { DATA_DIR: await makeDataDir(t), LOG_LEVEL: 'info', PATH },
+    stdio: 'pipe',
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  const closed = once(child, 'exit');
+  const send = (message: object) => child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+  const initialize = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'test', version: '1' } };
+  send({ id: 'first', method: 'initialize', params: initialize });
+  send({ method: 'notifications/initialized' });
+  let answered = 0;
+  for await (const line of createInterface(child.stdout)) {
+    if (line.includes('"result"')) answered += 1;
+    if (answered > UNREAD_CALLS) break;
+    const call = { name: 'get-port', arguments: { project: 'odin', service: 'api' } };
+    send({ id: answered, method: 'tools/call', params: call });
+  }
+  t.equal(answered, UNREAD_CALLS + 1);
+  t.ok(child.stderr.readableLength > 0, 'there was something to read');
+  child.stdin.end();
+  t.equal((await closed)[0], 0);
 });
 
 t.test(
