@@ -78,8 +78,8 @@ t.test('look-ups stall: what is too much is refused at once, and all goes on aft
   t.teardown(() => psql.end());
   await psql.query('begin; lock table port_allocations in access exclusive mode');
   const health = watchHealth(service);
-  // Look-ups of two kinds, each with a queue of its own: more together than may be under way.
-  const paths = ['/v1/projects/odin/services/api', `/v1/allocations/${held.body.id}`];
+  // Two kinds with a queue of their own each, and one that waits for a connection: more together than may be under way.
+  const paths = ['/v1/projects/odin/services/api', `/v1/allocations/${held.body.id}`, '/v1/projects'];
   const piled = Array.from({ length: 60 }, () => pipeline(t, new URL(url), paths, 150));
   for (const one of piled) one.catch(() => {}); // told below
   const refusal = await until(

@@ -41,6 +41,25 @@ t.test('the main journeys', async (t) => {
     assertClean(t, visited);
   });
 
+  t.test('one environment is shown alone', async (t) => {
+    const { url, request } = await serve(t, await openPostgres(t));
+    await fillRegistry(request);
+    const visited = await visit(t, browser, url);
+    const { page } = visited;
+    await page.getByRole('article', { name: 'odin' }).waitFor();
+    await page.getByRole('combobox', { name: /^Environment/ }).selectOption('staging');
+    await page.getByRole('article', { name: 'odin' }).waitFor({ state: 'detached' });
+    t.equal(await page.getByRole('article').count(), 1, 'the project that has it');
+    const lit = await page
+      .locator('.row .cell:not(.dim)')
+      .evaluateAll((cells) => cells.map((cell) => cell.getAttribute('aria-label') ?? ''));
+    t.equal(lit.length, 6);
+    for (const label of lit) t.match(label, /, environment staging/);
+    await page.getByRole('button', { name: 'Show everything' }).click();
+    t.equal(await page.getByRole('article').count(), 7);
+    assertClean(t, visited);
+  });
+
   t.test('the search finds services, hostnames and numbers, on every host', async (t) => {
     const { url, request } = await serve(t, await openPostgres(t));
     await fillRegistry(request);
