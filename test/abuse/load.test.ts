@@ -70,7 +70,11 @@ function pipeline(t: Test, { hostname, port, host }: URL, paths: string[], count
 
 t.test('look-ups stall: what is too much is refused at once, and all goes on afterwards', async (t) => {
   const database = await createDatabase(t, process.env.TEST_TEMPLATE);
-  const service = await startService(t, { DATABASE_URL: database, REQUEST_TIMEOUT_MS: '120000' }).ready();
+  const service = await startService(t, {
+    DATABASE_URL: database,
+    REQUEST_TIMEOUT_MS: '120000',
+    LOCK_TIMEOUT_MS: '120000',
+  }).ready();
   const url = await service.url;
   const held = await service.call('PUT', '/v1/projects/odin/services/api');
   const psql = new pg.Client({ connectionString: database });

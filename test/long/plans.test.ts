@@ -21,6 +21,8 @@ for (const analyzed of [true, false]) {
   t.test(`allocation and look-up read what is held and not what was released, in ${mood}`, async (t) => {
     const url = await createDatabase(t, process.env.TEST_TEMPLATE);
     const observer = await openPostgres(t, url);
+    // Which mood the planner is in is this test's to say, and not for autovacuum when it happens to come by.
+    await sql`alter table port_allocations set (autovacuum_enabled = false)`.execute(observer.db);
     await sql`
       insert into port_allocations (port, project, service, status, released_at)
       select 3100 + i % 100, 'consilio', 'old', 'released', clock_timestamp() - make_interval(secs => i)
@@ -49,7 +51,7 @@ for (const analyzed of [true, false]) {
     t.ok((reads.entries.port_allocations_pkey ?? 0) >= 2 * ROUNDS, 'look-ups by id and releases use the primary key');
     // The gap search reads what is held, and at the worst the dead entries of this very run.
     const gaps = reads.entries.port_allocations_active_port ?? 0;
-    t.ok(gaps >= HELD * ROUNDS, 'the search for gaps uses the index of active ports');
+    t.ok(gaps >= HELD * ROUNDS, `the search for gaps uses the index of active ports: ${JSON.stringify(reads.entries)}`);
     t.ok(gaps <= (HELD + 2 * ROUNDS) * ROUNDS, `${gaps} entries for ${ROUNDS} allocations`);
     const all = Object.values(reads.entries).reduce((sum, count) => sum + count, 0);
     t.ok(all < RELEASED, `${all} index entries in all: far from the ${RELEASED} released rows each time`);
