@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { request } from 'undici';
 import { parse } from 'yaml';
 import { packageRoot } from '../../src/package-root.js';
@@ -12,6 +12,15 @@ import { openPostgres } from '../helpers/database.js';
 
 const folder = join(packageRoot, 'deploy/monitoring');
 const DEADLINE_MS = 60_000;
+
+/** The metrics of a service that has allocated, refused and audited. */
+async function scrape(t: Test): Promise<string> {
+  const request = requester(await makeApp(t, await openPostgres(t)));
+  await request('PUT', '/v1/projects/odin/services/a');
+  await request('PUT', '/v1/projects/nobody/services/a');
+  await request('POST', '/v1/audits', {});
+  return (await request('GET', '/metrics')).text;
+}
 
 t.test('the rules are rules, and fire when they should', async (t) => {
   const promtool = (...args: string[]) => execFileSync('promtool', args, { cwd: folder, encoding: 'utf8' });
@@ -35,22 +44,14 @@ t.test('every alert says how bad it is, what it means, and where to read on', as
 });
 
 t.test('promtool finds nothing to say about the metrics', async (t) => {
-  const request = requester(await makeApp(t, await openPostgres(t)));
-  await request('PUT', '/v1/projects/odin/services/a');
-  await request('PUT', '/v1/projects/nobody/services/a');
-  await request('POST', '/v1/audits', {});
-  const { text } = await request('GET', '/metrics');
+  const text = await scrape(t);
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
   t.same([stdout, stderr], ['', '']);
   t.equal(status, 0);
 });
 
 t.test('the Grafana dashboard asks for metrics that there are', async (t) => {
-  const request = requester(await makeApp(t, await openPostgres(t)));
-  await request('PUT', '/v1/projects/odin/services/a');
-  await request('PUT', '/v1/projects/nobody/services/a');
-  await request('POST', '/v1/audits', {});
-  const { text } = await request('GET', '/metrics');
+  const text = await scrape(t);
   const dashboard = await readFile(join(folder, 'grafana-dashboard.json'), 'utf8');
   const asked = [...dashboard.matchAll(/\b(?:port_allocator|http_request|nodejs|process)_\w+/g)].map(([name]) => name);
   t.ok(asked.length > 8);
