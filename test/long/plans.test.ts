@@ -7,6 +7,8 @@ import { createDatabase, openPostgres } from '../helpers/database.js';
 
 const RELEASED = 50_000;
 const HELD = 40;
+/** Full ranges of other projects. */
+const OTHERS = 100;
 const ROUNDS = 20;
 
 /** What the statistics collector counted since they were reset. */
@@ -18,7 +20,7 @@ interface Reads {
 
 for (const analyzed of [true, false]) {
   const mood = analyzed ? 'a table that was analysed' : 'a table nobody has analysed yet';
-  t.test(`allocation and look-up read what is held and not what was released, in ${mood}`, async (t) => {
+  t.test(`allocation and look-up read what the range holds and nothing else, in ${mood}`, async (t) => {
     const url = await createDatabase(t, process.env.TEST_TEMPLATE);
     const observer = await openPostgres(t, url);
     // Which mood the planner is in is this test's to say, and not for autovacuum when it happens to come by.
@@ -30,6 +32,14 @@ for (const analyzed of [true, false]) {
     await sql`
       insert into port_allocations (port, project, service)
       select 3100 + i, 'consilio', 'held-' || i from generate_series(0, ${HELD - 1}::integer) i`.execute(observer.db);
+    await sql`
+      insert into port_ranges (start_port, end_port, project)
+      select 20000 + 100 * i, 20099 + 100 * i, 'other-' || i from generate_series(0, ${OTHERS - 1}::integer) i
+    `.execute(observer.db);
+    await sql`
+      insert into port_allocations (port, project, service)
+      select port, project, 'held-' || port from port_ranges, generate_series(start_port, end_port) port
+      where project like 'other-%'`.execute(observer.db);
     if (analyzed) await sql`analyze`.execute(observer.db);
 
     const database = await openPostgres(t, url);
@@ -49,7 +59,7 @@ for (const analyzed of [true, false]) {
     t.equal(reads.sequential, 0, 'the table is never read from end to end');
     t.ok((reads.entries.port_allocations_active_key ?? 0) >= ROUNDS, 'look-ups use the index of keys');
     t.ok((reads.entries.port_allocations_pkey ?? 0) >= 2 * ROUNDS, 'look-ups by id and releases use the primary key');
-    // The gap search reads what is held, and at the worst the dead entries of this very run.
+    // The gap search reads what is held in the range, and at the worst the dead entries of this very run.
     const gaps = reads.entries.port_allocations_active_port ?? 0;
     t.ok(gaps >= HELD * ROUNDS, `the search for gaps uses the index of active ports: ${JSON.stringify(reads.entries)}`);
     t.ok(gaps <= (HELD + 2 * ROUNDS) * ROUNDS, `${gaps} entries for ${ROUNDS} allocations`);
