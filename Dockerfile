@@ -30,7 +30,7 @@ COPY --from=build /app/dist/src dist/src
 COPY --from=build /app/dist/dashboard dist/dashboard
 COPY --from=build /app/dist/scripts/migrate.js /app/dist/scripts/seed.js /app/dist/scripts/move.js \
      /app/dist/scripts/backup.js /app/dist/scripts/restore.js /app/dist/scripts/healthcheck.js \
-     /app/dist/scripts/run-command.js /app/dist/scripts/with-database.js dist/scripts/
+     /app/dist/scripts/run-command.js /app/dist/scripts/with-database.js /app/dist/scripts/make-secrets.js dist/scripts/
 COPY migrations migrations
 COPY openapi openapi
 

@@ -19,9 +19,13 @@ export interface PostgresServer {
  * A PostgreSQL server of its own from the binaries in the npm registry, on a free port and a new data
  * directory. As root it runs as the user `postgres`, which is made if it is missing.
  * @param settings as for `postgres -c name=value`
+ * @param parent where its folder is made
  */
-export async function startPostgres(settings: Record<string, string> = {}): Promise<PostgresServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'port-allocator-postgres-'));
+export async function startPostgres(
+  settings: Record<string, string> = {},
+  parent: string = tmpdir(),
+): Promise<PostgresServer> {
+  const folder = await mkdtemp(join(parent, 'port-allocator-postgres-'));
   const port = await findFreePort();
   const create = () =>
     new EmbeddedPostgres({

@@ -9,7 +9,7 @@ import { packageRoot } from '../src/package-root.js';
 const LINES_PERCENT = 90;
 
 /** What takes longer, or needs more than Node and npm: scripts of their own run these. */
-const APART = ['abuse', 'browser', 'contract-client', 'crash', 'deploy', 'long', 'monitoring'];
+const APART = ['abuse', 'browser', 'contract-client', 'crash', 'deploy', 'failover', 'long', 'monitoring'];
 
 const args = process.argv.slice(2);
 const whole = args.length === 0;

@@ -7,18 +7,21 @@ import { envSchema } from 'env-schema';
 import { checkRest, parseTarget, splitList } from './config-checks.js';
 import { packageRoot } from './package-root.js';
 import { canonicalHost, isLoopback } from './schemas/host.js';
+import { readSecretFiles } from './secret-files.js';
 
 /** Every variable that is read, with its default. `.env.example` lists the same ones. */
 export const environment = Type.Object({
   HOST: Type.String({ default: '127.0.0.1' }),
   PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65535 }),
   DATABASE_URL: Type.Optional(Type.String()),
+  DATABASE_URL_FILE: Type.Optional(Type.String()),
   DATA_DIR: Type.Optional(Type.String()),
   MIGRATE_ON_START: Type.Boolean({ default: true }),
   SEED_ON_START: Type.Optional(Type.Boolean()),
   DATABASE_POOL_SIZE: Type.Integer({ default: 10, minimum: 1, maximum: 1000 }),
   LOCK_TIMEOUT_MS: Type.Integer({ default: 5000, minimum: 1, maximum: 3_600_000 }),
   REQUEST_TIMEOUT_MS: Type.Integer({ default: 10_000, minimum: 1, maximum: 3_600_000 }),
+  DRAIN_MS: Type.Integer({ default: 0, minimum: 0, maximum: 3_600_000 }),
   LOG_LEVEL: Type.Unsafe<'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'>({
     type: 'string',
     enum: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
@@ -29,6 +32,7 @@ export const environment = Type.Object({
   TRUST_PROXY: Type.Optional(Type.String()),
   REUSE_COOLDOWN_SECONDS: Type.Integer({ default: 0, minimum: 0, maximum: 2_592_000 }),
   ADMIN_API_KEY: Type.Optional(Type.String()),
+  ADMIN_API_KEY_FILE: Type.Optional(Type.String()),
   ALLOW_UNAUTHENTICATED: Type.Boolean({ default: false }),
   PORT_ALLOCATOR_API_KEY: Type.Optional(Type.String()),
   ALLOWED_ORIGINS: Type.Optional(Type.String()),
@@ -56,6 +60,8 @@ export interface Config {
   readonly databasePoolSize: number;
   readonly lockTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  /** How long a stopping process goes on taking requests, no longer ready, so that a proxy sends it no more. */
+  readonly drainMs: number;
   readonly logLevel: Environment['LOG_LEVEL'];
   /** '' or '/sub/path', without a trailing slash. */
   readonly basePath: string;
@@ -102,15 +108,16 @@ export class ConfigError extends Error {
  * @throws ConfigError naming every bad variable
  */
 export function loadConfig(variables: Record<string, string | undefined>, options: { dotenv?: boolean } = {}): Config {
-  const set = { ...withoutEmpty(options.dotenv ? readDotenv() : {}), ...withoutEmpty(variables) };
+  const given = { ...withoutEmpty(options.dotenv ? readDotenv() : {}), ...withoutEmpty(variables) };
+  const { set, problems } = readSecretFiles(given);
   let env: Environment;
-  const problems: string[] = [];
   try {
     env = envSchema<Environment>({ schema: environment, data: set, env: false });
   } catch (error) {
     const findings = (error as { errors?: { instancePath: string; message?: string; params?: object }[] }).errors;
     if (!findings) throw error;
-    throw new ConfigError([...findings.map((finding) => describeFinding(finding, set)), ...checkRest(set)]);
+    problems.push(...findings.map((finding) => describeFinding(finding, set)), ...checkRest(set));
+    throw new ConfigError(problems);
   }
   problems.push(...checkRest(env));
   if (problems.length > 0) throw new ConfigError(problems);
@@ -124,6 +131,7 @@ export function loadConfig(variables: Record<string, string | undefined>, option
     databasePoolSize: env.DATABASE_POOL_SIZE,
     lockTimeoutMs: env.LOCK_TIMEOUT_MS,
     requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
+    drainMs: env.DRAIN_MS,
     logLevel: env.LOG_LEVEL,
     basePath: env.BASE_PATH.replace(/\/$/, ''),
     publicUrl: env.PUBLIC_URL?.replace(/\/$/, '') ?? null,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
 import { buildApp } from './app.js';
@@ -26,10 +27,13 @@ async function main(): Promise<void> {
 
   // Before anything that takes its time: the first process of a container ignores a signal it has no handler for.
   const opened: (() => Promise<void>)[] = [];
-  closeWithGrace({ delay: config.requestTimeoutMs + CLOSE_MARGIN_MS, logger: log }, async ({ signal, err }) => {
+  const patienceMs = config.drainMs + config.requestTimeoutMs + CLOSE_MARGIN_MS;
+  closeWithGrace({ delay: patienceMs, logger: log }, async ({ signal, err }) => {
     if (err) log.fatal({ err }, 'Unexpected error; stopping');
     else log.info({ signal }, 'Stopping: finishing what is in flight');
     readiness.stopping();
+    // Until the proxy's health check has failed it sends requests here, and one that meets a closed socket is lost.
+    if (!err) await sleep(config.drainMs);
     stopping.abort();
     const failures: unknown[] = [];
     for (const close of opened.reverse()) await close().catch((error: unknown) => failures.push(error));

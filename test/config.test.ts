@@ -27,6 +27,7 @@ t.test('without a variable the service runs on loopback, embedded, with the docu
       databasePoolSize: 10,
       lockTimeoutMs: 5000,
       requestTimeoutMs: 10_000,
+      drainMs: 0,
       logLevel: 'info',
       basePath: '',
       publicUrl: null,
@@ -61,6 +62,7 @@ t.test('every variable is taken', async (t) => {
         DATABASE_POOL_SIZE: '3',
         LOCK_TIMEOUT_MS: '100',
         REQUEST_TIMEOUT_MS: '200',
+        DRAIN_MS: '3000',
         LOG_LEVEL: 'debug',
         BASE_PATH: '/ports/',
         PUBLIC_URL: 'https://example.com/ports/',
@@ -90,6 +92,7 @@ t.test('every variable is taken', async (t) => {
       databasePoolSize: 3,
       lockTimeoutMs: 100,
       requestTimeoutMs: 200,
+      drainMs: 3000,
       logLevel: 'debug',
       basePath: '/ports',
       publicUrl: 'https://example.com/ports',
@@ -118,6 +121,21 @@ t.test('seeding at the start is for the embedded default, unless it is said', as
   t.equal(loadConfig({}).seedOnStart, true);
   t.equal(loadConfig({ DATABASE_URL: 'postgres://db/x' }).seedOnStart, false);
   t.equal(loadConfig({ SEED_ON_START: 'false' }).seedOnStart, false);
+});
+
+t.test('secrets may stand in files', async (t) => {
+  const folder = t.testdir({ url: 'postgresql://u:p@db/x\n', key: `${'k'.repeat(32)}\n`, empty: '\n' });
+  const file = (name: string) => join(folder, name);
+  const config = loadConfig({ DATABASE_URL_FILE: file('url'), ADMIN_API_KEY_FILE: file('key'), HOST: '0.0.0.0' });
+  t.match(config, { databaseUrl: 'postgresql://u:p@db/x', adminApiKey: 'k'.repeat(32) });
+  t.match(problemsOf({ DATABASE_URL_FILE: file('url'), DATABASE_URL: 'postgresql://db/y' }), [
+    /^DATABASE_URL_FILE: .*too/,
+  ]);
+  t.match(problemsOf({ ADMIN_API_KEY_FILE: file('empty'), DATABASE_URL_FILE: file('none') }), [
+    /^DATABASE_URL_FILE: ENOENT/,
+    /^ADMIN_API_KEY_FILE: .* is empty/,
+  ]);
+  t.match(problemsOf({ ADMIN_API_KEY_FILE: file('url'), PORT: 'x' }), [/^PORT/, /^ADMIN_API_KEY: .*32/]);
 });
 
 t.test('an empty variable counts as unset', async (t) => {

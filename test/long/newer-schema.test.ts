@@ -1,0 +1,80 @@
+// The rule for migrations (docs/production.md): the version before runs on, beside and after it. So a migration adds;
+// what it adds, the older code neither sees nor needs.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import t from 'tap';
+import { migrationsFolder } from '../../src/database/migrate.js';
+import { createDatabase, openPostgres } from '../helpers/database.js';
+import { checkHistory } from '../helpers/history/check.js';
+import { Recorder } from '../helpers/history/recorder.js';
+import { PROJECTS, portsOf, Traffic } from '../helpers/history/traffic.js';
+import { findViolations } from '../helpers/registry.js';
+import { startService } from '../helpers/service.js';
+
+/** Made before the first release: no other version ever ran beside them. */
+const FIRST_RELEASE = '0005';
+
+/** What takes something from the older code: a removed or renamed thing, another type, a column it would have to fill. */
+const TAKES_AWAY =
+  /\bdrop\s+(table|column|view|function|type|domain|schema)|\brename\b|\balter\s+column\s+\w+\s+(set\s+data\s+)?type\b|\bset\s+not\s+null\b|\badd\s+(column\s+)?(if\s+not\s+exists\s+)?\w+\s+[^,;]*\bnot\s+null\b(?![^,;]*\bdefault\b)/i;
+/** Says that the release before already did without it. */
+const SAYS_SINCE_WHEN = /^-- Unused since \d+\.\d+\.\d+: /m;
+
+/** All that the rule allows, in each table that the service writes; locked in the order in which the service does. */
+const NEWER = `
+  lock table port_ranges in access exclusive mode;
+  alter table port_allocations add column owner text, add column priority integer not null default 0;
+  alter table port_ranges add column cost_centre text default 'none';
+  alter table port_reservations add column renewals integer not null default 0;
+  create index port_allocations_by_owner on port_allocations (owner);
+  create table port_notes (id bigint generated always as identity primary key, port integer not null, note text);
+  insert into kysely_migration (name, timestamp) values ('9999_newer', '2100-01-01T00:00:00.000Z')`;
+
+t.test('every migration since the first release keeps the rule', async (t) => {
+  t.match('alter table a drop column b', TAKES_AWAY);
+  t.match('alter table a add column b text not null', TAKES_AWAY);
+  t.match('alter table a alter column b type text', TAKES_AWAY);
+  t.notMatch(NEWER, TAKES_AWAY);
+  for (const file of readdirSync(migrationsFolder).filter((file) => file.slice(0, 4) > FIRST_RELEASE)) {
+    const text = readFileSync(join(migrationsFolder, file), 'utf8');
+    t.ok(!TAKES_AWAY.test(text) || SAYS_SINCE_WHEN.test(text), `${file} takes something from the version before`);
+  }
+});
+
+t.test('replicas serve on while a newer one migrates, and start again afterwards', async (t) => {
+  const url = await createDatabase(t, process.env.TEST_TEMPLATE);
+  const { db } = await openPostgres(t, url);
+  const start = () => startService(t, { DATABASE_URL: url }).ready();
+  const replicas = [await start(), await start()];
+  let asked = 0;
+  const urls = await Promise.all(replicas.map((replica) => replica.url));
+  const recorder = new Recorder(() => urls[asked++ % urls.length] as string, 15_000);
+  const traffic = new Traffic(recorder, { projects: PROJECTS, callersPerProject: 2, pauseMs: 5 });
+  await sleep(1500);
+  const newer = new pg.Client({ connectionString: url });
+  await newer.connect();
+  t.teardown(() => newer.end());
+  await newer.query(`begin; ${NEWER}; commit`);
+  const before = recorder.history.length;
+  await sleep(1500);
+  t.ok(recorder.history.length > before);
+
+  const restarted = await start();
+  urls[0] = await restarted.url;
+  await sleep(1500);
+  await traffic.stop();
+  t.same(
+    [...recorder.outcomes.keys()].filter((outcome) => /^(unknown|refused|wrong)/.test(outcome)),
+    [],
+  );
+  t.same(checkHistory(recorder.history, portsOf).violations, []);
+  t.same(await findViolations(db), []);
+
+  const reserved = await restarted.call('POST', '/v1/projects/odin/reservations', { ttlSeconds: 60 });
+  t.equal(reserved.status, 201);
+  t.equal((await restarted.call('POST', `/v1/reservations/${reserved.body.id}/claim`, { service: 'x' })).status, 201);
+  t.equal((await restarted.call('GET', '/v1/allocations?status=any')).status, 200);
+  t.notHas((await restarted.call('GET', '/v1/ranges')).body.items[0], { cost_centre: 'none' });
+});
