@@ -1,4 +1,6 @@
 // What a database error means to a caller: whether anything was changed, and whether trying again helps.
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
 import t from 'tap';
 import { loadConfig } from '../src/config.js';
@@ -100,6 +102,18 @@ t.test('what is idempotent is tried once more after a lost connection, and only 
     );
     t.equal(connects(), 2);
   }
+});
+
+t.test('where connections are accepted and closed, as by a proxy without a server, nothing was changed', async (t) => {
+  const proxy = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+  t.teardown(() => proxy.close());
+  await once(proxy, 'listening');
+  const url = `postgresql://u:p@127.0.0.1:${(proxy.address() as AddressInfo).port}/x`;
+  const database = await connectDatabase(loadConfig({ DATABASE_URL: url }), silentLog);
+  t.teardown(() => database.close());
+  const answer = await requester(await makeApp(t, database))('PUT', '/v1/projects/consilio/services/api');
+  assertProblem(t, answer, 'database-unavailable');
+  t.match(answer.body.detail, /Nothing was changed/);
 });
 
 t.test('calls for which no connection comes free are refused as overload, and change nothing', async (t) => {

@@ -125,6 +125,9 @@ const WAIT_CUT_SHORT = new Set([
   '57P01', // admin_shutdown
 ]);
 
+/** Errors of connections that came to nothing: a proxy without a server, say, accepts them and hangs up. */
+export const neverConnected = new WeakSet<Error>();
+
 /** At most this many statements are kept prepared on a connection; each costs the server some memory. */
 const MAX_PREPARED = 100;
 const statementNames = new Map<string, string>();
@@ -141,9 +144,22 @@ export class PreparingClient extends pg.Client {
    * own making, and its next transaction may meet a session that never saw our statement, or another's of that name.
    */
   async findPooler(): Promise<void> {
-    const { rows } = await super.query<{ pid: number }>('select pg_backend_pid() as pid');
+    const { rows } = await super.query<{ pid: number }>('select pg_backend_pid() as pid').catch((error: Error) => {
+      neverConnected.add(error);
+      throw error;
+    });
     const greeting = this as unknown as { processID: number | null };
     this.#prepares = rows[0]?.pid === greeting.processID;
+  }
+
+  /** What goes wrong on the way to a connection is marked: over none that was never there can anything have been done. */
+  // biome-ignore lint/suspicious/noExplicitAny: nor are those of its connect
+  override connect(callback?: any): any {
+    if (callback === undefined) return super.connect();
+    super.connect((error: Error | undefined) => {
+      if (error) neverConnected.add(error);
+      callback(error);
+    });
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of pg's query are not worth repeating here

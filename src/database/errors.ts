@@ -1,5 +1,5 @@
 import { AppError } from '../errors.js';
-import { NotReplicatedError } from './driver.js';
+import { NotReplicatedError, neverConnected } from './driver.js';
 
 const RETRY_AFTER_SECONDS = 1;
 
@@ -130,8 +130,9 @@ export function isSchemaMissing(error: unknown): boolean {
   return error instanceof Error && NOT_MIGRATED.has(String((error as { code?: unknown }).code));
 }
 
-/** Whether a socket could not be connected, to any of the name's addresses; ENOENT is a Unix socket's. */
+/** Whether there was no connection yet. A socket may be refused by each of the name's addresses; ENOENT is a Unix socket's. */
 function isConnecting(error: Error): boolean {
+  if (neverConnected.has(error)) return true;
   const { syscall } = (error instanceof AggregateError ? error.errors[0] : error) as NodeJS.ErrnoException;
   return syscall === 'connect' || syscall === 'getaddrinfo';
 }
