@@ -138,12 +138,11 @@ t.test('a creation that waits holds up no change of another range, and takes the
     free,
     'psql',
   ]);
-  const creation = request('POST', '/v1/ranges', { project: 'waits' });
+  let waits = true;
+  const creation = request('POST', '/v1/ranges', { project: 'waits' }).finally(() => (waits = false));
   await new Promise((resolve) => setTimeout(resolve, 100));
-  const began = Date.now();
   t.equal((await request('PATCH', '/v1/ranges/3300', { description: 'x' })).status, 200);
-  const tookMs = Date.now() - began;
-  t.ok(tookMs < LOCK_TIMEOUT_MS / 4, `the change was answered in ${tookMs} ms`);
+  t.ok(waits, 'the change was answered while the creation still waited');
   await client.query('commit');
   t.match(await creation, { status: 201, body: { startPort: free + 100 } });
 });

@@ -25,21 +25,23 @@ for (const analyzed of [true, false]) {
     const observer = await openPostgres(t, url);
     // Which mood the planner is in is this test's to say, and not for autovacuum when it happens to come by.
     await sql`alter table port_allocations set (autovacuum_enabled = false)`.execute(observer.db);
-    await sql`
-      insert into port_allocations (port, project, service, status, released_at)
-      select 3100 + i % 100, 'consilio', 'old', 'released', clock_timestamp() - make_interval(secs => i)
-      from generate_series(1, ${RELEASED}::integer) i`.execute(observer.db);
-    await sql`
-      insert into port_allocations (port, project, service)
-      select 3100 + i, 'consilio', 'held-' || i from generate_series(0, ${HELD - 1}::integer) i`.execute(observer.db);
-    await sql`
-      insert into port_ranges (start_port, end_port, project)
-      select 20000 + 100 * i, 20099 + 100 * i, 'other-' || i from generate_series(0, ${OTHERS - 1}::integer) i
-    `.execute(observer.db);
-    await sql`
-      insert into port_allocations (port, project, service)
-      select port, project, 'held-' || port from port_ranges, generate_series(start_port, end_port) port
-      where project like 'other-%'`.execute(observer.db);
+    await observer.withoutLimits(async (db) => {
+      await sql`
+        insert into port_allocations (port, project, service, status, released_at)
+        select 3100 + i % 100, 'consilio', 'old', 'released', clock_timestamp() - make_interval(secs => i)
+        from generate_series(1, ${RELEASED}::integer) i`.execute(db);
+      await sql`
+        insert into port_allocations (port, project, service)
+        select 3100 + i, 'consilio', 'held-' || i from generate_series(0, ${HELD - 1}::integer) i`.execute(db);
+      await sql`
+        insert into port_ranges (start_port, end_port, project)
+        select 20000 + 100 * i, 20099 + 100 * i, 'other-' || i from generate_series(0, ${OTHERS - 1}::integer) i
+      `.execute(db);
+      await sql`
+        insert into port_allocations (port, project, service)
+        select port, project, 'held-' || port from port_ranges, generate_series(start_port, end_port) port
+        where project like 'other-%'`.execute(db);
+    });
     if (analyzed) await sql`analyze`.execute(observer.db);
 
     const database = await openPostgres(t, url);
