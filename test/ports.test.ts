@@ -71,7 +71,9 @@ t.test('the owner of a port', async (t) => {
       status: 'active',
       allocationId: null,
     });
-    await sql`update port_reservations set expires_at = clock_timestamp() where id = ${id}`.execute(db);
+    await sql`update port_reservations set expires_at = clock_timestamp() - interval '1 second' where id = ${id}`.execute(
+      db,
+    );
     t.match(await describe('3250'), { state: 'free', reservation: null }, 'an expired one holds nothing');
   });
 

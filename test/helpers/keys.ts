@@ -25,5 +25,5 @@ export async function makeKey(
 
 /** Ends a key as if its time had come. */
 export async function expireKey({ db }: Pick<Database, 'db'>, id: string): Promise<void> {
-  await sql`update api_keys set expires_at = clock_timestamp() where id = ${id}`.execute(db);
+  await sql`update api_keys set expires_at = clock_timestamp() - interval '1 second' where id = ${id}`.execute(db);
 }

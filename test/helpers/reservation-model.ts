@@ -118,7 +118,8 @@ export class Model {
       case 'adopt': {
         const held = this.#active().find((one) => one.port === command.port && one.protocol === command.protocol);
         if (held) {
-          const isMeant = (command.service ?? held.service) === held.service;
+          const { service } = command; // an import that made it a numbered name finds it again
+          const isMeant = service === null || held.service.replace(/-\d+$/, '') === service;
           return { expected: `${isMeant ? 'held' : 'conflict'} ${held.service}`, created: [] };
         }
         const base = command.service ?? command.processName ?? `port-${command.port}`;

@@ -170,7 +170,8 @@ async function expire(db: Kysely<Tables>, model: Model, place: number): Promise<
   const reservation = model.reservations[place % Math.max(model.reservations.length, 1)];
   if (reservation?.status !== 'active') return;
   model.expire(reservation);
-  await sql`update port_reservations set expires_at = clock_timestamp() where id = ${reservation.id}`.execute(db);
+  await sql`update port_reservations set expires_at = date_trunc('milliseconds', clock_timestamp())
+            where id = ${reservation.id}`.execute(db);
 }
 
 async function passCooldowns(db: Kysely<Tables>, model: Model): Promise<void> {

@@ -101,7 +101,7 @@ for (const [name, open] of databases) {
       ];
       await request('POST', `/v1/reservations/${claimed.id}/claim`);
       await request('DELETE', `/v1/reservations/${cancelled.id}`);
-      await sql`update port_reservations set expires_at = clock_timestamp() where id = ${expired.id}`.execute(
+      await sql`update port_reservations set expires_at = clock_timestamp() - interval '1 second' where id = ${expired.id}`.execute(
         database.db,
       );
       for (const sweep of [false, true]) {
