@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import pg from 'pg';
 import t from 'tap';
+import { release } from '../src/repositories/allocations.js';
 import type { AllocationKey } from '../src/repositories/commands.js';
 import { openStore } from '../src/repositories/store.js';
 import { createDatabase, openPostgres } from './helpers/database.js';
@@ -40,6 +41,21 @@ t.test('a command that cannot be executed is alone with its error', async (t) =>
     results.map(({ status }) => status),
     ['fulfilled', 'rejected', 'fulfilled'],
   );
+});
+
+t.test('the project of an id is known where it was allocated; that the row is gone, the change sees', async (t) => {
+  const store = openStore(db);
+  const { allocation } = await store.execute('consilio', {
+    kind: 'allocate',
+    key: key('gone'),
+    details: {},
+    port: null,
+    idempotency: null,
+  });
+  await sql`delete from port_allocations where id = ${allocation.id}`.execute(db);
+  t.equal(await store.findProject(allocation.id), 'consilio');
+  t.equal(await openStore(db).findProject(allocation.id), null, 'elsewhere it is looked up');
+  await t.rejects(release(store, allocation.id), { code: 'allocation-not-found' });
 });
 
 t.test('what is kept prepared goes on when a newer migration adds a column', async (t) => {

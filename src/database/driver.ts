@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -142,14 +143,20 @@ export class PreparingClient extends pg.Client {
   /**
    * Finds out whether PostgreSQL itself is at the other end. A pooler such as PgBouncer greets with a process id of its
    * own making, and its next transaction may meet a session that never saw our statement, or another's of that name.
+   *
+   * On a session of its own, plans are made once for all parameters: PostgreSQL would plan anew each time what it
+   * estimates to be cheaper so, and for our small look-ups planning takes longer than executing.
    */
   async findPooler(): Promise<void> {
-    const { rows } = await super.query<{ pid: number }>('select pg_backend_pid() as pid').catch((error: Error) => {
-      neverConnected.add(error);
+    try {
+      const { rows } = await super.query<{ pid: number }>('select pg_backend_pid() as pid');
+      const greeting = this as unknown as { processID: number | null };
+      this.#prepares = rows[0]?.pid === greeting.processID;
+      if (this.#prepares) await super.query('set plan_cache_mode = force_generic_plan');
+    } catch (error) {
+      neverConnected.add(error as Error);
       throw error;
-    });
-    const greeting = this as unknown as { processID: number | null };
-    this.#prepares = rows[0]?.pid === greeting.processID;
+    }
   }
 
   /** What goes wrong on the way to a connection is marked: over none that was never there can anything have been done. */
@@ -164,11 +171,19 @@ export class PreparingClient extends pg.Client {
 
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of pg's query are not worth repeating here
   override query(query: any, values?: any, callback?: any): any {
+    this.#cork();
     if (query === 'commit') return this.#commit();
     const name = this.#prepares && typeof query === 'string' && Array.isArray(values) ? nameOf(query) : undefined;
     return name === undefined
       ? super.query(query, values, callback)
       : super.query({ name, text: query, values }, callback);
+  }
+
+  /** What is sent in one turn of the event loop leaves as one packet. */
+  #cork(): void {
+    const { stream } = (this as unknown as { connection: { stream: Socket } }).connection;
+    stream.cork();
+    process.nextTick(() => stream.uncork());
   }
 
   /** @throws NotReplicatedError */

@@ -84,8 +84,7 @@ export function openTools(
   log: ToolLog,
   redact: Redact,
 ): CallTool {
-  const ajv = createValidator({ coerceTypes: false });
-  const validators = new Map(tools.map((tool) => [tool.name, ajv.compile(tool.input)]));
+  const ajv = createValidator({ coerceTypes: false }); // compiles a tool's schema at its first call, and keeps it
   /** One line for each call that changed something or was refused, as for a request over REST. */
   const tell = (call: ToolCall, outcome: string, answer: unknown, begun: number) => {
     const ms = Math.round((performance.now() - begun) * 10) / 10;
@@ -97,7 +96,7 @@ export function openTools(
     try {
       const tool = findTool(call.name);
       if (!tool) throw new AppError('not-found', `There is no tool ${call.name} here.`);
-      const input = readInput(call.input, validators.get(tool.name) as ValidateFunction);
+      const input = readInput(call.input, ajv.compile(tool.input));
       const store = stores.as(call.caller, tool.annotations.readOnlyHint ? 'read' : 'change');
       const answer = (await tool.execute({ store, ...shared }, input, call)) as Record<string, unknown>;
       if (!tool.annotations.readOnlyHint) tell(call, 'done', answer, begun);

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { objectOf, whoOf } from '../change-log.js';
 
 declare module 'fastify' {
@@ -29,6 +29,7 @@ function logAnswer(request: FastifyRequest, reply: FastifyReply): void {
   const { statusCode: status } = reply;
   const refusal = status >= 400 ? (answered as { code?: string } | null)?.code : undefined;
   const looked = status === 200 && (route === '/mcp' || isLook(request));
+  if (looked && !tellsOfLooks(request.log)) return;
   request.log[looked ? 'debug' : 'info'](
     {
       reqId,
@@ -44,6 +45,8 @@ function logAnswer(request: FastifyRequest, reply: FastifyReply): void {
     'Answered',
   );
 }
+
+const tellsOfLooks = ({ level }: FastifyBaseLogger) => level === 'debug' || level === 'trace';
 
 /** A PUT that found what it asked for, and had nothing to describe it by. */
 function isLook({ method, body }: FastifyRequest): boolean {

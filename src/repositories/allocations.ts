@@ -46,9 +46,7 @@ export function releaseKey(store: Store, key: AllocationKey, isAbandoned?: IsAba
 
 /** Repeatable: a late retry answers the same and never touches the port's next holder. */
 export async function release(store: Store, id: string, isAbandoned?: IsAbandoned): Promise<Allocation> {
-  const allocation = await findAllocation(store, id);
-  if (allocation.releasedAt !== null) return allocation;
-  return store.execute(allocation.project, { kind: 'release', id }, isAbandoned);
+  return store.execute(await findProject(store, id), { kind: 'release', id }, isAbandoned);
 }
 
 /** @throws AppError allocation-not-found, allocation-released */
@@ -58,8 +56,13 @@ export async function updateAllocation(
   details: AllocationDetails,
   isAbandoned?: IsAbandoned,
 ): Promise<Allocation> {
-  const { project } = await findAllocation(store, id);
-  return store.execute(project, { kind: 'update', id, details }, isAbandoned);
+  return store.execute(await findProject(store, id), { kind: 'update', id, details }, isAbandoned);
+}
+
+async function findProject(store: Store, id: string): Promise<string> {
+  const project = await store.findProject(id);
+  if (project === null) throw refusals.allocationNotFound(id);
+  return project;
 }
 
 /**

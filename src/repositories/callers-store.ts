@@ -31,6 +31,7 @@ export function openFor(shared: SharedStore, caller: Caller, intent: Intent): St
       return shared.findLowestRow(key);
     },
     findRow: (id) => shared.findRow(id).then(visible),
+    findProject: (id) => shared.findProject(id).then((project) => (project && access.sees(project) ? project : null)),
   };
 }
 

@@ -25,7 +25,7 @@ export async function executeCommands(
   observer = unobserved,
 ): Promise<Outcome[]> {
   const { outcomes, changed, written } = await db.transaction().execute(async (trx) => {
-    const snapshot = await lockAndLook(trx, project, rangeLock(trx, project).compile(), commands);
+    const snapshot = await lockAndLook(trx, project, rangeLock(project).compile(trx), commands);
     return executeSeen(trx, snapshot, commands);
   });
   await written; // after a write that failed COMMIT rolled back, without an error of its own
@@ -75,18 +75,14 @@ async function executeSeen(
 }
 
 /** Waits at most `LOCK_TIMEOUT_MS`. Empty for a project without ranges. */
-export function lockRanges(trx: Transaction<Tables>, project: string): Promise<LockedRange[]> {
-  return rangeLock(trx, project).execute();
+export async function lockRanges(trx: Transaction<Tables>, project: string): Promise<LockedRange[]> {
+  return (await rangeLock(project).execute(trx)).rows;
 }
 
-function rangeLock(trx: Transaction<Tables>, project: string) {
-  return trx
-    .selectFrom('port_ranges')
-    .modifyFront(sql`/* prepared */`)
-    .select(['start_port', 'end_port', 'reuse_cooldown_seconds'])
-    .where('project', '=', project)
-    .orderBy('start_port')
-    .forUpdate();
+function rangeLock(project: string): RawBuilder<LockedRange> {
+  return sql`
+    /* prepared */ select start_port, end_port, reuse_cooldown_seconds from port_ranges
+    where project = ${project} order by start_port for update`;
 }
 
 /** In this order: a port released here may be taken again by a row inserted here. */

@@ -214,7 +214,7 @@ type SeenTogether = { now: Date } & Seen;
  */
 function seeTogether(trx: Transaction<Tables>, parts: Partial<Parts>): CompiledQuery<SeenRow> {
   const columns = Object.entries(parts).flatMap(([name, part]) =>
-    part ? [sql`(select jsonb_agg(seen) from (${part}) seen) as ${sql.ref(name)}`] : [],
+    part ? [sql`(select json_agg(seen) from (${part}) seen) as ${sql.ref(name)}`] : [],
   );
   return sql<SeenRow>`
     /* prepared */ select ${sql.join([...columns, sql`clock_timestamp()::timestamptz(3) as now`])}`.compile(trx);

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { LRUCache } from 'lru-cache';
 import { AbandonedError, Batcher, type IsAbandoned, LaneFullError } from '../batcher.js';
 import { ANONYMOUS, type Caller } from '../caller.js';
 import { isAvailable } from '../database/connect.js';
@@ -7,6 +8,7 @@ import { isOutcomeUnknown, toAppError } from '../database/errors.js';
 import type { AllocationRow, Tables } from '../database/tables.js';
 import { AppError } from '../errors.js';
 import { type Observer, unobserved } from '../observer.js';
+import type { Allocation } from '../schemas/allocation.js';
 import { Access, type Intent, type Subject } from './access.js';
 import { openFor } from './callers-store.js';
 import type { AllocationKey, Outcome, ProjectCommand, ResultOf } from './commands.js';
@@ -20,6 +22,8 @@ const MAX_WAITING = 4096;
 const MAX_LOOK_UPS = 256;
 const LOOK_UPS_UNDER_WAY = 2;
 const BUSY_RETRY_SECONDS = 1;
+/** Of an id and a name each, so some megabytes. */
+const MAX_KNOWN_PROJECTS = 20_000;
 const INTERNAL = 'Something went wrong here; the log has it under this requestId.';
 
 /** Waits for its turn among the changes of one lane: the project, or what else they wait for. */
@@ -54,6 +58,11 @@ export interface Store {
   findLowestRow(key: AllocationKey): Promise<AllocationRow | null>;
   /** The row of an id, active or released; shared in the same way. */
   findRow(id: string): Promise<AllocationRow | null>;
+  /**
+   * The project of an allocation's id, whose lane its changes go through. Of ids that were allocated here lately it is
+   * known without a look-up: it never changes. Whether the row is still there, the lane sees.
+   */
+  findProject(id: string): Promise<string | null>;
 }
 
 /** What all callers share. By itself it may do everything. */
@@ -102,6 +111,7 @@ export function openStore(
     execute: (_lane, ids) => findEach(ids, (batch) => findRowsById(db, batch)),
     ...lookUps,
   });
+  const projects = new LRUCache<string, string>({ max: MAX_KNOWN_PROJECTS });
   const shared: SharedStore = {
     access: new Access(ANONYMOUS, 'change'),
     db,
@@ -110,6 +120,8 @@ export function openStore(
     async execute(project, command, isAbandoned) {
       const outcome = await commands.submit(project, command, isAbandoned).catch(refuseUnexecuted);
       if (!outcome.ok) throw outcome.error;
+      const { allocation } = outcome.value as { allocation?: Allocation | null };
+      if (allocation) projects.set(allocation.id, allocation.project);
       return outcome.value as ResultOf<typeof command>;
     },
     change: <T>(_subject: Subject, work: (db: Kysely<Tables>) => Promise<T>, turn?: Turn) =>
@@ -118,6 +130,7 @@ export function openStore(
         : (works.submit(turn.lane, () => work(db), turn.isAbandoned).catch(refuseUnexecuted) as Promise<T>),
     findLowestRow: (key) => byKey.submit('', key).then(unwrap, refuseLookUp),
     findRow: (id) => byId.submit('', id).then(unwrap, refuseLookUp),
+    findProject: async (id) => projects.get(id) ?? (await shared.findRow(id))?.project ?? null,
     isAvailable: () => isAvailable(db),
   };
   return shared;

@@ -13,6 +13,7 @@ const ENDS_IN_NUMBER = /(^|\.)(\d+|0x[0-9a-f]*)$/;
  * @returns null for what is no host
  */
 export function canonicalHost(host: string): string | null {
+  if (host === 'localhost') return host; // the usual case
   const name = host
     .replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) // and no others: the Kelvin sign is no k
     .replace(/\.$/, '')
@@ -59,5 +60,7 @@ function carriedIpv4(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.I
 
 /** True for the addresses and the name that only this machine reaches. */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || (isIP(host) !== 0 && ipaddr.process(host).range() === 'loopback');
+  if (host === 'localhost') return true;
+  const version = isIP(host);
+  return version === 4 ? host.startsWith('127.') : version === 6 && ipaddr.process(host).range() === 'loopback';
 }

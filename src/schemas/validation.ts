@@ -14,6 +14,8 @@ export function createValidator(options: Pick<Options, 'coerceTypes'>): Ajv2020 
     useDefaults: true,
     removeAdditional: false,
     strict: false,
+    meta: false, // the schemas are our own: the contract's tests and lint check them, and not every start
+    validateSchema: false,
     verbose: true, // a finding carries its schema, whose description says in words what its pattern means
     ...options,
   });

@@ -1,4 +1,4 @@
-// What test/access/operations.test.ts does not ask: the ways around.
+// What test/long/access.test.ts does not ask: the ways around.
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import t from 'tap';

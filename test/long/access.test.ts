@@ -5,11 +5,11 @@ import t, { type Test } from 'tap';
 import { loadConfig } from '../../src/config.js';
 import { renderContract } from '../../src/contract.js';
 import { openToolsOn, tools } from '../../src/mcp/tools.js';
+import { beside, EXAMPLE, type Fixture, type ForOthers, operations, type ToolUse, toolUses } from '../access/cases.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
 import { ADMIN, ADMIN_KEY, bearer, expireKey, makeKey, WITH_KEYS } from '../helpers/keys.js';
 import { readRegistry } from '../helpers/rows.js';
-import { beside, EXAMPLE, type Fixture, type ForOthers, operations, type ToolUse, toolUses } from './cases.js';
 
 t.setTimeout(180_000);
 

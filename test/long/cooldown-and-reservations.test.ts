@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import t from 'tap';
-import { executeCommands } from '../src/repositories/project-transaction.js';
-import { makeApp, requester } from './helpers/app.js';
-import { databases } from './helpers/database.js';
+import { executeCommands } from '../../src/repositories/project-transaction.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { databases } from '../helpers/database.js';
 
 for (const [name, open] of databases) {
   t.test(`on ${name}`, async (t) => {
