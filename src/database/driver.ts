@@ -136,6 +136,9 @@ const statementNames = new Map<string, string>();
 /**
  * A connection that parses and plans each statement marked with `/* prepared *\/` once, if it has a session of its own. Only
  * those that run all the time are marked: lists with their many filters would fill the server's memory with plans.
+ *
+ * Lists of ids and keys reach a marked statement as JSON: of an array parameter PostgreSQL estimates ten elements where it
+ * plans for all values, and so would go on planning anew for each short one.
  */
 export class PreparingClient extends pg.Client {
   #prepares = false;
@@ -143,20 +146,14 @@ export class PreparingClient extends pg.Client {
   /**
    * Finds out whether PostgreSQL itself is at the other end. A pooler such as PgBouncer greets with a process id of its
    * own making, and its next transaction may meet a session that never saw our statement, or another's of that name.
-   *
-   * On a session of its own, plans are made once for all parameters: PostgreSQL would plan anew each time what it
-   * estimates to be cheaper so, and for our small look-ups planning takes longer than executing.
    */
   async findPooler(): Promise<void> {
-    try {
-      const { rows } = await super.query<{ pid: number }>('select pg_backend_pid() as pid');
-      const greeting = this as unknown as { processID: number | null };
-      this.#prepares = rows[0]?.pid === greeting.processID;
-      if (this.#prepares) await super.query('set plan_cache_mode = force_generic_plan');
-    } catch (error) {
-      neverConnected.add(error as Error);
+    const { rows } = await super.query<{ pid: number }>('select pg_backend_pid() as pid').catch((error: Error) => {
+      neverConnected.add(error);
       throw error;
-    }
+    });
+    const greeting = this as unknown as { processID: number | null };
+    this.#prepares = rows[0]?.pid === greeting.processID;
   }
 
   /** What goes wrong on the way to a connection is marked: over none that was never there can anything have been done. */

@@ -59,8 +59,8 @@ export async function findLowestRows(
 export async function findRowsById(db: Kysely<Tables>, ids: readonly string[]): Promise<(AllocationRow | null)[]> {
   const { rows } = await sql<AllocationRow & { place: string }>`
     /* prepared */ select wanted.place, ${columns}
-    from unnest(${ids}::uuid[]) with ordinality wanted (id, place)
-    cross join lateral (select * from port_allocations a where a.id = wanted.id limit 1) a`.execute(db);
+    from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb) with ordinality wanted (id, place)
+    cross join lateral (select * from port_allocations a where a.id = wanted.id::uuid limit 1) a`.execute(db);
   return inOrder(ids.length, rows);
 }
 

@@ -91,7 +91,7 @@ function writesOf(trx: Transaction<Tables>, writes: Writes, now: Date): Compiled
   if (writes.releasedIds.length > 0) {
     statements.push(sql`
       /* prepared */ update port_allocations set status = 'released', released_at = ${now}, updated_at = ${now}
-      where id = any(${writes.releasedIds}::uuid[])`);
+      where id = any(array(select jsonb_array_elements_text(${JSON.stringify(writes.releasedIds)}::jsonb)::uuid))`);
   }
   if (writes.inserted.size > 0) {
     statements.push(sql`
