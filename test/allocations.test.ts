@@ -131,6 +131,14 @@ for (const [name, open] of databases) {
       t.equal((await allocate('quiculum-monitor', { service: 'third' })).body.port, first.port + 1);
     });
 
+    t.test('a release is repeated also when its range is gone', async (t) => {
+      const { startPort } = (await request('POST', '/v1/ranges', { project: 'short-lived' })).body;
+      const { id } = (await allocate('short-lived', { service: 'a' })).body;
+      const released = (await request('DELETE', `/v1/allocations/${id}`)).body;
+      t.equal((await request('DELETE', `/v1/ranges/${startPort}`)).status, 204);
+      t.strictSame((await request('DELETE', `/v1/allocations/${id}`)).body, released);
+    });
+
     t.test('a port can be released and taken again many times, and every holder is history', async (t) => {
       const path = '/v1/projects/meta-supervisor/services/cycle';
       for (let i = 0; i < 10; i++) {
