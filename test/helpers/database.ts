@@ -42,6 +42,13 @@ export async function openPostgres(t: Test, url?: string): Promise<Database> {
   return open(t, { DATABASE_URL: url ?? (await createDatabase(t, process.env.TEST_TEMPLATE)) });
 }
 
+/** Two replicas' connections to one database, of which each has a pool of its own. */
+export async function openReplicas(t: Test): Promise<[Database['db'], Database['db']]> {
+  const url = await createDatabase(t, process.env.TEST_TEMPLATE);
+  const first = await openPostgres(t, url);
+  return [first.db, (await openPostgres(t, url)).db];
+}
+
 /** The embedded default in a directory of its own, copied from one that was migrated and seeded before. */
 export async function openEmbedded(t: Test): Promise<Database> {
   return open(t, { DATA_DIR: await makeSeededDir(t) });
