@@ -10,10 +10,16 @@ import { openPostgres } from '../helpers/database.js';
 import { type KnownValues, operationIds, requests } from '../helpers/fuzz.js';
 import { ADMIN, WITH_KEYS } from '../helpers/keys.js';
 
-const RUNS = Number(process.env.FUZZ_RUNS ?? 6000);
+const RUNS = Number(process.env.FUZZ_RUNS ?? 4500);
 const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31);
 
 const MAKES: Record<string, 'reservations' | 'api-keys'> = { reservePort: 'reservations', createApiKey: 'api-keys' };
+
+const ENDS: Record<string, 'allocations' | 'reservations'> = {
+  releaseAllocation: 'allocations',
+  cancelReservation: 'reservations',
+  claimReservation: 'reservations',
+};
 
 /** Everything that is kept, but for the answers kept under an idempotency key and when a key was last used. */
 async function fingerprint(db: Kysely<Tables>): Promise<string> {
@@ -26,6 +32,12 @@ async function fingerprint(db: Kysely<Tables>): Promise<string> {
       union all select (k.id, k.name, k.role, k.projects, k.expires_at)::text from api_keys k
     ) everything`.execute(db);
   return rows[0]?.md5 ?? '';
+}
+
+/** The newest ids, at the end, are asked for. */
+function toFront(ids: string[], id = ''): void {
+  const at = ids.indexOf(id);
+  if (at >= 0) ids.unshift(...ids.splice(at, 1));
 }
 
 t.setTimeout(280_000);
@@ -41,7 +53,7 @@ t.test(`${RUNS} requests that keep to the contract, or do not`, async (t) => {
     port: [3100, 3101, 3399, 9000, 1],
     host: ['localhost', 'web', '10.0.0.5', '::1'],
   };
-  const outcomes = new Map<string, Set<number>>();
+  const outcomes = new Map<string, Map<number, number>>();
   let before = await fingerprint(db);
   const property = fc.asyncProperty(requests(known), async ({ operationId, method, url, headers, body }) => {
     const answer = await request(method, url, body, { ...headers, ...ADMIN });
@@ -56,16 +68,19 @@ t.test(`${RUNS} requests that keep to the contract, or do not`, async (t) => {
     before = after;
     const { id } = (answer.body ?? {}) as { id?: string };
     if (answer.status === 201 && id) ids[MAKES[operationId] ?? 'allocations'].push(id);
-    outcomes.set(operationId, (outcomes.get(operationId) ?? new Set()).add(answer.status));
+    const ended = ENDS[operationId];
+    if (answer.status < 300 && ended) toFront(ids[ended], url.split('/')[3]);
+    const counts = outcomes.get(operationId) ?? new Map<number, number>();
+    outcomes.set(operationId, counts.set(answer.status, (counts.get(answer.status) ?? 0) + 1));
   });
   t.comment(`FUZZ_SEED=${SEED}`);
   await fc.assert(property, { seed: SEED, numRuns: RUNS, endOnFailure: true });
-  t.comment(Object.fromEntries([...outcomes].map(([id, statuses]) => [id, [...statuses].sort()])));
   for (const id of operationIds) {
-    const statuses = [...(outcomes.get(id) ?? [])];
+    const counts = [...(outcomes.get(id) ?? [])].sort(([one], [other]) => one - other);
+    const told = counts.map(([status, count]) => `${count} × ${status}`).join(', ');
     t.ok(
-      statuses.some((status) => status < 300),
-      `${id} was done at least once: ${statuses}`,
+      counts.some(([status]) => status < 300),
+      `${id} was done at least once: ${told}`,
     );
   }
 });
