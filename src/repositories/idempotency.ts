@@ -6,7 +6,8 @@ import type { IdempotencyClaim } from './commands.js';
 import { idempotencyKeyReused } from './refusals.js';
 
 const KEPT_HOURS = 24;
-const expiry = sql<Date>`clock_timestamp() - make_interval(hours => ${sql.lit(KEPT_HOURS)})`;
+/** Not `clock_timestamp()`, which is volatile: PostgreSQL compares no index with it. */
+const expiry = sql<Date>`statement_timestamp() - make_interval(hours => ${sql.lit(KEPT_HOURS)})`;
 /** Each insert removes up to this many old keys, so that the table needs no sweep of its own. */
 const SWEPT_PER_INSERT = 10;
 
@@ -97,5 +98,5 @@ export async function insertAnswers(
     delete from idempotency_keys where ctid in (
       select ctid from idempotency_keys
       where created_at <= ${expiry}
-      limit ${SWEPT_PER_INSERT} for update skip locked)`.execute(trx);
+      order by created_at limit ${SWEPT_PER_INSERT} for update skip locked)`.execute(trx);
 }

@@ -148,7 +148,7 @@ export async function markExpired(db: Kysely<Tables>, limit: number): Promise<nu
     update port_reservations v set status = 'expired', ended_at = v.expires_at
     where v.id in (
       select due.id from port_reservations due
-      where due.status = 'active' and due.expires_at <= clock_timestamp()
+      where due.status = 'active' and due.expires_at <= statement_timestamp()
       order by due.expires_at limit ${limit} for update skip locked)`.execute(db);
   return Number(numAffectedRows ?? 0);
 }
@@ -162,7 +162,7 @@ export async function deleteEnded(db: Kysely<Tables>, limit: number): Promise<nu
     delete from port_reservations
     where id in (
       select old.id from port_reservations old
-      where old.ended_at <= clock_timestamp() - make_interval(days => ${ENDED_KEPT_DAYS})
+      where old.ended_at <= statement_timestamp() - make_interval(days => ${ENDED_KEPT_DAYS})
       order by old.ended_at limit ${limit} for update skip locked)`.execute(db);
   return Number(numAffectedRows ?? 0);
 }

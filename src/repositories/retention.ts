@@ -6,7 +6,7 @@ export async function deleteOldHealthChecks(db: Kysely<Tables>, days: number, li
   const { rows } = await sql`
     delete from port_health_checks where id in (
       select id from port_health_checks
-      where checked_at < clock_timestamp() - make_interval(days => ${days})
+      where checked_at < statement_timestamp() - make_interval(days => ${days})
       order by checked_at limit ${limit} for update skip locked)
     returning id`.execute(db);
   return rows.length;
@@ -21,7 +21,7 @@ export async function deleteOldHistory(db: Kysely<Tables>, days: number, limit: 
   const { rows } = await sql`
     delete from port_allocations where id in (
       select id from port_allocations
-      where released_at < clock_timestamp() - greatest(
+      where released_at < statement_timestamp() - greatest(
         make_interval(days => ${days}),
         (select make_interval(secs => max(reuse_cooldown_seconds)) from port_ranges))
       limit ${limit} for update skip locked)

@@ -29,22 +29,26 @@ export interface RowsWanted {
  */
 export function rowsOf(project: string, { keys, ids, environments, ports }: RowsWanted): RawBuilder<unknown> | null {
   const parts: RawBuilder<unknown>[] = [];
-  const active = sql`port_allocations a on a.released_at is null and a.project = ${project}
-    and a.host = k.host and a.protocol = k.protocol`;
+  // `offset 0` keeps the search inside its loop: no plan, on whatever statistics, goes through other projects' rows.
+  const active = (condition: RawBuilder<unknown>) => sql`cross join lateral (
+    select * from port_allocations a
+    where a.released_at is null and a.project = ${project} and a.host = k.host and a.protocol = k.protocol
+      and ${condition} offset 0) a`;
   if (keys.length > 0) {
     parts.push(sql`select a.* from (select distinct * from jsonb_to_recordset(${JSON.stringify(keys)}::jsonb)
       as k (service text, environment text, host text, protocol text)) k
-      join ${active} and a.service = k.service and a.environment = k.environment`);
+      ${active(sql`a.service = k.service and a.environment = k.environment`)}`);
   }
   if (environments.length > 0) {
     parts.push(sql`select a.* from (select distinct * from jsonb_to_recordset(${JSON.stringify(environments)}::jsonb)
       as k (environment text, host text, protocol text)) k
-      join ${active} and a.environment = k.environment`);
+      join port_ranges r on r.project = ${project}
+      ${active(sql`a.environment = k.environment and a.port between r.start_port and r.end_port`)}`);
   }
   if (ports.length > 0) {
     parts.push(sql`select a.* from (select distinct * from jsonb_to_recordset(${JSON.stringify(ports)}::jsonb)
       as k (host text, protocol text, port integer)) k
-      join ${active} and a.port = k.port`);
+      ${active(sql`a.port = k.port`)}`);
   }
   if (ids.length > 0) {
     parts.push(sql`select a.* from port_allocations a where a.id = any(${ids}::uuid[]) and a.project = ${project}`);
@@ -77,13 +81,16 @@ export function holdersOf(asked: Ask[]): RawBuilder<unknown> | null {
     (spaces) => sql`
       select v.port, v.host, v.protocol, 'reservation' as kind, v.id, v.project, v.service, null as environment
       from ${spaces} cross join lateral unnest(k.ports) asked (port)
-      join port_reservations v on v.host = k.host and v.protocol = k.protocol and v.port = asked.port
-        and v.status = 'active' and v.expires_at > clock_timestamp()
+      cross join lateral (
+        select * from port_reservations v
+        where v.host = k.host and v.protocol = k.protocol and v.port = asked.port and v.status = 'active'
+          and v.expires_at > clock_timestamp() limit 1) v
       union all
       select a.port, a.host, a.protocol, 'allocation' as kind, a.id, a.project, a.service, a.environment
       from ${spaces} cross join lateral unnest(k.ports) asked (port)
-      join port_allocations a on a.host = k.host and a.protocol = k.protocol and a.port = asked.port
-        and a.released_at is null`,
+      cross join lateral (
+        select * from port_allocations a
+        where a.host = k.host and a.protocol = k.protocol and a.port = asked.port and a.released_at is null limit 1) a`,
   );
 }
 
