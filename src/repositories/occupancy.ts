@@ -26,12 +26,14 @@ const OTHER_SPACES = 20;
 export async function findOccupancy({ db, access }: Store): Promise<Occupancy[]> {
   access.demandEveryProject();
   const { rows } = await sql<Occupancy>`
-    with spaces as (
+    with allocated as (
+      select host, protocol, port / 100 as block, count(*) as ports, count(*) filter (where status = 'in_use') as in_use
+      from port_allocations where released_at is null group by host, protocol, port / 100
+    ), spaces as (
       select 'localhost' as host, 'tcp' as protocol
       union all (
-        select a.host, a.protocol from port_allocations a
-        where a.released_at is null and (a.host, a.protocol) <> ('localhost', 'tcp')
-        group by a.host, a.protocol order by count(*) desc, a.host, a.protocol limit ${OTHER_SPACES})
+        select host, protocol from allocated where (host, protocol) <> ('localhost', 'tcp')
+        group by host, protocol order by sum(ports) desc, host, protocol limit ${OTHER_SPACES})
     ), blocks as (
       -- Ranges are made of whole hundreds, so that a port finds its own by a hash and not by comparing with all.
       select r.project, block / 100 as block
@@ -39,25 +41,21 @@ export async function findOccupancy({ db, access }: Store): Promise<Occupancy[]>
     ), totals as (
       select project, sum(end_port - start_port + 1)::integer as ports from port_ranges group by project
     ), taken as (
-      select a.host, a.protocol, a.port, 'allocated' as state, a.status = 'in_use' as in_use
-      from port_allocations a
-      where a.released_at is null
+      select host, protocol, block, ports as allocated, in_use, 0 as reserved, 0 as cooling from allocated
       union all
-      select v.host, v.protocol, v.port, 'reserved', false
+      select v.host, v.protocol, v.port / 100, 0, 0, 1, 0
       from port_reservations v
       where v.status = 'active' and v.expires_at > clock_timestamp() and not exists (
         select from port_allocations a
         where a.released_at is null and a.host = v.host and a.protocol = v.protocol and a.port = v.port)
       union all
-      select s.host, s.protocol, c.port, 'cooling', false
+      select s.host, s.protocol, c.port / 100, 0, 0, 0, 1
       from spaces s cross join port_ranges r cross join lateral cooling_ports(r.start_port, s.host, s.protocol) c
       where r.reuse_cooldown_seconds > 0
     ), counts as (
-      select b.project, t.host, t.protocol, count(*) filter (where t.state = 'allocated') as allocated,
-             count(*) filter (where t.in_use) as in_use, count(*) filter (where t.state = 'reserved') as reserved,
-             count(*) filter (where t.state = 'cooling') as cooling
-      from taken t join spaces s on s.host = t.host and s.protocol = t.protocol
-      join blocks b on b.block = t.port / 100
+      select b.project, t.host, t.protocol, sum(t.allocated) as allocated, sum(t.in_use) as in_use,
+             sum(t.reserved) as reserved, sum(t.cooling) as cooling
+      from taken t join blocks b on b.block = t.block
       group by b.project, t.host, t.protocol
     )
     select t.project, s.host, s.protocol, t.ports as "totalPorts",

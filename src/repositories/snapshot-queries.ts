@@ -29,26 +29,28 @@ export interface RowsWanted {
  */
 export function rowsOf(project: string, { keys, ids, environments, ports }: RowsWanted): RawBuilder<unknown> | null {
   const parts: RawBuilder<unknown>[] = [];
-  // `offset 0` keeps the search inside its loop: no plan, on whatever statistics, goes through other projects' rows.
+  // `offset 0` keeps each search inside its loop and to the index meant for it: no plan, on whatever statistics,
+  // goes through what other projects hold.
   const active = (condition: RawBuilder<unknown>) => sql`cross join lateral (
     select * from port_allocations a
-    where a.released_at is null and a.project = ${project} and a.host = k.host and a.protocol = k.protocol
-      and ${condition} offset 0) a`;
+    where a.released_at is null and a.project = ${project} and ${condition} offset 0) a`;
   if (keys.length > 0) {
     parts.push(sql`select a.* from (select distinct * from jsonb_to_recordset(${JSON.stringify(keys)}::jsonb)
       as k (service text, environment text, host text, protocol text)) k
-      ${active(sql`a.service = k.service and a.environment = k.environment`)}`);
+      ${active(sql`a.service = k.service and a.environment = k.environment`)}
+      where a.host = k.host and a.protocol = k.protocol`);
   }
   if (environments.length > 0) {
     parts.push(sql`select a.* from (select distinct * from jsonb_to_recordset(${JSON.stringify(environments)}::jsonb)
       as k (environment text, host text, protocol text)) k
       join port_ranges r on r.project = ${project}
-      ${active(sql`a.environment = k.environment and a.port between r.start_port and r.end_port`)}`);
+      ${active(sql`a.environment = k.environment and a.host = k.host and a.protocol = k.protocol
+        and a.port between r.start_port and r.end_port`)}`);
   }
   if (ports.length > 0) {
     parts.push(sql`select a.* from (select distinct * from jsonb_to_recordset(${JSON.stringify(ports)}::jsonb)
       as k (host text, protocol text, port integer)) k
-      ${active(sql`a.port = k.port`)}`);
+      ${active(sql`a.host = k.host and a.protocol = k.protocol and a.port = k.port`)}`);
   }
   if (ids.length > 0) {
     parts.push(sql`select a.* from port_allocations a where a.id = any(${ids}::uuid[]) and a.project = ${project}`);
