@@ -22,9 +22,21 @@ export async function createDatabase(t: Test, template = 'template1'): Promise<s
   const url = new URL(postgresUrl());
   const name = `test_${randomBytes(8).toString('hex')}`;
   await admin(`create database ${name} template ${template}`);
-  t.teardown(() => admin(`drop database if exists ${name} with (force)`));
+  t.teardown(() => dropDatabase(name));
   url.pathname = `/${name}`;
   return url.href;
+}
+
+const OBJECT_IN_USE = '55006';
+
+/** PostgreSQL waits 5 s for the backends that it ends; on a busy machine they can take longer, and it is asked again. */
+async function dropDatabase(name: string, attempts = 6): Promise<void> {
+  try {
+    await admin(`drop database if exists ${name} with (force)`);
+  } catch (error) {
+    if ((error as { code?: string }).code !== OBJECT_IN_USE || attempts <= 1) throw error;
+    await dropDatabase(name, attempts - 1);
+  }
 }
 
 async function admin(statement: string): Promise<void> {
