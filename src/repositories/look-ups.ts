@@ -31,8 +31,8 @@ const columns = sql.join(
 
 /**
  * The row of the lowest port that each key holds, in the order given; null for a key that holds none.
- * One round trip for any number of keys, without lock or transaction. `offset 0` leaves the index of keys alone for
- * the search: without statistics the one of ports looks as good, by which it would read all that a host holds.
+ * One round trip for any number of keys, without lock or transaction. `offset 0` leaves the search no
+ * index but that of keys: without statistics the one of ports looks as good, and by it all that a host holds is read.
  */
 export async function findLowestRows(
   db: Kysely<Tables>,

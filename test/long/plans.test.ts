@@ -92,7 +92,7 @@ for (const analyzed of [true, false]) {
   });
 }
 
-/** Every operation of one project, what it makes is released again. */
+/** The operations of one project that change or look up what it holds; what they make is released again. */
 async function askForEverything(t: Test, request: ReturnType<typeof requester>, round: number): Promise<void> {
   const ask = async (status: number, ...asked: Parameters<typeof request>) => {
     const answer = await request(...asked);
