@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import { packageRoot } from '../src/package-root.js';
 
@@ -14,7 +15,11 @@ const APART = ['abuse', 'browser', 'contract-client', 'crash', 'deploy', 'failov
 const args = process.argv.slice(2);
 const whole = args.length === 0;
 // Of a part of the suite the coverage says nothing.
-const options = whole ? wholeSuite() : ['--disable-coverage', ...args];
+const WITHOUT_COVERAGE = [
+  '--disable-coverage',
+  `--node-arg=--import=${pathToFileURL(join(packageRoot, 'test/helpers/plain-children.mjs'))}`,
+];
+const options = whole ? wholeSuite() : [...WITHOUT_COVERAGE, ...args];
 process.exitCode = run('tsc', '-p', join(packageRoot, 'tsconfig.test.json')) || run('tap', ...options.map(compiled));
 if (process.exitCode === 0 && whole) checkCoverage();
 
