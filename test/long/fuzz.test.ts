@@ -46,10 +46,11 @@ t.test(`${RUNS} requests that keep to the contract, or do not`, async (t) => {
   const { db } = await openPostgres(t);
   const request = requester(await makeApp(t, { db }, { ...WITH_KEYS, PROBE_TIMEOUT_MS: '50' }));
   const ids = { allocations: [] as string[], reservations: [] as string[], 'api-keys': [] as string[] };
+  const startPort = [3100, 3300, 9000, 20_000];
   const known: KnownValues = {
     ...ids,
     project: ['consilio', 'odin', 'nobody'],
-    startPort: [3100, 3300, 9000, 20_000],
+    startPort,
     port: [3100, 3101, 3399, 9000, 1],
     host: ['localhost', 'web', '10.0.0.5', '::1'],
   };
@@ -66,7 +67,9 @@ t.test(`${RUNS} requests that keep to the contract, or do not`, async (t) => {
       assert.equal(answer.headers['content-type'], 'application/problem+json; charset=utf-8', told);
     }
     before = after;
-    const { id } = (answer.body ?? {}) as { id?: string };
+    const { id, startPort: made } = (answer.body ?? {}) as { id?: string; startPort?: number };
+    // The newest range is empty for a while, so that it can be deleted; and there is room for one elsewhere.
+    if (answer.status === 201 && made) startPort.push(1024 + ((made + 7000) % 60_000), made);
     if (answer.status === 201 && id) ids[MAKES[operationId] ?? 'allocations'].push(id);
     const ended = ENDS[operationId];
     if (answer.status < 300 && ended) toFront(ids[ended], url.split('/')[3]);
