@@ -26,7 +26,8 @@ async function compareAllocations(
       );
       times[place]?.add(performance.now() - begun);
       if (status !== 201) throw new Error(`allocate answered ${status}: ${JSON.stringify(body)}`);
-      await send(connection, 'DELETE', `/v1/allocations/${body.id}`);
+      const released = await send(connection, 'DELETE', `/v1/allocations/${body.id}`);
+      if (released.status !== 200) throw new Error(`release answered ${released.status}`);
     }
     await Promise.all(connections.map((connection) => connection.close()));
     results.push(times.map((time) => time.percentile(50)));

@@ -151,6 +151,8 @@ const scaleOut: Measure = async (subjects, { seconds }) => {
     );
     rates.push(results.reduce((sum, { pairsPerSecond }) => sum + pairsPerSecond, 0));
   }
+  const { rows } = await query(database, 'select from port_allocations where released_at is null');
+  if (rows.length > 0) throw new Error(`${rows.length} ports are still held, and all were released`);
   const [one = Number.NaN, two = Number.NaN, four = Number.NaN] = rates;
   const memory = await Promise.all(services.map((service) => service.memory()));
   await Promise.all(services.map((service) => service.stop()));

@@ -29,7 +29,8 @@ interface Answer {
 export function answersOf(project: string, claims: readonly IdempotencyClaim[]): RawBuilder<Answer> {
   return sql`
     select caller, key, request_hash, response from idempotency_keys
-    where project = ${project} and key = any(${claims.map((claim) => claim.key)}::text[]) and created_at > ${expiry}`;
+    where project = ${project} and created_at > ${expiry}
+      and key = any(array(select jsonb_array_elements_text(${JSON.stringify(claims.map(({ key }) => key))}::jsonb)))`;
 }
 
 /**

@@ -208,6 +208,7 @@ function isIdempotent(command: ProjectCommand): boolean {
     case 'release-key':
     case 'release-environment':
       return false; // the second answer would tell of nothing
+    case 'renew':
     case 'update':
     case 'update-key':
       return false; // it would undo what someone else was told is done

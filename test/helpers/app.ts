@@ -12,7 +12,6 @@ export async function makeApp(
   t: Test,
   database: Pick<Database, 'db'> & Partial<Pick<Database, 'poolCounts'>>,
   variables: Record<string, string> = {},
-  batching: { maxBatch?: number } = {},
 ): Promise<FastifyInstance> {
   const readiness = new Readiness();
   readiness.started();
@@ -21,7 +20,6 @@ export async function makeApp(
     readiness,
     config: loadConfig(variables),
     log: pino({ level: 'silent' }),
-    batching,
     metrics: new Metrics(database.poolCounts),
   });
   t.teardown(() => app.close());

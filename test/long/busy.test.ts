@@ -1,4 +1,5 @@
 // A project whose lock somebody else keeps.
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../../src/config.js';
@@ -7,6 +8,9 @@ import { type Answer, makeApp, requester } from '../helpers/app.js';
 import { createDatabase, openPostgres, silentLog } from '../helpers/database.js';
 
 const LOCK_TIMEOUT_MS = 500;
+/** What store.ts lets wait for one project, and what one transaction takes of it. */
+const QUEUE = 4096;
+const BATCH = 256;
 
 const url = await createDatabase(t);
 await openPostgres(t, url);
@@ -19,7 +23,9 @@ const request = requester(await makeApp(t, database, variables));
 // Waits so long that whoever waited for it would not be answered before the others.
 const PATIENCE_MS = 8000;
 const patient = await connectDatabase(loadConfig({ ...variables, LOCK_TIMEOUT_MS: String(PATIENCE_MS) }), silentLog);
-const ask = requester(await makeApp(t, patient, { DATABASE_URL: url, LOCK_TIMEOUT_MS: String(PATIENCE_MS) }));
+const ask = requester(
+  await makeApp(t, patient, { DATABASE_URL: url, LOCK_TIMEOUT_MS: String(PATIENCE_MS), REQUEST_TIMEOUT_MS: '60000' }),
+);
 t.teardown(() => patient.close());
 t.teardown(() => psql.end());
 t.teardown(() => database.close());
@@ -113,6 +119,45 @@ t.test('callers who wait for a busy project do not hold up those of others', asy
   const statuses = (await waiting.answers).map(({ status }) => status);
   t.same(statuses, Array(40).fill(201));
 });
+
+t.test('of callers who wait for a busy project, who came first gets the lower port', async (t) => {
+  const { body: range } = await ask('POST', '/v1/ranges', { project: 'orderly' });
+  const letGo = await keepLocked(t, 'orderly');
+  const calls: Promise<Answer>[] = [];
+  for (let i = 0; i < 30; i++) {
+    calls.push(ask('POST', '/v1/projects/orderly/allocations', { service: `s${i}` }));
+    await sleep(2);
+  }
+  await letGo();
+  const ports = (await Promise.all(calls)).map(({ body }) => body.port);
+  t.same(
+    ports,
+    calls.map((_, i) => range.startPort + i),
+  );
+});
+
+t.test(
+  'when more wait for a project than its queue takes, the others are refused at once, and nothing else',
+  async (t) => {
+    await ask('POST', '/v1/ranges', { project: 'crowded' });
+    const letGo = await keepLocked(t, 'crowded');
+    const allocate = () => ask('POST', '/v1/projects/crowded/allocations', { service: 'one-of-many' });
+    const calls = Array.from({ length: QUEUE + BATCH + 50 }, allocate);
+    const first = await Promise.race(calls);
+    await letGo();
+    const answers = await Promise.all(calls);
+    t.match(first, { status: 503, body: { code: 'project-busy' } }, 'who is refused does not wait');
+    const refused = answers.filter(({ status }) => status === 503);
+    t.ok(refused.length >= 50 && refused.length <= BATCH + 50, `${refused.length} were refused`);
+    for (const { body, headers } of refused) {
+      if (body.code !== 'project-busy' || headers['retry-after'] !== '1') t.fail('is no refusal', { body, headers });
+    }
+    const count = (wanted: number) => answers.filter(({ status }) => status === wanted).length;
+    t.equal(count(201), 100, 'of those who waited, as many as the range has ports got one');
+    t.equal(count(201) + count(409) + count(503), answers.length);
+    t.equal((await allocate()).body.code, 'range-exhausted', 'the queue takes calls again');
+  },
+);
 
 t.test('callers who wait to change the range of a busy project do not hold up those of others', async (t) => {
   const letGo = await keepLocked(t, 'meta-supervisor');
