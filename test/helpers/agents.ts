@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import type { Test } from 'tap';
 import { readHolder } from '../../src/database/data-dir-lock.js';
 import { packageRoot } from '../../src/package-root.js';
@@ -18,7 +19,11 @@ export async function startService(t: Test, dataDir: string): Promise<{ child: C
     env: { DATA_DIR: dataDir, PORT: '0', PATH },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  t.teardown(() => child.kill('SIGKILL'));
+  const exited = once(child, 'exit');
+  t.teardown(() => {
+    child.kill('SIGKILL');
+    return exited;
+  });
   let output = '';
   child.stderr?.on('data', (text) => {
     output += text;

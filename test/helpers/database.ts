@@ -80,7 +80,8 @@ export async function makeSeededDir(t: Test): Promise<string> {
 
 export async function makeDataDir(t: Test): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'port-allocator-test-'));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  // Retried where it fills again meanwhile: a process that is being killed may still be writing.
+  t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
   return folder;
 }
 
