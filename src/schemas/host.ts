@@ -58,9 +58,9 @@ function carriedIpv4(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.I
   return range === '6to4' ? new ipaddr.IPv4(bytes.slice(2, 6)) : address;
 }
 
-/** True for the addresses and the name that only this machine reaches. */
+/** True for the addresses and the name that only this machine reaches. An audit asks for each port: the usual ones are not parsed. */
 export function isLoopback(host: string): boolean {
-  if (host === 'localhost') return true;
+  if (host === 'localhost' || host === '::1') return true;
   const version = isIP(host);
   return version === 4 ? host.startsWith('127.') : version === 6 && ipaddr.process(host).range() === 'loopback';
 }

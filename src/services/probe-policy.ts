@@ -2,15 +2,13 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { AppError } from '../errors.js';
-import { findForbiddenRange, isLoopback } from '../schemas/host.js';
+import { findForbiddenRange } from '../schemas/host.js';
 
 /** Where a host's ports are reached from here. */
 export interface Destination {
   host: string;
   /** Empty when the name has none: every probe is `unreachable` then. */
   addresses: readonly string[];
-  /** Whether it is this machine by its loopback addresses: an audit asks for each port, and parsing IPv6 takes time. */
-  isLoopback: boolean;
   /** Why there is no address. */
   error: string | null;
 }
@@ -40,14 +38,13 @@ export class ProbePolicy {
     if (never !== null) throw forbidden(host, host, never);
     if (!this.#allowed.has(host)) throw notAllowed(host);
     const target = this.#targets.get(host) ?? host;
-    if (target === 'localhost') return { host, addresses: LOOPBACK, isLoopback: true, error: null };
+    if (target === 'localhost') return { host, addresses: LOOPBACK, error: null };
     const found = isIP(target) === 0 ? await this.#lookup(target) : { addresses: [target], error: null };
     for (const address of found.addresses) {
       const range = findForbiddenRange(address);
       if (range !== null) throw forbidden(host, address, range);
     }
-    const addresses = firstOfEachFamily(found.addresses);
-    return { host, addresses, isLoopback: addresses.every(isLoopback), error: found.error };
+    return { host, addresses: firstOfEachFamily(found.addresses), error: found.error };
   }
 
   async #lookup(name: string): Promise<{ addresses: string[]; error: string | null }> {
