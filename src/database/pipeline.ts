@@ -1,4 +1,4 @@
-import type { CompiledQuery, Transaction } from 'kysely';
+import { type CompiledQuery, type RawBuilder, sql, type Transaction } from 'kysely';
 import type { Tables } from './tables.js';
 
 type Statements<Rows extends unknown[]> = { [Place in keyof Rows]: CompiledQuery<Rows[Place]> };
@@ -31,4 +31,9 @@ export async function sendTogether<Rows extends unknown[]>(
 ): Promise<Answers<Rows>> {
   const { answered } = await send(trx, statements);
   return answered;
+}
+
+/** A list as one JSON parameter: for an array parameter a statement that stays prepared is planned anew (`PreparingClient`). */
+export function textArray(values: readonly string[]): RawBuilder<string[]> {
+  return sql`array(select jsonb_array_elements_text(${JSON.stringify(values)}::jsonb))`;
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import stringify from 'safe-stable-stringify';
+import { textArray } from '../database/pipeline.js';
 import type { Json, Tables } from '../database/tables.js';
 import type { IdempotencyClaim } from './commands.js';
 import { idempotencyKeyReused } from './refusals.js';
@@ -29,8 +30,7 @@ interface Answer {
 export function answersOf(project: string, claims: readonly IdempotencyClaim[]): RawBuilder<Answer> {
   return sql`
     select caller, key, request_hash, response from idempotency_keys
-    where project = ${project} and created_at > ${expiry}
-      and key = any(array(select jsonb_array_elements_text(${JSON.stringify(claims.map(({ key }) => key))}::jsonb)))`;
+    where project = ${project} and key = any(${textArray(claims.map(({ key }) => key))}) and created_at > ${expiry}`;
 }
 
 /**

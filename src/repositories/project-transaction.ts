@@ -1,5 +1,5 @@
 import { type CompiledQuery, type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
-import { send } from '../database/pipeline.js';
+import { send, textArray } from '../database/pipeline.js';
 import type { AllocationRow, ReservationRow, Tables } from '../database/tables.js';
 import { unobserved } from '../observer.js';
 import type { Outcome, ProjectCommand } from './commands.js';
@@ -91,7 +91,7 @@ function writesOf(trx: Transaction<Tables>, writes: Writes, now: Date): Compiled
   if (writes.releasedIds.length > 0) {
     statements.push(sql`
       /* prepared */ update port_allocations set status = 'released', released_at = ${now}, updated_at = ${now}
-      where id = any(array(select jsonb_array_elements_text(${JSON.stringify(writes.releasedIds)}::jsonb)::uuid))`);
+      where id = any(${textArray(writes.releasedIds)}::uuid[])`);
   }
   if (writes.inserted.size > 0) {
     statements.push(sql`

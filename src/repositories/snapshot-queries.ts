@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
+import { textArray } from '../database/pipeline.js';
 import type { AllocationKey, Space } from './commands.js';
 
 // What a look under the lock is made of; snapshot.ts runs those that are needed as one statement.
@@ -53,9 +54,8 @@ export function rowsOf(project: string, { keys, ids, environments, ports }: Rows
       ${active(sql`a.host = k.host and a.protocol = k.protocol and a.port = k.port`)}`);
   }
   if (ids.length > 0) {
-    parts.push(sql`select a.* from port_allocations a 
-      where a.id = any(array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::uuid))
-        and a.project = ${project}`);
+    parts.push(sql`select a.* from port_allocations a
+      where a.id = any(${textArray(ids)}::uuid[]) and a.project = ${project}`);
   }
   return parts.length === 0 ? null : sql.join(parts, sql` union `);
 }
