@@ -156,8 +156,8 @@ export class PreparingClient extends pg.Client {
     this.#prepares = rows[0]?.pid === greeting.processID;
   }
 
-  /** What goes wrong on the way to a connection is marked: over none that was never there can anything have been done. */
-  // biome-ignore lint/suspicious/noExplicitAny: nor are those of its connect
+  /** Marks an error on the way to a connection (`neverConnected`): nothing can have been done over it. */
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads of pg's connect are not worth repeating here
   override connect(callback?: any): any {
     if (callback === undefined) return super.connect();
     super.connect((error: Error | undefined) => {

@@ -35,8 +35,8 @@ export async function seed(db: Kysely<Tables>, reuseCooldownSeconds: number): Pr
 }
 
 /**
- * Seeds a registry that has never held a range or an allocation: a range that someone deleted does not
- * come back with the next start.
+ * Seeds a registry that holds no range and no allocation, released ones included: a range that someone deleted does
+ * not come back with the next start, unless all were deleted before anything was ever allocated.
  */
 export async function seedIfNew(db: Kysely<Tables>, reuseCooldownSeconds: number): Promise<number> {
   const { rows } = await sql<{ used: boolean }>`
