@@ -1,9 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import type { Test } from 'tap';
 import { readHolder } from '../../src/database/data-dir-lock.js';
-import { packageRoot } from '../../src/package-root.js';
 import { closeAtEnd, type McpClient, spawnAgent } from './mcp.js';
+import { startService as startUnready } from './service.js';
 
 export const PATH = process.env.PATH ?? '';
 export const AGENTS = 5;
@@ -15,28 +14,8 @@ export const startAgents = (t: Test, dataDir: string, count: number): Promise<Ag
 
 /** The service, as `npm start` runs it, once it is ready. */
 export async function startService(t: Test, dataDir: string): Promise<{ child: ChildProcess; url: string }> {
-  const child = spawn(process.execPath, [`${packageRoot}/dist/src/main.js`], {
-    env: { DATA_DIR: dataDir, PORT: '0', PATH },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const exited = once(child, 'exit');
-  t.teardown(() => {
-    child.kill('SIGKILL');
-    return exited;
-  });
-  let output = '';
-  child.stderr?.on('data', (text) => {
-    output += text;
-  });
-  const url = await new Promise<string>((resolve, reject) => {
-    child.on('exit', () => reject(new Error(output)));
-    child.stdout?.on('data', (text) => {
-      output += text;
-      const address = /Server listening at (http:[^"]+)/.exec(output)?.[1];
-      if (address && output.includes('"Ready"')) resolve(address);
-    });
-  });
-  return { child, url };
+  const { child, url } = await startUnready(t, { DATA_DIR: dataDir }).ready();
+  return { child, url: await url };
 }
 
 /** Asks for one port and returns it; anything but a success fails. */

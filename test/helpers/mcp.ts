@@ -64,15 +64,21 @@ export async function listenMcp(app: FastifyInstance): Promise<string> {
   return `${await app.listen({ host: '127.0.0.1', port: 0 })}/mcp`;
 }
 
-/** A v2 client with a stdio process of its own. */
+/** A v2 client with a stdio process of its own, whose log goes nowhere. */
 export async function spawnAgent(variables: Record<string, string>): Promise<McpClient & { pid: number }> {
-  const transport = new StdioClientTransport({ ...STDIO, env: variables });
+  const transport = new StdioClientTransport({ ...STDIO, stderr: 'ignore', env: variables });
   const client = await connectNew(transport, { pin: '2026-07-28' });
   return Object.assign(client, { pid: transport.pid as number });
 }
 
 export async function closeAtEnd<T extends McpClient>(t: Test, connecting: Promise<T>): Promise<T> {
   const client = await connecting;
-  t.teardown(() => client.close().catch(() => {}));
+  t.teardown(async () => {
+    // The client waits with timers that keep no process alive, and a stderr that nobody reads never ends: without this,
+    // a test with nothing else open would be over before it is cleaned up.
+    const awake = setInterval(() => {}, 1000);
+    await client.close().catch(() => {});
+    clearInterval(awake);
+  });
   return client;
 }

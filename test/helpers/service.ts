@@ -76,8 +76,9 @@ export function startService(t: Test, variables: Record<string, string>): Servic
     async ready() {
       const deadline = Date.now() + START_TIMEOUT_MS;
       await url;
-      while ((await service.call('GET', '/readyz')).status !== 200) {
-        if (Date.now() > deadline) throw new Error(`not ready in time: ${output()}`);
+      const status = () => service.call('GET', '/readyz').then((reply) => reply.status, String);
+      for (let last = await status(); last !== 200; last = await status()) {
+        if (Date.now() > deadline || child.exitCode !== null) throw new Error(`not ready (${last}): ${output()}`);
         await sleep(50);
       }
       return service;
