@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import t, { type Test } from 'tap';
 import { request } from 'undici';
 import { parse } from 'yaml';
@@ -87,7 +88,16 @@ t.test('a real Prometheus scrapes the service, fires the 80 % alert, and finds t
     prometheus.kill();
     await ended;
   });
-  const port = await portOf(prometheus.stderr);
+  let log = '';
+  const port = await new Promise((resolve, reject) => {
+    // Which has to be read on, or it would stop at a closed pipe.
+    prometheus.stderr.on('data', (chunk) => {
+      log += chunk;
+      const [, listening] = /Listening on.*address=127\.0\.0\.1:([1-9]\d*)/.exec(log) ?? [];
+      if (listening !== undefined) resolve(listening);
+    });
+    prometheus.stderr.on('end', () => reject(new Error(`Prometheus did not start: ${log}`)));
+  });
   const ask = async (path: string) => {
     const { body } = await request(`http://127.0.0.1:${port}/api/v1/${path}`);
     // biome-ignore lint/suspicious/noExplicitAny: read as any client reads it
@@ -99,10 +109,13 @@ t.test('a real Prometheus scrapes the service, fires the 80 % alert, and finds t
     await body.dump();
     return statusCode === 200 || undefined;
   });
-  const alert = await until(async () => {
-    const { alerts } = await ask('alerts');
-    return alerts.find((one: { state: string }) => one.state === 'firing');
-  });
+  const alert = await until(
+    async () => {
+      const { alerts } = await ask('alerts');
+      return alerts.find((one: { state: string }) => one.state === 'firing');
+    },
+    async () => [await ask('rules?type=alert'), await ask('targets?scrapePool=port-allocator'), log],
+  );
   t.match(alert, {
     labels: { alertname: 'PortRangeNearlyFull', severity: 'warning', project: 'odin' },
     annotations: { summary: 'Project odin has allocated 81% of its ports' },
@@ -117,23 +130,11 @@ t.test('a real Prometheus scrapes the service, fires the 80 % alert, and finds t
   t.same(droppedTargets, [], 'no target is refused');
 });
 
-/** What it listens on, from its log; which has to be read on, or it would stop at a closed pipe. */
-function portOf(log: NodeJS.ReadableStream): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    log.on('data', (chunk) => {
-      text += chunk;
-      const port = /Listening on.*address=127\.0\.0\.1:([1-9]\d*)/.exec(text)?.[1];
-      if (port !== undefined) resolve(port);
-    });
-    log.on('end', () => reject(new Error(`Prometheus did not start: ${text}`)));
-  });
-}
-
-async function until<T>(find: () => Promise<T | undefined>): Promise<T> {
+/** @param explain what to say of it where nothing was found in time */
+async function until<T>(find: () => Promise<T | undefined>, explain?: () => Promise<unknown>): Promise<T> {
   for (const deadline = Date.now() + DEADLINE_MS; Date.now() < deadline; await setTimeout(200)) {
     const found = await find();
     if (found !== undefined) return found;
   }
-  throw new Error('not within the deadline');
+  throw new Error(`not within the deadline: ${inspect(await explain?.(), { depth: 6 })}`);
 }
