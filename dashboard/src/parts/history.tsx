@@ -50,7 +50,7 @@ export function HealthChecks({ allocation: { id } }: { allocation: Allocation })
             <span class={`cell ${OUTCOMES[check.outcome].look}`} aria-hidden="true" />
             <span>
               {OUTCOMES[check.outcome].name}
-              {check.responseTimeMs !== null && ` in ${check.responseTimeMs.toFixed(1)} ms`}
+              {check.responseTimeMs !== null && `, ${check.responseTimeMs.toFixed(1)} ms`}
             </span>
             <time class="quiet" dateTime={check.checkedAt} title={formatMoment(check.checkedAt)}>
               {formatAge(check.checkedAt)}
