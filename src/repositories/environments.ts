@@ -10,6 +10,7 @@ import { decodeCursor, isName, type Page, toPage } from './pages.js';
 import { hasRange } from './ranges.js';
 import * as refusals from './refusals.js';
 import { toAllocation } from './rows.js';
+import { rowsOf } from './snapshot-queries.js';
 import type { Store } from './store.js';
 
 export interface EnvironmentKey extends Space {
@@ -131,15 +132,9 @@ function toEnvironment(project: string, row: EnvironmentRow): Environment {
   };
 }
 
-/** Range by range, which `offset 0` holds the planner to: on no statistics does it read what others hold. */
-async function findRows({ db }: Store, { project, environment, host, protocol }: EnvironmentKey) {
-  const { rows } = await sql<AllocationRow>`
-    select a.* from port_ranges r cross join lateral (
-      select * from port_allocations a
-      where a.released_at is null and a.project = ${project} and a.environment = ${environment}
-        and a.host = ${host} and a.protocol = ${protocol} and a.port between r.start_port and r.end_port offset 0) a
-    where r.project = ${project} order by a.port`.execute(db);
-  return rows;
+async function findRows({ db }: Store, place: EnvironmentKey): Promise<AllocationRow[]> {
+  const held = rowsOf(place.project, { keys: [], ids: [], environments: [place], ports: [] });
+  return (await sql<AllocationRow>`select * from (${held}) a order by port`.execute(db)).rows;
 }
 
 async function demandRange({ db }: Store, project: string): Promise<void> {
