@@ -9,11 +9,18 @@ import { createDatabase, openPostgres } from '../helpers/database.js';
 
 const RELEASED = 50_000;
 const HELD = 40;
+/** Longer than the calls take, so that what cools down at first does so to the end. */
+const COOLDOWN_SECONDS = 30;
 /** Full ranges of other projects. */
 const OTHERS = 100;
 const ROUNDS = 20;
 /** Calls of a round that look which ports of a range are taken: four that take the lowest, a port's state, a summary. */
 const SEARCHES = 6 * ROUNDS;
+/** The same in the range whose ports cool down, where nothing is held: a call that takes, and a summary. */
+const COOLING_SEARCHES = 2 * ROUNDS;
+/** Each may ask for what cools down more than once, for what is free excludes it. */
+const COOLING_LOOKS = 2 * COOLING_SEARCHES;
+const RANGE_PORTS = 100;
 /** Idempotency keys, reservations that ended and health checks, all too young to be deleted. */
 const RECENT = 20_000;
 const TABLES = ['port_allocations', 'idempotency_keys', 'port_reservations', 'port_health_checks'];
@@ -39,6 +46,13 @@ for (const analyzed of [true, false]) {
       await sql`
         insert into port_allocations (port, project, service, status, released_at)
         select 3100 + i % 100, 'consilio', 'old', 'released', clock_timestamp() - make_interval(secs => i)
+        from generate_series(1, ${RELEASED}::integer) i`.execute(db);
+      await sql`
+        insert into port_ranges (start_port, end_port, project, reuse_cooldown_seconds)
+        values (19900, 19999, 'cooling', ${COOLDOWN_SECONDS})`.execute(db);
+      await sql`
+        insert into port_allocations (port, project, service, status, released_at)
+        select 19900 + i % 100, 'cooling', 'old', 'released', clock_timestamp() - make_interval(secs => i)
         from generate_series(1, ${RELEASED}::integer) i`.execute(db);
       await sql`
         insert into port_allocations (port, project, service)
@@ -86,7 +100,11 @@ for (const analyzed of [true, false]) {
       gaps >= HELD * SEARCHES,
       `the search for gaps uses the index of active ports: ${JSON.stringify(reads.entries)}`,
     );
-    t.ok(gaps <= (HELD + 2 * ROUNDS) * SEARCHES, `${gaps} entries for ${SEARCHES} searches`);
+    const searches = SEARCHES + COOLING_SEARCHES;
+    t.ok(gaps <= (HELD + 2 * ROUNDS) * searches, `${gaps} entries for ${searches} searches`);
+    const releases = reads.entries.port_allocations_releases ?? 0;
+    t.ok(releases > 0, 'what cools down is found by the index of releases');
+    t.ok(releases <= RANGE_PORTS * COOLING_LOOKS, `${releases} entries: the last release of each port`);
     const all = Object.values(reads.entries).reduce((sum, count) => sum + count, 0);
     t.ok(all < RELEASED, `${all} index entries in all: far from the ${RELEASED} released rows each time`);
   });
@@ -124,6 +142,9 @@ async function askForEverything(t: Test, request: ReturnType<typeof requester>, 
   await ask(200, 'DELETE', `/v1/reservations/${cancelled.id}`);
   await ask(200, 'GET', '/v1/ports/3190');
   await ask(200, 'GET', `${project}/summary`);
+  await ask(201, 'PUT', '/v1/projects/cooling/services/new');
+  await ask(200, 'DELETE', '/v1/projects/cooling/services/new');
+  await ask(200, 'GET', '/v1/projects/cooling/summary');
 }
 
 async function sweep(db: Database['db']): Promise<void> {
