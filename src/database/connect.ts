@@ -59,7 +59,7 @@ export async function connectDatabase(
   }
   const connection = {
     Client: PreparingClient,
-    onConnect: (client: pg.ClientBase) => (client as PreparingClient).findPooler(),
+    onConnect: (client: pg.ClientBase) => (client as PreparingClient).openSession(),
     connectionString: config.databaseUrl,
     application_name: 'port-allocator',
     connectionTimeoutMillis: Math.min(config.requestTimeoutMs, 5000),

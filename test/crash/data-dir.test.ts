@@ -1,14 +1,14 @@
-// The embedded default in real processes: one at a time, and none leaves harm behind. test/crash/ has longer runs.
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+// The embedded default in real processes: one at a time, and none leaves harm behind. embedded.test.ts has longer runs, first-start.test.ts the first.
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { makeDataDir } from '../helpers/database.js';
+import { makeSeededDir } from '../helpers/database.js';
 import { Load } from '../helpers/load.js';
 import { startService } from '../helpers/service.js';
 
 t.test('kill -9 under load loses nothing that was acknowledged, and frees the directory at once', async (t) => {
-  const variables = { DATA_DIR: await makeDataDir(t) };
+  const variables = { DATA_DIR: await makeSeededDir(t) };
   const first = await startService(t, variables).ready();
   const load = new Load(() => first, { project: 'shared-services', callers: 8 });
   await sleep(2000);
@@ -50,19 +50,4 @@ t.test('kill -9 under load loses nothing that was acknowledged, and frees the di
       t.same(starts, [3000, 3100, 3200, 3400, 3500, 9000]);
     });
   });
-});
-
-t.test('a first start that is killed leaves a directory that the next start opens', async (t) => {
-  const variables = { DATA_DIR: await makeDataDir(t) };
-  const foreign = join(variables.DATA_DIR, 'unfinished-novel');
-  await mkdir(foreign);
-  await writeFile(join(foreign, 'chapter-1'), 'It was a dark and stormy night');
-  for (const ms of [500, 1500, 3000]) {
-    const killed = startService(t, variables);
-    await sleep(ms * (0.5 + Math.random()));
-    await killed.kill('SIGKILL');
-  }
-  const again = await startService(t, variables).ready();
-  t.match(await again.call('PUT', '/v1/projects/consilio/services/api'), { status: 201, body: { port: 3100 } });
-  t.match(await readFile(join(foreign, 'chapter-1'), 'utf8'), /stormy/, 'what is not ours is left alone');
 });

@@ -1,7 +1,7 @@
 // kill -9 under load on the embedded default: what was acknowledged is there after the next start.
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { makeDataDir } from '../helpers/database.js';
+import { makeSeededDir } from '../helpers/database.js';
 import { Load } from '../helpers/load.js';
 import { startService } from '../helpers/service.js';
 
@@ -9,7 +9,7 @@ const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 6);
 /** Nothing acknowledged is nothing to lose: a busy machine may take a while over the first answer. */
 const FIRST_ANSWER_TIMEOUT_MS = 10_000;
 t.test(`${ROUNDS} times kill -9 under load lose nothing that was acknowledged, and double nothing`, async (t) => {
-  const variables = { DATA_DIR: await makeDataDir(t), LOG_LEVEL: 'info' };
+  const variables = { DATA_DIR: await makeSeededDir(t), LOG_LEVEL: 'info' };
   let service = await startService(t, variables).ready();
   const loads: Load[] = [];
   for (let round = 0; round < ROUNDS; round++) {

@@ -1,5 +1,6 @@
 // kill -9 while the embedded database is first created: the next start finds nothing half done.
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { makeDataDir } from '../helpers/database.js';
@@ -13,6 +14,9 @@ t.test('a first start that is killed at any moment leaves a directory that the n
   for (let round = 0; round < ROUNDS; round++) {
     const ms = Math.round((LAST_KILL_MS * (round + Math.random())) / ROUNDS); // somewhere in each part
     const variables = { DATA_DIR: await makeDataDir(t) };
+    const foreign = join(variables.DATA_DIR, 'unfinished-novel');
+    await mkdir(foreign);
+    await writeFile(join(foreign, 'chapter-1'), 'It was a dark and stormy night');
     const killed = startService(t, variables);
     await sleep(ms);
     await killed.kill('SIGKILL');
@@ -21,6 +25,7 @@ t.test('a first start that is killed at any moment leaves a directory that the n
     t.match(answer, { status: 201, body: { port: 3100 } }, `killed after ${ms} ms`);
     const left = (await readdir(variables.DATA_DIR)).filter((name) => name.startsWith('.port-allocator-unfinished-'));
     t.same(left, [], 'nothing of the killed creation is left');
+    t.match(await readFile(join(foreign, 'chapter-1'), 'utf8'), /stormy/, 'what is not ours is left alone');
     t.equal(await again.kill('SIGTERM'), 0);
   }
 });

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { lockDataDir } from '../../src/database/data-dir-lock.js';
 import { AGENTS, type Agent, ask, holderPid, startAgents, startService } from '../helpers/agents.js';
-import { makeDataDir } from '../helpers/database.js';
+import { makeSeededDir } from '../helpers/database.js';
 
 /** What opening a new database took when five agents started at once on a busy machine, and more. */
 const OPENING_MS = 22_000;
@@ -11,7 +11,7 @@ const OPENING_MS = 22_000;
 t.setTimeout(300_000);
 
 t.test('the service starts while five agents call all the time, and no call fails', async (t) => {
-  const dataDir = await makeDataDir(t);
+  const dataDir = await makeSeededDir(t);
   const agents = await startAgents(t, dataDir, AGENTS);
   let [starting, calls] = [true, 0];
   const calling = agents.map(async (agent, i) => {
@@ -40,7 +40,7 @@ t.test('the service starts while five agents call all the time, and no call fail
 });
 
 t.test('a call waits for a process that takes its time to open the database', async (t) => {
-  const dataDir = await makeDataDir(t);
+  const dataDir = await makeSeededDir(t);
   const opening = await lockDataDir(dataDir);
   const [agent] = (await startAgents(t, dataDir, 1)) as [Agent];
   const asked = ask(agent, 'get-port', { service: 'api' });

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import t from 'tap';
 import { readHolder } from '../../src/database/data-dir-lock.js';
 import { AGENTS, type Agent, ask, holderPid, listPorts, startAgents, startService } from '../helpers/agents.js';
-import { makeDataDir } from '../helpers/database.js';
+import { makeDataDir, makeSeededDir } from '../helpers/database.js';
 
 const PORTS = 100;
 
@@ -56,7 +56,7 @@ t.test(
 );
 
 t.test('a service starts while an agent holds the registry, and a second service is refused', async (t) => {
-  const dataDir = await makeDataDir(t);
+  const dataDir = await makeSeededDir(t);
   const [agent] = (await startAgents(t, dataDir, 1)) as [Agent];
   const port = await ask(agent, 'get-port', { service: 'api' });
   const service = await startService(t, dataDir);
@@ -71,7 +71,7 @@ t.test('a service starts while an agent holds the registry, and a second service
 });
 
 t.test('the holder’s client leaves: the next call becomes the holder', async (t) => {
-  const dataDir = await makeDataDir(t);
+  const dataDir = await makeSeededDir(t);
   const [one, two] = (await startAgents(t, dataDir, 2)) as [Agent, Agent];
   const port = await ask(one, 'get-port', { service: 'api' });
   t.equal(await ask(two, 'get-port', { service: 'api' }), port);
@@ -81,7 +81,7 @@ t.test('the holder’s client leaves: the next call becomes the holder', async (
 });
 
 t.test('only the lock’s holder can be reached with the token, and only with it', async (t) => {
-  const dataDir = await makeDataDir(t);
+  const dataDir = await makeSeededDir(t);
   const [agent] = (await startAgents(t, dataDir, 1)) as [Agent];
   await ask(agent, 'get-port', { service: 'api' });
   const endpoint = (await readHolder(dataDir))?.endpoint;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import t from 'tap';
 import { packageRoot } from '../../src/package-root.js';
-import { createDatabase, makeDataDir } from '../helpers/database.js';
+import { createDatabase, makeDataDir, makeSeededDir } from '../helpers/database.js';
 import { clients, closeAtEnd } from '../helpers/mcp.js';
 
 /** Each test starts processes that build a database. */
@@ -17,7 +17,7 @@ const PATH = process.env.PATH ?? '';
 
 for (const { name, overStdio } of clients) {
   t.test(`${name} gets a port over stdio, on the embedded default`, async (t) => {
-    const client = await closeAtEnd(t, overStdio({ DATA_DIR: await makeDataDir(t), PATH }));
+    const client = await closeAtEnd(t, overStdio({ DATA_DIR: await makeSeededDir(t), PATH }));
     t.ok((await client.listTools()).tools.some((tool) => tool.name === 'get-port'));
     const result = await client.callTool({ name: 'get-port', arguments: { project: 'odin', service: 'api' } });
     t.match(result, { structuredContent: { port: 3300, service: 'api' } });
@@ -35,7 +35,7 @@ t.test('on PostgreSQL, which it migrates first', async (t) => {
 
 t.test('a client that never reads stderr is answered all the same, and outlived by nobody', async (t) => {
   const child = spawn(process.execPath, [`${packageRoot}/dist/src/mcp/stdio.js`], {
-    env: { DATA_DIR: await makeDataDir(t), LOG_LEVEL: 'info', PATH },
+    env: { DATA_DIR: await makeSeededDir(t), LOG_LEVEL: 'info', PATH },
     stdio: 'pipe',
   });
   t.teardown(() => child.kill('SIGKILL'));
@@ -101,7 +101,7 @@ t.test(
 
 t.test('a client that closes stdin behind its last request gets all answers', async (t) => {
   const child = spawn(process.execPath, [`${packageRoot}/dist/src/mcp/stdio.js`], {
-    env: { DATA_DIR: await makeDataDir(t), PATH },
+    env: { DATA_DIR: await makeSeededDir(t), PATH },
     stdio: ['pipe', 'pipe', 'ignore'],
   });
   t.teardown(() => child.kill());
