@@ -1,4 +1,4 @@
-// The embedded default in real processes: one at a time, and none leaves harm behind. embedded.test.ts has longer runs, first-start.test.ts the first.
+// The embedded default in real processes: one at a time, and none leaves harm behind.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
