@@ -30,7 +30,7 @@ t.test('whoever looks, and with whatever', async (t) => {
       await cell(page, '3113,').click();
       await page
         .getByRole('listitem')
-        .getByText(/^open in/)
+        .getByText(/^open, /)
         .first()
         .waitFor();
       await look('details');

@@ -198,7 +198,7 @@ t.test('the main journeys', async (t) => {
     await page.getByRole('button', { name: 'Probe now' }).click();
     await page
       .getByRole('dialog')
-      .getByText(/^open in /)
+      .getByText(/^open, /)
       .waitFor();
     await cell(page, '3190, in use, stranger').waitFor();
 
