@@ -9,11 +9,10 @@ import {
 import { insertHealthChecks, type NewHealthCheck } from '../repositories/health-checks.js';
 import type { Store } from '../repositories/store.js';
 import type { Audit, AuditScope } from '../schemas/audit.js';
-import { isLoopback } from '../schemas/host.js';
 import { findConflicts } from './conflicts.js';
 import { type Listeners, readListeners } from './listeners.js';
 import type { ProbeResult } from './probe.js';
-import type { Destination } from './probe-policy.js';
+import { type Destination, isLocal } from './probe-policy.js';
 import type { Prober } from './prober.js';
 
 /** A port to probe, and who holds it as far as the registry knew when the audit began. */
@@ -154,9 +153,9 @@ function listPorts(
 }
 
 /** The kernel's list says that nothing listens there, or there is no address to try. */
-function isSilent({ addresses }: Destination, port: number, listeners: Listeners | null): boolean {
-  if (addresses.length === 0) return true;
-  return listeners !== null && addresses.every(isLoopback) && !listeners.inodes.has(port);
+function isSilent(destination: Destination, port: number, listeners: Listeners | null): boolean {
+  if (destination.addresses.length === 0) return true;
+  return listeners !== null && isLocal(destination) && !listeners.inodes.has(port);
 }
 
 /**
@@ -201,7 +200,7 @@ function probePort(
   { destination, port }: AuditedPort,
   listeners: Listeners | null,
 ): Promise<ProbeResult> {
-  if (listeners === null || !destination.addresses.every(isLoopback)) return prober.probe(destination, port);
+  if (listeners === null || !isLocal(destination)) return prober.probe(destination, port);
   if (listeners.ipv6Loopback.has(port)) return prober.probe(destination, port);
   return prober.probe({ addresses: destination.addresses.slice(0, 1), error: destination.error }, port);
 }

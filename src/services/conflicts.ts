@@ -3,9 +3,9 @@ import type { Tables } from '../database/tables.js';
 import type { AppError } from '../errors.js';
 import { type AuditedRegistry, findHolds, type HostnameClaim } from '../repositories/audits.js';
 import type { AuditConflict, AuditScope } from '../schemas/audit.js';
-import { isLoopback } from '../schemas/host.js';
 import type { ProbedPort } from './audit.js';
 import { type Listeners, nameListeners } from './listeners.js';
+import { isLocal } from './probe-policy.js';
 
 export interface AuditFindings {
   registry: AuditedRegistry;
@@ -51,7 +51,7 @@ async function findStrangers(db: Kysely<Tables>, probed: readonly ProbedPort[]):
 
 /** Only this machine's processes can be named. */
 async function nameProcesses(strangers: readonly ProbedPort[], listeners: Listeners | null) {
-  const local = strangers.filter(({ destination }) => destination.addresses.every(isLoopback));
+  const local = strangers.filter(({ destination }) => isLocal(destination));
   if (listeners === null || local.length === 0) return new Map<number, string>();
   return nameListeners(
     listeners,

@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { AppError } from '../errors.js';
-import { findForbiddenRange } from '../schemas/host.js';
+import { findForbiddenRange, isLoopback } from '../schemas/host.js';
 
 /** Where a host's ports are reached from here. */
 export interface Destination {
@@ -12,6 +12,9 @@ export interface Destination {
   /** Why there is no address. */
   error: string | null;
 }
+
+/** Whether it is this machine, by its loopback addresses. */
+export const isLocal = ({ addresses }: Destination): boolean => addresses.every(isLoopback);
 
 const LOOPBACK = ['127.0.0.1', '::1'];
 
