@@ -7,7 +7,7 @@ import { packageRoot } from '../../src/package-root.js';
 import { createDatabase, makeDataDir, makeSeededDir } from '../helpers/database.js';
 import { clients, closeAtEnd } from '../helpers/mcp.js';
 
-/** Each test starts processes that build a database. */
+/** Each test starts processes that open a database. */
 t.setTimeout(240_000);
 
 /** Each is a line of some 250 bytes on stderr, and a pipe holds 64 KiB, a socket of Node some 200. */
