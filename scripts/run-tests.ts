@@ -35,7 +35,7 @@ function wholeSuite(): string[] {
     .sort();
 }
 
-/** `test/ports.test.ts` is run as `dist/test/ports.test.js`. */
+/** `test/config.test.ts` is run as `dist/test/config.test.js`. */
 function compiled(arg: string): string {
   return arg.endsWith('.test.ts') ? join('dist', arg.replace(/\.ts$/, '.js')) : arg;
 }

@@ -5,7 +5,15 @@ import t, { type Test } from 'tap';
 import { loadConfig } from '../../src/config.js';
 import { renderContract } from '../../src/contract.js';
 import { openToolsOn, tools } from '../../src/mcp/tools.js';
-import { beside, EXAMPLE, type Fixture, type ForOthers, operations, type ToolUse, toolUses } from '../access/cases.js';
+import {
+  beside,
+  EXAMPLE,
+  type Fixture,
+  type ForOthers,
+  operations,
+  type ToolUse,
+  toolUses,
+} from '../helpers/access-cases.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
 import { ADMIN, ADMIN_KEY, bearer, expireKey, makeKey, WITH_KEYS } from '../helpers/keys.js';
@@ -122,12 +130,12 @@ t.test('every operation of the contract', async (t) => {
   t.same(
     all.filter((id) => !(id in operations)),
     [],
-    'these are missing: add each to `operations` in test/access/cases.ts, with who may do it and what another project’s key gets',
+    'these are missing: add each to `operations` in test/helpers/access-cases.ts, with who may do it and what another project’s key gets',
   );
   t.same(
     Object.keys(operations).filter((id) => !all.includes(id)),
     [],
-    'these are no operations of the contract (any more): take them out of test/access/cases.ts',
+    'these are no operations of the contract (any more): take them out of test/helpers/access-cases.ts',
   );
   for (const [id, operation] of Object.entries({ ...operations, ...beside })) {
     const { method, path, body } = operation;
@@ -157,12 +165,12 @@ t.test('every MCP tool', async (t) => {
   t.same(
     names.filter((name) => !(name in toolUses)),
     [],
-    'these are missing: add each to `toolUses` in test/access/cases.ts, with who may use it and what another project’s key gets',
+    'these are missing: add each to `toolUses` in test/helpers/access-cases.ts, with who may use it and what another project’s key gets',
   );
   t.same(
     Object.keys(toolUses).filter((name) => !names.includes(name)),
     [],
-    'these are no tools (any more): take them out of test/access/cases.ts',
+    'these are no tools (any more): take them out of test/helpers/access-cases.ts',
   );
   for (const [name, use] of Object.entries(toolUses)) {
     const overHttp: Call = async (key, fixture) => {

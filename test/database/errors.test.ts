@@ -1,0 +1,144 @@
+// What a database error means to a caller: whether anything was changed, and whether trying again helps.
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
+import t from 'tap';
+import { loadConfig } from '../../src/config.js';
+import { connectDatabase } from '../../src/database/connect.js';
+import { isOutcomeUnknown, toAppError } from '../../src/database/errors.js';
+import type { Tables } from '../../src/database/tables.js';
+import { openStore, type Store } from '../../src/repositories/store.js';
+import { describeStartError } from '../../src/start-error.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { createDatabase, openPostgres, silentLog } from '../helpers/database.js';
+import { assertProblem } from '../helpers/problems.js';
+
+const error = (message: string, properties: object = {}) => Object.assign(new Error(message), properties);
+const sqlState = (code: string) => error(`SQLSTATE ${code}`, { code });
+const refused = error('connect ECONNREFUSED', { code: 'ECONNREFUSED', syscall: 'connect' });
+const lost = error('Connection terminated unexpectedly');
+
+t.test('errors after which nothing was changed say so, with Retry-After', async (t) => {
+  for (const [code, cause] of [
+    ['project-busy', sqlState('55P03')],
+    ['project-busy', sqlState('40P01')],
+    ['project-busy', sqlState('40001')],
+    ['overloaded', error('timeout exceeded when trying to connect')],
+    ['database-unavailable', refused],
+    ['database-unavailable', Object.assign(new AggregateError([refused, refused]), { code: 'ECONNREFUSED' })],
+    ['database-unavailable', error('getaddrinfo ENOTFOUND', { code: 'ENOTFOUND', syscall: 'getaddrinfo' })],
+    ['database-unavailable', error('getaddrinfo EAI_AGAIN', { code: 'EAI_AGAIN', syscall: 'getaddrinfo' })],
+    ['database-unavailable', error('connect ENOENT', { code: 'ENOENT', syscall: 'connect' })],
+    ['database-unavailable', error('connect ETIMEDOUT', { code: 'ETIMEDOUT', syscall: 'connect' })],
+    ['database-unavailable', error('Connection terminated due to connection timeout')],
+    ['database-unavailable', sqlState('57P03')],
+    ['database-unavailable', sqlState('57014')],
+    ['database-unavailable', sqlState('28P01')],
+  ] as const) {
+    t.match(toAppError(cause), { code, message: /Nothing was changed; try again\.$/, extras: { retryAfter: 1 } });
+    t.equal(isOutcomeUnknown(cause), false);
+  }
+});
+
+t.test('errors after which nobody knows say that', async (t) => {
+  for (const cause of [
+    lost,
+    error('Query read timeout'),
+    error('read ECONNRESET', { code: 'ECONNRESET', syscall: 'read' }),
+    error('read ETIMEDOUT', { code: 'ETIMEDOUT', syscall: 'read' }),
+    sqlState('57P01'),
+    sqlState('08006'),
+  ]) {
+    t.match(toAppError(cause), { code: 'database-unavailable', message: /may or may not have been made/ });
+    t.equal(isOutcomeUnknown(cause), true);
+  }
+});
+
+t.test('a schema that is not migrated is unavailable, and no unknown outcome', async (t) => {
+  for (const cause of ['42P01', '42883', '42703'].map(sqlState)) {
+    t.match(toAppError(cause), { code: 'database-unavailable', message: /npm run migrate/ });
+    t.equal(isOutcomeUnknown(cause), false);
+    t.match(describeStartError(cause), /does not have the tables of this version yet.*SQLSTATE 42/);
+  }
+});
+
+t.test('a file that is missing is none of the database’s errors', async (t) => {
+  const missing = error('ENOENT: no such file', { code: 'ENOENT', syscall: 'scandir' });
+  t.equal(toAppError(missing), null);
+  t.equal(isOutcomeUnknown(missing), false);
+});
+
+/** A store whose connections fail as `outcomes` says, one each: at connecting, or with the first query. */
+function failingStore(...outcomes: { connect?: Error; query?: Error }[]): { store: Store; connects: () => number } {
+  let connects = 0;
+  const connect = async () => {
+    const outcome = outcomes[connects++] ?? {};
+    if (outcome.connect) throw outcome.connect;
+    return { query: () => Promise.reject(outcome.query), release() {} } as unknown as PostgresPoolClient;
+  };
+  const dialect = new PostgresDialect({ pool: { connect, end: async () => {} } });
+  return { store: openStore(new Kysely<Tables>({ dialect })), connects: () => connects };
+}
+
+t.test('what is idempotent is tried once more after a lost connection, and only then', async (t) => {
+  const key = { project: 'p', service: 's', environment: 'e', host: 'localhost', protocol: 'tcp' } as const;
+  const allocate = (store: Store) => store.execute('p', { kind: 'get-or-allocate', key, details: {} });
+  for (const cause of [sqlState('40P01'), sqlState('42P01'), sqlState('57014')]) {
+    const { store, connects } = failingStore({ query: cause });
+    await t.rejects(allocate(store), cause);
+    t.equal(connects(), 1);
+  }
+  for (const cause of [refused, error('timeout exceeded when trying to connect')]) {
+    const { store, connects } = failingStore({ connect: cause });
+    await t.rejects(allocate(store), cause);
+    t.equal(connects(), 1);
+  }
+  for (const second of [{ connect: refused }, { query: sqlState('40P01') }]) {
+    const { store, connects } = failingStore({ query: lost }, second);
+    await t.rejects(
+      allocate(store),
+      { message: /may or may not have been made/ },
+      'the first attempt’s, not the second’s',
+    );
+    t.equal(connects(), 2);
+  }
+});
+
+t.test('where connections are accepted and closed, as by a proxy without a server, nothing was changed', async (t) => {
+  const proxy = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+  t.teardown(() => proxy.close());
+  await once(proxy, 'listening');
+  const url = `postgresql://u:p@127.0.0.1:${(proxy.address() as AddressInfo).port}/x`;
+  const database = await connectDatabase(loadConfig({ DATABASE_URL: url }), silentLog);
+  t.teardown(() => database.close());
+  const answer = await requester(await makeApp(t, database))('PUT', '/v1/projects/consilio/services/api');
+  assertProblem(t, answer, 'database-unavailable');
+  t.match(answer.body.detail, /Nothing was changed/);
+});
+
+t.test('calls for which no connection comes free are refused as overload, and change nothing', async (t) => {
+  const url = await createDatabase(t);
+  await openPostgres(t, url);
+  const variables = { DATABASE_URL: url, DATABASE_POOL_SIZE: '1', REQUEST_TIMEOUT_MS: '1500' };
+  const database = await connectDatabase(loadConfig(variables), silentLog);
+  const request = requester(await makeApp(t, database));
+  t.teardown(() => database.close());
+  let letGo = () => {};
+  const held = new Promise<void>((resolve) => (letGo = resolve));
+  let busy = Promise.resolve();
+  await new Promise<void>((taken) => {
+    busy = database.db.connection().execute(() => {
+      taken();
+      return held;
+    });
+  });
+  for (const method of ['GET', 'PUT'] as const) {
+    const answer = await request(method, '/v1/projects/consilio/services/api');
+    assertProblem(t, answer, 'overloaded');
+    t.match(answer.body.detail, /Nothing was changed/);
+    t.equal(answer.headers['retry-after'], '1');
+  }
+  letGo();
+  await busy;
+  t.equal((await request('GET', '/v1/projects/consilio/services/api')).status, 404);
+});

@@ -1,0 +1,91 @@
+import t from 'tap';
+import { loadConfig } from '../../src/config.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { openPostgres } from '../helpers/database.js';
+import { assertProblem } from '../helpers/problems.js';
+
+const KEY = 'k'.repeat(40);
+const OPEN_OPERATIONS = ['getLiveness', 'getReadiness'];
+const RIGHT = { authorization: `Bearer ${KEY}` };
+
+t.test('with ADMIN_API_KEY', async (t) => {
+  const { db } = await openPostgres(t);
+  const app = await makeApp(t, { db }, { ADMIN_API_KEY: KEY, HOST: '0.0.0.0', ALLOW_UNAUTHENTICATED: 'true' });
+  const request = requester(app);
+  await app.ready();
+
+  t.test('every operation of the contract needs it, and says so, but for the health checks', async (t) => {
+    const { paths = {} } = app.swagger() as unknown as { paths?: Record<string, Record<string, Operation>> };
+    for (const [path, operations] of Object.entries(paths)) {
+      for (const [method, { operationId, security, responses }] of Object.entries(operations)) {
+        const open = OPEN_OPERATIONS.includes(operationId);
+        t.strictSame([security?.length, '401' in responses], open ? [0, false] : [1, true], operationId);
+        const url = path.replace(/\{.*?\}/g, 'x');
+        for (const [authorization, error] of WRONG) {
+          const headers: Record<string, string> = authorization === null ? {} : { authorization };
+          const answer = await request(method.toUpperCase() as 'GET', url, undefined, headers);
+          if (open) t.equal(answer.status, 200, operationId);
+          else {
+            assertProblem(t, answer, 'unauthorized');
+            t.equal(answer.headers['www-authenticate'], `Bearer realm="port-allocator"${error}`);
+            if (authorization) t.notMatch(answer.text, authorization.slice(7) || '\0');
+          }
+        }
+      }
+    }
+  });
+
+  t.test('so do /mcp and what does not exist; pages and contract do not', async (t) => {
+    for (const [method, path] of [
+      ['POST', '/mcp'],
+      ['GET', '/mcp'],
+      ['GET', '/nowhere'],
+      ['GET', '/docsx'],
+      ['GET', '//v1/ranges'],
+      ['GET', '/docs/../v1/ranges'],
+    ] as const) {
+      assertProblem(t, await request(method, path), 'unauthorized');
+    }
+    for (const path of ['/', '/openapi.json', '/openapi.yaml', '/docs/', '/livez', '/readyz']) {
+      t.equal((await request('GET', path)).status, 200, path);
+    }
+  });
+
+  t.test('whoever has it does everything, under any Host, forwarded or not', async (t) => {
+    const headers = { ...RIGHT, host: 'ports.example.com', 'x-forwarded-for': '192.0.2.1' };
+    t.equal((await request('GET', '/v1/ranges', undefined, headers)).status, 200);
+    t.equal((await request('GET', '/nowhere', undefined, headers)).status, 404);
+    t.equal((await request('GET', '/v1/ranges', undefined, { authorization: `bearer ${KEY}` })).status, 200);
+    const tools = { jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} };
+    const accept = { accept: 'application/json, text/event-stream' };
+    t.match((await request('POST', '/mcp', tools, { ...RIGHT, ...accept })).text, /get-port/);
+  });
+});
+
+t.test('a key that is too short or can not be sent is refused, and never printed', async (t) => {
+  for (const key of ['short', 'with space '.repeat(5), 'ü'.repeat(40)]) {
+    try {
+      loadConfig({ ADMIN_API_KEY: key });
+      t.fail(key);
+    } catch (error) {
+      t.match((error as Error).message, /ADMIN_API_KEY: .*openssl/);
+      t.notOk((error as Error).message.includes(key.trim()));
+    }
+  }
+  t.equal(loadConfig({ HOST: '0.0.0.0', ADMIN_API_KEY: KEY }).host, '0.0.0.0');
+});
+
+interface Operation {
+  operationId: string;
+  security?: object[];
+  responses: object;
+}
+
+const INVALID = ', error="invalid_token"';
+const WRONG: [authorization: string | null, error: string][] = [
+  [null, ''],
+  ['Bearer ', ''],
+  ['Basic a2V5OmtleQ==', ''],
+  [`Bearer ${'x'.repeat(40)}`, INVALID],
+  [`Bearer ${KEY}k`, INVALID],
+];

@@ -1,0 +1,101 @@
+import { connect } from 'node:net';
+import t from 'tap';
+import { makeApp } from '../helpers/app.js';
+import { openPostgres } from '../helpers/database.js';
+import { readRegistry } from '../helpers/rows.js';
+
+t.test('what is no well-formed HTTP', async (t) => {
+  const { db } = await openPostgres(t);
+  const app = await makeApp(t, { db });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as { port: number };
+  const before = await readRegistry(db);
+
+  /** Sends bytes as they are, and returns all that comes back until the connection ends. */
+  const exchange = (bytes: string) =>
+    new Promise<{ head: string; body: string }>((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1', () => socket.write(bytes, 'latin1'));
+      let text = '';
+      socket.setEncoding('utf8').on('data', (chunk) => {
+        text += chunk;
+      });
+      socket.on('error', reject).on('close', () => {
+        const [head = '', body = ''] = text.split('\r\n\r\n', 2);
+        resolve({ head, body });
+      });
+    });
+  const closing = (start: string, headers = 'Host: localhost\r\n', body = '') =>
+    exchange(`${start}\r\n${headers}Connection: close\r\n\r\n${body}`);
+
+  t.test('what is no request is answered with a problem document', async (t) => {
+    for (const [bytes, detail] of [
+      ['hello\r\n\r\n', /no well-formed HTTP/],
+      ['GET /v1/ranges HTTP/9.9\r\n\r\n', /no well-formed HTTP/],
+      ['GET /v1/ranges HTTP/1.1\r\nHost localhost\r\n\r\n', /no well-formed HTTP/],
+      ['GET /v1/ranges HTTP/1.1\r\nHost: localhost\r\nX: a\u0000b\r\n\r\n', /no well-formed HTTP/],
+      ['POST /v1/ranges HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n', /no well-formed HTTP/],
+      [
+        'POST /v1/ranges HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}',
+        /no well-formed HTTP/,
+      ],
+      ['\u0016\u0003\u0001\u0002\u0000', /no well-formed HTTP/],
+      [`GET /v1/ranges HTTP/1.1\r\nHost: localhost\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`, /larger than 16 KiB/],
+    ] as const) {
+      const { head, body } = await exchange(bytes);
+      t.match(head, /^HTTP\/1\.1 400 Bad Request\r\n/, JSON.stringify(bytes.slice(0, 60)));
+      t.match(head, /content-type: application\/problem\+json/i);
+      const problem = JSON.parse(body);
+      t.match(problem, {
+        type: 'urn:port-allocator:problem:validation-failed',
+        status: 400,
+        code: 'validation-failed',
+        detail,
+      });
+      t.match(head, new RegExp(`x-request-id: ${problem.requestId}`, 'i'));
+    }
+  });
+
+  t.test('odd requests get a 4xx and a problem document', async (t) => {
+    const json = 'Host: localhost\r\nContent-Type: application/json\r\n';
+    for (const [start, headers, body, status] of [
+      ['GET /v1/ranges/% HTTP/1.1', undefined, '', 400],
+      ['GET /v1/ranges?a=%zz HTTP/1.1', undefined, '', 400],
+      ['GET /v1/projects/\u00ff/summary HTTP/1.1', undefined, '', 400],
+      ['PROPFIND /v1/ranges HTTP/1.1', undefined, '', 405],
+      ['PURGE /v1/ranges HTTP/1.1', undefined, '', 405],
+      ['GET * HTTP/1.1', undefined, '', 404],
+      ['OPTIONS * HTTP/1.1', undefined, '', 404],
+      ['GET http://localhost/v1/nothing HTTP/1.1', undefined, '', 404],
+      ['POST /v1/ranges HTTP/1.1', `${json}Content-Length: 1\r\n`, '{', 400],
+      ['POST /v1/ranges HTTP/1.1', `${json}Transfer-Encoding: chunked\r\n`, '2\r\n[]\r\n0\r\n\r\n', 400],
+      ['POST /v1/ranges HTTP/1.1', `${json}Content-Length: 2000000\r\n`, '', 413],
+      ['POST /v1/ranges HTTP/1.1', 'Host: localhost\r\nContent-Length: 2\r\n', '{}', 415],
+      ['GET /v1/ranges HTTP/1.1', 'Host: localhost\r\nAccept: ,;q=x\r\n', '', 406],
+    ] as const) {
+      const { head, body: text } = await closing(start, headers, body);
+      t.match(head, new RegExp(`^HTTP/1\\.1 ${status} `), start);
+      t.match(head, /content-type: application\/problem\+json/i, start);
+      t.equal(JSON.parse(text || '{}').status, status, start);
+    }
+  });
+
+  t.test('what Node would answer by itself is answered here', async (t) => {
+    const without = await exchange('GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n');
+    t.match(without.head, /^HTTP\/1\.1 400 .*x-request-id: /is);
+    t.match(JSON.parse(without.body), { code: 'validation-failed', detail: '/headers/host is required' });
+    t.match((await closing('GET /livez HTTP/1.1', 'Host: localhost\r\nExpect: a banana\r\n')).head, /^HTTP\/1\.1 200 /);
+    const { head, body } = await exchange('CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n');
+    t.match(head, /^HTTP\/1\.1 405 .*x-request-id: /is);
+    t.match(JSON.parse(body), { status: 405, code: 'method-not-allowed', detail: /no proxy/ });
+  });
+
+  t.test('a connection is good for further requests after a refusal', async (t) => {
+    const { body, head } = await exchange(
+      'GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+    );
+    t.match(head, /^HTTP\/1\.1 404/);
+    t.match(body, /not-found/);
+  });
+
+  t.test('and none of it changed anything', async (t) => t.equal(await readRegistry(db), before));
+});

@@ -1,0 +1,192 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import t from 'tap';
+import { makeApp, requester } from '../helpers/app.js';
+import { openPostgres } from '../helpers/database.js';
+import { ADMIN, bearer, WITH_KEYS } from '../helpers/keys.js';
+import { insertReservation } from '../helpers/rows.js';
+
+t.test('answers are what the contract says', async (t) => {
+  const { db } = await openPostgres(t);
+  const app = await makeApp(t, { db });
+  const send = requester(app);
+  const withKeys = requester(await makeApp(t, { db }, WITH_KEYS));
+  const contract = (await send('GET', '/openapi.json')).body;
+  const ajv = addFormats.default(new Ajv2020({ strict: false, allErrors: true }));
+  ajv.addSchema(contract, 'contract');
+  const answered = new Set<string>();
+
+  /** Sends a request, and checks the answer against the operation's schema for its status. */
+  const request: typeof send = async (method, url, body, headers = {}) => {
+    const answer = await ('authorization' in headers ? withKeys : send)(method, url, body, headers);
+    const [path = ''] = url.split('?');
+    const template =
+      Object.keys(contract.paths).find((known) => known === path) ??
+      Object.keys(contract.paths).find((known) =>
+        new RegExp(`^${known.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path),
+      ) ??
+      '';
+    const operation = contract.paths[template][method.toLowerCase()];
+    const response = operation.responses[answer.status];
+    t.ok(response, `${operation.operationId} declares ${answer.status}`);
+    const [type = ''] = String(answer.headers['content-type'] ?? '').split(';');
+    if (answer.status !== 204) {
+      const media = response?.content[type];
+      t.ok(media, `${operation.operationId} ${answer.status} declares ${type}`);
+      const validate = ajv.compile({ ...media?.schema, $ref: media?.schema.$ref && `contract${media.schema.$ref}` });
+      if (type !== 'text/plain' && type !== 'application/yaml') {
+        t.ok(validate(answer.body), `${operation.operationId} ${answer.status}: ${ajv.errorsText(validate.errors)}`);
+      }
+    }
+    for (const name of Object.keys(response?.headers ?? {})) {
+      const optional = name === 'Link' || name === 'X-Duplicate-Hostnames';
+      if (!optional)
+        t.ok(answer.headers[name.toLowerCase()], `${operation.operationId} ${answer.status} sends ${name}`);
+    }
+    answered.add(`${operation.operationId} ${answer.status}`);
+    return answer;
+  };
+
+  t.test('of every operation, done and refused', async () => {
+    const service = '/v1/projects/consilio/services/api';
+    const details = {
+      serviceType: 'http',
+      description: 'x',
+      cloudflareHostname: 'a.example.com',
+      metadata: { a: [1] },
+    };
+    await request('PUT', service, details);
+    await request('PUT', service);
+    await request('PUT', service, { nope: 1 });
+    await request('PUT', service, 'x', { 'content-type': 'text/plain' });
+    await request('PUT', service, 'x'.repeat(1_100_000), { 'content-type': 'application/json' });
+    await request('PUT', service, undefined, { accept: 'text/plain' });
+    await request('PUT', service, undefined, { accept: 'text/html' });
+    await request('PUT', service, undefined, { host: 'example.com' });
+    await request('PUT', '/v1/projects/nobody/services/api');
+    await request('GET', service);
+    await request('GET', service, undefined, { accept: 'text/plain' });
+    await request('GET', '/v1/projects/consilio/services/none');
+
+    const allocate = '/v1/projects/consilio/allocations';
+    const { id } = (await request('POST', allocate, { service: 'w', ...details })).body;
+    await request('POST', allocate, { service: 'w', port: 3100 });
+    await request('POST', allocate, { service: 'w', port: 80 });
+    await request('POST', allocate, {});
+    await insertReservation(db, { port: 3150, project: 'consilio', seconds: 60 });
+    await request('POST', allocate, { service: 'w', port: 3150 });
+    await request('PATCH', '/v1/ranges/3100', { reuseCooldownSeconds: 60, description: 'x' });
+    await request('GET', '/v1/allocations?limit=1');
+    await request('GET', '/v1/allocations?status=any');
+    await request('GET', '/v1/allocations?limit=0');
+    await request('GET', `/v1/allocations/${id}`);
+    await request('PATCH', `/v1/allocations/${id}`, { description: null });
+    await request('DELETE', `/v1/allocations/${id}`);
+    await request('PATCH', `/v1/allocations/${id}`, { description: null });
+    await request('POST', allocate, { service: 'other', port: 3101 });
+    await request('GET', '/v1/allocations/x');
+    await request('GET', '/v1/allocations/0b4e1d1e-6d3c-4a8f-9d55-0f7f6a3f2c11');
+    await request('DELETE', service);
+    await request('DELETE', '/v1/projects/nobody/services/api');
+
+    for (const port of ['80', '3100', '3101', '3150', '3199', '70000']) await request('GET', `/v1/ports/${port}`);
+    await request('PUT', '/v1/projects/odin/services/api');
+    await request('GET', '/v1/ports/3300');
+    for (let i = 0; i < 100; i++) await send('POST', '/v1/projects/odin/allocations', { service: 'fill' });
+    await request('PUT', '/v1/projects/odin/services/more');
+
+    await request('GET', '/v1/ranges');
+    await request('POST', '/v1/ranges', { project: 'atlas' });
+    await request('POST', '/v1/ranges', { project: 'atlas', startPort: 40000, kind: 'shared' });
+    await request('POST', '/v1/ranges', { project: 'atlas', startPort: 40000 });
+    await request('GET', '/v1/ranges/40000');
+    await request('GET', '/v1/ranges/1');
+    await request('DELETE', '/v1/ranges/40000');
+    await request('DELETE', '/v1/ranges/3300');
+    await request('GET', '/v1/projects');
+    await request('GET', '/v1/projects/consilio/summary');
+    await request('GET', '/v1/projects/nobody/summary');
+    await request('GET', '/livez');
+    await request('GET', '/readyz');
+
+    const environment = '/v1/projects/openhorizon/environments/feature-x';
+    await request('PUT', environment, { services: [{ service: 'web', ...details }, { service: 'api' }] });
+    await request('PUT', environment, { services: [{ service: 'web' }] });
+    await request('PUT', environment, { services: [{ service: 'web' }] }, { accept: 'text/plain' });
+    await request('PUT', environment, { services: [{ service: 'a.b' }, { service: 'a-b' }] }, { accept: 'text/plain' });
+    await request('PUT', environment, {});
+    await request('GET', environment);
+    await request('GET', '/v1/projects/openhorizon/environments');
+    await request('DELETE', environment);
+
+    const audited = (await send('PUT', '/v1/projects/health-agent/services/api')).body.id;
+    await request('POST', `/v1/allocations/${audited}/health-checks`);
+    await request('GET', `/v1/allocations/${audited}/health-checks`);
+    await request('GET', `/v1/allocations/${id}/health-checks`);
+    await request('POST', `/v1/allocations/${id}/health-checks`);
+    await request('POST', '/v1/audits', { project: 'health-agent', unallocated: true });
+    await request('POST', '/v1/audits', { project: 'nobody' });
+    await request('POST', '/v1/audits', { host: '169.254.169.254' });
+
+    const reserve = '/v1/projects/openhorizon/reservations';
+    const reservation = (await request('POST', reserve, { ttlSeconds: 60, reservedBy: 'x', reason: 'y' })).body.id;
+    await request('POST', reserve, { ttlSeconds: 0 });
+    await request('POST', reserve, { ttlSeconds: 60, port: 3200 });
+    await request('GET', '/v1/reservations');
+    await request('GET', '/v1/reservations?limit=x');
+    await request('GET', `/v1/reservations/${reservation}`);
+    await request('GET', '/v1/reservations/0b4e1d1e-6d3c-4a8f-9d55-0f7f6a3f2c11');
+    await request('PATCH', `/v1/reservations/${reservation}`, { ttlSeconds: 120 });
+    await request('POST', `/v1/reservations/${reservation}/claim`, {});
+    await request('POST', `/v1/reservations/${reservation}/claim`, { service: 'api' });
+    await request('POST', `/v1/reservations/${reservation}/claim`, { service: 'api' });
+    await request('PATCH', `/v1/reservations/${reservation}`, { ttlSeconds: 120 });
+    await request('DELETE', `/v1/reservations/${reservation}`);
+
+    await request('POST', '/v1/imports?dryRun=true', { items: [{ port: 3250, service: 'x' }, { port: 80 }] });
+    await request('POST', '/v1/imports', { items: [] });
+
+    await request('PUT', '/v1/projects/meta-supervisor/services/web', details);
+    for (const format of ['prometheus', 'traefik', 'consul', 'dotenv']) {
+      await request('GET', `/v1/exports/${format}?project=meta-supervisor`);
+    }
+    await request('GET', '/v1/exports/cloudflared');
+    await request('GET', '/v1/exports/xml');
+    await request('GET', '/v1/exports/dotenv?project=nobody');
+
+    const newKey = { name: 'deploy', role: 'project', projects: ['consilio'] };
+    const { body: created } = await request('POST', '/v1/api-keys', newKey, ADMIN);
+    await request('POST', '/v1/api-keys', newKey, { ...ADMIN, 'idempotency-key': 'k' });
+    await request('POST', '/v1/api-keys', newKey, { ...ADMIN, 'idempotency-key': 'k' });
+    await request('POST', '/v1/api-keys', { ...newKey, projects: [] }, ADMIN);
+    await request('POST', '/v1/api-keys', newKey, bearer(created.key));
+    await request('POST', '/v1/api-keys', newKey, bearer('wrong'));
+    await request('POST', '/v1/api-keys', newKey);
+    await request('GET', '/v1/api-keys?limit=1', undefined, ADMIN);
+    await request('DELETE', `/v1/api-keys/${created.id}`, undefined, ADMIN);
+    await request('DELETE', `/v1/api-keys/${created.id}`, undefined, ADMIN);
+
+    const key = { 'idempotency-key': 'k' };
+    await request('POST', allocate, { service: 'w' }, key);
+    await request('POST', allocate, { service: 'w' }, key);
+    await request('POST', allocate, { service: 'x' }, key);
+  });
+
+  t.test('no operation was left out', async (t) => {
+    for (const methods of Object.values<Record<string, { operationId: string; responses: object }>>(contract.paths)) {
+      for (const { operationId, responses } of Object.values(methods)) {
+        for (const status of Object.keys(responses).filter((status) => status < '300')) {
+          t.ok(answered.has(`${operationId} ${status}`), `${operationId} ${status}`);
+        }
+      }
+    }
+  });
+
+  t.test('it is served as JSON, as YAML and for people', async (t) => {
+    t.match((await send('GET', '/openapi.yaml', undefined, { accept: 'application/yaml' })).text, /^openapi: 3\.1\.0/);
+    const docs = await send('GET', '/docs/', undefined, { accept: 'text/html' });
+    t.equal(docs.status, 200);
+    t.match(docs.text, /swagger-ui/);
+    t.match(docs.headers['content-security-policy'], /default-src 'self'/);
+  });
+});

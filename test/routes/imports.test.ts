@@ -1,0 +1,177 @@
+import t from 'tap';
+import { makeApp, requester } from '../helpers/app.js';
+import { databases } from '../helpers/database.js';
+
+const TEXT = { 'content-type': 'text/plain' };
+const SS = `State  Recv-Q Send-Q Local Address:Port Peer Address:PortProcess
+LISTEN 0      16         127.0.0.1:3107      0.0.0.0:*    users:(("next-server (v1",pid=29085,fd=3))
+LISTEN 0      16           0.0.0.0:3108      0.0.0.0:*    users:(("node",pid=29084,fd=3))
+LISTEN 0      16              [::]:3108         [::]:*    users:(("node",pid=29084,fd=4))
+LISTEN 0      16                 *:3305            *:*    users:(("node",pid=29083,fd=3))
+LISTEN 0      16                 *:3109            *:*    users:(("node",pid=29082,fd=3))
+LISTEN 0      16                 *:3110            *:*
+LISTEN 0      16           0.0.0.0:22        0.0.0.0:*    users:(("sshd",pid=1,fd=3))
+LISTEN 0      16           0.0.0.0:8080      0.0.0.0:*    users:(("java",pid=2,fd=3))
+and this is no socket
+`;
+type Item = { port: number; outcome: string; detail: string; allocation: { id: string; service: string } | null };
+
+for (const [name, open] of databases) {
+  t.test(`on ${name}`, async (t) => {
+    const database = await open(t);
+    const request = requester(await makeApp(t, database));
+    const held = async () => (await request('GET', '/v1/allocations')).body.items;
+    const tell = (body: { items: Item[] }) =>
+      body.items.map(({ port, outcome, allocation }) => [port, outcome, allocation?.service]);
+
+    t.test('what listens already is adopted by the project whose range it lies in', async (t) => {
+      const rehearsal = await request('POST', '/v1/imports?dryRun=true', SS, TEXT);
+      t.equal(rehearsal.status, 200);
+      t.equal(rehearsal.body.dryRun, true);
+      t.same(await held(), [], 'a dry run changes nothing');
+      const imported = await request('POST', '/v1/imports', SS, TEXT);
+      t.equal(imported.status, 200);
+      t.same(tell(imported.body), tell(rehearsal.body), 'and gives the same report');
+      t.same(tell(imported.body), [
+        [3107, 'adopted', 'next-server-v1'],
+        [3108, 'adopted', 'node'],
+        [3305, 'adopted', 'node'],
+        [3109, 'adopted', 'node-2'],
+        [3110, 'adopted', 'port-3110'],
+        [22, 'outside', undefined],
+        [8080, 'outside', undefined],
+        [null, 'invalid', undefined],
+      ]);
+      const [, node, , second, , ssh, java, junk] = imported.body.items;
+      t.match(node.allocation, { project: 'consilio', environment: 'default', host: 'localhost', protocol: 'tcp' });
+      t.equal(second.detail, 'For consilio/node-2 (environment default), because node holds another port.');
+      t.match(ssh.detail, /No range can cover it/);
+      t.match(java.detail, /"startPort": 8000 makes one of 8000–8099/);
+      t.match(junk, { host: null, detail: /Line 10 .*and this is no socket/ });
+      const adopted = imported.body.items.flatMap((item: Item) => item.allocation ?? []);
+      t.same(
+        new Set((await held()).map(({ id }: { id: string }) => id)),
+        new Set(adopted.map(({ id }: Item['allocation'] & {}) => id)),
+      );
+
+      const again = await request('POST', '/v1/imports', SS, TEXT);
+      t.same(
+        tell(again.body)
+          .slice(0, 5)
+          .map(([, outcome]) => outcome),
+        Array(5).fill('held'),
+      );
+      t.match(again.body.items[1], {
+        detail: 'Held by consilio/node (environment default).',
+        allocation: node.allocation,
+      });
+    });
+
+    t.test('names that were numbered are held the second time, and a process may have any name', async (t) => {
+      const items = [9320, 9321, 9322].map((port) => ({ port, service: 'grafana' }));
+      const first = await request('POST', '/v1/imports', { items });
+      t.same(
+        first.body.items.map(({ allocation }: Item) => allocation?.service),
+        ['grafana', 'grafana-2', 'grafana-3'],
+      );
+      const again = await request('POST', '/v1/imports', { items });
+      t.same(
+        again.body.items.map(({ outcome }: Item) => outcome),
+        ['held', 'held', 'held'],
+      );
+      const odd = 'LISTEN 0 1 *:9330 *:* users:(("a\u0007b",pid=1,fd=3))\nLISTEN 0 1 *:9331 *:*\n';
+      const text = await request('POST', '/v1/imports', odd, { 'content-type': 'text/plain' });
+      t.same(
+        text.body.items.map(({ outcome, allocation }: Item) => [outcome, allocation?.service]),
+        [
+          ['adopted', 'a-b'],
+          ['adopted', 'port-9331'],
+        ],
+      );
+    });
+
+    t.test('what is kept for someone else is a conflict that names them', async (t) => {
+      await request('POST', '/v1/projects/openhorizon/allocations', {
+        service: 'web',
+        port: 3210,
+        environment: 'staging',
+      });
+      await request('POST', '/v1/projects/openhorizon/reservations', { port: 3211, ttlSeconds: 60, service: 'soon' });
+      await request('PATCH', '/v1/ranges/3200', { reuseCooldownSeconds: 600 });
+      const cooling = await request('POST', '/v1/projects/openhorizon/allocations', { service: 'old', port: 3212 });
+      await request('DELETE', `/v1/allocations/${cooling.body.id}`);
+      const { body } = await request('POST', '/v1/imports', {
+        items: [
+          { port: 3210, service: 'web' },
+          { port: 3210, service: 'api' },
+          { port: 3210, service: 'web', environment: 'default' },
+          { port: 3211 },
+          { port: 3212, service: 'new' },
+          { port: 3212, service: 'old' },
+          { port: 3213, service: 'dns', protocol: 'udp', host: 'DB1', environment: 'e' },
+          { port: 3214, service: 'twice' },
+          { port: 3214 },
+        ],
+      });
+      t.same(
+        body.items.map(({ outcome }: Item) => outcome),
+        ['held', 'conflict', 'conflict', 'conflict', 'conflict', 'adopted', 'adopted', 'adopted', 'held'],
+      );
+      t.match(body.items[1], {
+        detail: 'Held by openhorizon/web (environment staging).',
+        allocation: { service: 'web' },
+      });
+      t.match(body.items[3], { detail: /^Reserved by openhorizon\/soon, reservation /, allocation: null });
+      t.match(body.items[4].detail, /^Released by openhorizon\/old \(environment default\), and kept for it until /);
+      t.match(body.items[6].allocation, { host: 'db1', protocol: 'udp', environment: 'e', port: 3213 });
+    });
+
+    t.test('a retry under one Idempotency-Key gets the first report', async (t) => {
+      const key = { 'idempotency-key': 'import-1' };
+      const rehearsed = await request('POST', '/v1/imports?dryRun=true', { items: [{ port: 3401 }] }, key);
+      t.equal(rehearsed.status, 200, 'a dry run leaves the key alone');
+      const first = await request('POST', '/v1/imports', { items: [{ port: 3400 }, { port: 3500 }] }, key);
+      t.same(
+        tell(first.body).map(([, outcome]) => outcome),
+        ['adopted', 'adopted'],
+      );
+      const retry = await request('POST', '/v1/imports', { items: [{ port: 3400 }, { port: 3500 }] }, key);
+      t.equal(retry.headers['idempotent-replayed'], 'true');
+      t.same(retry.body, first.body);
+      const reused = await request('POST', '/v1/imports', { items: [{ port: 3600 }] }, key);
+      t.match([reused.status, reused.body.code], [422, 'idempotency-key-reused']);
+    });
+
+    t.test('bad input changes nothing', async (t) => {
+      const before = await held();
+      for (const [body, headers] of [
+        ['nothing of this can be read', TEXT],
+        ['', TEXT],
+        ['LISTEN 0 1 *:3900 *:*\u0000', TEXT],
+        [`${'LISTEN 0 1 junk *:*\n'.repeat(6000)}LISTEN 0 1 *:3400 *:*`, TEXT],
+        [{ items: [] }, undefined],
+        [{}, undefined],
+        [undefined, undefined],
+        [{ items: [{ port: 0 }] }, undefined],
+        [{ items: [{ port: 3490, service: 'Bad Name' }] }, undefined],
+        [{ items: [{ port: 3490, host: '256.1.1.1' }] }, undefined],
+        [{ items: [{ port: 3490, project: 'odin' }] }, undefined],
+        [{ items: [{ port: '3490' }] }, undefined],
+      ] as const) {
+        const refused = await request('POST', '/v1/imports', body, headers);
+        t.match([refused.status, refused.body.code], [400, 'validation-failed'], JSON.stringify(body)?.slice(0, 60));
+      }
+      t.equal((await request('POST', '/v1/imports?dryRun=maybe', { items: [{ port: 3490 }] })).status, 400);
+      const large = await request('POST', '/v1/imports', 'LISTEN 0 1 *:3490 *:*\n'.repeat(60_000), TEXT);
+      t.match([large.status, large.body.code], [413, 'payload-too-large']);
+      for (const [url, type] of [
+        ['/v1/projects/odin/allocations', 'text/plain'],
+        ['/v1/imports', 'application/xml'],
+      ] as const) {
+        const refused = await request('POST', url, 'x', { 'content-type': type });
+        t.match([refused.status, refused.body.code], [415, 'unsupported-media-type']);
+      }
+      t.same(await held(), before);
+    });
+  });
+}

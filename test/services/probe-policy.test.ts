@@ -1,0 +1,114 @@
+import { lookup } from 'node:dns/promises';
+import t from 'tap';
+import { type ConfigError, loadConfig } from '../../src/config.js';
+import { findForbiddenRange } from '../../src/schemas/host.js';
+import { Prober } from '../../src/services/prober.js';
+
+const prober = (variables: Record<string, string>) => new Prober(loadConfig(variables));
+
+t.test('addresses that are never probed, however they are written', async (t) => {
+  const table: [address: string, range: string | null][] = [
+    ['169.254.169.254', 'a link-local address'],
+    ['fe80::1', 'a link-local address'],
+    ['fe80::1%eth0', 'a link-local address'],
+    ['::ffff:169.254.169.254', 'a link-local address'],
+    ['::ffff:a9fe:a9fe', 'a link-local address'],
+    ['::ffff:0:169.254.169.254', 'a link-local address'],
+    ['64:ff9b::169.254.169.254', 'a link-local address'],
+    ['2002:a9fe:a9fe::1', 'a link-local address'],
+    ['224.0.0.1', 'a multicast address'],
+    ['239.255.255.250', 'a multicast address'],
+    ['ff02::1', 'a multicast address'],
+    ['::ffff:224.0.0.1', 'a multicast address'],
+    ['0.0.0.0', 'an unspecified address'],
+    ['0.1.2.3', 'an unspecified address'],
+    ['::', 'an unspecified address'],
+    ['::ffff:0.0.0.0', 'an unspecified address'],
+    ['255.255.255.255', 'a broadcast address'],
+    ['127.0.0.1', null],
+    ['::1', null],
+    ['10.0.0.5', null],
+    ['192.168.1.1', null],
+    ['2001:db8::1', null],
+    ['64:ff9b::10.0.0.5', null],
+  ];
+  for (const [address, range] of table) t.equal(findForbiddenRange(address), range, address);
+});
+
+t.test('localhost is probed on both its addresses', async (t) => {
+  t.same((await prober({}).resolve('localhost')).addresses, ['127.0.0.1', '::1']);
+});
+
+t.test('other hosts are not, and the refusal tells the way out', async (t) => {
+  for (const host of ['example.com', '10.0.0.5', '2001:db8::1']) {
+    await t.rejects(prober({}).resolve(host), { code: 'not-probeable', message: /PROBE_ALLOWED_HOSTS/ });
+  }
+});
+
+t.test('what the configuration would refuse to allow is not advised', async (t) => {
+  const refusal = (await prober({})
+    .resolve('169.254.169.254')
+    .catch((error) => error)) as Error & { code: string };
+  t.match(refusal, { code: 'not-probeable', message: /link-local.*never probed.*PROBE_TARGETS/ });
+  t.notMatch(refusal.message, /PROBE_ALLOWED_HOSTS/);
+});
+
+t.test('an allowed host is, and a target stands in for its host', async (t) => {
+  t.same((await prober({ PROBE_ALLOWED_HOSTS: '10.0.0.5, db' }).resolve('10.0.0.5')).addresses, ['10.0.0.5']);
+  const targets = prober({ PROBE_TARGETS: 'localhost=127.0.0.7, WEB=[::1], api=localhost' });
+  t.same((await targets.resolve('localhost')).addresses, ['127.0.0.7']);
+  t.same((await targets.resolve('api')).addresses, ['127.0.0.1', '::1']);
+  await t.rejects(targets.resolve('127.0.0.7'), { code: 'not-probeable' });
+});
+
+t.test('a name is resolved once, to the address that is used', async (t) => {
+  const { address } = await lookup('localhost');
+  t.same((await prober({ PROBE_TARGETS: 'web=localhost.' }).resolve('web')).addresses, ['127.0.0.1', '::1']);
+  const resolved = await prober({ PROBE_ALLOWED_HOSTS: 'ip6-localhost' }).resolve('ip6-localhost');
+  t.ok(resolved.addresses.length <= 1, address);
+});
+
+t.test('a name that leads nowhere makes its ports unreachable', async (t) => {
+  const policy = prober({ PROBE_ALLOWED_HOSTS: 'nowhere.invalid' });
+  const destination = await policy.resolve('nowhere.invalid');
+  t.same(destination.addresses, []);
+  t.match(await policy.probe(destination, 3000), { outcome: 'unreachable', error: /nowhere\.invalid/ });
+});
+
+t.test('every bad variable is named at once', async (t) => {
+  const problems = problemsOf({
+    PROBE_TIMEOUT_MS: '0',
+    PROBE_CONCURRENCY: 'many',
+    PROBE_TARGETS: 'localhost, a=b=c, x=, meta=169.254.169.254',
+    PROBE_ALLOWED_HOSTS: 'a b, ff02::1',
+    AUDIT_SCHEDULE: 'now and then',
+    HEALTH_CHECK_RETENTION_DAYS: '0',
+    HISTORY_RETENTION_DAYS: '-1',
+  });
+  t.match(problems, [
+    /^PROBE_TIMEOUT_MS: "0"/,
+    /^PROBE_CONCURRENCY: "many"/,
+    /^HEALTH_CHECK_RETENTION_DAYS: "0"/,
+    /^HISTORY_RETENTION_DAYS: "-1"/,
+    /^PROBE_TARGETS: "localhost" is not of the form host=target/,
+    /^PROBE_TARGETS: "a=b=c"/,
+    /^PROBE_TARGETS: "x="/,
+    /^PROBE_TARGETS: "169.254.169.254" is a link-local address/,
+    /^PROBE_ALLOWED_HOSTS: "a b"/,
+    /^PROBE_ALLOWED_HOSTS: "ff02::1" is a multicast address/,
+    /^AUDIT_SCHEDULE: "now and then" is no cron expression/,
+  ]);
+  t.match(problemsOf({ AUDIT_SCHEDULE: '0 0 30 2 *' }), [/never comes round/]);
+  t.equal(loadConfig({ AUDIT_SCHEDULE: 'off' }).auditSchedule, null);
+  t.equal(loadConfig({}).auditSchedule, null);
+  t.equal(loadConfig({}).historyRetentionDays, null);
+});
+
+function problemsOf(variables: Record<string, string>): string[] {
+  try {
+    loadConfig(variables);
+    return [];
+  } catch (error) {
+    return (error as ConfigError).problems;
+  }
+}

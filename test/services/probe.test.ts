@@ -1,0 +1,73 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import t from 'tap';
+import { isSelfConnected, probeTcp } from '../../src/services/probe.js';
+import { findClosedPort, listen, openBlackHole } from '../helpers/listeners.js';
+
+const BOTH = ['127.0.0.1', '::1'];
+
+t.test('a port that accepts is open, though it never says a word', async (t) => {
+  const { port } = await listen(t, '127.0.0.1');
+  const result = await probeTcp(['127.0.0.1'], port, 1000);
+  t.match(result, { outcome: 'open', error: null });
+  t.type(result.responseTimeMs, 'number');
+});
+
+t.test('nothing is sent, and the connection is closed', async (t) => {
+  const server = await listen(t, '127.0.0.1');
+  const ended = new Promise<number>((resolve) => {
+    server.once('connection', (socket) => socket.once('close', () => resolve(socket.bytesRead)));
+  });
+  await probeTcp(['127.0.0.1'], server.port, 1000);
+  t.equal(await ended, 0);
+});
+
+t.test('a closed port is refused, which is a result and no exception', async (t) => {
+  const result = await probeTcp(['127.0.0.1'], await findClosedPort(), 1000);
+  t.match(result, { outcome: 'refused', error: 'ECONNREFUSED' });
+  t.type(result.responseTimeMs, 'number');
+});
+
+t.test('localhost is open if either of its addresses accepts', async (t) => {
+  const ipv4 = await listen(t, '127.0.0.1');
+  const ipv6 = await listen(t, '::1');
+  t.equal((await probeTcp(BOTH, ipv4.port, 1000)).outcome, 'open');
+  t.equal((await probeTcp(BOTH, ipv6.port, 1000)).outcome, 'open');
+  t.equal((await probeTcp(['127.0.0.1'], ipv6.port, 1000)).outcome, 'refused');
+});
+
+t.test('silence is a timeout, on time', async (t) => {
+  const port = await openBlackHole(t, '127.0.0.1');
+  const started = performance.now();
+  t.same(await probeTcp(['127.0.0.1'], port, 200), {
+    outcome: 'timeout',
+    responseTimeMs: null,
+    error: 'no answer in 200 ms',
+  });
+  const took = performance.now() - started;
+  t.ok(took >= 195 && took < 1000, `it took ${took} ms`);
+});
+
+t.test('silence on one address outweighs a refusal on the other', async (t) => {
+  const port = await openBlackHole(t, '127.0.0.1');
+  t.equal((await probeTcp(BOTH, port, 200)).outcome, 'timeout');
+});
+
+t.test('an address that nothing leads to is unreachable', async (t) => {
+  // The kernel refuses TCP to a broadcast address itself: no packet leaves.
+  t.match(await probeTcp(['255.255.255.255'], 3000, 1000), { outcome: 'unreachable', responseTimeMs: null });
+  t.equal((await probeTcp([], 3000, 1000)).outcome, 'unreachable');
+});
+
+t.test('a connection to oneself is told from one to a listener', async (t) => {
+  const port = await findClosedPort();
+  const own = connect({ host: '127.0.0.1', port, localAddress: '127.0.0.1', localPort: port });
+  await once(own, 'connect');
+  t.equal(isSelfConnected(own), true);
+  own.destroy();
+  const server = await listen(t, '127.0.0.1');
+  const other = connect({ host: '127.0.0.1', port: server.port });
+  await once(other, 'connect');
+  t.equal(isSelfConnected(other), false);
+  other.destroy();
+});

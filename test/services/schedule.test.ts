@@ -1,0 +1,51 @@
+import { setTimeout } from 'node:timers/promises';
+import { sql } from 'kysely';
+import t from 'tap';
+import { giveUpLease, renewLease, takeLease } from '../../src/repositories/leases.js';
+import { runOnce } from '../../src/services/schedule.js';
+import { openReplicas } from '../helpers/database.js';
+
+const never = new AbortController().signal;
+
+t.test('of two replicas, one takes an occurrence, and a late one does not repeat it', async (t) => {
+  const [a, b] = await openReplicas(t);
+  let passes = 0;
+  const job = { name: 'audit', run: async () => void passes++ };
+  const at = (seconds: number) => new Date(1_800_000_000_000 + seconds * 1000);
+  const both = await Promise.all([a, b].map((db) => runOnce(db, job, at(0), never)));
+  t.same(both.sort(), [false, true]);
+  t.equal(await runOnce(b, job, at(0), never), false, 'its clock is late');
+  t.equal(await runOnce(b, job, at(60), never), true);
+  t.equal(await runOnce(a, job, at(0), never), false, 'its clock is very late');
+  t.equal(passes, 2);
+});
+
+t.test('a lease ends when it is given up or runs out, and cannot be renewed then', async (t) => {
+  const [a, b] = await openReplicas(t);
+  const [mine, theirs] = ['a', 'b'].map((holder) => ({ name: 'audit', holder })) as [never, never];
+  t.equal(await takeLease(a, mine, new Date(1), 60_000), true);
+  t.equal(await takeLease(b, theirs, new Date(2), 60_000), false);
+  t.equal(await renewLease(b, theirs, 60_000), false);
+  t.equal(await renewLease(a, mine, 100), true);
+  await setTimeout(150);
+  t.equal(await renewLease(a, mine, 60_000), false, 'it ran out');
+  t.equal(await takeLease(b, theirs, new Date(2), 60_000), true);
+  await giveUpLease(a, mine);
+  t.equal(await takeLease(a, mine, new Date(3), 60_000), false, "nobody gives up another's lease");
+  await giveUpLease(b, theirs);
+  t.equal(await takeLease(a, mine, new Date(3), 60_000), true);
+});
+
+t.test('a pass longer than its lease keeps it, and a pass that lost it is stopped', async (t) => {
+  const [a, b] = await openReplicas(t);
+  const long = { name: 'long', run: async () => void (await setTimeout(1500)) };
+  const running = runOnce(a, long, new Date(1), never, 500);
+  await setTimeout(1000);
+  t.equal(await runOnce(b, long, new Date(2), never, 500), false);
+  t.equal(await running, true);
+  const endless = { name: 'endless', run: (signal: AbortSignal) => setTimeout(60_000, undefined, { signal }) };
+  const lost = runOnce(a, endless, new Date(1), never, 300);
+  await setTimeout(50);
+  await sql`update leases set holder = 'another' where name = 'endless'`.execute(b);
+  await t.rejects(lost, { name: 'AbortError' });
+});
