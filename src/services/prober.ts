@@ -1,15 +1,15 @@
+import pLimit from 'p-limit';
 import type { Config } from '../config.js';
 import { type Observer, unobserved } from '../observer.js';
 import { type ProbeResult, probeTcp } from './probe.js';
 import { type Destination, ProbePolicy } from './probe-policy.js';
 
-/** Probes for this process: one bound for all that is under way at a time, whoever asks. */
+/** Probes ports. A process has one prober, so that its bound counts the probes of all audits and health checks together. */
 export class Prober {
   readonly concurrency: number;
   readonly timeoutMs: number;
   readonly #policy: ProbePolicy;
-  readonly #waiting: (() => void)[] = [];
-  #underWay = 0;
+  readonly #limit: ReturnType<typeof pLimit>;
 
   constructor(
     config: Pick<Config, 'probeTimeoutMs' | 'probeConcurrency' | 'probeTargets' | 'probeAllowedHosts'>,
@@ -18,6 +18,7 @@ export class Prober {
     this.concurrency = config.probeConcurrency;
     this.timeoutMs = config.probeTimeoutMs;
     this.#policy = new ProbePolicy(config.probeTargets, config.probeAllowedHosts, config.probeTimeoutMs);
+    this.#limit = pLimit(config.probeConcurrency);
   }
 
   /** @throws AppError not-probeable */
@@ -25,19 +26,14 @@ export class Prober {
     return this.#policy.resolve(host);
   }
 
+  /** Waits until fewer than `concurrency` probes are under way, then probes. The timeout begins only then. */
   async probe({ addresses, error }: Pick<Destination, 'addresses' | 'error'>, port: number): Promise<ProbeResult> {
     if (addresses.length === 0) return { outcome: 'unreachable', responseTimeMs: null, error };
-    if (this.#underWay < this.concurrency) this.#underWay++;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve)); // takes over the place of who ends
-    const begun = performance.now();
-    try {
+    return this.#limit(async () => {
+      const begun = performance.now();
       const result = await probeTcp(addresses, port, this.timeoutMs);
       this.observer.probed(result.outcome, (performance.now() - begun) / 1000);
       return result;
-    } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#underWay--;
-    }
+    });
   }
 }
