@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { Cron } from 'croner';
 import ipaddr from 'ipaddr.js';
-import type { Environment } from './config.js';
+import type { EnvironmentVariables } from './environment-variables.js';
 import { canonicalHost, findForbiddenRange, isLoopback } from './schemas/host.js';
 
 type TextVariable =
@@ -17,7 +17,7 @@ type TextVariable =
 
 /** Takes raw variables too, so that these are reported beside what the schema finds. */
 export function checkRest(
-  env: { [Name in keyof Environment]?: unknown } & { [Name in TextVariable]?: string | undefined },
+  env: { [Name in keyof EnvironmentVariables]?: unknown } & { [Name in TextVariable]?: string | undefined },
 ): string[] {
   const problems: string[] = [];
   const host = env.HOST ?? '127.0.0.1';

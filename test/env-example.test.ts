@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { environment } from '../src/config.js';
+import { environmentVariables } from '../src/environment-variables.js';
 import { packageRoot } from '../src/package-root.js';
 
 const read = (file: string) => readFileSync(join(packageRoot, file), 'utf8');
-const variables = Object.entries(environment.properties).map(
+const variables = Object.entries(environmentVariables.properties).map(
   ([name, { default: value = '' }]) => [name, String(value)] as const,
 );
 

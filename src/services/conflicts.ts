@@ -3,7 +3,7 @@ import type { Tables } from '../database/tables.js';
 import type { AppError } from '../errors.js';
 import { type AuditedRegistry, findHolds, type HostnameClaim } from '../repositories/audits.js';
 import type { AuditConflict, AuditScope } from '../schemas/audit.js';
-import type { ProbedPort } from './audit.js';
+import type { ProbedPort } from './audited-ports.js';
 import { type Listeners, nameListeners } from './listeners.js';
 import { isLocal } from './probe-policy.js';
 

@@ -1,0 +1,39 @@
+import { type Static, Type } from '@sinclair/typebox';
+
+/** Every environment variable that is read, with its default. `.env.example` lists the same ones. */
+export const environmentVariables = Type.Object({
+  HOST: Type.String({ default: '127.0.0.1' }),
+  PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65535 }),
+  DATABASE_URL: Type.Optional(Type.String()),
+  DATABASE_URL_FILE: Type.Optional(Type.String()),
+  DATA_DIR: Type.Optional(Type.String()),
+  MIGRATE_ON_START: Type.Boolean({ default: true }),
+  SEED_ON_START: Type.Optional(Type.Boolean()),
+  DATABASE_POOL_SIZE: Type.Integer({ default: 10, minimum: 1, maximum: 1000 }),
+  LOCK_TIMEOUT_MS: Type.Integer({ default: 5000, minimum: 1, maximum: 3_600_000 }),
+  REQUEST_TIMEOUT_MS: Type.Integer({ default: 10_000, minimum: 1, maximum: 3_600_000 }),
+  DRAIN_MS: Type.Integer({ default: 0, minimum: 0, maximum: 3_600_000 }),
+  LOG_LEVEL: Type.Unsafe<'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'>({
+    type: 'string',
+    enum: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    default: 'info',
+  }),
+  BASE_PATH: Type.String({ default: '', pattern: '^(/|(/[A-Za-z0-9._~-]+)+/?)?$' }),
+  PUBLIC_URL: Type.Optional(Type.String({ pattern: '^https?://[^\\s?#]+$' })),
+  TRUST_PROXY: Type.Optional(Type.String()),
+  REUSE_COOLDOWN_SECONDS: Type.Integer({ default: 0, minimum: 0, maximum: 2_592_000 }),
+  ADMIN_API_KEY: Type.Optional(Type.String()),
+  ADMIN_API_KEY_FILE: Type.Optional(Type.String()),
+  ALLOW_UNAUTHENTICATED: Type.Boolean({ default: false }),
+  PORT_ALLOCATOR_API_KEY: Type.Optional(Type.String()),
+  ALLOWED_ORIGINS: Type.Optional(Type.String()),
+  RATE_LIMIT_PER_MINUTE: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000_000 })),
+  PROBE_TIMEOUT_MS: Type.Integer({ default: 1000, minimum: 1, maximum: 60_000 }),
+  PROBE_CONCURRENCY: Type.Integer({ default: 256, minimum: 1, maximum: 10_000 }),
+  PROBE_TARGETS: Type.Optional(Type.String()),
+  PROBE_ALLOWED_HOSTS: Type.Optional(Type.String()),
+  AUDIT_SCHEDULE: Type.Optional(Type.String()),
+  HEALTH_CHECK_RETENTION_DAYS: Type.Integer({ default: 30, minimum: 1, maximum: 36_500 }),
+  HISTORY_RETENTION_DAYS: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500 })),
+});
+export type EnvironmentVariables = Static<typeof environmentVariables>;
