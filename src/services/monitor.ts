@@ -2,23 +2,20 @@ import type { Kysely } from 'kysely';
 import type { Config } from '../config.js';
 import type { Log } from '../database/connect.js';
 import type { Tables } from '../database/tables.js';
-import { deleteOldHealthChecks, deleteOldHistory } from '../repositories/retention.js';
 import { openStore } from '../repositories/store.js';
 import { runAudit } from './audit.js';
 import type { Prober } from './prober.js';
+import { type RetentionConfig, runRetention, sweepReservations } from './retention.js';
 import { type Job, runOnSchedule } from './schedule.js';
-import { sweepReservations } from './sweep.js';
 
-/** Hourly, away from the full hour, when everybody's jobs run. */
+/** Hourly, but not on the full hour, at which many machines start their scheduled jobs. */
 const RETENTION_SCHEDULE = '17 * * * *';
-/** Every minute; nothing waits for it, since an expired reservation holds nothing. */
+/** Every minute. Nothing depends on it being prompt: an expired reservation holds no port, marked or not. */
 const SWEEP_SCHEDULE = '* * * * *';
-/** Rows a statement: short enough that nobody waits for it. */
-const RETENTION_BATCH = 1000;
 
-type MonitorConfig = Pick<Config, 'auditSchedule' | 'healthCheckRetentionDays' | 'historyRetentionDays'>;
+type MonitorConfig = RetentionConfig & Pick<Config, 'auditSchedule'>;
 
-/** Does in the background what nobody asks for, until `signal`: audits on their schedule, and retention. */
+/** Runs the scheduled jobs until `signal`: retention, marking expired reservations, and audits if they are scheduled. */
 export async function runMonitor(
   db: Kysely<Tables>,
   prober: Prober,
@@ -38,37 +35,11 @@ export async function runMonitor(
 }
 
 /**
- * One pass over everything that is held, and over what nobody holds on this machine, where the kernel's list makes
- * that nearly free; other hosts are not scanned unasked. Its results are in the health checks, its findings in the log.
+ * One audit of everything that is held, and of the ports of this machine that nobody holds: the kernel's list of
+ * listeners makes those cheap. Other hosts are probed only where a port is held or reserved. Findings go to the log.
  */
 async function auditAll(db: Kysely<Tables>, prober: Prober, log: Log, signal: AbortSignal): Promise<void> {
   const { conflicts, ...figures } = await runAudit(openStore(db), prober, {}, { signal, unallocatedHere: true });
   for (const { detail, ...conflict } of conflicts) log.warn({ conflict }, detail);
   log.info({ ...figures, conflicts: conflicts.length }, 'Audited');
-}
-
-/** One pass: deletes in small batches what is older than its retention. */
-export async function runRetention(
-  db: Kysely<Tables>,
-  { healthCheckRetentionDays, historyRetentionDays }: Omit<MonitorConfig, 'auditSchedule'>,
-  signal?: AbortSignal,
-): Promise<{ healthChecks: number; allocations: number }> {
-  const healthChecks = await deleteAll(signal, () =>
-    deleteOldHealthChecks(db, healthCheckRetentionDays, RETENTION_BATCH),
-  );
-  const allocations =
-    historyRetentionDays === null
-      ? 0
-      : await deleteAll(signal, () => deleteOldHistory(db, historyRetentionDays, RETENTION_BATCH));
-  return { healthChecks, allocations };
-}
-
-async function deleteAll(signal: AbortSignal | undefined, deleteBatch: () => Promise<number>): Promise<number> {
-  let total = 0;
-  for (;;) {
-    signal?.throwIfAborted();
-    const deleted = await deleteBatch();
-    total += deleted;
-    if (deleted < RETENTION_BATCH) return total;
-  }
 }

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import t, { type Test } from 'tap';
 import type { Database } from '../../src/database/connect.js';
 import { deleteEnded, markExpired } from '../../src/repositories/reservations.js';
-import { runRetention } from '../../src/services/monitor.js';
+import { runRetention } from '../../src/services/retention.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { createDatabase, openPostgres } from '../helpers/database.js';
 

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import t from 'tap';
-import { sweepReservations } from '../../src/services/sweep.js';
+import { sweepReservations } from '../../src/services/retention.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { createDatabase, databases, openPostgres } from '../helpers/database.js';
 

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import t from 'tap';
-import { runRetention } from '../../src/services/monitor.js';
+import { runRetention } from '../../src/services/retention.js';
 import { openPostgres } from '../helpers/database.js';
 
 t.test('what is older than its retention goes, in batches; what is held or cools down stays', async (t) => {
