@@ -10,9 +10,8 @@ import { mcpOverHttp } from './mcp/http.js';
 import { Metrics } from './metrics.js';
 import { version } from './package-root.js';
 import { registerAuthentication } from './plugins/authentication.js';
-import { BODY_LIMIT_BYTES, registerBodies } from './plugins/bodies.js';
-import { registerCors } from './plugins/cors.js';
 import { registerDashboard } from './plugins/dashboard.js';
+import { BODY_LIMIT_BYTES, registerBodies, registerSerializers } from './plugins/json.js';
 import { registerLoadShedding } from './plugins/load-shedding.js';
 import { registerLocalOnly } from './plugins/local-only.js';
 import { registerLog } from './plugins/log.js';
@@ -25,7 +24,6 @@ import { registerProblems, sendProblem, toRefusal } from './plugins/problems.js'
 import { RateLimit } from './plugins/rate-limit.js';
 import { registerRequestTimeout } from './plugins/request-timeout.js';
 import { registerSecurityHeaders, SECURITY_HEADERS } from './plugins/security-headers.js';
-import { registerSerializers } from './plugins/serializers.js';
 import type { Readiness } from './readiness.js';
 import { openStore } from './repositories/store.js';
 import { allocationRoutes } from './routes/allocations.js';
@@ -115,8 +113,7 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
   registerMalformedHttp(app);
   registerRequestTimeout(app, config.requestTimeoutMs);
   if (config.adminApiKey === null && !config.allowUnauthenticated) registerLocalOnly(app);
-  registerOrigins(app, [...config.allowedOrigins, ...(config.publicUrl ? [new URL(config.publicUrl).origin] : [])]);
-  await registerCors(app, config.allowedOrigins);
+  await registerOrigins(app, config);
   registerAuthentication(app, keyring, perMinute === null ? null : new RateLimit(perMinute));
   await registerNegotiation(app);
   registerBodies(app);

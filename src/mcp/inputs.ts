@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { AppError, type FieldError } from '../errors.js';
-import { BODY_LIMIT_BYTES } from '../plugins/bodies.js';
+import { BODY_LIMIT_BYTES } from '../plugins/json.js';
 import { type AllocationKey, keyOf } from '../repositories/commands.js';
 import { KeyQuery } from '../schemas/allocation.js';
 import { Cursor, EnvironmentName, Host, ProjectName, Protocol, ServiceName, Uuid } from '../schemas/common.js';

@@ -13,7 +13,7 @@ import {
   type PeerEndpoint,
 } from '../database/data-dir-lock.js';
 import { AppError } from '../errors.js';
-import { BODY_LIMIT_BYTES, registerBodies } from '../plugins/bodies.js';
+import { BODY_LIMIT_BYTES, registerBodies } from '../plugins/json.js';
 import { toRefusal } from '../plugins/problems.js';
 import type { KeyedRequest } from './tool.js';
 import type { CallToolWithKey } from './tools.js';

@@ -1,13 +1,28 @@
+import cors from '@fastify/cors';
 import type { FastifyInstance } from 'fastify';
+import type { Config } from '../config.js';
 import { AppError } from '../errors.js';
 import { isLoopback } from '../schemas/host.js';
 
+const PREFLIGHT_SECONDS = 600;
+
 /**
- * Refuses requests of foreign pages: a browser sends some kinds of POST for any page it shows, and names the page
- * in `Origin`.
- * @param allowed origins beside the local ones: those of PUBLIC_URL, where the dashboard is, and of ALLOWED_ORIGINS
+ * Decides which web pages may call the service: pages on this machine, the dashboard at PUBLIC_URL, and pages of
+ * ALLOWED_ORIGINS. Comes before the check of keys, because a browser sends no key with its preflight request.
  */
-export function registerOrigins(app: FastifyInstance, allowed: readonly string[]): void {
+export async function registerOrigins(
+  app: FastifyInstance,
+  { allowedOrigins, publicUrl }: Pick<Config, 'allowedOrigins' | 'publicUrl'>,
+): Promise<void> {
+  refuseOtherOrigins(app, publicUrl === null ? allowedOrigins : [...allowedOrigins, new URL(publicUrl).origin]);
+  if (allowedOrigins.length > 0) await letOriginsRead(app, allowedOrigins);
+}
+
+/**
+ * Refuses requests of other pages. A browser sends some kinds of POST for any page without asking first, and names the
+ * page's origin in `Origin`.
+ */
+function refuseOtherOrigins(app: FastifyInstance, allowed: readonly string[]): void {
   app.addHook('onRequest', ({ headers: { origin } }, _reply, done) => {
     if (origin === undefined || allowed.includes(origin) || isLocal(origin)) return done();
     done(
@@ -16,6 +31,26 @@ export function registerOrigins(app: FastifyInstance, allowed: readonly string[]
         `Pages of ${JSON.stringify(origin)} may not call this service. Add it to ALLOWED_ORIGINS if they should.`,
       ),
     );
+  });
+}
+
+/** Lets pages of the allowed origins read the answers (CORS). Without it, only the service's own pages can. */
+async function letOriginsRead(app: FastifyInstance, allowed: readonly string[]): Promise<void> {
+  await app.register(cors, {
+    origin: [...allowed],
+    methods: ['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE'],
+    exposedHeaders: [
+      'etag',
+      'idempotent-replayed',
+      'link',
+      'location',
+      'retry-after',
+      'www-authenticate',
+      'x-duplicate-hostnames',
+      'x-request-id',
+    ],
+    maxAge: PREFLIGHT_SECONDS,
+    strictPreflight: false,
   });
 }
 

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { Dependencies } from '../dependencies.js';
-import { leaving, type SendEvent, sendEvents } from '../plugins/event-stream.js';
 import { Audit, AuditScope } from '../schemas/audit.js';
 import { Ref } from '../schemas/common.js';
+import { leaving, type SendEvent, sendEvents } from './event-stream.js';
 import { storeOf } from './requests.js';
 import { answerOrEvents, refusals } from './responses.js';
 

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../errors.js';
-import { toProblem, toRefusal } from './problems.js';
+import { toProblem, toRefusal } from '../plugins/problems.js';
 
 /** Proxies close a connection that is silent for long, nginx after 60 s. */
 const HEARTBEAT_MS = 15_000;
