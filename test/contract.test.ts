@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import t from 'tap';
-import { renderContract } from '../src/contract.js';
+import { renderContract } from '../scripts/contract.js';
 import { problems } from '../src/errors.js';
 import { packageRoot } from '../src/package-root.js';
 

@@ -2,8 +2,8 @@
 import { sql } from 'kysely';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
+import { renderContract } from '../../scripts/contract.js';
 import { loadConfig } from '../../src/config.js';
-import { renderContract } from '../../src/contract.js';
 import { openToolsOn, tools } from '../../src/mcp/tools.js';
 import {
   beside,

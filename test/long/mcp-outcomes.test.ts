@@ -14,10 +14,10 @@ import {
   type PeerEndpoint,
   readHolder,
 } from '../../src/database/data-dir-lock.js';
+import { prepareDatabase } from '../../src/database/prepare.js';
 import { passOn, servePeers } from '../../src/mcp/peers.js';
 import { openRegistry } from '../../src/mcp/registry.js';
 import { openToolsOn } from '../../src/mcp/tools.js';
-import { prepareDatabase } from '../../src/prepare.js';
 import { makeDataDir, makeSeededDir } from '../helpers/database.js';
 
 t.setTimeout(120_000);

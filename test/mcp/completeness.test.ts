@@ -1,5 +1,5 @@
 import t from 'tap';
-import { renderContract } from '../../src/contract.js';
+import { renderContract } from '../../scripts/contract.js';
 import { tools } from '../../src/mcp/tools.js';
 
 /** Operations of the contract that are no tool, and why. */

@@ -1,9 +1,9 @@
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
 import { pino } from 'pino';
-import { buildApp } from './app.js';
-import { loadConfig } from './config.js';
-import type { Tables } from './database/tables.js';
-import { Readiness } from './readiness.js';
+import { buildApp } from '../src/app.js';
+import { loadConfig } from '../src/config.js';
+import type { Tables } from '../src/database/tables.js';
+import { Readiness } from '../src/readiness.js';
 
 /** The contract as the routes declare it, as the text of its two files. Needs no database. */
 export async function renderContract(): Promise<{ json: string; yaml: string }> {

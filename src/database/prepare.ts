@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
-import type { Config } from './config.js';
-import type { Database, Log } from './database/connect.js';
-import { isSchemaMissing, toAppError } from './database/errors.js';
-import { isMigrated, migrate } from './database/migrate.js';
-import { seedIfNew } from './database/seed.js';
+import type { Config } from '../config.js';
+import type { Database, Log } from './connect.js';
+import { isSchemaMissing, toAppError } from './errors.js';
+import { isMigrated, migrate } from './migrate.js';
+import { seedIfNew } from './seed.js';
 
 const RETRY_MS = 1000;
 
