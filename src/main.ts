@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
 import { buildApp } from './app.js';
+import { closeServer } from './close-server.js';
 import { loadConfig } from './config.js';
 import { prepareDatabase } from './database/prepare.js';
 import { connectForService, servePeers } from './mcp/peers.js';
@@ -48,11 +49,7 @@ async function main(): Promise<void> {
   const auditor = new Auditor(prober);
   const keyring = new Keyring(database.db, config.adminApiKey, metrics);
   const app = await buildApp({ db: database.db, readiness, config, log, prober, auditor, metrics, keyring });
-  opened.push(() => {
-    // By then every request is answered; what is left are connections on which nothing was asked.
-    setTimeout(() => app.server.closeAllConnections(), config.requestTimeoutMs).unref();
-    return app.close();
-  });
+  opened.push(() => closeServer(app, config.requestTimeoutMs));
 
   const prepared = prepareDatabase(database, config, log, stopping.signal);
   // The embedded database is ready before the first request; a PostgreSQL that is away must not keep us from answering.

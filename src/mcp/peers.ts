@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import Fastify from 'fastify';
 import { Agent, fetch, type Response } from 'undici';
+import { closeServer } from '../close-server.js';
 import type { Config } from '../config.js';
 import { connectDatabase, type Database, type Log } from '../database/connect.js';
 import {
@@ -25,7 +26,6 @@ import type { CallToolWithKey } from './tools.js';
 const HANDOVER_MS = 120_000;
 const HANDOVER_POLL_MS = 50;
 const YIELD_LIMIT_MS = 5000;
-const CLOSE_SWEEP_MS = 50;
 
 export interface PeerServer {
   /** Refuses new calls, answers those under way. */
@@ -63,11 +63,8 @@ export async function servePeers(
   await announce(dataDir, { url, token, yields: onYield !== null });
   return {
     async close() {
-      await announce(dataDir); // first, so that nobody is sent to a closed door
-      // Again and again: a connection whose answer is still being sent when we begin to close is idle only later,
-      // and would be kept alive for over a minute, with the whole registry waiting.
-      const sweep = setInterval(() => app.server.closeIdleConnections(), CLOSE_SWEEP_MS);
-      await app.close().finally(() => clearInterval(sweep));
+      await announce(dataDir); // first, so that no process is sent here after the server has stopped listening
+      await closeServer(app, null); // a call may be an audit, which takes as long as it takes
     },
   };
 }
