@@ -20,7 +20,7 @@ import { registerMetrics, serveMetrics } from './plugins/metrics.js';
 import { registerNegotiation } from './plugins/negotiation.js';
 import { registerOpenapi } from './plugins/openapi.js';
 import { registerOrigins } from './plugins/origins.js';
-import { registerProblems, sendProblem, toRefusal } from './plugins/problems.js';
+import { registerProblems, sendProblem, toHttpRefusal } from './plugins/problems.js';
 import { RateLimit } from './plugins/rate-limit.js';
 import { registerRequestTimeout } from './plugins/request-timeout.js';
 import { registerSecurityHeaders, SECURITY_HEADERS } from './plugins/security-headers.js';
@@ -89,7 +89,7 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
     clientErrorHandler: refuseMalformedHttp,
     frameworkErrors: (error, request, reply) => {
       reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
-      sendProblem(toRefusal(error), request, reply);
+      sendProblem(toHttpRefusal(error), request, reply);
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
 

@@ -1,3 +1,9 @@
+/*
+ * What the registry refuses is made by the functions of `refusals.ts`, what a transport refuses by itself (REST in
+ * `plugins/`, MCP in `mcp/`) is made in that transport's own files, and what an error of the database means is told by
+ * `database/errors.ts` alone. `test/refusals.test.ts` holds the code to this.
+ */
+
 /**
  * The closed set of refusals, independent of transport. REST turns them into RFC 9457 problem
  * documents, MCP into tool errors. Prefer an existing code to a new one: clients match on them.
@@ -52,7 +58,21 @@ export interface Holder {
   environment: string | null;
 }
 
-export interface ProblemExtras {
+/** What a next step has to name or to go by. Facts are never a field of an answer. */
+export interface Facts {
+  project?: string;
+  service?: string;
+  port?: number;
+  startPort?: number;
+  /** A key was sent with the request, and is not valid. */
+  isKeyWrong?: boolean;
+  /** Services of several projects, environments, hosts or protocols were asked for at once. */
+  areInSeveralPlaces?: boolean;
+  /** Whether the change was made is not known. */
+  isOutcomeUnknown?: boolean;
+}
+
+export interface ProblemExtras extends Facts {
   errors?: FieldError[];
   holder?: Holder;
   /** When a port of the project comes free by itself (RFC 3339). */
@@ -63,13 +83,16 @@ export interface ProblemExtras {
   allow?: string[];
 }
 
-/** A refusal: its message is for the client, its cause for the log alone. */
+/**
+ * A refusal. Its message is for the client, its cause for the log alone. The message says what stands in the way, and
+ * gives advice only if that is true for every transport. How a client goes on is told by its transport's `NextSteps`.
+ */
 export class AppError extends Error {
   override readonly name = 'AppError';
 
   constructor(
     readonly code: ProblemCode,
-    /** What stands in the way and what to do about it. */
+    /** Names no method, path, header or tool, unless only one transport makes this refusal. */
     message: string,
     readonly extras: ProblemExtras = {},
     options?: ErrorOptions,
@@ -80,6 +103,17 @@ export class AppError extends Error {
   get status(): number {
     return problems[this.code].status;
   }
+}
+
+/**
+ * How the clients of one transport go on after each refusal, in that transport's words: a sentence, or a function that
+ * makes it from what is known of the refusal. '' where the message says enough.
+ */
+export type NextSteps<Known = ProblemExtras> = Record<ProblemCode, string | ((known: Known) => string)>;
+
+export function nextStepOf<Known>(steps: NextSteps<Known>, code: ProblemCode, known: Known): string {
+  const step = steps[code];
+  return typeof step === 'function' ? step(known) : step;
 }
 
 /** An operator's command that changed nothing; its message says why and what to do. */

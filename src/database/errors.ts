@@ -6,11 +6,11 @@ const RETRY_AFTER_SECONDS = 1;
 // PostgreSQL Appendix A, and the codes of node's sockets.
 const BUSY: Record<string, string> = {
   // lock_not_available
-  '55P03': 'Another transaction holds this project for longer than LOCK_TIMEOUT_MS.',
+  '55P03': 'Another transaction has held this project for longer than LOCK_TIMEOUT_MS.',
   // deadlock_detected
   '40P01': 'Another transaction and this one waited for each other, and the database ended this one.',
   // serialization_failure
-  '40001': 'Another transaction changed the same at the same time.',
+  '40001': 'Another transaction changed the same rows at the same time.',
 };
 
 /** The database is away, and did nothing: it was not reached, or it said so and rolled back. */
@@ -56,6 +56,13 @@ const VIOLATIONS: Record<string, [pointer: string, detail: string]> = {
   port_ranges_alignment: ['/startPort', 'Ranges start at a multiple of 100.'],
 };
 
+/** The refusal that any error is to a client: what was thrown as one, what the database meant, or a mistake of ours. */
+export function toRefusal(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const message = 'Something went wrong here; the log has it under this requestId.';
+  return toAppError(error) ?? new AppError('internal-error', message, {}, { cause: error });
+}
+
 /**
  * What a database error means to a client; null for an error that is none of the database's, or that
  * means a mistake of ours. Recognised by code and constraint, because the embedded database's errors are
@@ -72,12 +79,7 @@ export function toAppError(error: unknown): AppError | null {
   }
   // Of two ranges with one start port, the primary key is violated first.
   if (constraint === 'port_ranges_no_overlap' || (code === '23505' && constraint === 'port_ranges_pkey')) {
-    return new AppError(
-      'range-overlap',
-      'Another range was just created there. GET /v1/ranges shows what is free.',
-      {},
-      cause,
-    );
+    return new AppError('range-overlap', 'Another range was just created there.', {}, cause);
   }
   if (code === '23505' && /^port_(allocations|reservations)_active_port$/.test(constraint)) {
     return new AppError('port-taken', 'Another process has just taken this port; try again.', {}, cause);
@@ -103,9 +105,8 @@ export function toAppError(error: unknown): AppError | null {
   if (isOutcomeUnknown(error)) {
     return new AppError(
       'database-unavailable',
-      'The database does not answer; try again. If this was a change, it may or may not have been made: repeat what is ' +
-        'idempotent (PUT, DELETE by id, POST with Idempotency-Key), and look before you repeat anything else.',
-      retry,
+      'The database does not answer; try again. If this was a change, it may or may not have been made.',
+      { ...retry, isOutcomeUnknown: true },
       cause,
     );
   }

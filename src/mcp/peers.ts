@@ -15,7 +15,7 @@ import {
 } from '../database/data-dir-lock.js';
 import { AppError } from '../errors.js';
 import { BODY_LIMIT_BYTES, registerBodies } from '../plugins/json.js';
-import { toRefusal } from '../plugins/problems.js';
+import { toHttpRefusal } from '../plugins/problems.js';
 import type { KeyedRequest } from './tool.js';
 import type { CallToolWithKey } from './tools.js';
 
@@ -48,7 +48,7 @@ export async function servePeers(
     if (!isSame(request.headers.authorization ?? '', `Bearer ${token}`)) return reply.code(401).send();
   });
   registerBodies(app);
-  app.setErrorHandler((error, _request, reply) => reply.code(toRefusal(error).status).send());
+  app.setErrorHandler((error, _request, reply) => reply.code(toHttpRefusal(error).status).send());
   app.post<{ Body: Omit<KeyedRequest, 'signal'> }>('/call', async ({ body }, reply) => {
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());

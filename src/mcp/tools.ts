@@ -4,6 +4,7 @@ import { type Redact, redactKeys } from '../api-key.js';
 import { objectOf, whoOf } from '../change-log.js';
 import type { Config } from '../config.js';
 import type { Database } from '../database/connect.js';
+import { toRefusal } from '../database/errors.js';
 import { AppError } from '../errors.js';
 import { type Observer, unobserved } from '../observer.js';
 import { openStore } from '../repositories/store.js';
@@ -12,7 +13,7 @@ import { Auditor } from '../services/auditor.js';
 import { Keyring } from '../services/keyring.js';
 import { Prober } from '../services/prober.js';
 import { demandStorable, invalidInput } from './inputs.js';
-import { refuse, succeed, type ToolLog, toRefusal } from './results.js';
+import { refuse, succeed, type ToolLog } from './results.js';
 import type { KeyedRequest, Tool, ToolCall, ToolDependencies } from './tool.js';
 import { allocatePort, getPort, listPorts, releasePort, updatePort } from './tools/allocations.js';
 import { getEnvironmentPorts, listEnvironments, releaseEnvironment } from './tools/environments.js';
@@ -102,8 +103,9 @@ export function openTools(
       if (!tool.annotations.readOnlyHint) tell(call, 'done', answer, begun);
       return succeed(answer);
     } catch (error) {
-      tell(call, toRefusal(error).code, null, begun);
-      observer.refused(toRefusal(error).code);
+      const { code } = toRefusal(error);
+      tell(call, code, null, begun);
+      observer.refused(code);
       return refuse(error, call.requestId, call.signal.aborted ? NOBODY_ASKS : log);
     }
   };

@@ -32,7 +32,8 @@ export async function registerNegotiation(app: FastifyInstance): Promise<void> {
   });
 }
 
-function notAcceptable(produces: string[]): AppError {
+/** @param produces the media types that there are */
+export function notAcceptable(produces: string[]): AppError {
   return new AppError(
     'not-acceptable',
     `This is available as ${produces.join(' and ')}; the Accept header excludes that.`,

@@ -1,9 +1,10 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Redact, redactKeys } from '../api-key.js';
-import { toAppError } from '../database/errors.js';
-import { AppError, type FieldError, type ProblemCode, problems } from '../errors.js';
+import { toRefusal } from '../database/errors.js';
+import { AppError, type FieldError, nextStepOf, type ProblemCode, problems } from '../errors.js';
 import { describeFinding, type Finding } from '../schemas/validation.js';
+import { nextSteps } from './next-steps.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -16,7 +17,7 @@ declare module 'fastify' {
 export function registerProblems(app: FastifyInstance, adminApiKey: string | null): void {
   app.decorate('redact', redactKeys(adminApiKey));
   app.setErrorHandler((error: FastifyError | AppError, request, reply) =>
-    sendProblem(toRefusal(error), request, reply),
+    sendProblem(toHttpRefusal(error), request, reply),
   );
   app.setNotFoundHandler((request, reply) => {
     const methods = methodsOf(app, request.url.split('?')[0] ?? '/');
@@ -62,7 +63,7 @@ export function toProblem({ code, status, message, extras }: AppError, request: 
     type: `urn:port-allocator:problem:${code}`,
     title: problems[code].title,
     status,
-    detail: message,
+    detail: [message, nextStepOf(nextSteps, code, extras)].filter(Boolean).join(' '),
     instance: request.server.redact(request.url.split('?')[0] ?? '/'),
     code,
     requestId: request.id,
@@ -72,37 +73,27 @@ export function toProblem({ code, status, message, extras }: AppError, request: 
   };
 }
 
-export function toRefusal(error: unknown): AppError {
-  if (error instanceof AppError) return error;
-  const { validation, validationContext, code, statusCode, message } = error as FastifyError;
+/** The refusal that an error is to a client of HTTP, where Fastify has errors of its own. */
+export function toHttpRefusal(error: unknown): AppError {
+  return toRefusal(readFastifyError(error as FastifyError) ?? error);
+}
+
+function readFastifyError(error: FastifyError): AppError | null {
+  const { validation, validationContext, code, statusCode, message } = error;
   if (validation) {
     const errors = validation.map((finding) => describeInPart(finding, validationContext));
-    return new AppError('validation-failed', errors.map((e) => `${e.pointer || 'The body'} ${e.detail}`).join('; '), {
-      errors,
-    });
+    const told = errors.map(({ pointer, detail }) => `${pointer || 'The body'} ${detail}`).join('; ');
+    return new AppError('validation-failed', told, { errors });
   }
-  const known = FRAMEWORK_ERRORS[code ?? ''];
+  const known = FASTIFY_ERRORS[code ?? ''];
   if (known) return new AppError(known[0], known[1], {}, { cause: error });
-  const refusal = toAppError(error);
-  if (refusal) return refusal;
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    return new AppError(
-      'validation-failed',
-      message || STATUS_CODES[statusCode] || 'The request is not valid',
-      {},
-      { cause: error },
-    );
-  }
-  return new AppError(
-    'internal-error',
-    'Something went wrong here; the log has it under this requestId.',
-    {},
-    { cause: error },
-  );
+  if (statusCode === undefined || statusCode < 400 || statusCode >= 500) return null;
+  const told = message || STATUS_CODES[statusCode] || 'The request is not valid';
+  return new AppError('validation-failed', told, {}, { cause: error });
 }
 
 // https://fastify.dev/docs/latest/Reference/Errors/
-const FRAMEWORK_ERRORS: Record<string, [ProblemCode, string]> = {
+const FASTIFY_ERRORS: Record<string, [ProblemCode, string]> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'unsupported-media-type',
     'Send JSON, with Content-Type: application/json; only POST /v1/imports takes text/plain too.',

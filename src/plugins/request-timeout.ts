@@ -35,8 +35,6 @@ export function registerRequestTimeout(app: FastifyInstance, requestTimeoutMs: n
 }
 
 function tookTooLong(timeoutMs: number): AppError {
-  const detail =
-    `This took longer than ${timeoutMs} ms; try again. If this was a change, it may still be made: repeat what is ` +
-    'idempotent (PUT, DELETE by id, POST with Idempotency-Key), and look before you repeat anything else.';
-  return new AppError('overloaded', detail, { retryAfter: RETRY_AFTER_SECONDS });
+  const message = `This took longer than ${timeoutMs} ms; try again. If this was a change, it may still be made.`;
+  return new AppError('overloaded', message, { retryAfter: RETRY_AFTER_SECONDS, isOutcomeUnknown: true });
 }

@@ -1,6 +1,5 @@
+import * as refusals from '../access-refusals.js';
 import type { Caller, Role } from '../caller.js';
-import { AppError } from '../errors.js';
-import * as refusals from './refusals.js';
 
 /** What a caller is about to do: look, or change something. A probe stores what it finds, and so is a change. */
 export type Intent = 'read' | 'change';
@@ -19,7 +18,7 @@ export class Access {
     readonly caller: Caller,
     private readonly intent: Intent,
   ) {
-    if (caller.kind === 'unidentified') throw new AppError('unauthorized', 'This needs a key.');
+    if (caller.kind === 'unidentified') throw refusals.keyMissing();
     this.#role = caller.kind === 'key' ? caller.role : 'admin';
     this.projects = caller.kind === 'key' && caller.role === 'project' ? caller.projects : null;
     if (intent === 'change' && this.#role === 'reader') throw refusals.readerChangesNothing();

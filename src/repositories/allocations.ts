@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
 import type { IsAbandoned } from '../batcher.js';
+import * as refusals from '../refusals.js';
 import type { Allocation, AllocationDetails, AllocationQuery } from '../schemas/allocation.js';
 import type { AllocationKey, IdempotencyClaim } from './commands.js';
 import { changes } from './holdings.js';
 import { decodeCursor, isPort, isUuid, type Page, toPage } from './pages.js';
 import { hasRange } from './ranges.js';
-import * as refusals from './refusals.js';
 import { toAllocation } from './rows.js';
 import type { Store } from './store.js';
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type Kysely, sql, type Transaction } from 'kysely';
+import * as refusals from '../access-refusals.js';
 import { hashApiKey, makeApiKey } from '../api-key.js';
 import type { ApiKeyRow, Tables } from '../database/tables.js';
-import { AppError, invalid } from '../errors.js';
 import type { ApiKey, CreatedApiKey, NewApiKey } from '../schemas/api-key.js';
 import type { IdempotencyClaim } from './commands.js';
 import { findAnswerInTurn, insertAnswers } from './idempotency.js';
@@ -60,9 +60,7 @@ export async function listApiKeys(
 export function revokeApiKey(store: Store, id: string): Promise<void> {
   return store.change('api-keys', async (db) => {
     const { numDeletedRows } = await db.deleteFrom('api_keys').where('id', '=', id).executeTakeFirst();
-    if (numDeletedRows === 0n) {
-      throw new AppError('api-key-not-found', `There is no key ${id} (any more). GET /v1/api-keys lists them.`);
-    }
+    if (numDeletedRows === 0n) throw refusals.apiKeyNotFound(id);
   });
 }
 
@@ -93,8 +91,8 @@ export async function touchApiKeys(db: Kysely<Tables>, ages: ReadonlyMap<string,
 }
 
 function demandSense({ role, projects = [] }: NewApiKey): void {
-  if (role === 'project' && projects.length === 0) throw invalid('/projects', 'A project key needs one or more.');
-  if (role !== 'project' && projects.length > 0) throw invalid('/projects', `A key with the role ${role} covers all.`);
+  if (role === 'project' && projects.length === 0) throw refusals.projectKeyWithoutProjects();
+  if (role !== 'project' && projects.length > 0) throw refusals.unlimitedKeyWithProjects(role);
 }
 
 async function insertApiKey(
@@ -108,7 +106,7 @@ async function insertApiKey(
     values (${id}, ${name}, ${role}, ${projects}, ${hash}, ${expiresAt})
     returning *, coalesce(expires_at <= clock_timestamp(), false) as is_past`.execute(trx);
   const [row] = rows as [(typeof rows)[0]];
-  if (row.is_past) throw invalid('/expiresAt', 'It would have expired already.');
+  if (row.is_past) throw refusals.keyExpiredAlready();
   return row;
 }
 

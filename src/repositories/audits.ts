@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../database/tables.js';
+import * as refusals from '../refusals.js';
 import type { AuditScope } from '../schemas/audit.js';
 import { hasRange } from './ranges.js';
-import * as refusals from './refusals.js';
 import type { Store } from './store.js';
 
 interface Held {

@@ -1,8 +1,8 @@
 import type { KyselyPlugin } from 'kysely';
 import type { Caller } from '../caller.js';
 import { AppError } from '../errors.js';
+import * as refusals from '../refusals.js';
 import { Access, type Intent } from './access.js';
-import * as refusals from './refusals.js';
 import type { SharedStore, Store } from './store.js';
 
 /**

@@ -1,14 +1,13 @@
 import { sql } from 'kysely';
 import type { IsAbandoned } from '../batcher.js';
 import type { AllocationRow } from '../database/tables.js';
-import { invalid } from '../errors.js';
+import * as refusals from '../refusals.js';
 import type { Allocation } from '../schemas/allocation.js';
 import type { Environment, EnvironmentServices } from '../schemas/environment.js';
 import type { Space } from './commands.js';
 import { changes } from './holdings.js';
 import { decodeCursor, isName, type Page, toPage } from './pages.js';
 import { hasRange } from './ranges.js';
-import * as refusals from './refusals.js';
 import { toAllocation } from './rows.js';
 import { rowsOf } from './snapshot-queries.js';
 import type { Store } from './store.js';
@@ -143,5 +142,5 @@ async function demandRange({ db }: Store, project: string): Promise<void> {
 
 function demandDistinct(services: string[]): void {
   const twice = services.findIndex((service, place) => services.indexOf(service) < place);
-  if (twice >= 0) throw invalid(`/services/${twice}/service`, `${services[twice]} is listed twice.`);
+  if (twice >= 0) throw refusals.serviceListedTwice(twice, services[twice] as string);
 }

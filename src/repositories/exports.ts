@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import type { AllocationRow } from '../database/tables.js';
+import * as refusals from '../refusals.js';
 import type { Allocation } from '../schemas/allocation.js';
 import type { ExportQuery } from '../schemas/export.js';
 import { hasRange } from './ranges.js';
-import * as refusals from './refusals.js';
 import { toAllocation } from './rows.js';
 import type { Store } from './store.js';
 

@@ -1,5 +1,6 @@
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import type { HealthCheckRow, Tables } from '../database/tables.js';
+import * as refusals from '../refusals.js';
 import type { Allocation } from '../schemas/allocation.js';
 import type { HealthCheck, HealthCheckQuery } from '../schemas/health-check.js';
 import { findAllocation } from './allocations.js';
@@ -7,7 +8,6 @@ import type { IdempotencyClaim } from './commands.js';
 import { findAnswer, insertAnswers } from './idempotency.js';
 import { decodeCursor, isTime, isUuid, type Page, toPage } from './pages.js';
 import { lockRanges } from './project-transaction.js';
-import * as refusals from './refusals.js';
 import { toHealthCheck } from './rows.js';
 import type { Store } from './store.js';
 
@@ -20,7 +20,7 @@ export type NewHealthCheck = Omit<HealthCheck, 'id' | 'checkedAt'>;
  */
 export async function findProbeable(store: Store, id: string): Promise<Allocation> {
   const allocation = await findAllocation(store, id);
-  if (allocation.releasedAt !== null) throw refusals.releasedNotProbeable(id);
+  if (allocation.releasedAt !== null) throw refusals.releasedNotProbeable(allocation);
   if (allocation.protocol !== 'tcp') throw refusals.udpNotProbeable(id);
   return allocation;
 }

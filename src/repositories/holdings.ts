@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import stringify from 'safe-stable-stringify';
 import type { AllocationRow, ReservationRow } from '../database/tables.js';
+import * as refusals from '../refusals.js';
 import type { AllocationDetails } from '../schemas/allocation.js';
 import type { AllocationKey, IdempotencyClaim, Reserve, Space } from './commands.js';
 import { PortSpace } from './port-space.js';
-import * as refusals from './refusals.js';
 import type { Snapshot } from './snapshot.js';
 
 /** What has to be written for the decisions to hold. Releases come first: a port may change hands. */

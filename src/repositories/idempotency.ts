@@ -3,8 +3,8 @@ import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import stringify from 'safe-stable-stringify';
 import { textArray } from '../database/pipeline.js';
 import type { Json, Tables } from '../database/tables.js';
+import { idempotencyKeyReused } from '../refusals.js';
 import type { IdempotencyClaim } from './commands.js';
-import { idempotencyKeyReused } from './refusals.js';
 
 const KEPT_HOURS = 24;
 /** Not `clock_timestamp()`, which is volatile: PostgreSQL compares no index with it. */

@@ -1,13 +1,13 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { IsAbandoned } from '../batcher.js';
 import type { Tables } from '../database/tables.js';
+import { keptForOther } from '../refusals.js';
 import type { Import } from '../schemas/import.js';
 import type { Access } from './access.js';
 import type { Adopt, Adoption, IdempotencyClaim } from './commands.js';
 import { findAnswerInTurn, insertAnswers } from './idempotency.js';
 import { executeLocked } from './project-transaction.js';
 import { blockAround } from './ranges.js';
-import { keptForOther } from './refusals.js';
 import type { Store } from './store.js';
 
 /** A port to adopt, or what is wrong with a line that should have been one. */
@@ -93,7 +93,7 @@ function describe(
   }
   const block = blockAround(port);
   const detail = block
-    ? `No range covers it. POST /v1/ranges with a project and "startPort": ${block.startPort} makes one of ${block.startPort}–${block.endPort}; then import it again.`
+    ? `No range covers it. Creating a range with "startPort": ${block.startPort} makes one of ${block.startPort}–${block.endPort}; then import it again.`
     : 'No range can cover it: ranges lie in 3000–64999. The service has to move to a port of its project.';
   return { port, host, outcome: 'outside', detail, allocation: null };
 }

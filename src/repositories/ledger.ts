@@ -1,5 +1,6 @@
 import type { ReservationRow } from '../database/tables.js';
-import { AppError, invalid } from '../errors.js';
+import { AppError } from '../errors.js';
+import * as refusals from '../refusals.js';
 import type { AllocationDetails } from '../schemas/allocation.js';
 import { adopt } from './adoption.js';
 import type {
@@ -12,7 +13,6 @@ import type {
   ReleaseEnvironment,
 } from './commands.js';
 import { Holdings, type Writes } from './holdings.js';
-import * as refusals from './refusals.js';
 import { toAllocation, toReservation } from './rows.js';
 import type { Snapshot } from './snapshot.js';
 
@@ -137,12 +137,10 @@ export class Ledger {
     }
     const row = this.#demandActive(reservationId);
     const { host, protocol } = row;
-    if ((space.host ?? host) !== host) throw invalid('/host', `The reservation is of a port on ${host}.`);
-    if ((space.protocol ?? protocol) !== protocol) {
-      throw invalid('/protocol', `The reservation is of a ${protocol} port.`);
-    }
+    if ((space.host ?? host) !== host) throw refusals.reservedOnOtherHost(host);
+    if ((space.protocol ?? protocol) !== protocol) throw refusals.reservedForOtherProtocol(protocol);
     const name = service ?? row.service;
-    if (name === null) throw invalid('/service', 'The reservation names no service, so the claim has to.');
+    if (name === null) throw refusals.reservedForNoService();
     const allocation = this.#holdings.claim(row, { service: name, environment, host, protocol }, details);
     return { response: toAllocation(allocation), created: true };
   }

@@ -1,4 +1,4 @@
-import { invalid } from '../errors.js';
+import * as refusals from '../refusals.js';
 
 export interface Page<T> {
   items: T[];
@@ -45,7 +45,7 @@ export function decodeCursor<Key extends unknown[]>(
   } catch {
     // falls through: no JSON is no cursor
   }
-  throw invalid('/query/cursor', 'The cursor is not one that this service handed out; start without it.');
+  throw refusals.cursorUnknown();
 }
 
 export const isPort = (part: unknown): part is number =>

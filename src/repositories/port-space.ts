@@ -1,7 +1,7 @@
 import type { AllocationRow } from '../database/tables.js';
 import type { Holder } from '../errors.js';
+import * as refusals from '../refusals.js';
 import type { AllocationKey } from './commands.js';
-import * as refusals from './refusals.js';
 
 export interface CoolingPort {
   port: number;

@@ -2,14 +2,13 @@ import { type Kysely, sql, type Transaction } from 'kysely';
 import type { IsAbandoned } from '../batcher.js';
 import { toAppError } from '../database/errors.js';
 import type { RangeRow, Tables } from '../database/tables.js';
-import { AppError, invalid } from '../errors.js';
+import * as refusals from '../refusals.js';
 import { type NewRange, RANGE_SIZE, type Range, type RangeChange } from '../schemas/range.js';
 import type { Access } from './access.js';
 import type { IdempotencyClaim, Space } from './commands.js';
 import { findAnswer, insertAnswers } from './idempotency.js';
 import { decodeCursor, isPort, type Page, toPage } from './pages.js';
 import { lockRanges } from './project-transaction.js';
-import * as refusals from './refusals.js';
 import { type CountsRow, toRange } from './rows.js';
 import type { Store } from './store.js';
 
@@ -158,13 +157,7 @@ export function deleteRange(store: Store, startPort: number, isAbandoned?: IsAba
          where status = 'active' and expires_at > clock_timestamp()
            and port between ${range.start_port} and ${range.end_port}) as reserved`.execute(trx);
     const { allocated = 0, reserved = 0 } = rows[0] ?? {};
-    if (allocated + reserved > 0) {
-      throw new AppError(
-        'range-in-use',
-        `Range ${range.start_port}–${range.end_port} still holds ${allocated} allocation(s) and ${reserved} reservation(s). ` +
-          `Release them first: GET /v1/allocations?project=${range.project} lists the allocations.`,
-      );
-    }
+    if (allocated + reserved > 0) throw refusals.rangeInUse(range, allocated, reserved);
     await trx.deleteFrom('port_ranges').where('start_port', '=', startPort).execute();
   };
   return changeRange(store, startPort, remove, isAbandoned);
@@ -211,19 +204,12 @@ async function findFreeBlock(trx: Transaction<Tables>, size: number): Promise<nu
     if (start + size <= range.start_port) break;
     start = range.end_port + 1;
   }
-  if (start + size - 1 > LAST_PORT) {
-    throw new AppError(
-      'no-free-block',
-      `No ${size} adjacent ports are left between ${FIRST_PORT} and ${LAST_PORT}. Delete a range that nobody uses: GET /v1/ranges shows how full each is.`,
-    );
-  }
+  if (start + size - 1 > LAST_PORT) throw refusals.noFreeBlock(size, FIRST_PORT, LAST_PORT);
   return start;
 }
 
 async function demandFreeBlock(trx: Transaction<Tables>, startPort: number, endPort: number): Promise<void> {
-  if (endPort > LAST_PORT) {
-    throw invalid('/startPort', `The range would end at ${endPort}; ranges end at ${LAST_PORT} at the latest.`);
-  }
+  if (endPort > LAST_PORT) throw refusals.rangeEndsTooHigh(endPort, LAST_PORT);
   const overlapping = await trx
     .selectFrom('port_ranges')
     .select(['start_port', 'end_port', 'project'])
@@ -231,11 +217,5 @@ async function demandFreeBlock(trx: Transaction<Tables>, startPort: number, endP
     .where('end_port', '>=', startPort)
     .orderBy('start_port')
     .execute();
-  if (overlapping.length > 0) {
-    const names = overlapping.map((range) => `${range.start_port}–${range.end_port} (${range.project})`).join(', ');
-    throw new AppError(
-      'range-overlap',
-      `${startPort}–${endPort} would overlap ${names}. Choose another start port, or leave it out to get the lowest free block.`,
-    );
-  }
+  if (overlapping.length > 0) throw refusals.rangeOverlap(startPort, endPort, overlapping);
 }

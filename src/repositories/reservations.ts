@@ -1,12 +1,12 @@
 import { type Kysely, sql } from 'kysely';
 import type { IsAbandoned } from '../batcher.js';
 import type { ReservationRow, Tables } from '../database/tables.js';
+import * as refusals from '../refusals.js';
 import type { Allocation } from '../schemas/allocation.js';
 import type { NewReservation, Reservation, ReservationClaim, ReservationQuery } from '../schemas/reservation.js';
 import { readClock } from './clock.js';
 import type { IdempotencyClaim } from './commands.js';
 import { decodeCursor, isPort, isUuid, type Page, toPage } from './pages.js';
-import * as refusals from './refusals.js';
 import { toReservation } from './rows.js';
 import type { Store } from './store.js';
 

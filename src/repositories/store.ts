@@ -4,10 +4,11 @@ import { AbandonedError, Batcher, type IsAbandoned, LaneFullError } from '../bat
 import { ANONYMOUS, type Caller } from '../caller.js';
 import { isAvailable } from '../database/connect.js';
 import { NotReplicatedError } from '../database/driver.js';
-import { isOutcomeUnknown, toAppError } from '../database/errors.js';
+import { isOutcomeUnknown, toAppError, toRefusal } from '../database/errors.js';
 import type { AllocationRow, Tables } from '../database/tables.js';
-import { AppError } from '../errors.js';
+import type { AppError } from '../errors.js';
 import { type Observer, unobserved } from '../observer.js';
+import * as refusals from '../refusals.js';
 import type { Allocation } from '../schemas/allocation.js';
 import { Access, type Intent, type Subject } from './access.js';
 import { openFor } from './callers-store.js';
@@ -21,10 +22,8 @@ const MAX_COMMANDS = 256;
 const MAX_WAITING = 4096;
 const MAX_LOOK_UPS = 256;
 const LOOK_UPS_UNDER_WAY = 2;
-const BUSY_RETRY_SECONDS = 1;
 /** Of an id and a name each, so some megabytes. */
 const MAX_KNOWN_PROJECTS = 20_000;
-const INTERNAL = 'Something went wrong here; the log has it under this requestId.';
 
 /** Waits for its turn among the changes of one lane: the project, or what else they wait for. */
 export interface Turn {
@@ -186,8 +185,7 @@ async function executeAlone(
     const [outcome] = await executeCommands(db, project, [command], observer);
     return outcome as Outcome;
   } catch (error) {
-    const refusal = error instanceof AppError ? error : toAppError(error);
-    return { ok: false, error: refusal ?? new AppError('internal-error', INTERNAL, {}, { cause: error }) };
+    return { ok: false, error: toRefusal(error) };
   }
 }
 
@@ -239,15 +237,11 @@ function unwrap<Row>(result: PromiseSettledResult<Row>): Row {
 
 function refuseLookUp(error: unknown): never {
   if (!(error instanceof LaneFullError)) throw error;
-  throw new AppError('overloaded', 'Too many look-ups wait already; try again.', { retryAfter: BUSY_RETRY_SECONDS });
+  throw refusals.tooManyLookUpsWait();
 }
 
 function refuseUnexecuted(error: unknown): never {
-  if (error instanceof AbandonedError) {
-    throw new AppError('overloaded', 'The caller gave up before its turn came. Nothing was changed.');
-  }
+  if (error instanceof AbandonedError) throw refusals.callerGaveUp();
   if (!(error instanceof LaneFullError)) throw error;
-  throw new AppError('project-busy', 'Too many calls wait already. Nothing was changed; try again.', {
-    retryAfter: BUSY_RETRY_SECONDS,
-  });
+  throw refusals.tooManyCallsWait();
 }

@@ -1,9 +1,9 @@
 import { type Kysely, sql } from 'kysely';
 import type { RangeRow, Tables } from '../database/tables.js';
+import * as refusals from '../refusals.js';
 import type { ProjectSummary, Range } from '../schemas/range.js';
 import type { Space } from './commands.js';
 import { decodeCursor, isName, type Page, toPage } from './pages.js';
-import * as refusals from './refusals.js';
 import { type CountsRow, toRange } from './rows.js';
 import type { Store } from './store.js';
 

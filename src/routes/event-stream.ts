@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { toRefusal } from '../database/errors.js';
 import { AppError } from '../errors.js';
-import { toProblem, toRefusal } from '../plugins/problems.js';
+import { toProblem } from '../plugins/problems.js';
 
 /** Proxies close a connection that is silent for long, nginx after 60 s. */
 const HEARTBEAT_MS = 15_000;

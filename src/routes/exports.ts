@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import makeEtag from 'etag';
 import isFresh from 'fresh';
 import type { Dependencies } from '../dependencies.js';
-import { AppError } from '../errors.js';
+import { notAcceptable } from '../plugins/negotiation.js';
 import { findExported } from '../repositories/exports.js';
 import { ExportDocument, ExportParams, ExportQuery } from '../schemas/export.js';
 import { exporters, findDuplicateHostnames } from '../services/exports.js';
@@ -53,7 +53,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app,
     async (request, reply) => {
       const { mediaType, render } = exporters[request.params.format];
       if (request.headers.accept && !request.accepts().type([mediaType])) {
-        throw new AppError('not-acceptable', `This format is ${mediaType}; the Accept header excludes that.`);
+        throw notAcceptable([mediaType]);
       }
       const exported = await findExported(storeOf(stores, request), request.query);
       const duplicates = findDuplicateHostnames(exported);

@@ -1,11 +1,10 @@
-import { AppError } from '../errors.js';
+import * as refusals from '../refusals.js';
 import type { Store } from '../repositories/store.js';
 import type { Audit, AuditScope } from '../schemas/audit.js';
 import { type AuditOptions, runAudit } from './audit.js';
 import type { Prober } from './prober.js';
 
 const AUDITS_AT_A_TIME = 4;
-const RETRY_AFTER_SECONDS = 5;
 
 /** Runs audits that somebody asked for, a bounded number at a time. */
 export class Auditor {
@@ -15,13 +14,7 @@ export class Auditor {
 
   /** @throws AppError overloaded, and what `runAudit` throws */
   async run(store: Store, scope: AuditScope, { signal, ...options }: AuditOptions = {}): Promise<Audit> {
-    if (this.#running.size >= AUDITS_AT_A_TIME) {
-      throw new AppError(
-        'overloaded',
-        `${AUDITS_AT_A_TIME} audits are running here already. Try again when one of them has ended.`,
-        { retryAfter: RETRY_AFTER_SECONDS },
-      );
-    }
+    if (this.#running.size >= AUDITS_AT_A_TIME) throw refusals.tooManyAuditsRun(AUDITS_AT_A_TIME);
     const ending = new AbortController();
     const leave = () => ending.abort(signal?.reason);
     signal?.addEventListener('abort', leave);
@@ -37,9 +30,6 @@ export class Auditor {
 
   /** Ends those that run, because the process ends; another replica can repeat them. */
   stop(): void {
-    const refusal = new AppError('overloaded', 'This replica is shutting down. Ask again; another one answers.', {
-      retryAfter: 1,
-    });
-    for (const audit of this.#running) audit.abort(refusal);
+    for (const audit of this.#running) audit.abort(refusals.shuttingDown());
   }
 }

@@ -1,4 +1,4 @@
-import { dotenvNameConflict } from '../repositories/refusals.js';
+import { dotenvNameConflict, dotenvPlaceConflict } from '../refusals.js';
 import type { Allocation } from '../schemas/allocation.js';
 
 /**
@@ -43,9 +43,7 @@ export function toPlacedDotenv(allocations: readonly Allocation[]): string {
     .map(
       ([service, owners]) => `${toVariableName(service)} would be that of ${service} in ${[...owners].join(' and ')}`,
     );
-  if (problems.length > 0) {
-    throw dotenvNameConflict(problems, 'Ask for one project, environment and host, or take the JSON.');
-  }
+  if (problems.length > 0) throw dotenvPlaceConflict(problems);
   return toDotenv(allocations);
 }
 

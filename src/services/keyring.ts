@@ -1,11 +1,12 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Kysely } from 'kysely';
+import { keyMissing, keyWrong } from '../access-refusals.js';
 import { hashApiKey, idOfApiKey } from '../api-key.js';
 import { Batcher, LaneFullError } from '../batcher.js';
 import { ANONYMOUS, type Caller, ENVIRONMENT_ADMIN } from '../caller.js';
 import type { Tables } from '../database/tables.js';
-import { AppError } from '../errors.js';
 import { type Observer, unobserved } from '../observer.js';
+import { tooManyKeysWait } from '../refusals.js';
 import { findApiKeys, type KnownApiKey, touchApiKeys } from '../repositories/api-keys.js';
 
 /** How long a look-up counts. A key that is revoked is refused everywhere within 5 seconds, network included. */
@@ -14,9 +15,6 @@ const KNOWN_MS = 3000;
 const TOUCH_MS = 10_000;
 /** However many guess at keys, they hold two connections. */
 const LOOK_UPS = { maxBatch: 256, maxQueue: 4096, concurrency: 2 };
-
-const MISSING = 'This needs a key: send Authorization: Bearer <key>.';
-const WRONG = 'The key that was sent is not valid here.';
 
 interface Known {
   hash: Buffer;
@@ -62,12 +60,12 @@ export class Keyring {
    */
   identify(key: string | null): Caller | Promise<Caller> {
     if (this.#admin === null) return ANONYMOUS;
-    if (key === null) throw new AppError('unauthorized', MISSING);
+    if (key === null) throw keyMissing();
     // Hashes are of one length, so that the comparison takes the same time whatever was given.
     const hash = hashApiKey(key);
     if (timingSafeEqual(hash, this.#admin)) return ENVIRONMENT_ADMIN;
     const id = idOfApiKey(key);
-    if (id === null) throw new AppError('unauthorized', WRONG);
+    if (id === null) throw keyWrong();
     const known = this.#known.get(id);
     if (known && performance.now() < known.until) return this.#match(id, known, hash);
     return this.#lookUp(id).then((found) => this.#match(id, found, hash));
@@ -88,7 +86,7 @@ export class Keyring {
   }
 
   #match(id: string, { hash: expected, caller }: Known, hash: Buffer): Caller {
-    if (!timingSafeEqual(hash, expected)) throw new AppError('unauthorized', WRONG);
+    if (!timingSafeEqual(hash, expected)) throw keyWrong();
     this.#used.set(id, performance.now());
     this.#touching ??= setTimeout(() => void this.touch(), TOUCH_MS).unref();
     return caller;
@@ -98,13 +96,13 @@ export class Keyring {
   async #lookUp(id: string): Promise<Known> {
     const { row, sentAt } = await this.#lookUps.submit('', id).catch((error: unknown) => {
       if (!(error instanceof LaneFullError)) throw error;
-      throw new AppError('overloaded', 'Too many keys are being looked up already; try again.', { retryAfter: 1 });
+      throw tooManyKeysWait();
     });
     // What a look-up finds is as old as its sending: a revocation that was committed since is not in it.
     const lasts = Math.min(KNOWN_MS, row?.remaining_ms ?? KNOWN_MS);
     if (row === null || lasts <= 0) {
       this.#known.delete(id);
-      throw new AppError('unauthorized', WRONG);
+      throw keyWrong();
     }
     const { name, role, projects, hash } = row;
     const caller: Caller = Object.freeze({ kind: 'key', id, name, role, projects: Object.freeze(projects) });

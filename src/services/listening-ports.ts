@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { invalid } from '../errors.js';
+import * as refusals from '../refusals.js';
 import type { ImportItem } from '../repositories/imports.js';
 import { canonicalHost } from '../schemas/host.js';
 import { MAX_IMPORT_ITEMS, type NewImport } from '../schemas/import.js';
@@ -22,12 +22,8 @@ export function toImportItems(body: NewImport | string): ImportItem[] {
     }));
   }
   const { items, linesRead } = readListeningPorts(body);
-  if (linesRead === 0) {
-    throw invalid('', 'No line can be read. Send the output of ss -ltnp or lsof -i -P -n, with its header or without.');
-  }
-  if (items.length > MAX_IMPORT_ITEMS) {
-    throw invalid('', `The text has ${items.length} items; send at most ${MAX_IMPORT_ITEMS} at a time.`);
-  }
+  if (linesRead === 0) throw refusals.noLineReadable();
+  if (items.length > MAX_IMPORT_ITEMS) throw refusals.tooManyItems(items.length, MAX_IMPORT_ITEMS);
   return items;
 }
 

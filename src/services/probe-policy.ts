@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
-import { AppError } from '../errors.js';
+import { addressForbidden, hostNotAllowed } from '../refusals.js';
 import { findForbiddenRange, isLoopback } from '../schemas/host.js';
 
 /** Where a host's ports are reached from here. */
@@ -38,14 +38,14 @@ export class ProbePolicy {
    */
   async resolve(host: string): Promise<Destination> {
     const never = isIP(host) === 0 || this.#targets.has(host) ? null : findForbiddenRange(host);
-    if (never !== null) throw forbidden(host, host, never);
-    if (!this.#allowed.has(host)) throw notAllowed(host);
+    if (never !== null) throw addressForbidden(host, host, never);
+    if (!this.#allowed.has(host)) throw hostNotAllowed(host);
     const target = this.#targets.get(host) ?? host;
     if (target === 'localhost') return { host, addresses: LOOPBACK, error: null };
     const found = isIP(target) === 0 ? await this.#lookup(target) : { addresses: [target], error: null };
     for (const address of found.addresses) {
       const range = findForbiddenRange(address);
-      if (range !== null) throw forbidden(host, address, range);
+      if (range !== null) throw addressForbidden(host, address, range);
     }
     return { host, addresses: firstOfEachFamily(found.addresses), error: found.error };
   }
@@ -69,20 +69,4 @@ export class ProbePolicy {
 /** A service may listen on one family alone; open if either accepts. */
 function firstOfEachFamily(addresses: string[]): string[] {
   return [4, 6].flatMap((family) => addresses.find((address) => isIP(address) === family) ?? []);
-}
-
-function notAllowed(host: string): AppError {
-  return new AppError(
-    'not-probeable',
-    `Ports of ${host} are not probed from here, so that this service is no port scanner for strangers. ` +
-      'The operator can add the host to PROBE_ALLOWED_HOSTS, or say with PROBE_TARGETS where its ports are reached.',
-  );
-}
-
-function forbidden(host: string, address: string, range: string): AppError {
-  return new AppError(
-    'not-probeable',
-    `${host} leads to ${address}, ${range}, and those are never probed. ` +
-      'The operator can say with PROBE_TARGETS where its ports are reached.',
-  );
 }

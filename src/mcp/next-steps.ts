@@ -1,0 +1,51 @@
+import type { NextSteps, ProblemExtras } from '../errors.js';
+
+/** What is known of a refusal, and the id under which the log has the call. */
+export type RefusedCall = ProblemExtras & { requestId: string };
+
+const waitOf = ({ retryAfter = 1 }: ProblemExtras): string => `${retryAfter} s`;
+const repeat = (known: ProblemExtras): string => `call the tool again after ${waitOf(known)}; nothing was changed.`;
+
+/** How an agent goes on after each refusal: which tool to call, or what to ask the user. */
+export const nextSteps: NextSteps<RefusedCall> = {
+  'validation-failed': 'correct what is named and call again; the input schema of the tool has the rules.',
+  unauthorized:
+    'ask the user for an API key of this registry: in PORT_ALLOCATOR_API_KEY, or as a bearer token over HTTP.',
+  forbidden: 'ask the user: this caller may not do that.',
+  'not-found': 'list the tools again; the service that answers may be older or newer than this client knew.',
+  'project-not-found': 'look for the right name with list-ranges, or give the project a range with create-range.',
+  'range-not-found': 'list-ranges shows the ranges, describe-port the one that covers a number.',
+  'allocation-not-found': 'list-ports shows what is held; get-port allocates.',
+  'reservation-not-found': 'reserve-port makes a new one; ended ones are forgotten after 7 days.',
+  'api-key-not-found': 'ask the user: keys are for the administrators of the registry.',
+  'method-not-allowed': 'call one of the tools that are listed.',
+  'not-acceptable': 'call the tool with a client that accepts JSON.',
+  'payload-too-large': 'send less: metadata may have 16 KiB.',
+  'unsupported-media-type': 'send JSON.',
+  'port-taken':
+    'leave `port` out to get the lowest free one, or ask for another; describe-port tells who has a number.',
+  'range-exhausted':
+    'release a port that is no longer needed (list-ports shows them, release-port frees one), or give the project ' +
+    'another range with create-range.',
+  'range-overlap': 'leave `startPort` out to get the lowest free block, or choose another; list-ranges shows them.',
+  'no-free-block': 'ask the user to delete a range that nobody uses; list-ranges shows how full each is.',
+  'range-in-use': 'release what it holds first: list-ports shows it.',
+  'allocation-released': 'call get-port to allocate for the service again, and describe that.',
+  'reservation-ended': 'reserve-port makes a new one.',
+  'dotenv-name-conflict': 'rename one of the services that are named.',
+  'reservation-expired':
+    'its port may belong to another service by now: reserve-port makes a new one, get-port allocates at once.',
+  'port-outside-range': 'leave `port` out, or ask for one of these ranges.',
+  'idempotency-key-reused': 'call the tool again.',
+  'not-probeable': ({ port }) =>
+    port === undefined
+      ? 'leave `host` out, or ask the user to add it to PROBE_ALLOWED_HOSTS.'
+      : `describe-port tells who has ${port} now.`,
+  'too-many-requests': (known) => `call the tool again after ${waitOf(known)}.`,
+  'internal-error': ({ requestId }) => `tell the user; the log has the cause under request ${requestId}.`,
+  'database-unavailable': (known) =>
+    `wait ${waitOf(known)}, then look with list-ports whether the change was made before you repeat a call that is ` +
+    'not idempotent; the other calls can just be repeated.',
+  overloaded: repeat,
+  'project-busy': repeat,
+};

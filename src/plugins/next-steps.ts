@@ -1,0 +1,50 @@
+import type { NextSteps } from '../errors.js';
+
+const REPEAT_WITH_CARE =
+  'Repeat what is idempotent (PUT, DELETE by id, POST with Idempotency-Key), and look before you repeat anything else.';
+
+/** How a client of REST goes on after each refusal: by method and path. What REST alone refuses says it by itself. */
+export const nextSteps: NextSteps = {
+  'validation-failed': '',
+  unauthorized: ({ isKeyWrong }) => (isKeyWrong ? '' : 'Send Authorization: Bearer <key>.'),
+  forbidden: '',
+  'not-found': '',
+  'project-not-found': 'GET /v1/projects lists those that have; POST /v1/ranges gives it one.',
+  'range-not-found': ({ startPort }) =>
+    `GET /v1/ranges lists them; GET /v1/ports/${startPort ?? '{port}'} tells which one covers this port.`,
+  'allocation-not-found': ({ service }) =>
+    service === undefined ? 'GET /v1/allocations lists them.' : 'PUT the same path to get one.',
+  'reservation-not-found': 'GET /v1/reservations lists them.',
+  'api-key-not-found': 'GET /v1/api-keys lists them.',
+  'method-not-allowed': '',
+  'not-acceptable': '',
+  'payload-too-large': '',
+  'unsupported-media-type': '',
+  'port-taken': ({ holder }) => {
+    if (holder === undefined) return ''; // the holder is not known yet, and the message says to try again
+    if (holder.id === null) return 'Ask for another port, or leave the port out to get the lowest free one.';
+    return 'Ask for another port, leave the port out to get the lowest free one, or have its holder give it up.';
+  },
+  'range-exhausted': ({ project }) =>
+    `Release one (GET /v1/allocations?project=${project ?? '{project}'} lists them), or add a range with POST /v1/ranges.`,
+  'range-overlap':
+    'Choose another start port, or leave it out to get the lowest free block. GET /v1/ranges lists the ranges.',
+  'no-free-block': 'Delete a range that nobody uses: GET /v1/ranges shows how full each is.',
+  'range-in-use': ({ project }) =>
+    `Release them first: GET /v1/allocations?project=${project ?? '{project}'} lists the allocations.`,
+  'allocation-released': 'Allocate a port for the service again and change that.',
+  'reservation-ended': 'Reserve a port again.',
+  'dotenv-name-conflict': ({ areInSeveralPlaces }) =>
+    areInSeveralPlaces
+      ? 'Ask for one project, environment and host, or take the JSON.'
+      : 'Rename them, or take the JSON.',
+  'reservation-expired': 'Reserve a port again, and renew it in time.',
+  'port-outside-range': 'Ask for one of those, or leave the port out.',
+  'idempotency-key-reused': 'Use a new Idempotency-Key for a new request.',
+  'not-probeable': ({ port }) => (port === undefined ? '' : `GET /v1/ports/${port} tells who has the number now.`),
+  'too-many-requests': '',
+  'internal-error': '',
+  'database-unavailable': ({ isOutcomeUnknown }) => (isOutcomeUnknown ? REPEAT_WITH_CARE : ''),
+  overloaded: ({ isOutcomeUnknown }) => (isOutcomeUnknown ? REPEAT_WITH_CARE : ''),
+  'project-busy': '',
+};

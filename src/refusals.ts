@@ -1,0 +1,264 @@
+// What the registry refuses, except because of who asks (`access-refusals.ts`). Each function is named after what stands
+// in the way, and its refusal is thrown where that is found out. How to go on is told by each transport's table of next
+// steps, and some refusals carry facts for those tables.
+import { AppError, type Holder, invalid } from './errors.js';
+
+interface Space {
+  host: string;
+  protocol: string;
+}
+interface Bounds {
+  start_port: number;
+  end_port: number;
+}
+interface Key extends Space {
+  project: string;
+  service: string;
+  environment: string;
+}
+interface CoolingPort {
+  port: number;
+  project: string;
+  service: string;
+  environment: string;
+  available_at: Date;
+}
+
+const RETRY_SOON = { retryAfter: 1 };
+const RETRY_AUDIT = { retryAfter: 5 };
+/** How many problems of a list a person would read. */
+const NAMED_PROBLEMS = 20;
+
+// Projects and ranges
+
+export function projectNotFound(project: string): AppError {
+  return new AppError('project-not-found', `Project ${project} has no range.`);
+}
+
+export function rangeNotFound(startPort: number): AppError {
+  return new AppError('range-not-found', `No range starts at ${startPort}.`, { startPort });
+}
+
+export function rangeInUse(range: Bounds & { project: string }, allocated: number, reserved: number): AppError {
+  return new AppError(
+    'range-in-use',
+    `Range ${boundsOf(range)} still holds ${allocated} allocation(s) and ${reserved} reservation(s).`,
+    { project: range.project },
+  );
+}
+
+export function rangeOverlap(startPort: number, endPort: number, others: (Bounds & { project: string })[]): AppError {
+  const names = others.map((range) => `${boundsOf(range)} (${range.project})`).join(', ');
+  return new AppError('range-overlap', `${startPort}–${endPort} would overlap ${names}.`);
+}
+
+export function rangeEndsTooHigh(endPort: number, lastPort: number): AppError {
+  return invalid('/startPort', `The range would end at ${endPort}; ranges end at ${lastPort} at the latest.`);
+}
+
+export function noFreeBlock(size: number, firstPort: number, lastPort: number): AppError {
+  return new AppError('no-free-block', `No ${size} adjacent ports are left between ${firstPort} and ${lastPort}.`);
+}
+
+// Ports
+
+/** @param short how many ports were needed at once, and how many there are; one and none where left out */
+export function rangeExhausted(
+  project: string,
+  space: Space,
+  ranges: Bounds[],
+  nextAvailableAt: Date | null,
+  short: { needed: number; free: number } = { needed: 1, free: 0 },
+): AppError {
+  const soon = nextAvailableAt ? ` The next one comes free by itself at ${nextAvailableAt.toISOString()}.` : '';
+  const where = `of ${project} (${describeRanges(ranges)})`;
+  const lack =
+    short.needed === 1
+      ? `No port ${where} is free on ${describeSpace(space)}.`
+      : `${short.needed} ports ${where} are needed on ${describeSpace(space)}, and ${short.free} are free. None was taken.`;
+  const nextPortAvailableAt = nextAvailableAt?.toISOString() ?? null;
+  return new AppError('range-exhausted', `${lack}${soon}`, { project, nextPortAvailableAt });
+}
+
+export function portOutsideRange(project: string, port: number, ranges: Bounds[]): AppError {
+  return new AppError(
+    'port-outside-range',
+    `Port ${port} is not in a range of ${project} (${describeRanges(ranges)}).`,
+  );
+}
+
+export function portTaken(port: number, space: Space, holder: Holder): AppError {
+  const service = holder.service ? `/${holder.service}` : '';
+  const environment = holder.environment ? ` (environment ${holder.environment})` : '';
+  const who = `${holder.project}${service}${environment}`;
+  return new AppError(
+    'port-taken',
+    `Port ${port} on ${describeSpace(space)} is held by ${who}, by ${holder.kind} ${holder.id}.`,
+    { holder },
+  );
+}
+
+export function portCooling(space: Space, cooling: CoolingPort): AppError {
+  const { port, project, service, environment } = cooling;
+  const until = cooling.available_at.toISOString();
+  return new AppError(
+    'port-taken',
+    `Port ${port} on ${describeSpace(space)} was released by ${project}/${service} (environment ${environment}) and ` +
+      `cools down until ${until}.`,
+    { holder: { kind: 'cooling', id: null, project, service, environment }, nextPortAvailableAt: until },
+  );
+}
+
+/** For a caller who may know no more of who stands in the way than the project. */
+export function keptForOther({ kind, project }: Holder): AppError {
+  return new AppError('port-taken', `This port is kept for ${project}, which this key does not cover.`, {
+    holder: { kind, id: null, project, service: null, environment: null },
+  });
+}
+
+// Allocations and reservations
+
+export function allocationNotFound(id: string): AppError {
+  return new AppError('allocation-not-found', `There is no allocation ${id}.`);
+}
+
+export function keyNotFound({ project, service, environment, host, protocol }: Key): AppError {
+  return new AppError(
+    'allocation-not-found',
+    `${project}/${service} holds no ${protocol} port on ${host} in environment ${environment}.`,
+    { service },
+  );
+}
+
+export function allocationReleased(id: string): AppError {
+  return new AppError('allocation-released', `Allocation ${id} was released and is history now.`);
+}
+
+export function serviceListedTwice(place: number, service: string): AppError {
+  return invalid(`/services/${place}/service`, `${service} is listed twice.`);
+}
+
+export function reservationNotFound(id: string): AppError {
+  return new AppError('reservation-not-found', `There is no reservation ${id}; ended ones are deleted after 7 days.`);
+}
+
+export function reservationEnded({ id, status }: { id: string; status: string }): AppError {
+  return new AppError('reservation-ended', `Reservation ${id} was ${status} already.`);
+}
+
+export function reservationExpired({ id, port, expires_at }: { id: string; port: number; expires_at: Date }): AppError {
+  return new AppError(
+    'reservation-expired',
+    `Reservation ${id} of port ${port} expired at ${expires_at.toISOString()}.`,
+  );
+}
+
+export function reservedOnOtherHost(host: string): AppError {
+  return invalid('/host', `The reservation is of a port on ${host}.`);
+}
+
+export function reservedForOtherProtocol(protocol: string): AppError {
+  return invalid('/protocol', `The reservation is of a ${protocol} port.`);
+}
+
+export function reservedForNoService(): AppError {
+  return invalid('/service', 'The reservation names no service, so the claim has to.');
+}
+
+// Requests
+
+export function idempotencyKeyReused(key: string): AppError {
+  return new AppError(
+    'idempotency-key-reused',
+    `The idempotency key ${JSON.stringify(key)} was used for another request in the last 24 hours.`,
+  );
+}
+
+export function cursorUnknown(): AppError {
+  return invalid('/query/cursor', 'The cursor is not one that this service handed out; start without it.');
+}
+
+export function noLineReadable(): AppError {
+  return invalid('', 'No line can be read. Send the output of ss -ltnp or lsof -i -P -n, with its header or without.');
+}
+
+export function tooManyItems(items: number, most: number): AppError {
+  return invalid('', `The text has ${items} items; send at most ${most} at a time.`);
+}
+
+/** @param problems each names a variable and its services */
+export function dotenvNameConflict(problems: string[]): AppError {
+  return new AppError('dotenv-name-conflict', describeNames(problems));
+}
+
+/** Services of one name, of several projects, environments, hosts or protocols. */
+export function dotenvPlaceConflict(problems: string[]): AppError {
+  return new AppError('dotenv-name-conflict', describeNames(problems), { areInSeveralPlaces: true });
+}
+
+// Probes
+
+export function releasedNotProbeable({ id, port }: { id: string; port: number }): AppError {
+  return new AppError('not-probeable', `Allocation ${id} was released and holds no port any more.`, { port });
+}
+
+export function udpNotProbeable(id: string): AppError {
+  return new AppError(
+    'not-probeable',
+    `Allocation ${id} is a UDP port, and UDP has no connection whose acceptance would prove anything. Ask the service itself.`,
+  );
+}
+
+export function hostNotAllowed(host: string): AppError {
+  return new AppError(
+    'not-probeable',
+    `Ports of ${host} are not probed from here, so that this service is no port scanner for strangers. ` +
+      'The operator can add the host to PROBE_ALLOWED_HOSTS, or say with PROBE_TARGETS where its ports are reached.',
+  );
+}
+
+/** @param range what kind of addresses is never probed */
+export function addressForbidden(host: string, address: string, range: string): AppError {
+  return new AppError(
+    'not-probeable',
+    `${host} leads to ${address}, ${range}, and those are never probed. ` +
+      'The operator can say with PROBE_TARGETS where its ports are reached.',
+  );
+}
+
+// Load
+
+export function tooManyCallsWait(): AppError {
+  return new AppError('project-busy', 'Too many calls wait already. Nothing was changed; try again.', RETRY_SOON);
+}
+
+export function tooManyLookUpsWait(): AppError {
+  return new AppError('overloaded', 'Too many look-ups wait already; try again.', RETRY_SOON);
+}
+
+export function tooManyKeysWait(): AppError {
+  return new AppError('overloaded', 'Too many keys are being looked up already; try again.', RETRY_SOON);
+}
+
+export function callerGaveUp(): AppError {
+  return new AppError('overloaded', 'The caller gave up before its turn came. Nothing was changed.');
+}
+
+export function tooManyAuditsRun(running: number): AppError {
+  const message = `${running} audits are running here already. Try again when one of them has ended.`;
+  return new AppError('overloaded', message, RETRY_AUDIT);
+}
+
+export function shuttingDown(): AppError {
+  return new AppError('overloaded', 'This replica is shutting down. Ask again; another one answers.', RETRY_SOON);
+}
+
+const describeSpace = ({ host, protocol }: Space): string => `${host}/${protocol}`;
+const boundsOf = ({ start_port, end_port }: Bounds): string => `${start_port}–${end_port}`;
+const describeRanges = (ranges: Bounds[]): string => ranges.map(boundsOf).join(', ');
+
+function describeNames(problems: string[]): string {
+  const named = problems.slice(0, NAMED_PROBLEMS).join('; ');
+  const more = problems.length > NAMED_PROBLEMS ? `; and ${problems.length - NAMED_PROBLEMS} more` : '';
+  return `These services make no usable variable names: ${named}${more}.`;
+}

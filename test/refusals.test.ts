@@ -1,0 +1,253 @@
+// Where refusals are made, what they say, and how each transport's clients are told to go on.
+import { readdir, readFile } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import type { FastifyRequest } from 'fastify';
+import t from 'tap';
+import * as accessRefusals from '../src/access-refusals.js';
+import { toRefusal } from '../src/database/errors.js';
+import { AppError, type Holder, type ProblemCode, problems } from '../src/errors.js';
+import { nextSteps as mcpSteps } from '../src/mcp/next-steps.js';
+import { refuse } from '../src/mcp/results.js';
+import { tools } from '../src/mcp/tools.js';
+import { packageRoot } from '../src/package-root.js';
+import { nextSteps as restSteps } from '../src/plugins/next-steps.js';
+import { toProblem } from '../src/plugins/problems.js';
+import * as refusals from '../src/refusals.js';
+
+const at = new Date('2026-01-02T03:04:05.000Z');
+const id = '0b4e1d1e-6d3c-4a8f-9d55-0f7f6a3f2c11';
+const space = { host: 'localhost', protocol: 'tcp' };
+const bounds = { start_port: 3300, end_port: 3399 };
+const range = { ...bounds, project: 'odin' };
+const place = { project: 'odin', service: 'web', environment: 'default' };
+const holder: Holder = { kind: 'allocation', id, ...place };
+
+/** One refusal by each function: the compiler asks for the missing one, as the next does for the codes. */
+const made: { [Name in keyof typeof refusals]: AppError } & { [Name in keyof typeof accessRefusals]: AppError } = {
+  keyMissing: accessRefusals.keyMissing(),
+  keyWrong: accessRefusals.keyWrong(),
+  readerChangesNothing: accessRefusals.readerChangesNothing(),
+  projectNotCovered: accessRefusals.projectNotCovered('consilio', ['odin']),
+  notForProjectKeys: accessRefusals.notForProjectKeys(),
+  keysNotInForce: accessRefusals.keysNotInForce(),
+  adminsOnly: accessRefusals.adminsOnly('reader'),
+  apiKeyNotFound: accessRefusals.apiKeyNotFound(id),
+  projectKeyWithoutProjects: accessRefusals.projectKeyWithoutProjects(),
+  unlimitedKeyWithProjects: accessRefusals.unlimitedKeyWithProjects('admin'),
+  keyExpiredAlready: accessRefusals.keyExpiredAlready(),
+  projectNotFound: refusals.projectNotFound('x'),
+  rangeNotFound: refusals.rangeNotFound(3350),
+  rangeInUse: refusals.rangeInUse(range, 1, 2),
+  rangeOverlap: refusals.rangeOverlap(3300, 3399, [range]),
+  rangeEndsTooHigh: refusals.rangeEndsTooHigh(65_899, 64_999),
+  noFreeBlock: refusals.noFreeBlock(1000, 3000, 64_999),
+  rangeExhausted: refusals.rangeExhausted('odin', space, [bounds], at),
+  portOutsideRange: refusals.portOutsideRange('odin', 9000, [bounds]),
+  portTaken: refusals.portTaken(3300, space, holder),
+  portCooling: refusals.portCooling(space, { port: 3300, ...place, available_at: at }),
+  keptForOther: refusals.keptForOther(holder),
+  allocationNotFound: refusals.allocationNotFound(id),
+  keyNotFound: refusals.keyNotFound({ ...place, ...space }),
+  allocationReleased: refusals.allocationReleased(id),
+  serviceListedTwice: refusals.serviceListedTwice(1, 'web'),
+  reservationNotFound: refusals.reservationNotFound(id),
+  reservationEnded: refusals.reservationEnded({ id, status: 'cancelled' }),
+  reservationExpired: refusals.reservationExpired({ id, port: 3300, expires_at: at }),
+  reservedOnOtherHost: refusals.reservedOnOtherHost('localhost'),
+  reservedForOtherProtocol: refusals.reservedForOtherProtocol('tcp'),
+  reservedForNoService: refusals.reservedForNoService(),
+  idempotencyKeyReused: refusals.idempotencyKeyReused('k1'),
+  cursorUnknown: refusals.cursorUnknown(),
+  noLineReadable: refusals.noLineReadable(),
+  tooManyItems: refusals.tooManyItems(1001, 1000),
+  dotenvNameConflict: refusals.dotenvNameConflict(['3SCALE_PORT of 3scale begins with a digit']),
+  dotenvPlaceConflict: refusals.dotenvPlaceConflict(['API_PORT would be that of api in odin and consilio']),
+  releasedNotProbeable: refusals.releasedNotProbeable({ id, port: 3300 }),
+  udpNotProbeable: refusals.udpNotProbeable(id),
+  hostNotAllowed: refusals.hostNotAllowed('10.0.0.5'),
+  addressForbidden: refusals.addressForbidden('web', '169.254.0.1', 'a link-local address'),
+  tooManyCallsWait: refusals.tooManyCallsWait(),
+  tooManyLookUpsWait: refusals.tooManyLookUpsWait(),
+  tooManyKeysWait: refusals.tooManyKeysWait(),
+  callerGaveUp: refusals.callerGaveUp(),
+  tooManyAuditsRun: refusals.tooManyAuditsRun(4),
+  shuttingDown: refusals.shuttingDown(),
+};
+
+const failing = (properties: object, message = 'as the database says it') =>
+  toRefusal(Object.assign(new Error(message), properties));
+const fromDatabase = {
+  busy: ['55P03', '40P01', '40001'].map((code) => failing({ code })),
+  overlap: failing({ code: '23P01', constraint: 'port_ranges_no_overlap' }),
+  taken: failing({ code: '23505', constraint: 'port_allocations_active_port' }),
+  bounds: failing({ code: '23514', constraint: 'port_ranges_bounds' }),
+  notMigrated: failing({ code: '42P01' }),
+  noConnection: failing({}, 'timeout exceeded when trying to connect'),
+  unknown: failing({ code: '57P01' }),
+  away: failing({ code: '57P03' }),
+  mistake: failing({}),
+};
+
+/** What a client reads of the refusal: the detail of REST's problem document, and the text of MCP's result. */
+function tell(refusal: AppError) {
+  const request = { id: 'r1', url: '/v1/x?y', server: { redact: String } } as unknown as FastifyRequest;
+  const document = toProblem(refusal, request) as { detail: string };
+  const silent = { info() {}, warn() {}, error() {} };
+  const [content] = refuse(refusal, 'r1', silent).content;
+  return { document, detail: document.detail, text: (content as { text: string }).text };
+}
+
+const byTransport = (code: ProblemCode) => new AppError(code, 'That is not possible.');
+const WITH_CARE =
+  'Repeat what is idempotent (PUT, DELETE by id, POST with Idempotency-Key), and look before you repeat anything else.';
+
+/** For each code: a refusal, REST's next step, and the beginning of MCP's. */
+const expected: Record<ProblemCode, [refusal: AppError, rest: string, mcp: string]> = {
+  'validation-failed': [made.cursorUnknown, '', 'correct what is named'],
+  unauthorized: [made.keyMissing, 'Send Authorization: Bearer <key>.', 'ask the user for an API key'],
+  forbidden: [made.adminsOnly, '', 'ask the user'],
+  'not-found': [byTransport('not-found'), '', 'list the tools again'],
+  'project-not-found': [
+    made.projectNotFound,
+    'GET /v1/projects lists those that have; POST /v1/ranges gives it one.',
+    'look for the right name with list-ranges',
+  ],
+  'range-not-found': [
+    made.rangeNotFound,
+    'GET /v1/ranges lists them; GET /v1/ports/3350 tells which one covers this port.',
+    'list-ranges shows the ranges',
+  ],
+  'allocation-not-found': [made.keyNotFound, 'PUT the same path to get one.', 'list-ports shows what is held'],
+  'reservation-not-found': [made.reservationNotFound, 'GET /v1/reservations lists them.', 'reserve-port makes'],
+  'api-key-not-found': [made.apiKeyNotFound, 'GET /v1/api-keys lists them.', 'ask the user'],
+  'method-not-allowed': [byTransport('method-not-allowed'), '', 'call one of the tools'],
+  'not-acceptable': [byTransport('not-acceptable'), '', 'call the tool with a client'],
+  'payload-too-large': [byTransport('payload-too-large'), '', 'send less'],
+  'unsupported-media-type': [byTransport('unsupported-media-type'), '', 'send JSON'],
+  'port-taken': [
+    made.portTaken,
+    'Ask for another port, leave the port out to get the lowest free one, or have its holder give it up.',
+    'leave `port` out',
+  ],
+  'range-exhausted': [
+    made.rangeExhausted,
+    'Release one (GET /v1/allocations?project=odin lists them), or add a range with POST /v1/ranges.',
+    'release a port that is no longer needed (list-ports',
+  ],
+  'range-overlap': [
+    made.rangeOverlap,
+    'Choose another start port, or leave it out to get the lowest free block. GET /v1/ranges lists the ranges.',
+    'leave `startPort` out',
+  ],
+  'no-free-block': [
+    made.noFreeBlock,
+    'Delete a range that nobody uses: GET /v1/ranges shows how full each is.',
+    'ask the user to delete a range',
+  ],
+  'range-in-use': [
+    made.rangeInUse,
+    'Release them first: GET /v1/allocations?project=odin lists the allocations.',
+    'release what it holds first',
+  ],
+  'allocation-released': [
+    made.allocationReleased,
+    'Allocate a port for the service again and change that.',
+    'call get-port',
+  ],
+  'reservation-ended': [made.reservationEnded, 'Reserve a port again.', 'reserve-port makes a new one'],
+  'dotenv-name-conflict': [made.dotenvNameConflict, 'Rename them, or take the JSON.', 'rename one of the services'],
+  'reservation-expired': [
+    made.reservationExpired,
+    'Reserve a port again, and renew it in time.',
+    'its port may belong',
+  ],
+  'port-outside-range': [made.portOutsideRange, 'Ask for one of those, or leave the port out.', 'leave `port` out'],
+  'idempotency-key-reused': [
+    made.idempotencyKeyReused,
+    'Use a new Idempotency-Key for a new request.',
+    'call the tool again.',
+  ],
+  'not-probeable': [made.hostNotAllowed, '', 'leave `host` out'],
+  'too-many-requests': [byTransport('too-many-requests'), '', 'call the tool again after 1 s.'],
+  'internal-error': [fromDatabase.mistake, '', 'tell the user; the log has the cause under request r1.'],
+  'database-unavailable': [fromDatabase.unknown, WITH_CARE, 'wait 1 s, then look with list-ports'],
+  overloaded: [made.tooManyAuditsRun, '', 'call the tool again after 5 s; nothing was changed.'],
+  'project-busy': [made.tooManyCallsWait, '', 'call the tool again after 1 s; nothing was changed.'],
+};
+
+t.test('each code is told with the next step of the transport', async (t) => {
+  for (const [code, [refusal, rest, mcp]] of Object.entries(expected)) {
+    t.equal(refusal.code, code);
+    const { detail, text } = tell(refusal);
+    t.equal(detail, rest === '' ? refusal.message : `${refusal.message} ${rest}`);
+    t.ok(text.startsWith(`${code}: ${refusal.message}\nNext: ${mcp}`), text);
+  }
+});
+
+t.test('where one code has several ways on, the facts of the refusal choose', async (t) => {
+  for (const [refusal, rest] of [
+    [made.keyWrong, ''],
+    [made.allocationNotFound, 'GET /v1/allocations lists them.'],
+    [made.portCooling, 'Ask for another port, or leave the port out to get the lowest free one.'],
+    [made.keptForOther, 'Ask for another port, or leave the port out to get the lowest free one.'],
+    [fromDatabase.taken, ''],
+    [made.dotenvPlaceConflict, 'Ask for one project, environment and host, or take the JSON.'],
+    [made.releasedNotProbeable, 'GET /v1/ports/3300 tells who has the number now.'],
+    [fromDatabase.away, ''],
+  ] as const) {
+    t.equal(tell(refusal).detail, `${refusal.message} ${rest}`.trim());
+  }
+  t.match(tell(made.releasedNotProbeable).text, /Next: describe-port tells who has 3300 now\.$/);
+});
+
+t.test('the details are those that clients have always read', async (t) => {
+  t.equal(
+    tell(made.projectNotFound).detail,
+    'Project x has no range. GET /v1/projects lists those that have; POST /v1/ranges gives it one.',
+  );
+  t.equal(
+    tell(made.rangeExhausted).detail,
+    'No port of odin (3300–3399) is free on localhost/tcp. The next one comes free by itself at ' +
+      '2026-01-02T03:04:05.000Z. Release one (GET /v1/allocations?project=odin lists them), or add a range with ' +
+      'POST /v1/ranges.',
+  );
+});
+
+t.test('facts are no field of a problem document', async (t) => {
+  const fields = ['type', 'title', 'status', 'detail', 'instance', 'code', 'requestId'];
+  const extras = ['errors', 'holder', 'nextPortAvailableAt'];
+  for (const refusal of [...Object.values(made), ...Object.values(fromDatabase).flat()]) {
+    const other = Object.keys(tell(refusal).document).filter((name) => ![...fields, ...extras].includes(name));
+    t.strictSame(other, [], refusal.code);
+  }
+});
+
+t.test('what the registry says names nothing of a transport', async (t) => {
+  const names = tools.map(({ name }) => name).join('|');
+  const words = new RegExp(
+    `\\b(GET|HEAD|PUT|POST|PATCH|DELETE)\\b|/v1/|Idempotency-Key|Authorization|\\b(${names})\\b`,
+  );
+  for (const { message } of [...Object.values(made), ...Object.values(fromDatabase).flat()]) t.notMatch(message, words);
+});
+
+t.test('each transport has a next step for every code, and for nothing else', async (t) => {
+  const codes = Object.keys(problems).sort();
+  t.strictSame(Object.keys(restSteps).sort(), codes);
+  t.strictSame(Object.keys(mcpSteps).sort(), codes);
+});
+
+t.test('refusals are made where the rule at the head of src/errors.ts says', async (t) => {
+  const makers = ['errors.ts', 'refusals.ts', 'access-refusals.ts', 'database/errors.ts'];
+  const isMaker = (path: string) => makers.includes(path) || /^(plugins|mcp)\//.test(path);
+  const root = join(packageRoot, 'src');
+  const files = (await readdir(root, { recursive: true })).filter((name) => name.endsWith('.ts'));
+  t.ok(files.length > 50);
+  const elsewhere: string[] = [];
+  for (const file of files) {
+    const path = file.split(sep).join('/');
+    // A route may refuse a field of its own, as a plugin does.
+    const making = path.startsWith('routes/') ? /\bnew AppError\(/ : /\b(new AppError|invalid|invalidField)\(/;
+    if (!isMaker(path) && making.test(await readFile(join(root, file), 'utf8'))) elsewhere.push(path);
+  }
+  t.strictSame(elsewhere, [], 'these have to throw what a function of src/refusals.ts makes');
+});
