@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify from 'fastify';
 import t, { type Test } from 'tap';
 import { closeServer } from '../src/close-server.js';
@@ -32,6 +33,7 @@ t.test('a connection that its client keeps after the last answer holds nobody up
   const answered = once(get({ port, host: '127.0.0.1', path: '/slow', agent }), 'response');
   await asked;
   const closed = closeServer(app, null);
+  while (app.server.listening) await sleep(5); // until then, closing itself would close the connection as an idle one
   answer();
   const [response] = (await answered) as [IncomingMessage];
   t.same((await response.toArray()).join(''), 'ok', 'what was under way is answered');
