@@ -3,11 +3,11 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { envSchema } from 'env-schema';
-import { checkRest, parseTarget, splitList } from './config-checks.js';
-import { type EnvironmentVariables, environmentVariables } from './environment-variables.js';
+import { checkRest, parseTarget, splitList } from './config/checks.js';
+import { type EnvironmentVariables, environmentVariables } from './config/environment-variables.js';
+import { readSecretFiles } from './config/secret-files.js';
 import { packageRoot } from './package-root.js';
 import { canonicalHost, isLoopback } from './schemas/host.js';
-import { readSecretFiles } from './secret-files.js';
 
 const DEFAULT_RATE_LIMIT = 60_000;
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { environmentVariables } from '../src/environment-variables.js';
+import { environmentVariables } from '../src/config/environment-variables.js';
 import { packageRoot } from '../src/package-root.js';
 
 const read = (file: string) => readFileSync(join(packageRoot, file), 'utf8');

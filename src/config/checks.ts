@@ -2,8 +2,8 @@
 import { isIP } from 'node:net';
 import { Cron } from 'croner';
 import ipaddr from 'ipaddr.js';
+import { canonicalHost, findForbiddenRange, isLoopback } from '../schemas/host.js';
 import type { EnvironmentVariables } from './environment-variables.js';
-import { canonicalHost, findForbiddenRange, isLoopback } from './schemas/host.js';
 
 type TextVariable =
   | 'HOST'
