@@ -1,0 +1,76 @@
+// What holds for the sources as a whole. Which layer may import which is in biome.json.
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import t from 'tap';
+import ts from 'typescript';
+import { packageRoot } from '../src/package-root.js';
+
+const MAX_LINES = 300;
+const MAX_FILES = 16;
+
+const sources = new Map(
+  readdirSync(join(packageRoot, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .sort()
+    .map((path) => [join('src', path), readFileSync(join(packageRoot, 'src', path), 'utf8')] as const),
+);
+
+t.test('no file imports itself by way of others, not even for a type', async (t) => {
+  const imports = new Map([...sources].map(([path, text]) => [path, importsOf(path, text)]));
+  t.same(findCircles(imports), [
+    ['src/repositories/callers-store.ts', 'src/repositories/store.ts'],
+    ['src/repositories/port-space.ts', 'src/repositories/refusals.ts'],
+  ]);
+});
+
+t.test(`no file has more than ${MAX_LINES} lines`, async (t) => {
+  const lengths = [...sources].map(([path, text]) => ({ path, lines: text.trimEnd().split('\n').length }));
+  t.same(
+    lengths.filter(({ lines }) => lines > MAX_LINES),
+    [],
+  );
+});
+
+t.test(`no folder has more than ${MAX_FILES} files`, async (t) => {
+  const files = new Map<string, number>();
+  for (const folder of [...sources.keys()].map(dirname)) files.set(folder, (files.get(folder) ?? 0) + 1);
+  const crowded = [...files].filter(([, count]) => count > MAX_FILES).map(([folder]) => folder);
+  t.same(crowded, ['src/repositories']);
+});
+
+t.test('circles of imports are found', async (t) => {
+  const imports = { a: ['b', 'e'], b: ['c'], c: ['a'], d: ['a', 'd'], e: ['f'], f: ['e'], g: ['a'] };
+  t.same(findCircles(new Map(Object.entries(imports))), [['a', 'b', 'c'], ['d'], ['e', 'f']]);
+});
+
+/** The files of this project that a source imports, of any kind: values, types, dynamic imports and re-exports. */
+function importsOf(path: string, text: string): string[] {
+  const { importedFiles } = ts.preProcessFile(text, true, true);
+  const own = importedFiles.map(({ fileName }) => fileName).filter((name) => name.startsWith('.'));
+  return own.map((name) => join(dirname(path), name.replace(/\.js$/, '.ts')));
+}
+
+/** Groups of files that all reach each other by their imports, each group in alphabetical order. */
+function findCircles(imports: ReadonlyMap<string, readonly string[]>): string[][] {
+  const reached = new Map([...imports.keys()].map((file) => [file, reachableFrom(file, imports)]));
+  const circles = new Map<string, string[]>();
+  for (const [file, others] of reached) {
+    if (!others.has(file)) continue;
+    const circle = [...others].filter((other) => reached.get(other)?.has(file)).sort();
+    circles.set(circle.join(), circle);
+  }
+  return [...circles.values()];
+}
+
+/** Every file that `start` imports, directly or by way of others. */
+function reachableFrom(start: string, imports: ReadonlyMap<string, readonly string[]>): Set<string> {
+  const found = new Set<string>();
+  const waiting = [start];
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    for (const next of imports.get(file) ?? []) {
+      if (!found.has(next)) waiting.push(next);
+      found.add(next);
+    }
+  }
+  return found;
+}
