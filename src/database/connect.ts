@@ -3,8 +3,9 @@ import { Kysely, sql } from 'kysely';
 import pg from 'pg';
 import type { Config } from '../config.js';
 import { lockDataDir } from './data-dir-lock.js';
-import { PreparingClient, ReadCommittedDialect } from './driver.js';
+import { readCommittedDialect } from './driver.js';
 import { openEmbedded } from './embedded.js';
+import { setUpConnection } from './server-settings.js';
 import type { Tables } from './tables.js';
 
 export interface Database {
@@ -45,7 +46,7 @@ export async function connectDatabase(
   const limits = { lockTimeoutMs: config.lockTimeoutMs, statementTimeoutMs: config.requestTimeoutMs };
   if (config.databaseUrl === null) {
     const embedded = await openEmbedded(config.dataDir, takeLock);
-    const db = new Kysely<Tables>({ dialect: new ReadCommittedDialect(embedded.pool, limits) });
+    const db = new Kysely<Tables>({ dialect: readCommittedDialect(embedded.pool, limits) });
     return {
       kind: 'embedded',
       db,
@@ -58,13 +59,12 @@ export async function connectDatabase(
     };
   }
   const connection = {
-    Client: PreparingClient,
-    onConnect: (client: pg.ClientBase) => (client as PreparingClient).openSession(),
+    onConnect: setUpConnection,
     connectionString: config.databaseUrl,
     application_name: 'port-allocator',
     connectionTimeoutMillis: Math.min(config.requestTimeoutMs, 5000),
     keepAlive: true,
-    pipeline: true, // the driver sends a statement behind BEGIN without waiting
+    pipeline: true, // `PipelinedConnection` needs it
   };
   const pool = openPool(log, {
     ...connection,
@@ -73,13 +73,13 @@ export async function connectDatabase(
     // pipeline mode pg ends the connection instead of handing a blocked one to the next caller.
     query_timeout: config.requestTimeoutMs,
   });
-  const db = new Kysely<Tables>({ dialect: new ReadCommittedDialect(pool, limits) });
+  const db = new Kysely<Tables>({ dialect: readCommittedDialect(pool, limits) });
   return {
     kind: 'postgresql',
     db,
     async withoutLimits(work) {
       const own = new Kysely<Tables>({
-        dialect: new ReadCommittedDialect(
+        dialect: readCommittedDialect(
           openPool(log, { ...connection, max: 1, keepAliveInitialDelayMillis: KEEP_ALIVE_MS }),
           NO_LIMITS,
         ),

@@ -28,8 +28,7 @@ export async function openEmbedded(
     await removeUnfinished(dataDir);
     if (!(await exists(folder))) await createDatabase(dataDir, folder);
     const pglite = await PGlite.create(folder);
-    // Pipelined as on PostgreSQL: the driver sends a statement behind BEGIN without waiting.
-    const pool = new pg.Pool(Object.assign(createPgConfig(pglite), { pipeline: true }));
+    const pool = new pg.Pool(Object.assign(createPgConfig(pglite), { pipeline: true })); // for `PipelinedConnection`
     return {
       pool,
       async close() {

@@ -1,5 +1,5 @@
 import { AppError } from '../errors.js';
-import { NotReplicatedError, neverConnected } from './driver.js';
+import { NotReplicatedError } from './commit.js';
 
 const RETRY_AFTER_SECONDS = 1;
 
@@ -129,6 +129,16 @@ export function isOutcomeUnknown(error: unknown): boolean {
 /** Whether the database lacks what this code's migrations make. */
 export function isSchemaMissing(error: unknown): boolean {
   return error instanceof Error && NOT_MIGRATED.has(String((error as { code?: unknown }).code));
+}
+
+const neverConnected = new WeakSet<Error>();
+
+/**
+ * Marks the error of a connection that could not be opened: nothing can have been done over it. The error alone does not
+ * tell: a proxy without a server, for example, accepts the connection and hangs up.
+ */
+export function markNeverConnected(error: Error): void {
+  neverConnected.add(error);
 }
 
 /** Whether there was no connection yet. A socket may be refused by each of the name's addresses; ENOENT is a Unix socket's. */

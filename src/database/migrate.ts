@@ -8,7 +8,7 @@ export const migrationsFolder = join(packageRoot, 'migrations');
 
 /**
  * Brings the schema up to what this code knows, in one transaction. Replicas that start together wait for one another
- * (its advisory lock, see `ReadCommittedDialect`); a schema newer than the code is left alone.
+ * (its advisory lock, see `MigrationLockAdapter`); a schema newer than the code is left alone.
  * @param db `withoutLimits`, so that neither a long migration nor that wait is cut short
  */
 export async function migrate<Tables>(db: Kysely<Tables>, log: Log): Promise<void> {

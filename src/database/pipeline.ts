@@ -5,11 +5,12 @@ type Statements<Rows extends unknown[]> = { [Place in keyof Rows]: CompiledQuery
 type Answers<Rows extends unknown[]> = { [Place in keyof Rows]: Rows[Place][] };
 
 /**
- * Sends statements in one flight, in the order given (pg's pipeline mode). Each begins when the one before has ended,
- * with a snapshot of its own, as if that had been waited for.
- * @returns when they are on their way, so that what the transaction sends next, be it COMMIT, follows in the same
- * flight. `answered` gives the rows of each; it is rejected by the first that fails, and then those behind it
- * fail too, and COMMIT rolls back.
+ * Sends statements together, in the order given, without waiting for the answer of one before the next is sent.
+ * PostgreSQL still executes them one after another: each begins when the one before has ended, and sees what was
+ * committed until then.
+ * @returns as soon as they are sent, so that what the transaction sends next, COMMIT for example, goes out together
+ * with them. `answered` gives the rows of each statement. If one fails, those behind it fail too and COMMIT rolls back;
+ * `answered` is then rejected with the error of the first.
  */
 export async function send<Rows extends unknown[]>(
   trx: Transaction<Tables>,
@@ -19,12 +20,12 @@ export async function send<Rows extends unknown[]>(
     const answered = Promise.all(statements.map((statement) => connection.executeQuery(statement))).then(
       (results) => results.map(({ rows }) => rows) as Answers<Rows>,
     );
-    answered.catch(() => {}); // told to whoever waits for it, which may be later
+    answered.catch(() => {}); // whoever waits for `answered` gets the error, and may begin to wait only later
     return { answered };
   });
 }
 
-/** The same, waiting for the rows. */
+/** The same, but waits for the rows. */
 export async function sendTogether<Rows extends unknown[]>(
   trx: Transaction<Tables>,
   statements: Statements<Rows>,
@@ -33,7 +34,7 @@ export async function sendTogether<Rows extends unknown[]>(
   return answered;
 }
 
-/** A list as one JSON parameter: for an array parameter a statement that stays prepared is planned anew (`PreparingClient`). */
+/** A list as one JSON parameter, for prepared statements: `compilePrepared` says why. */
 export function textArray(values: readonly string[]): RawBuilder<string[]> {
   return sql`array(select jsonb_array_elements_text(${JSON.stringify(values)}::jsonb))`;
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Kysely, sql, type Transaction } from 'kysely';
 import * as refusals from '../access-refusals.js';
 import { hashApiKey, makeApiKey } from '../api-key.js';
+import { executePrepared } from '../database/prepared-statements.js';
 import type { ApiKeyRow, Tables } from '../database/tables.js';
 import type { ApiKey, CreatedApiKey, NewApiKey } from '../schemas/api-key.js';
 import type { IdempotencyClaim } from './commands.js';
@@ -71,10 +72,11 @@ export type KnownApiKey = Pick<ApiKeyRow, 'id' | 'name' | 'role' | 'projects' | 
 
 /** For authentication, before there is a caller. In the order given; null for an id that names nothing. */
 export async function findApiKeys(db: Kysely<Tables>, ids: readonly string[]): Promise<(KnownApiKey | null)[]> {
-  const { rows } = await sql<KnownApiKey>`
-    /* prepared */ select id, name, role, projects, hash, expires_at,
+  const statement = sql<KnownApiKey>`
+    select id, name, role, projects, hash, expires_at,
       extract(epoch from expires_at - clock_timestamp())::double precision * 1000 as remaining_ms
-    from api_keys where id = any(${ids}::uuid[])`.execute(db);
+    from api_keys where id = any(${ids}::uuid[])`;
+  const { rows } = await executePrepared(db, statement);
   const found = new Map(rows.map((row) => [row.id, row]));
   return ids.map((id) => found.get(id) ?? null);
 }

@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { executePrepared } from '../database/prepared-statements.js';
 import type { AllocationRow, Tables } from '../database/tables.js';
 import type { AllocationKey } from './commands.js';
 
@@ -38,8 +39,8 @@ export async function findLowestRows(
   db: Kysely<Tables>,
   keys: readonly AllocationKey[],
 ): Promise<(AllocationRow | null)[]> {
-  const { rows } = await sql<AllocationRow & { place: string }>`
-    /* prepared */ select k.place, ${columns}
+  const statement = sql<AllocationRow & { place: string }>`
+    select k.place, ${columns}
     from rows from (
       jsonb_to_recordset(${JSON.stringify(keys)}::jsonb)
         as (project text, service text, environment text, host text, protocol text)
@@ -51,7 +52,8 @@ export async function findLowestRows(
           and a.environment = k.environment offset 0
       ) a
       where a.host = k.host and a.protocol = k.protocol order by a.port limit 1
-    ) a`.execute(db);
+    ) a`;
+  const { rows } = await executePrepared(db, statement);
   return inOrder(keys.length, rows);
 }
 
@@ -60,10 +62,11 @@ export async function findLowestRows(
  * The plan is kept, so its shape leaves it no choice but the index, also when it is made on an empty table.
  */
 export async function findRowsById(db: Kysely<Tables>, ids: readonly string[]): Promise<(AllocationRow | null)[]> {
-  const { rows } = await sql<AllocationRow & { place: string }>`
-    /* prepared */ select wanted.place, ${columns}
+  const statement = sql<AllocationRow & { place: string }>`
+    select wanted.place, ${columns}
     from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb) with ordinality wanted (id, place)
-    cross join lateral (select * from port_allocations a where a.id = wanted.id::uuid limit 1) a`.execute(db);
+    cross join lateral (select * from port_allocations a where a.id = wanted.id::uuid limit 1) a`;
+  const { rows } = await executePrepared(db, statement);
   return inOrder(ids.length, rows);
 }
 

@@ -1,5 +1,6 @@
 import { type CompiledQuery, type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import { send, textArray } from '../database/pipeline.js';
+import { compilePrepared, executePrepared } from '../database/prepared-statements.js';
 import type { AllocationRow, ReservationRow, Tables } from '../database/tables.js';
 import { unobserved } from '../observer.js';
 import type { Outcome, ProjectCommand } from './commands.js';
@@ -25,7 +26,7 @@ export async function executeCommands(
   observer = unobserved,
 ): Promise<Outcome[]> {
   const { outcomes, changed, written } = await db.transaction().execute(async (trx) => {
-    const snapshot = await lockAndLook(trx, project, rangeLock(project).compile(trx), commands);
+    const snapshot = await lockAndLook(trx, project, compilePrepared(rangeLock(project), trx), commands);
     return executeSeen(trx, snapshot, commands);
   });
   await written; // after a write that failed COMMIT rolled back, without an error of its own
@@ -76,45 +77,50 @@ async function executeSeen(
 
 /** Waits at most `LOCK_TIMEOUT_MS`. Empty for a project without ranges. */
 export async function lockRanges(trx: Transaction<Tables>, project: string): Promise<LockedRange[]> {
-  return (await rangeLock(project).execute(trx)).rows;
+  return (await executePrepared(trx, rangeLock(project))).rows;
 }
 
 function rangeLock(project: string): RawBuilder<LockedRange> {
   return sql`
-    /* prepared */ select start_port, end_port, reuse_cooldown_seconds from port_ranges
+    select start_port, end_port, reuse_cooldown_seconds from port_ranges
     where project = ${project} order by start_port for update`;
 }
 
 /** In this order: a port released here may be taken again by a row inserted here. */
 function writesOf(trx: Transaction<Tables>, writes: Writes, now: Date): CompiledQuery[] {
-  const statements: RawBuilder<unknown>[] = [];
+  const statements: CompiledQuery[] = [];
   if (writes.releasedIds.length > 0) {
-    statements.push(sql`
-      /* prepared */ update port_allocations set status = 'released', released_at = ${now}, updated_at = ${now}
-      where id = any(${textArray(writes.releasedIds)}::uuid[])`);
+    const release = sql`
+      update port_allocations set status = 'released', released_at = ${now}, updated_at = ${now}
+      where id = any(${textArray(writes.releasedIds)}::uuid[])`;
+    statements.push(compilePrepared(release, trx));
   }
   if (writes.inserted.size > 0) {
-    statements.push(sql`
-      /* prepared */ insert into port_allocations (
+    const insert = sql`
+      insert into port_allocations (
         id, port, project, service, environment, host, protocol, status, service_type, description,
         cloudflare_hostname, metadata, allocated_at, last_used_at, released_at, updated_at)
       select
         id, port, project, service, environment, host, protocol, status, service_type, description,
         cloudflare_hostname, metadata, allocated_at, last_used_at, released_at, updated_at
-      from jsonb_populate_recordset(null::port_allocations, ${toJson(writes.inserted)}::jsonb)`);
+      from jsonb_populate_recordset(null::port_allocations, ${toJson(writes.inserted)}::jsonb)`;
+    statements.push(compilePrepared(insert, trx));
   }
   if (writes.updated.size > 0) {
-    statements.push(sql`
+    const update = sql`
       update port_allocations a
       set service_type = u.service_type, description = u.description,
           cloudflare_hostname = u.cloudflare_hostname, metadata = u.metadata, updated_at = u.updated_at
       from jsonb_populate_recordset(null::port_allocations, ${toJson(writes.updated)}::jsonb) u
-      where a.id = u.id`);
+      where a.id = u.id`;
+    statements.push(update.compile(trx));
   }
   // After the allocations, which a claimed one refers to.
-  if (writes.changedReservations.size > 0) statements.push(reservationUpdate(writes.changedReservations));
-  if (writes.insertedReservations.size > 0) statements.push(...reservationInserts(writes.insertedReservations, now));
-  return statements.map((statement) => statement.compile(trx));
+  if (writes.changedReservations.size > 0) statements.push(reservationUpdate(writes.changedReservations).compile(trx));
+  if (writes.insertedReservations.size > 0) {
+    statements.push(...reservationInserts(writes.insertedReservations, now).map((insert) => insert.compile(trx)));
+  }
+  return statements;
 }
 
 /** Sets the whole state: a sweep that has just found a row expired loses to who renewed it in time. */

@@ -1,5 +1,6 @@
 import { type CompiledQuery, type RawBuilder, sql, type Transaction } from 'kysely';
 import { sendTogether } from '../database/pipeline.js';
+import { compilePrepared } from '../database/prepared-statements.js';
 import type { AllocationRow, Json, ReservationRow, Tables } from '../database/tables.js';
 import type { Holder } from '../errors.js';
 import type { AllocationKey, IdempotencyClaim, ProjectCommand, Space } from './commands.js';
@@ -216,8 +217,9 @@ function seeTogether(trx: Transaction<Tables>, parts: Partial<Parts>): CompiledQ
   const columns = Object.entries(parts).flatMap(([name, part]) =>
     part ? [sql`(select json_agg(seen) from (${part}) seen) as ${sql.ref(name)}`] : [],
   );
-  return sql<SeenRow>`
-    /* prepared */ select ${sql.join([...columns, sql`clock_timestamp()::timestamptz(3) as now`])}`.compile(trx);
+  const statement = sql<SeenRow>`
+    select ${sql.join([...columns, sql`clock_timestamp()::timestamptz(3) as now`])}`;
+  return compilePrepared(statement, trx);
 }
 
 function readSeen([seen]: SeenRow[]): SeenTogether {
