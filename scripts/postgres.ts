@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -42,6 +43,7 @@ export async function startPostgres(
     });
   let server = create();
   await chmod(folder, 0o755); // as root the server runs as another user
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true })); // a Ctrl-C calls no stop()
   await server.initialise();
   await server.start();
   return {

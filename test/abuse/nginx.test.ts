@@ -1,4 +1,4 @@
-// Behind a real nginx, under a sub-path; `npm run test:abuse` finds or fetches it.
+// Behind a real nginx, under a sub-path; `npm test -- abuse` finds or fetches it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -10,10 +10,10 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 /** What accessibility is measured by: WCAG 2.2 AA, and what axe holds for good practice. */
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
-/** The one that `npm run test:browser` found. */
+/** The one that `npm test -- browser` found. */
 export async function openBrowser(t: Test): Promise<Browser> {
   const executablePath = process.env.CHROMIUM;
-  if (!executablePath) throw new Error('CHROMIUM is not set: run these with `npm run test:browser`');
+  if (!executablePath) throw new Error('CHROMIUM is not set: run these with `npm test -- browser`');
   const browser = await chromium.launch({
     executablePath,
     args: ['--no-sandbox', '--headless', '--disable-gpu', '--disable-background-networking'],

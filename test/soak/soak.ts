@@ -1,4 +1,4 @@
-// npm run soak -- 60m: mixed load on two instances over one PostgreSQL (fsync on), which is killed and started again
+// npm test -- soak --for=1h: mixed load on two instances over one PostgreSQL (fsync on), which is killed and started again
 // in the middle of every window. Prints a line a window; ends with 1 if an answer was wrong, or if memory, descriptors
 // or latency grew from the first half to the second.
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { findFreePort, type PostgresServer, startPostgres } from '../../scripts/postgres.js';
 import { loadConfig } from '../../src/config.js';
 import { connectDatabase, type Database } from '../../src/database/connect.js';
@@ -73,7 +74,8 @@ class Instance {
   }
 }
 
-const durationMs = parseDuration(process.argv[2] ?? '10m');
+const { values: options } = parseArgs({ options: { for: { type: 'string', default: '10m' } } });
+const durationMs = parseDuration(options.for);
 const server = await startPostgres({ max_connections: '100' });
 const database = await connectDatabase(loadConfig({ DATABASE_URL: server.url }), quiet);
 await migrate(database.db, quiet);

@@ -1,19 +1,19 @@
-// with-chromium COMMAND...: runs a command with CHROMIUM set to a browser that starts: the one that is set, the one on the
-// PATH, the one that npm installed, or, where that one misses libraries of the system, Debian's.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import chromium from '@sparticuz/chromium';
+import type { Provided } from './suites.js';
 
-const [command = '', ...args] = process.argv.slice(2);
-const browser = await findBrowser();
-if (browser === null) {
-  process.stderr.write('No browser: set CHROMIUM to one, or put chromium on the PATH.\n');
-  process.exit(1);
+/**
+ * CHROMIUM, a browser that starts: the one that is set, the one on the PATH, the one that npm installed, or, where that
+ * one misses libraries of the system, Debian's, which is installed.
+ */
+export async function provideChromium(): Promise<Provided> {
+  const browser = await findBrowser();
+  if (browser === null) throw new Error('No browser: set CHROMIUM to one, or put chromium on the PATH.');
+  process.stderr.write(`The browser for the tests: ${versionOf(browser)} (${browser})\n`);
+  return { variables: { CHROMIUM: browser }, async stop() {} };
 }
-process.stderr.write(`The browser for the tests: ${versionOf(browser)} (${browser})\n`);
-const { status } = spawnSync(command, args, { stdio: 'inherit', env: { ...process.env, CHROMIUM: browser } });
-process.exitCode = status ?? 1;
 
 async function findBrowser(): Promise<string | null> {
   const given = process.env.CHROMIUM ?? findOnPath();

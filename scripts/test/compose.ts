@@ -7,8 +7,8 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { packageRoot } from '../src/package-root.js';
-import { findFreePort } from './postgres.js';
+import { packageRoot } from '../../src/package-root.js';
+import { findFreePort } from '../postgres.js';
 
 const START_TIMEOUT_MS = 180_000;
 const LONG_RUNNING = ['postgres', 'replica-1', 'replica-2', 'proxy'];

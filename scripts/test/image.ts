@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { packageRoot, version } from '../src/package-root.js';
+import { packageRoot, version } from '../../src/package-root.js';
 
 const POSTGRES_IMAGE = 'docker.io/library/postgres:17-alpine';
 const START_TIMEOUT_MS = 120_000;

@@ -1,0 +1,135 @@
+/** Something that a suite needs, which is there until `stop` is called. */
+export interface Provided {
+  /** Environment variables by which the tests find it. */
+  readonly variables: Record<string, string>;
+  stop(): Promise<void>;
+}
+
+export interface Suite {
+  readonly proves: string;
+  /** About how long it takes on two cores. */
+  readonly takes: string;
+  /** What has to be there, because nothing here provides it. */
+  readonly requires?: string;
+  /** The folder of test/ that has its tests. The quick suite has those that are in no other suite's folder. */
+  readonly folder?: string;
+  /** A program that is the whole suite, in place of tests that tap runs. */
+  readonly program?: string;
+  readonly postgres?: true;
+  readonly chromium?: true;
+  /** By program, the Debian package that has it. */
+  readonly debian?: Record<string, string>;
+  /** What one file may take; without it `.taprc` says that. */
+  readonly timeoutSeconds?: number;
+}
+
+/** Runs when no suite is named. */
+export const quick: Suite = {
+  proves: 'every operation, tool, table and setting; 90 % of the lines are run; the default',
+  takes: '5 min',
+  postgres: true,
+};
+
+/** Every suite by its name, as in `npm test -- crash`. */
+export const suites: Record<string, Suite> = {
+  quick,
+  long: {
+    proves: 'races, generated histories and input, access of each kind of key, limits, query plans',
+    takes: '6 min',
+    folder: 'long',
+    postgres: true,
+    timeoutSeconds: 300,
+  },
+  crash: {
+    proves: 'what was acknowledged is kept, whatever is killed; starts, stops, outages',
+    takes: '4 min',
+    folder: 'crash',
+    postgres: true,
+    timeoutSeconds: 600,
+  },
+  abuse: {
+    proves: 'more load than fits is refused at once; all works behind nginx',
+    takes: '1 min',
+    folder: 'abuse',
+    postgres: true,
+    debian: { nginx: 'nginx' },
+    timeoutSeconds: 300,
+  },
+  browser: {
+    proves: 'the dashboard: journeys, by keyboard too, and accessibility',
+    takes: '2 min',
+    folder: 'browser',
+    postgres: true,
+    chromium: true,
+    timeoutSeconds: 300,
+  },
+  client: {
+    proves: 'a client generated from the contract compiles and does the main job',
+    takes: '1 min',
+    program: 'test/contract-client/run.js',
+  },
+  mcp: {
+    proves: 'the inspector and the official conformance suite of MCP pass',
+    takes: '2 min',
+    requires: 'the npm registry',
+    program: 'dist/scripts/test/mcp.js',
+  },
+  monitoring: {
+    proves: 'rules, alerts and the Grafana dashboard in a real Prometheus',
+    takes: '1 min',
+    folder: 'monitoring',
+    postgres: true,
+    debian: { prometheus: 'prometheus', promtool: 'prometheus' },
+    timeoutSeconds: 300,
+  },
+  deploy: {
+    proves: 'poolers, proxies, restarts, backups, the package, a full database',
+    takes: '3 min',
+    folder: 'deploy',
+    postgres: true,
+    debian: { pgbouncer: 'pgbouncer', initdb: 'postgresql-15', pg_dump: 'postgresql-client-15', haproxy: 'haproxy' },
+    timeoutSeconds: 300,
+  },
+  failover: {
+    proves: 'nothing acknowledged is lost when the primary of a Patroni cluster fails',
+    takes: '5 min',
+    requires: 'Linux, as root',
+    folder: 'failover',
+    debian: { patroni: 'patroni', etcd: 'etcd-server', haproxy: 'haproxy', initdb: 'postgresql-15' },
+    timeoutSeconds: 900,
+  },
+  image: {
+    proves: 'the container image: read-only, not root, healthy, on either database',
+    takes: '3 min',
+    requires: 'Docker or podman',
+    program: 'dist/scripts/test/image.js',
+  },
+  compose: {
+    proves: 'deploy/compose.yaml: secrets made, replicas replaced under load',
+    takes: '3 min',
+    requires: 'Docker Compose',
+    program: 'dist/scripts/test/compose.js',
+  },
+  soak: {
+    proves: 'memory and latency do not grow under load and crashes; --for=1h runs for an hour',
+    takes: '10 min',
+    requires: 'Linux',
+    program: 'dist/test/soak/soak.js',
+  },
+};
+
+/** A line for each suite: how long it takes, what it proves, and what it needs beside Node and npm. */
+export function describeSuites(): string {
+  return Object.entries(suites)
+    .map(([name, suite]) => {
+      const needs = [
+        suite.postgres && 'PostgreSQL',
+        suite.chromium && 'Chromium',
+        ...Object.keys(suite.debian ?? {}),
+        suite.requires,
+      ].filter(Boolean);
+      const needed = needs.length > 0 ? `; needs ${needs.join(', ')}` : '';
+      return `${name.padEnd(10)}  ${suite.takes.padEnd(6)}  ${suite.proves}${needed}\n`;
+    })
+    .join('');
+}
