@@ -1,7 +1,7 @@
 // Writes the embedded database into one file: npm run backup -- FILE. What runs on it has to be stopped first, but for
 // agents' stdio processes, which give way.
-import { backUp } from '../src/database/backup.js';
-import { lockDataDir } from '../src/database/data-dir-lock.js';
+import { backUp } from '../src/embedded/backup.js';
+import { lockDataDir } from '../src/embedded/data-dir-lock.js';
 import { takeOver } from '../src/mcp/peers.js';
 import { demandEmbedded, fileArgument, runCommand } from './run-command.js';
 

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { buildApp } from '../src/app.js';
 import { loadConfig } from '../src/config.js';
 import type { Tables } from '../src/database/tables.js';
-import { Readiness } from '../src/readiness.js';
+import { createService } from '../src/service.js';
 
 /** The contract as the routes declare it, as the text of its two files. Needs no database. */
 export async function renderContract(): Promise<{ json: string; yaml: string }> {
@@ -16,7 +16,7 @@ export async function renderContract(): Promise<{ json: string; yaml: string }> 
     },
   });
   const log = pino({ level: 'silent' });
-  const app = await buildApp({ db, readiness: new Readiness(), config: loadConfig({}), log });
+  const app = await buildApp(createService({ database: { db }, config: loadConfig({}), log }));
   await app.ready();
   const contract = { json: `${JSON.stringify(app.swagger(), null, 2)}\n`, yaml: app.swagger({ yaml: true }) };
   await app.close();

@@ -1,9 +1,10 @@
 // Moves the registry of DATA_DIR into the empty PostgreSQL database of DATABASE_URL, everything included, and leaves
 // DATA_DIR as it is. What runs on it has to be stopped first, but for agents' stdio processes, which give way.
-import { demandRegistry } from '../src/database/backup.js';
+
 import { connectDatabase } from '../src/database/connect.js';
 import { migrate } from '../src/database/migrate.js';
 import { copyRegistry, demandEmpty, listTables } from '../src/database/move.js';
+import { demandRegistry } from '../src/embedded/backup.js';
 import { CommandRefused } from '../src/errors.js';
 import { connectForService } from '../src/mcp/peers.js';
 import { runCommand } from './run-command.js';

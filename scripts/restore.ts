@@ -1,6 +1,6 @@
 // Puts what `npm run backup` wrote into a data directory that has no database yet: npm run restore -- FILE.
-import { restore } from '../src/database/backup.js';
-import { lockDataDir } from '../src/database/data-dir-lock.js';
+import { restore } from '../src/embedded/backup.js';
+import { lockDataDir } from '../src/embedded/data-dir-lock.js';
 import { takeOver } from '../src/mcp/peers.js';
 import { demandEmbedded, fileArgument, runCommand } from './run-command.js';
 

@@ -2,12 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import type { Kysely } from 'kysely';
-import type { Config } from './config.js';
-import type { Tables } from './database/tables.js';
-import type { Dependencies } from './dependencies.js';
 import { mcpOverHttp } from './mcp/http.js';
-import { Metrics } from './metrics.js';
 import { version } from './package-root.js';
 import { registerAuthentication } from './plugins/authentication.js';
 import { registerDashboard } from './plugins/dashboard.js';
@@ -24,8 +19,6 @@ import { registerProblems, sendProblem, toHttpRefusal } from './plugins/problems
 import { RateLimit } from './plugins/rate-limit.js';
 import { registerRequestTimeout } from './plugins/request-timeout.js';
 import { registerSecurityHeaders, SECURITY_HEADERS } from './plugins/security-headers.js';
-import type { Readiness } from './readiness.js';
-import { openStore } from './repositories/store.js';
 import { allocationRoutes } from './routes/allocations.js';
 import { apiKeyRoutes } from './routes/api-keys.js';
 import { auditRoutes } from './routes/audits.js';
@@ -36,25 +29,10 @@ import { healthCheckRoutes } from './routes/health-checks.js';
 import { importRoutes } from './routes/imports.js';
 import { portRoutes } from './routes/ports.js';
 import { rangeRoutes } from './routes/ranges.js';
+import { registerSessions } from './routes/requests.js';
 import { reservationRoutes } from './routes/reservations.js';
 import { serviceRoutes } from './routes/services.js';
-import { Auditor } from './services/auditor.js';
-import { Keyring } from './services/keyring.js';
-import { Prober } from './services/prober.js';
-
-export interface AppOptions {
-  db: Kysely<Tables>;
-  readiness: Readiness;
-  config: Config;
-  log: FastifyBaseLogger;
-  /** For comparison: `{ maxBatch: 1 }` does one transaction or query per call. */
-  batching?: { maxBatch?: number };
-  /** The process's own, where something beside the app probes and audits too. */
-  prober?: Prober;
-  auditor?: Auditor;
-  metrics?: Metrics;
-  keyring?: Keyring;
-}
+import type { Service } from './service.js';
 
 /** Longer than the idle time of common proxies (nginx and ALB 60 s, Traefik 90 s), or they see sporadic 502s. */
 const KEEP_ALIVE_TIMEOUT_MS = 95_000;
@@ -64,10 +42,11 @@ const HEADERS_TIMEOUT_MS = 60_000;
 const CONNECTIONS_CHECKING_INTERVAL_MS = 1000;
 
 /** The whole service, short of listening: tests use this same one. */
-export async function buildApp({ db, readiness, config, log, ...rest }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp(service: Service): Promise<FastifyInstance> {
+  const { config, log, readiness, metrics, registry, keyring, auditor, redact } = service;
   const { basePath, rateLimitPerMinute: perMinute } = config;
   const app = Fastify({
-    loggerInstance: log,
+    loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }), // one line a request, from the hook below
     genReqId: requestIdOf,
     // A logger of its own for every request would cost more than most requests: lines carry `reqId` themselves.
@@ -93,10 +72,7 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
-  const { metrics = new Metrics() } = rest;
-  const stores = openStore(db, rest.batching, metrics);
-  const keyring = rest.keyring ?? new Keyring(db, config.adminApiKey, metrics);
-  registerProblems(app, config.adminApiKey);
+  registerProblems(app, redact);
   registerMetrics(app, metrics);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
@@ -122,20 +98,10 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
   await registerOpenapi(app, { version, publicUrl });
   registerDashboard(app);
 
-  const prober = rest.prober ?? new Prober(config, metrics);
-  const auditor = rest.auditor ?? new Auditor(prober);
+  registerSessions(app, registry);
+
   app.addHook('preClose', async () => auditor.stop());
   app.addHook('onClose', () => keyring.touch());
-  const dependencies: Dependencies = {
-    stores,
-    keyring,
-    readiness,
-    publicUrl,
-    reuseCooldownSeconds: config.reuseCooldownSeconds,
-    requestTimeoutMs: config.requestTimeoutMs,
-    prober,
-    auditor,
-  };
   const all = [
     healthRoutes,
     serviceRoutes,
@@ -150,9 +116,9 @@ export async function buildApp({ db, readiness, config, log, ...rest }: AppOptio
     exportRoutes,
     apiKeyRoutes,
   ];
-  serveMetrics(app, metrics, stores);
-  for (const routes of all) await app.register(routes, dependencies);
-  await app.register(mcpOverHttp, dependencies);
+  serveMetrics(app, metrics, registry);
+  for (const routes of all) await app.register(routes, { ...service, publicUrl });
+  await app.register(mcpOverHttp, service);
   return app;
 }
 

@@ -1,5 +1,5 @@
-import type { Redact } from './api-key.js';
-import { type Caller, callerId } from './caller.js';
+import type { Redact } from './access/api-key.js';
+import { type Caller, callerId } from './access/caller.js';
 
 /** What identifies an object, in whichever input or answer it stands; nothing else of these is logged. */
 const IDENTIFYING = [

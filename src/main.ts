@@ -6,13 +6,10 @@ import { closeServer } from './close-server.js';
 import { loadConfig } from './config.js';
 import { prepareDatabase } from './database/prepare.js';
 import { connectForService, servePeers } from './mcp/peers.js';
-import { openToolsOn } from './mcp/tools.js';
-import { Metrics } from './metrics.js';
+import { openToolsForKeys } from './mcp/tools.js';
 import { Readiness } from './readiness.js';
-import { Auditor } from './services/auditor.js';
-import { Keyring } from './services/keyring.js';
+import { createService } from './service.js';
 import { runMonitor } from './services/monitor.js';
-import { Prober } from './services/prober.js';
 import { describeStartError } from './start-error.js';
 
 /** What shutting down may take beyond the longest request. */
@@ -44,11 +41,8 @@ async function main(): Promise<void> {
 
   const database = await connectForService(config, log);
   opened.push(() => database.close());
-  const metrics = new Metrics(database.poolCounts);
-  const prober = new Prober(config, metrics);
-  const auditor = new Auditor(prober);
-  const keyring = new Keyring(database.db, config.adminApiKey, metrics);
-  const app = await buildApp({ db: database.db, readiness, config, log, prober, auditor, metrics, keyring });
+  const service = createService({ database, config, log, readiness });
+  const app = await buildApp(service);
   opened.push(() => closeServer(app, config.requestTimeoutMs));
 
   const prepared = prepareDatabase(database, config, log, stopping.signal);
@@ -57,13 +51,12 @@ async function main(): Promise<void> {
   await Promise.all([prepared, app.listen({ host: config.host, port: config.port })]);
   if (database.kind === 'embedded') {
     // Agents' stdio processes pass their calls on to this one.
-    const callTool = openToolsOn(database, config, log, auditor, metrics, keyring);
-    const peers = await servePeers(config.dataDir, callTool, null);
+    const peers = await servePeers(config.dataDir, openToolsForKeys(service), null);
     opened.push(() => peers.close());
-    opened.push(async () => auditor.stop()); // first: a peer may wait for an audit
+    opened.push(async () => service.auditor.stop()); // before the peers are closed, one of which may wait for an audit
   }
   readiness.started();
-  const monitor = runMonitor(database.db, prober, config, log, stopping.signal);
+  const monitor = runMonitor(database.db, service, stopping.signal);
   opened.push(() => monitor);
   log.info({ database: database.kind, ...(database.kind === 'embedded' && { dataDir: config.dataDir }) }, 'Ready');
 }

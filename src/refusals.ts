@@ -244,6 +244,10 @@ export function callerGaveUp(): AppError {
   return new AppError('overloaded', 'The caller gave up before its turn came. Nothing was changed.');
 }
 
+export function callerLeft(): AppError {
+  return new AppError('overloaded', 'The client left before the work was done.');
+}
+
 export function tooManyAuditsRun(running: number): AppError {
   const message = `${running} audits are running here already. Try again when one of them has ended.`;
   return new AppError('overloaded', message, RETRY_AUDIT);

@@ -1,7 +1,7 @@
 import { ConfigError } from './config.js';
-import { DataDirLockedError } from './database/data-dir-lock.js';
 import { isSchemaMissing, toAppError } from './database/errors.js';
 import { migrationsFolder } from './database/migrate.js';
+import { DataDirLockedError } from './embedded/data-dir-lock.js';
 import { CommandRefused } from './errors.js';
 
 // https://nodejs.org/api/errors.html#common-system-errors

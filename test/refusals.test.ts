@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { FastifyRequest } from 'fastify';
 import t from 'tap';
-import * as accessRefusals from '../src/access-refusals.js';
+import * as accessRefusals from '../src/access/refusals.js';
 import { toRefusal } from '../src/database/errors.js';
 import { AppError, type Holder, type ProblemCode, problems } from '../src/errors.js';
 import { nextSteps as mcpSteps } from '../src/mcp/next-steps.js';
@@ -70,6 +70,7 @@ const made: { [Name in keyof typeof refusals]: AppError } & { [Name in keyof typ
   tooManyLookUpsWait: refusals.tooManyLookUpsWait(),
   tooManyKeysWait: refusals.tooManyKeysWait(),
   callerGaveUp: refusals.callerGaveUp(),
+  callerLeft: refusals.callerLeft(),
   tooManyAuditsRun: refusals.tooManyAuditsRun(4),
   shuttingDown: refusals.shuttingDown(),
 };
@@ -237,7 +238,7 @@ t.test('each transport has a next step for every code, and for nothing else', as
 });
 
 t.test('refusals are made where the rule at the head of src/errors.ts says', async (t) => {
-  const makers = ['errors.ts', 'refusals.ts', 'access-refusals.ts', 'database/errors.ts'];
+  const makers = ['errors.ts', 'refusals.ts', 'access/refusals.ts', 'database/errors.ts'];
   const isMaker = (path: string) => makers.includes(path) || /^(plugins|mcp)\//.test(path);
   const root = join(packageRoot, 'src');
   const files = (await readdir(root, { recursive: true })).filter((name) => name.endsWith('.ts'));

@@ -17,10 +17,7 @@ const sources = new Map(
 
 t.test('no file imports itself by way of others, not even for a type', async (t) => {
   const imports = new Map([...sources].map(([path, text]) => [path, importsOf(path, text)]));
-  t.same(findCircles(imports), [
-    ['src/repositories/callers-store.ts', 'src/repositories/store.ts'],
-    ['src/repositories/port-space.ts', 'src/repositories/refusals.ts'],
-  ]);
+  t.same(findCircles(imports), []);
 });
 
 t.test(`no file has more than ${MAX_LINES} lines`, async (t) => {
@@ -35,7 +32,7 @@ t.test(`no folder has more than ${MAX_FILES} files`, async (t) => {
   const files = new Map<string, number>();
   for (const folder of [...sources.keys()].map(dirname)) files.set(folder, (files.get(folder) ?? 0) + 1);
   const crowded = [...files].filter(([, count]) => count > MAX_FILES).map(([folder]) => folder);
-  t.same(crowded, ['src/repositories']);
+  t.same(crowded, []);
 });
 
 t.test('circles of imports are found', async (t) => {

@@ -11,7 +11,7 @@ import { pino } from 'pino';
 import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config.js';
 import { connectDatabase } from '../../src/database/connect.js';
-import { Readiness } from '../../src/readiness.js';
+import { createService } from '../../src/service.js';
 
 const run = promisify(execFile);
 const RANGES = 65;
@@ -34,7 +34,7 @@ export async function benchAudit(databaseUrl: string): Promise<{ tenth: Comparis
   const log = pino({ level: 'silent' });
   const config = loadConfig({ DATABASE_URL: databaseUrl });
   const database = await connectDatabase(config, log);
-  const app = await buildApp({ db: database.db, readiness: new Readiness(), config, log });
+  const app = await buildApp(createService({ database, config, log }));
   // In a process of its own, so that accepting is nobody's time in this comparison.
   const listeners = fork(fileURLToPath(import.meta.url), ['listen']);
   try {

@@ -14,9 +14,8 @@ import { loadConfig } from '../../src/config.js';
 import { connectDatabase } from '../../src/database/connect.js';
 import { migrate } from '../../src/database/migrate.js';
 import { seed } from '../../src/database/seed.js';
-import { Metrics } from '../../src/metrics.js';
 import { packageRoot } from '../../src/package-root.js';
-import { Readiness } from '../../src/readiness.js';
+import { createService } from '../../src/service.js';
 
 /** Enough that every cache is filled, and everything that is made on first use is there. */
 const WARM_UP_REQUESTS = 20;
@@ -68,9 +67,9 @@ async function openApp(dataDir: string): Promise<{ app: FastifyInstance; close()
   const database = await connectDatabase(config, log);
   await migrate(database.db, log);
   await seed(database.db, config.reuseCooldownSeconds);
-  const readiness = new Readiness();
-  const app = await buildApp({ db: database.db, readiness, config, log, metrics: new Metrics(database.poolCounts) });
-  readiness.started();
+  const service = createService({ database, config, log });
+  const app = await buildApp(service);
+  service.readiness.started();
   return {
     app,
     async close() {

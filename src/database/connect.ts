@@ -2,9 +2,9 @@ import { setTimeout } from 'node:timers/promises';
 import { Kysely, sql } from 'kysely';
 import pg from 'pg';
 import type { Config } from '../config.js';
-import { lockDataDir } from './data-dir-lock.js';
+import { lockDataDir } from '../embedded/data-dir-lock.js';
+import { openEmbedded } from '../embedded/pglite.js';
 import { readCommittedDialect } from './driver.js';
-import { openEmbedded } from './embedded.js';
 import { setUpConnection } from './server-settings.js';
 import type { Tables } from './tables.js';
 

@@ -1,9 +1,19 @@
-import { type Dialect, type Driver, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type QueryResult,
+} from 'kysely';
 import type pg from 'pg';
-import { PipelinedConnection } from './connection.js';
-import { markNeverConnected } from './errors.js';
+import { markNeverConnected, NotReplicatedError } from './errors.js';
 import { MigrationLockAdapter } from './migration-lock.js';
-import { beginStatement, type TransactionLimits } from './server-settings.js';
+import { corkUntilNextTurn } from './pg-internals.js';
+import { PreparedStatements } from './prepared-statements.js';
+import { beginStatement, isDirect, type TransactionLimits } from './server-settings.js';
+import { isPrepared } from './statements.js';
 
 /** Kysely over a pool of pg, of PostgreSQL or of PGlite. Every transaction is READ COMMITTED and bounded in time. */
 export function readCommittedDialect(pool: pg.Pool, limits: TransactionLimits): Dialect {
@@ -60,4 +70,95 @@ class PoolDriver implements Driver {
   destroy(): Promise<void> {
     return this.#pool.end();
   }
+}
+
+const CHANGING = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE']);
+
+/**
+ * A connection of the pool as Kysely uses it. With pg's pipeline mode every statement is sent at once, behind
+ * statements that are not answered yet; PostgreSQL executes them one after another, and answers in that order.
+ */
+export class PipelinedConnection implements DatabaseConnection {
+  readonly #client: pg.PoolClient;
+  readonly #prepared: PreparedStatements | null;
+  #begun: Promise<unknown> = Promise.resolve();
+
+  constructor(client: pg.PoolClient) {
+    this.#client = client;
+    this.#prepared = isDirect(client) ? new PreparedStatements(client) : null;
+  }
+
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    corkUntilNextTurn(this.#client);
+    const name = isPrepared(query) ? this.#prepared?.nameOf(query.sql) : undefined;
+    const { command, rowCount, rows } = await this.#client.query({
+      name,
+      text: query.sql,
+      values: [...query.parameters],
+    });
+    return {
+      rows: (rows as R[] | undefined) ?? [], // none where the text has several statements
+      ...(CHANGING.has(command) && { numAffectedRows: BigInt(rowCount ?? 0) }),
+    };
+  }
+
+  /**
+   * Sends BEGIN and does not wait, so that the first statement follows in the same flight. If BEGIN fails, the
+   * statements behind it fail too, because the connection is gone; `commit` makes sure.
+   */
+  async begin(statement: string): Promise<void> {
+    corkUntilNextTurn(this.#client);
+    this.#begun = this.#client.query(statement);
+    this.#begun.catch(() => {}); // `commit` throws it
+  }
+
+  /** @throws NotReplicatedError */
+  async commit(): Promise<void> {
+    await this.#begun;
+    corkUntilNextTurn(this.#client);
+    await commit(this.#client);
+  }
+
+  /**
+   * Where it fails the connection is gone, and with it the transaction; the error that led to the rollback says more.
+   */
+  async rollback(): Promise<void> {
+    corkUntilNextTurn(this.#client);
+    await this.#client.query('rollback').catch(() => {});
+  }
+
+  release(): void {
+    this.#client.release();
+  }
+
+  streamQuery(): never {
+    throw new Error('Rows cannot be streamed: statements that follow in the pipeline would be answered among them.');
+  }
+}
+
+/**
+ * When a timeout, `pg_cancel_backend` or a shutdown ends that wait, PostgreSQL answers COMMIT as if all were well, and
+ * sends a warning with one of these codes. The codes are compared because the message is in the server's language. No
+ * other warning of a COMMIT has one of them.
+ */
+const WAIT_CUT_SHORT = new Set([
+  '01000', // warning
+  '57P01', // admin_shutdown
+]);
+
+/** @throws NotReplicatedError */
+async function commit(client: pg.ClientBase): Promise<void> {
+  let warning: string | undefined;
+  const onNotice = ({ code, message }: { code: string | undefined; message: string | undefined }) => {
+    if (WAIT_CUT_SHORT.has(code ?? '')) warning = message ?? code;
+  };
+  client.on('notice', onNotice);
+  try {
+    await client.query('commit');
+  } catch (error) {
+    if (warning === undefined) throw error; // with a warning, it is the same shutdown that ended the connection
+  } finally {
+    client.off('notice', onNotice);
+  }
+  if (warning !== undefined) throw new NotReplicatedError(warning);
 }

@@ -1,5 +1,12 @@
 import { AppError } from '../errors.js';
-import { NotReplicatedError } from './commit.js';
+
+/**
+ * The commit was made on the primary, but the wait for its synchronous standby was cut short. The commit is lost if the
+ * primary fails before the standby has it.
+ */
+export class NotReplicatedError extends Error {
+  override readonly name = 'NotReplicatedError';
+}
 
 const RETRY_AFTER_SECONDS = 1;
 

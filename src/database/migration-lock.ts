@@ -1,5 +1,4 @@
-import { type Kysely, PostgresAdapter, sql } from 'kysely';
-import type { PipelinedConnection } from './connection.js';
+import { type DatabaseConnection, type Kysely, PostgresAdapter, sql } from 'kysely';
 
 /** The same id as Kysely's, so that this also waits for a replica that still locks as Kysely does. */
 const MIGRATION_LOCK_ID = '3853314791062309107';
@@ -29,7 +28,13 @@ export class MigrationLockAdapter extends PostgresAdapter {
   }
 }
 
+/** What the connections of driver.ts can do. */
+interface TransactionConnection extends DatabaseConnection {
+  begin(statement: string): Promise<void>;
+  commit(): Promise<void>;
+}
+
 /** The migrator's `db` has one connection, which is one of this dialect's driver. */
-function onConnection(db: Kysely<unknown>, work: (connection: PipelinedConnection) => Promise<void>): Promise<void> {
-  return db.getExecutor().provideConnection((connection) => work(connection as PipelinedConnection));
+function onConnection(db: Kysely<unknown>, work: (connection: TransactionConnection) => Promise<void>): Promise<void> {
+  return db.getExecutor().provideConnection((connection) => work(connection as TransactionConnection));
 }

@@ -1,9 +1,9 @@
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import { type Caller, callerId, UNIDENTIFIED } from '../caller.js';
+import { type Caller, callerId, UNIDENTIFIED } from '../access/caller.js';
 import { decodeUtf8, NOT_UTF8 } from '../plugins/json.js';
+import type { Service } from '../service.js';
 import { createServer } from './server.js';
-import type { ToolDependencies } from './tool.js';
 import { openTools } from './tools.js';
 
 /**
@@ -11,8 +11,8 @@ import { openTools } from './tools.js';
  * the 2025 ones' alike, so that any replica answers any request. All that guards REST guards this too. There is no
  * GET and no DELETE, which belong to sessions: they are 405 as on every path.
  */
-export const mcpOverHttp: FastifyPluginAsync<ToolDependencies> = async (app, dependencies) => {
-  const callTool = openTools(dependencies, app.observer, app.log, app.redact);
+export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => {
+  const callTool = openTools(service);
   const handler = createMcpHandler(
     ({ requestInfo, authInfo }) => {
       const caller = (authInfo?.extra?.caller as Caller | undefined) ?? UNIDENTIFIED;

@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { AppError, type FieldError } from '../errors.js';
+import { type AllocationKey, keyOf } from '../keys.js';
 import { BODY_LIMIT_BYTES } from '../plugins/json.js';
-import { type AllocationKey, keyOf } from '../repositories/commands.js';
 import { KeyQuery } from '../schemas/allocation.js';
 import { Cursor, EnvironmentName, Host, ProjectName, Protocol, ServiceName, Uuid } from '../schemas/common.js';
 import { findUnstorable } from '../schemas/validation.js';

@@ -12,7 +12,7 @@ import {
   type DataDirLock,
   DataDirLockedError,
   type PeerEndpoint,
-} from '../database/data-dir-lock.js';
+} from '../embedded/data-dir-lock.js';
 import { AppError } from '../errors.js';
 import { BODY_LIMIT_BYTES, registerBodies } from '../plugins/json.js';
 import { toHttpRefusal } from '../plugins/problems.js';

@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { CallToolResult } from '@modelcontextprotocol/server';
+import type { Logger } from 'pino';
 import type { Config } from '../config.js';
-import { connectDatabase, type Database, type Log } from '../database/connect.js';
-import { DataDirLockedError, lockUnlessAwaited, type PeerEndpoint } from '../database/data-dir-lock.js';
+import { connectDatabase, type Database } from '../database/connect.js';
 import { prepareDatabase } from '../database/prepare.js';
+import { DataDirLockedError, lockUnlessAwaited, type PeerEndpoint } from '../embedded/data-dir-lock.js';
 import { AppError } from '../errors.js';
-import { Auditor } from '../services/auditor.js';
-import { Prober } from '../services/prober.js';
+import { createService, type Service } from '../service.js';
 import { demandStorable } from './inputs.js';
 import { type PeerServer, passOn, servePeers } from './peers.js';
-import { refuse, type ToolLog } from './results.js';
+import { refuse } from './results.js';
 import type { KeyedRequest, ToolRequest } from './tool.js';
 import { auditPorts } from './tools/reality.js';
-import { type CallToolWithKey, findTool, openToolsOn } from './tools.js';
+import { type CallToolWithKey, findTool, openToolsForKeys } from './tools.js';
 
 /**
  * How long a call waits for the living process that has the lock: one that opens a new database took 37 s on a busy
@@ -35,16 +35,16 @@ export interface Registry {
 }
 
 /** On PostgreSQL every process has the database open; on the embedded one, one process has, and serves the others. */
-export function openRegistry(config: Config, log: Log & ToolLog): Registry {
+export function openRegistry(config: Config, log: Logger): Registry {
   return config.databaseUrl === null ? new SharedRegistry(config, log) : openOwn(config, log);
 }
 
-function openOwn(config: Config, log: Log & ToolLog): Registry {
+function openOwn(config: Config, log: Logger): Registry {
   const stopping = new AbortController();
   const opening = connectDatabase(config, log);
   const prepared = opening.then((database) => prepareDatabase(database, config, log, stopping.signal));
   prepared.catch((error) => log.warn({ err: error }, 'The database could not be prepared'));
-  const callTool = opening.then((database) => openToolsOn(database, config, log));
+  const callTool = opening.then((database) => openToolsForKeys(createService({ database, config, log })));
   return {
     async callTool(request) {
       // A new database is migrated first; one that is away is told as such by the call itself.
@@ -72,7 +72,7 @@ class SharedRegistry implements Registry {
 
   constructor(
     readonly config: Config,
-    readonly log: Log & ToolLog,
+    readonly log: Logger,
   ) {}
 
   async callTool(given: ToolRequest): Promise<CallToolResult> {
@@ -155,25 +155,23 @@ function unavailable(detail: string): AppError {
 class Held {
   readonly #database: Database;
   readonly #callTool: CallToolWithKey;
+  readonly #service: Service;
   readonly #underWay = new Set<Promise<unknown>>();
   #peers: PeerServer | null = null;
 
-  private constructor(
-    database: Database,
-    callTool: CallToolWithKey,
-    private readonly auditor: Auditor,
-  ) {
+  private constructor(database: Database, service: Service) {
     this.#database = database;
-    this.#callTool = callTool;
+    this.#service = service;
+    this.#callTool = openToolsForKeys(service);
   }
 
   /** @throws DataDirLockedError */
-  static async open(config: Config, log: Log & ToolLog, onYield: () => void): Promise<Held> {
+  static async open(config: Config, log: Logger, onYield: () => void): Promise<Held> {
     const database = await connectDatabase(config, log, lockUnlessAwaited);
     try {
       await prepareDatabase(database, config, log, new AbortController().signal);
-      const auditor = new Auditor(new Prober(config));
-      const held = new Held(database, openToolsOn(database, config, log, auditor), auditor);
+      const service = createService({ database, config, log });
+      const held = new Held(database, service);
       held.#peers = await servePeers(config.dataDir, (call) => held.callTool(call), onYield);
       log.info({ dataDir: config.dataDir }, 'Serving the registry');
       return held;
@@ -191,7 +189,7 @@ class Held {
 
   /** Once what is under way has been answered; audits are ended, because whoever takes over would wait for them. */
   async close(): Promise<void> {
-    this.auditor.stop();
+    this.#service.auditor.stop();
     await this.#peers?.close();
     await Promise.all(this.#underWay);
     await this.#database.close();

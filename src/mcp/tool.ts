@@ -1,14 +1,17 @@
 import type { Static, TObject, TSchema } from '@sinclair/typebox';
-import { type Caller, callerId } from '../caller.js';
-import type { Dependencies } from '../dependencies.js';
-import type { IdempotencyClaim } from '../repositories/commands.js';
-import { hashRequest } from '../repositories/idempotency.js';
-import type { Store } from '../repositories/store.js';
+import { type Caller, callerId } from '../access/caller.js';
+import type { Session } from '../registry/session.js';
+import { hashRequest, type IdempotencyKey } from '../repositories/idempotency-keys.js';
+import type { Auditor } from '../services/auditor.js';
 
-/** What all tools share. */
-export type ToolDependencies = Pick<Dependencies, 'stores' | 'auditor' | 'reuseCooldownSeconds'>;
-/** What one call of a tool works with: the registry as far as its caller may use it. */
-export type ToolContext = Omit<ToolDependencies, 'stores'> & { store: Store };
+/** What one call of a tool works with. */
+export interface ToolContext {
+  /** The registry as far as the call's caller may use it. */
+  session: Session;
+  auditor: Auditor;
+  /** The cooldown that a new range gets. */
+  reuseCooldownSeconds: number;
+}
 
 /** One call of a tool, before anything in it has been checked. */
 export interface ToolRequest {
@@ -59,14 +62,8 @@ export function defineTool<Input extends TObject, Output extends TSchema>(tool: 
 /** Nothing beyond the registry and its own hosts is touched: no tool has an open world. */
 export const READS = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false };
 
-/** The claim of a call that a process may have to repeat. */
-export function claimOf({ name, idempotencyKey, caller }: ToolCall, input: unknown): IdempotencyClaim | null {
+/** The idempotency key of a call that a process may have to repeat; null where nobody repeats it. */
+export function idempotencyOf({ name, idempotencyKey, caller }: ToolCall, input: unknown): IdempotencyKey | null {
   if (idempotencyKey === null) return null;
   return { caller: callerId(caller), key: idempotencyKey, requestHash: hashRequest(`MCP ${name}`, input) };
 }
-
-/** Whether the caller no longer waits for an answer. */
-export const isAbandoned =
-  ({ signal }: ToolCall) =>
-  () =>
-    signal.aborted;

@@ -1,20 +1,13 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
-import { type Redact, redactKeys } from '../api-key.js';
 import { objectOf, whoOf } from '../change-log.js';
-import type { Config } from '../config.js';
-import type { Database } from '../database/connect.js';
 import { toRefusal } from '../database/errors.js';
 import { AppError } from '../errors.js';
-import { type Observer, unobserved } from '../observer.js';
-import { openStore } from '../repositories/store.js';
 import { createValidator, describeFinding, type Finding } from '../schemas/validation.js';
-import { Auditor } from '../services/auditor.js';
-import { Keyring } from '../services/keyring.js';
-import { Prober } from '../services/prober.js';
+import type { Service } from '../service.js';
 import { demandStorable, invalidInput } from './inputs.js';
 import { refuse, succeed, type ToolLog } from './results.js';
-import type { KeyedRequest, Tool, ToolCall, ToolDependencies } from './tool.js';
+import type { KeyedRequest, Tool, ToolCall } from './tool.js';
 import { allocatePort, getPort, listPorts, releasePort, updatePort } from './tools/allocations.js';
 import { getEnvironmentPorts, listEnvironments, releaseEnvironment } from './tools/environments.js';
 import { describePort } from './tools/ports.js';
@@ -53,38 +46,21 @@ export type CallTool = (call: ToolCall) => Promise<CallToolResult>;
 
 export type CallToolWithKey = (request: KeyedRequest) => Promise<CallToolResult>;
 
-/** The tools of a process that has the database open, for calls that come with a key and not through an app. */
-export function openToolsOn(
-  { db }: Pick<Database, 'db'>,
-  config: Config,
-  log: ToolLog,
-  auditor = new Auditor(new Prober(config)),
-  observer = unobserved,
-  keyring = new Keyring(db, config.adminApiKey, observer),
-): CallToolWithKey {
-  const { reuseCooldownSeconds } = config;
-  const callTool = openTools(
-    { stores: openStore(db, {}, observer), auditor, reuseCooldownSeconds },
-    observer,
-    log,
-    redactKeys(config.adminApiKey),
-  );
+/** The tools for calls that come with a key and not through an app. */
+export function openToolsForKeys(service: Service): CallToolWithKey {
+  const callTool = openTools(service);
   return async ({ apiKey, ...request }) => {
     try {
-      return await callTool({ ...request, caller: await keyring.identify(apiKey ?? null) });
+      return await callTool({ ...request, caller: await service.keyring.identify(apiKey ?? null) });
     } catch (error) {
-      return refuse(error, request.requestId, log);
+      return refuse(error, request.requestId, service.log);
     }
   };
 }
 
-/** The tools over one registry, with REST's validation. */
-export function openTools(
-  { stores, ...shared }: ToolDependencies,
-  observer: Observer,
-  log: ToolLog,
-  redact: Redact,
-): CallTool {
+/** The tools over the service's registry, with REST's validation. */
+export function openTools({ registry, auditor, config, metrics, log, redact }: Service): CallTool {
+  const { reuseCooldownSeconds } = config;
   const ajv = createValidator({ coerceTypes: false }); // compiles a tool's schema at its first call, and keeps it
   /** One line for each call that changed something or was refused, as for a request over REST. */
   const tell = (call: ToolCall, outcome: string, answer: unknown, begun: number) => {
@@ -98,14 +74,16 @@ export function openTools(
       const tool = findTool(call.name);
       if (!tool) throw new AppError('not-found', `There is no tool ${call.name} here.`);
       const input = readInput(call.input, ajv.compile(tool.input));
-      const store = stores.as(call.caller, tool.annotations.readOnlyHint ? 'read' : 'change');
-      const answer = (await tool.execute({ store, ...shared }, input, call)) as Record<string, unknown>;
+      const isAbandoned = () => call.signal.aborted;
+      const session = registry.as(call.caller, tool.annotations.readOnlyHint ? 'read' : 'change', { isAbandoned });
+      const context = { session, auditor, reuseCooldownSeconds };
+      const answer = (await tool.execute(context, input, call)) as Record<string, unknown>;
       if (!tool.annotations.readOnlyHint) tell(call, 'done', answer, begun);
       return succeed(answer);
     } catch (error) {
       const { code } = toRefusal(error);
       tell(call, code, null, begun);
-      observer.refused(code);
+      metrics.refused(code);
       return refuse(error, call.requestId, call.signal.aborted ? NOBODY_ASKS : log);
     }
   };

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { type Caller, UNIDENTIFIED } from '../caller.js';
+import { type Caller, UNIDENTIFIED } from '../access/caller.js';
 import { AppError } from '../errors.js';
 import type { Keyring } from '../services/keyring.js';
 import type { RateLimit } from './rate-limit.js';

@@ -2,8 +2,8 @@ import { setTimeout } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Metrics } from '../metrics.js';
 import type { Observer } from '../observer.js';
+import type { Registry } from '../registry/registry.js';
 import { findOccupancy } from '../repositories/occupancy.js';
-import type { SharedStore } from '../repositories/store.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -25,14 +25,14 @@ export function registerMetrics(app: FastifyInstance, metrics: Metrics): void {
 }
 
 /** `/metrics`, in Prometheus' text format. */
-export function serveMetrics(app: FastifyInstance, metrics: Metrics, stores: Pick<SharedStore, 'as'>): void {
+export function serveMetrics(app: FastifyInstance, metrics: Metrics, registry: Registry): void {
   const config = { produces: ['text/plain'], vital: true };
   app.get('/metrics', { schema: { hide: true }, config }, async ({ caller }, reply) => {
-    const store = stores.as(caller, 'read');
-    store.access.demandEveryProject();
+    const session = registry.as(caller, 'read');
+    session.access.requireEveryProject();
     const late = new AbortController();
     const occupancy = await Promise.race([
-      findOccupancy(store).catch(() => null),
+      session.read(findOccupancy).catch(() => null),
       setTimeout(DATABASE_TIMEOUT_MS, null, { ref: false, signal: late.signal }).catch(() => null),
     ]);
     late.abort();

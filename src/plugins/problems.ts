@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Redact, redactKeys } from '../api-key.js';
+import type { Redact } from '../access/api-key.js';
 import { toRefusal } from '../database/errors.js';
 import { AppError, type FieldError, nextStepOf, type ProblemCode, problems } from '../errors.js';
 import { describeFinding, type Finding } from '../schemas/validation.js';
@@ -14,8 +14,8 @@ declare module 'fastify' {
 }
 
 /** Every refusal leaves as `application/problem+json` (RFC 9457); this is the one place that makes them. */
-export function registerProblems(app: FastifyInstance, adminApiKey: string | null): void {
-  app.decorate('redact', redactKeys(adminApiKey));
+export function registerProblems(app: FastifyInstance, redact: Redact): void {
+  app.decorate('redact', redact);
   app.setErrorHandler((error: FastifyError | AppError, request, reply) =>
     sendProblem(toHttpRefusal(error), request, reply),
   );

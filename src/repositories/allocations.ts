@@ -1,103 +1,96 @@
-import { sql } from 'kysely';
-import type { IsAbandoned } from '../batcher.js';
-import * as refusals from '../refusals.js';
-import type { Allocation, AllocationDetails, AllocationQuery } from '../schemas/allocation.js';
-import type { AllocationKey, IdempotencyClaim } from './commands.js';
-import { changes } from './holdings.js';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { Access } from '../access/access.js';
+import { executePrepared, textArray } from '../database/statements.js';
+import type { AllocationRow, Tables } from '../database/tables.js';
+import type { AllocationKey, EnvironmentKey, Space } from '../keys.js';
+import type { Allocation, AllocationQuery } from '../schemas/allocation.js';
 import { decodeCursor, isPort, isUuid, type Page, toPage } from './pages.js';
-import { hasRange } from './ranges.js';
-import { toAllocation } from './rows.js';
-import type { Store } from './store.js';
+import { visibleTo } from './visible.js';
 
 /**
- * The key's port: the one it holds, or else the lowest free one, from now on. However many callers race
- * for one key, they get one port. The hit takes no lock and no transaction.
- * @throws AppError project-not-found, range-exhausted
+ * Named one by one: a statement that stays prepared fails for good on its connection when `*` comes to mean one column
+ * more, as after the migration of a newer replica.
  */
-export async function getOrAllocate(
-  store: Store,
-  key: AllocationKey,
-  details: AllocationDetails,
-  isAbandoned?: IsAbandoned,
-): Promise<{ allocation: Allocation; created: boolean }> {
-  const held = await store.findLowestRow(key);
-  if (held && !changes(held, details)) return { allocation: toAllocation(held), created: false };
-  return store.execute(key.project, { kind: 'get-or-allocate', key, details }, isAbandoned);
-}
+const columns = sql.join(
+  (
+    [
+      'id',
+      'port',
+      'project',
+      'service',
+      'environment',
+      'host',
+      'protocol',
+      'status',
+      'service_type',
+      'description',
+      'cloudflare_hostname',
+      'metadata',
+      'allocated_at',
+      'last_used_at',
+      'released_at',
+      'updated_at',
+    ] satisfies (keyof AllocationRow)[]
+  ).map((column) => sql.ref(`a.${column}`)),
+);
 
 /**
- * Always a new port: the lowest free one, or `port`.
- * @throws AppError project-not-found, range-exhausted, port-taken, port-outside-range, idempotency-key-reused
+ * The allocation of the lowest port that each key holds, in the order given; null for a key that holds none. One query for
+ * any number of keys. `offset 0` leaves the search no index but that of keys: without statistics PostgreSQL finds the
+ * index of ports just as good, and by that one it reads everything that a host holds.
  */
-export function allocate(
-  store: Store,
-  key: AllocationKey,
-  details: AllocationDetails,
-  options: { port: number | null; idempotency: IdempotencyClaim | null },
-  isAbandoned?: IsAbandoned,
-): Promise<{ allocation: Allocation; replayed: boolean }> {
-  return store.execute(key.project, { kind: 'allocate', key, details, ...options }, isAbandoned);
-}
-
-/** Releases every active allocation of the key; empty if there was none. */
-export function releaseKey(store: Store, key: AllocationKey, isAbandoned?: IsAbandoned): Promise<Allocation[]> {
-  return store.execute(key.project, { kind: 'release-key', key }, isAbandoned);
-}
-
-/** Repeatable: a late retry answers the same and never touches the port's next holder. */
-export async function release(store: Store, id: string, isAbandoned?: IsAbandoned): Promise<Allocation> {
-  return store.execute(await findProject(store, id), { kind: 'release', id }, isAbandoned);
-}
-
-/** @throws AppError allocation-not-found, allocation-released */
-export async function updateAllocation(
-  store: Store,
-  id: string,
-  details: AllocationDetails,
-  isAbandoned?: IsAbandoned,
-): Promise<Allocation> {
-  return store.execute(await findProject(store, id), { kind: 'update', id, details }, isAbandoned);
-}
-
-async function findProject(store: Store, id: string): Promise<string> {
-  const project = await store.findProject(id);
-  if (project === null) throw refusals.allocationNotFound(id);
-  return project;
+export async function findLowestHeld(
+  db: Kysely<Tables>,
+  keys: readonly AllocationKey[],
+): Promise<(AllocationRow | null)[]> {
+  const { rows } = await executePrepared(
+    db,
+    sql<AllocationRow & { place: string }>`
+    select k.place, ${columns}
+    from rows from (
+      jsonb_to_recordset(${JSON.stringify(keys)}::jsonb)
+        as (project text, service text, environment text, host text, protocol text)
+    ) with ordinality as k (project, service, environment, host, protocol, place)
+    cross join lateral (
+      select * from (
+        select * from port_allocations a
+        where a.released_at is null and a.project = k.project and a.service = k.service
+          and a.environment = k.environment offset 0
+      ) a
+      where a.host = k.host and a.protocol = k.protocol order by a.port limit 1
+    ) a`,
+  );
+  return inOrder(keys.length, rows);
 }
 
 /**
- * Updates every active allocation of the key, by port.
- * @throws AppError project-not-found, allocation-not-found
+ * The allocation of each id, active or released, in the order given; null for an id that names nothing. One query for any
+ * number. Its plan is kept, so its shape leaves PostgreSQL no choice but the index, also when it plans on an empty table.
  */
-export function updateKey(
-  store: Store,
-  key: AllocationKey,
-  details: AllocationDetails,
-  isAbandoned?: IsAbandoned,
-): Promise<Allocation[]> {
-  return store.execute(key.project, { kind: 'update-key', key, details }, isAbandoned);
+export async function findAllocationsById(
+  db: Kysely<Tables>,
+  ids: readonly string[],
+): Promise<(AllocationRow | null)[]> {
+  const { rows } = await executePrepared(
+    db,
+    sql<AllocationRow & { place: string }>`
+    select wanted.place, ${columns}
+    from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb) with ordinality wanted (id, place)
+    cross join lateral (select * from port_allocations a where a.id = wanted.id::uuid limit 1) a`,
+  );
+  return inOrder(ids.length, rows);
 }
 
-/** @throws AppError allocation-not-found */
-export async function findAllocation(store: Store, id: string): Promise<Allocation> {
-  const row = await store.findRow(id);
-  if (!row) throw refusals.allocationNotFound(id);
-  return toAllocation(row);
-}
-
-/**
- * The lowest port that the key holds.
- * @throws AppError project-not-found, allocation-not-found
- */
-export async function findByKey(store: Store, key: AllocationKey): Promise<Allocation> {
-  const row = await store.findLowestRow(key);
-  if (row) return toAllocation(row);
-  throw (await hasRange(store.db, key.project)) ? refusals.keyNotFound(key) : refusals.projectNotFound(key.project);
+function inOrder(length: number, rows: (AllocationRow & { place: string })[]): (AllocationRow | null)[] {
+  const found: (AllocationRow | null)[] = Array.from({ length }, () => null);
+  for (const row of rows) found[Number(row.place) - 1] = row;
+  return found;
 }
 
 /** By port, then id; the active ones unless a status is asked for. */
 export async function listAllocations(
-  { db, access: { projects } }: Store,
+  db: Kysely<Tables>,
+  access: Access,
   query: AllocationQuery,
 ): Promise<Page<Allocation>> {
   const { status, limit = 100, cursor } = query;
@@ -105,7 +98,7 @@ export async function listAllocations(
   const rows = await db
     .selectFrom('port_allocations')
     .selectAll()
-    .$if(projects !== null, (q) => q.where('project', 'in', projects ?? []))
+    .where(visibleTo(access))
     .$if(status === undefined, (q) => q.where('released_at', 'is', null))
     .$if(status === 'released', (q) => q.where('released_at', 'is not', null))
     .$if(status === 'allocated' || status === 'in_use', (q) =>
@@ -126,4 +119,83 @@ export async function listAllocations(
     .limit(limit + 1)
     .execute();
   return toPage(rows, limit, toAllocation, (row) => [row.port, row.id]);
+}
+
+/** The active allocations of an environment in one port space, by port. */
+export async function findHeldInEnvironment(
+  db: Kysely<Tables>,
+  access: Access,
+  { project, ...environment }: EnvironmentKey,
+): Promise<AllocationRow[]> {
+  access.requireProject(project);
+  const held = allocationsWanted(project, { keys: [], ids: [], environments: [environment], ports: [] });
+  return (await sql<AllocationRow>`select * from (${held}) a order by port`.execute(db)).rows;
+}
+
+export interface Wanted {
+  keys: AllocationKey[];
+  ids: string[];
+  environments: (Space & { environment: string })[];
+  ports: (Space & { port: number })[];
+}
+
+/**
+ * The query for a project's active allocations of the keys, environments and ports, and those of the ids, active or not;
+ * null where nothing is wanted. What is wanted goes along as JSON and each thing once, so that thousands of keys are
+ * one parameter, and give no more rows than there are.
+ */
+export function allocationsWanted(
+  project: string,
+  { keys, ids, environments, ports }: Wanted,
+): RawBuilder<unknown> | null {
+  const parts: RawBuilder<unknown>[] = [];
+  // `offset 0` keeps each search inside its loop and to the index meant for it, so that no plan, whatever the statistics,
+  // reads what other projects hold.
+  const active = (condition: RawBuilder<unknown>) => sql`cross join lateral (
+    select * from port_allocations a
+    where a.released_at is null and a.project = ${project} and ${condition} offset 0) a`;
+  if (keys.length > 0) {
+    parts.push(sql`select a.* from (select distinct * from jsonb_to_recordset(${JSON.stringify(keys)}::jsonb)
+      as k (service text, environment text, host text, protocol text)) k
+      ${active(sql`a.service = k.service and a.environment = k.environment`)}
+      where a.host = k.host and a.protocol = k.protocol`);
+  }
+  if (environments.length > 0) {
+    parts.push(sql`select a.* from (select distinct * from jsonb_to_recordset(${JSON.stringify(environments)}::jsonb)
+      as k (environment text, host text, protocol text)) k
+      join port_ranges r on r.project = ${project}
+      ${active(sql`a.environment = k.environment and a.host = k.host and a.protocol = k.protocol
+        and a.port between r.start_port and r.end_port`)}`);
+  }
+  if (ports.length > 0) {
+    parts.push(sql`select a.* from (select distinct * from jsonb_to_recordset(${JSON.stringify(ports)}::jsonb)
+      as k (host text, protocol text, port integer)) k
+      ${active(sql`a.host = k.host and a.protocol = k.protocol and a.port = k.port`)}`);
+  }
+  if (ids.length > 0) {
+    parts.push(sql`select a.* from port_allocations a
+      where a.id = any(${textArray(ids)}::uuid[]) and a.project = ${project}`);
+  }
+  return parts.length === 0 ? null : sql.join(parts, sql` union `);
+}
+
+export function toAllocation(row: AllocationRow): Allocation {
+  return {
+    id: row.id,
+    port: row.port,
+    project: row.project,
+    service: row.service,
+    environment: row.environment,
+    host: row.host,
+    protocol: row.protocol,
+    status: row.status,
+    serviceType: row.service_type,
+    description: row.description,
+    cloudflareHostname: row.cloudflare_hostname,
+    metadata: row.metadata,
+    allocatedAt: row.allocated_at.toISOString(),
+    lastUsedAt: row.last_used_at?.toISOString() ?? null,
+    releasedAt: row.released_at?.toISOString() ?? null,
+    updatedAt: row.updated_at.toISOString(),
+  };
 }

@@ -1,9 +1,9 @@
 import { type Kysely, sql } from 'kysely';
+import type { Access } from '../access/access.js';
 import type { Tables } from '../database/tables.js';
-import * as refusals from '../refusals.js';
 import type { AuditScope } from '../schemas/audit.js';
-import { hasRange } from './ranges.js';
-import type { Store } from './store.js';
+import { requireRange } from './ranges.js';
+import { visibleTo } from './visible.js';
 
 interface Held {
   id: string;
@@ -19,32 +19,28 @@ export interface AuditedAllocation extends Held {
 export interface AuditedReservation extends Held {
   service: string | null;
 }
-/** One of two active allocations or more that claim one hostname. */
-export interface HostnameClaim extends Omit<AuditedAllocation, 'project' | 'service'> {
+/** One of several active allocations that have the same Cloudflare hostname. */
+export interface HostnameOwner extends Omit<AuditedAllocation, 'project' | 'service'> {
   hostname: string;
   owner: string;
-  /** Null where the caller sees no more of the owner than its name. */
+  /** Null where the caller may not see the owner's allocations. */
   service: string | null;
 }
 
-/** What the registry says about what an audit is to look at. */
+/** What the registry says about everything that an audit looks at. */
 export interface AuditedRegistry {
   allocations: AuditedAllocation[];
   reservations: AuditedReservation[];
   ranges: { start_port: number; end_port: number; project: string }[];
-  /** Of every hostname that is claimed in scope and more than once, all claims, in scope or not. */
-  claims: HostnameClaim[];
+  /** Every owner of each hostname that has several, at least one of them in scope. */
+  hostnameOwners: HostnameOwner[];
 }
 
 /** @throws AppError project-not-found, forbidden */
-export async function findAudited({ db, access }: Store, scope: AuditScope): Promise<AuditedRegistry> {
+export async function findAudited(db: Kysely<Tables>, access: Access, scope: AuditScope): Promise<AuditedRegistry> {
   const { project, host } = scope;
-  if (project !== undefined) {
-    access.demandProject(project);
-    if (!(await hasRange(db, project))) throw refusals.projectNotFound(project);
-  }
-  const isSeen = sql`(${access.projects}::text[] is null or project = any(${access.projects}))`;
-  const inScope = sql`${isSeen} and (${project ?? null}::text is null or project = ${project ?? null})
+  if (project !== undefined) await requireRange(db, access, project);
+  const inScope = sql`${visibleTo(access)} and (${project ?? null}::text is null or project = ${project ?? null})
     and (${host ?? null}::text is null or host = ${host ?? null})`;
   const allocations = await sql<AuditedAllocation>`
     select id, port, host, protocol, project, service, environment from port_allocations
@@ -53,9 +49,9 @@ export async function findAudited({ db, access }: Store, scope: AuditScope): Pro
     select id, port, host, protocol, project, service from port_reservations
     where status = 'active' and expires_at > clock_timestamp() and ${inScope}
     order by port, host, protocol`.execute(db);
-  const claims = await sql<HostnameClaim>`
-    select id, port, host, protocol, project as owner, case when ${isSeen} then service end as service, environment,
-           cloudflare_hostname as hostname
+  const hostnameOwners = await sql<HostnameOwner>`
+    select id, port, host, protocol, project as owner, case when ${visibleTo(access)} then service end as service,
+           environment, cloudflare_hostname as hostname
     from port_allocations
     where released_at is null and cloudflare_hostname in (
       select cloudflare_hostname from port_allocations
@@ -65,14 +61,19 @@ export async function findAudited({ db, access }: Store, scope: AuditScope): Pro
   const ranges = await db
     .selectFrom('port_ranges')
     .select(['start_port', 'end_port', 'project'])
-    .$if(access.projects !== null, (q) => q.where('project', 'in', access.projects ?? []))
+    .where(visibleTo(access))
     .$if(project !== undefined, (q) => q.where('project', '=', project as string))
     .orderBy('start_port')
     .execute();
-  return { allocations: allocations.rows, reservations: reservations.rows, claims: claims.rows, ranges };
+  return {
+    allocations: allocations.rows,
+    reservations: reservations.rows,
+    hostnameOwners: hostnameOwners.rows,
+    ranges,
+  };
 }
 
-/** Which of these allocations are held no more: released, or history that has been deleted since. */
+/** Which of these allocations are active no more: those that were released, and those that were deleted since. */
 export async function findReleased(db: Kysely<Tables>, ids: readonly string[]): Promise<Set<string>> {
   const { rows } = await sql<{ id: string }>`
     select asked.id from unnest(${ids}::uuid[]) asked (id)
@@ -80,14 +81,17 @@ export async function findReleased(db: Kysely<Tables>, ids: readonly string[]): 
   return new Set(rows.map(({ id }) => id));
 }
 
-/** Who holds these TCP ports now: what was free when an audit began may be somebody's since. */
-export async function findHolds(
+/**
+ * Which of these TCP ports are taken now: a port that was free when an audit began may have been allocated since. It tells
+ * that a port is taken and not by whom, and so needs no access.
+ */
+export async function findTaken(
   db: Kysely<Tables>,
-  places: readonly { host: string; port: number }[],
+  ports: readonly { host: string; port: number }[],
 ): Promise<{ host: string; port: number; kind: 'allocation' | 'reservation' }[]> {
   const { rows } = await sql<{ host: string; port: number; kind: 'allocation' | 'reservation' }>`
     with asked as (
-      select * from jsonb_to_recordset(${JSON.stringify(places)}::jsonb) as p (host text, port integer)
+      select * from jsonb_to_recordset(${JSON.stringify(ports)}::jsonb) as p (host text, port integer)
     )
     select asked.host, asked.port, 'allocation' as kind
     from asked join port_allocations a

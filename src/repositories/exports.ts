@@ -1,40 +1,38 @@
-import { sql } from 'kysely';
-import type { AllocationRow } from '../database/tables.js';
-import * as refusals from '../refusals.js';
+import { type Kysely, sql } from 'kysely';
+import type { Access } from '../access/access.js';
+import type { AllocationRow, Tables } from '../database/tables.js';
 import type { Allocation } from '../schemas/allocation.js';
 import type { ExportQuery } from '../schemas/export.js';
-import { hasRange } from './ranges.js';
-import { toAllocation } from './rows.js';
-import type { Store } from './store.js';
+import { toAllocation } from './allocations.js';
+import { requireRange } from './ranges.js';
+import { visibleTo } from './visible.js';
 
 export interface Exported {
   allocation: Allocation;
-  /** False where another allocation, exported or not, has the same Cloudflare hostname: the oldest, TCP before UDP. */
+  /** Of several allocations with one Cloudflare hostname, exported or not, one owns it: the oldest, TCP before UDP. */
   ownsHostname: boolean;
 }
 
 /**
- * What is held, by project, environment, service, host and port.
- * @throws AppError project-not-found
+ * Every active allocation, in the order of project, environment, service, host, protocol and port.
+ * @throws AppError project-not-found, forbidden
  */
 export async function findExported(
-  { db, access }: Store,
+  db: Kysely<Tables>,
+  access: Access,
   { project, environment, host }: ExportQuery,
 ): Promise<Exported[]> {
-  if (project !== undefined) {
-    access.demandProject(project);
-    if (!(await hasRange(db, project))) throw refusals.projectNotFound(project);
-  }
+  if (project !== undefined) await requireRange(db, access, project);
   const { rows } = await sql<AllocationRow & { owns_hostname: boolean }>`
     select a.*, not exists (
       select from port_allocations b
       where b.released_at is null and b.cloudflare_hostname = a.cloudflare_hostname
-        -- No proxy routes a hostname to UDP, so a claim of UDP ('udp' > 'tcp') silences none of TCP.
+        -- No proxy routes a hostname to UDP, so TCP comes before UDP ('tcp' < 'udp'), however old either is.
         and (b.protocol, b.allocated_at, b.id) < (a.protocol, a.allocated_at, a.id)
     ) as owns_hostname
     from port_allocations a
     where a.released_at is null
-      and (${access.projects}::text[] is null or a.project = any(${access.projects}))
+      and ${visibleTo(access, 'a.project')}
       and (${project ?? null}::text is null or a.project = ${project ?? null})
       and (${environment ?? null}::text is null or a.environment = ${environment ?? null})
       and (${host ?? null}::text is null or a.host = ${host ?? null})

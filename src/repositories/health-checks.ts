@@ -1,82 +1,25 @@
-import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import type { HealthCheckRow, Tables } from '../database/tables.js';
-import * as refusals from '../refusals.js';
-import type { Allocation } from '../schemas/allocation.js';
 import type { HealthCheck, HealthCheckQuery } from '../schemas/health-check.js';
-import { findAllocation } from './allocations.js';
-import type { IdempotencyClaim } from './commands.js';
-import { findAnswer, insertAnswers } from './idempotency.js';
 import { decodeCursor, isTime, isUuid, type Page, toPage } from './pages.js';
-import { lockRanges } from './project-transaction.js';
-import { toHealthCheck } from './rows.js';
-import type { Store } from './store.js';
 
 /** What a probe of an allocation found. */
 export type NewHealthCheck = Omit<HealthCheck, 'id' | 'checkedAt'>;
 
 /**
- * The allocation, if it holds something that a TCP connection can tell about.
- * @throws AppError allocation-not-found, not-probeable
+ * Stores checks and moves the allocations' statuses: open makes `in_use`, refused takes `in_use` back to `allocated`; a
+ * timeout and an unreachable host say nothing about the service and leave it. A released allocation keeps its check as
+ * history and stays released.
+ *
+ * It skips allocations that somebody else is changing at this very moment: to wait for them in an order that differs from
+ * theirs would be a deadlock, and the next check finds the same again.
+ * @returns the stored checks, in no particular order
  */
-export async function findProbeable(store: Store, id: string): Promise<Allocation> {
-  const allocation = await findAllocation(store, id);
-  if (allocation.releasedAt !== null) throw refusals.releasedNotProbeable(allocation);
-  if (allocation.protocol !== 'tcp') throw refusals.udpNotProbeable(id);
-  return allocation;
-}
-
-/**
- * Stores one check and moves the allocation's status: open → `in_use`, refused → `allocated`. A timeout
- * and an unreachable host say nothing about the service and leave it.
- * @throws AppError idempotency-key-reused, forbidden
- */
-export function insertHealthCheck(
-  store: Store,
-  project: string,
-  check: NewHealthCheck,
-  claim: IdempotencyClaim | null,
-): Promise<{ healthCheck: HealthCheck; replayed: boolean }> {
-  const insert = (trx: Transaction<Tables>) => insertWithAnswer(trx, project, check, claim);
-  const work = (db: Kysely<Tables>) => db.transaction().execute(insert);
-  // With a claim it waits for the project's lock, and then for its turn among those who do.
-  return store.change({ project }, work, claim ? { lane: project } : undefined);
-}
-
-async function insertWithAnswer(
+export async function insertHealthChecks(
   trx: Transaction<Tables>,
-  project: string,
-  check: NewHealthCheck,
-  claim: IdempotencyClaim | null,
-): Promise<{ healthCheck: HealthCheck; replayed: boolean }> {
-  if (claim) await lockRanges(trx, project); // callers with one key wait here for one another
-  const answer = claim && (await findAnswer(trx, project, claim));
-  if (answer) return { healthCheck: answer as HealthCheck, replayed: true };
-  await trx.selectFrom('port_allocations').select('id').where('id', '=', check.allocationId).forNoKeyUpdate().execute();
-  const { rows } = await sql<HealthCheckRow>`${insertion([check])} select * from inserted`.execute(trx);
-  const healthCheck = toHealthCheck(rows[0] as HealthCheckRow);
-  if (claim) await insertAnswers(trx, project, [{ ...claim, response: healthCheck }], 201);
-  return { healthCheck, replayed: false };
-}
-
-/**
- * Stores checks and moves the statuses of those that are still held; a released allocation keeps its check
- * as history and is not resurrected.
- * @throws AppError forbidden
- */
-export function insertHealthChecks(store: Store, checks: readonly NewHealthCheck[]): Promise<void> {
-  const statement = sql`${insertion(checks)} select from inserted limit 1`;
-  return store.change('audits', async (db) => {
-    await db.transaction().execute((trx) => statement.execute(trx));
-  });
-}
-
-/**
- * One statement for all; what follows it says what to answer. It skips rows that someone else is changing
- * at this very moment: waiting for them in an order that differs from theirs would be a deadlock, and the
- * next check says the same again.
- */
-function insertion(checks: readonly NewHealthCheck[]): RawBuilder<unknown> {
-  return sql`
+  checks: readonly NewHealthCheck[],
+): Promise<HealthCheck[]> {
+  const { rows } = await sql<HealthCheckRow>`
     with checked as (
       select c.*, clock_timestamp()::timestamptz(3) as checked_at
       from jsonb_to_recordset(${JSON.stringify(checks)}::jsonb) as c (
@@ -97,21 +40,19 @@ function insertion(checks: readonly NewHealthCheck[]): RawBuilder<unknown> {
       insert into port_health_checks (allocation_id, port, host, outcome, response_time_ms, error, checked_at)
       select "allocationId", port, host, outcome, "responseTimeMs", error, checked_at from checked
       returning *
-    )`;
+    )
+    select * from inserted`.execute(trx);
+  return rows.map(toHealthCheck);
 }
 
-/**
- * Newest first.
- * @throws AppError allocation-not-found
- */
+/** The health checks of an allocation, newest first. */
 export async function listHealthChecks(
-  store: Store,
+  db: Kysely<Tables>,
   allocationId: string,
   { limit = 100, cursor }: HealthCheckQuery,
 ): Promise<Page<HealthCheck>> {
   const before = decodeCursor(cursor, isTime, isUuid);
-  await findAllocation(store, allocationId);
-  const rows = await store.db
+  const rows = await db
     .selectFrom('port_health_checks')
     .selectAll()
     .where('allocation_id', '=', allocationId)
@@ -123,4 +64,17 @@ export async function listHealthChecks(
     .limit(limit + 1)
     .execute();
   return toPage(rows, limit, toHealthCheck, (row) => [row.checked_at.toISOString(), row.id]);
+}
+
+function toHealthCheck(row: HealthCheckRow): HealthCheck {
+  return {
+    id: row.id,
+    allocationId: row.allocation_id,
+    port: row.port,
+    host: row.host,
+    outcome: row.outcome,
+    responseTimeMs: row.response_time_ms,
+    error: row.error,
+    checkedAt: row.checked_at.toISOString(),
+  };
 }

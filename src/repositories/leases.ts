@@ -7,8 +7,8 @@ export interface Lease {
 }
 
 /**
- * Takes a lease for one occurrence of a schedule: only when nobody else holds it, and nobody has taken
- * this occurrence or a later one.
+ * Takes a lease for one occurrence of a schedule, so that one replica alone does the work. It fails while another replica
+ * holds the lease, and when this occurrence or a later one has been taken already.
  */
 export async function takeLease(
   db: Kysely<Tables>,
@@ -26,7 +26,7 @@ export async function takeLease(
   return rows.length > 0;
 }
 
-/** @returns false when the lease is lost: it ran out, and may be another's by now */
+/** @returns false when the lease has run out, and another replica may hold it by now */
 export async function renewLease(db: Kysely<Tables>, { name, holder }: Lease, ttlMs: number): Promise<boolean> {
   const { rows } = await sql`
     update leases set expires_at = clock_timestamp() + make_interval(secs => ${ttlMs / 1000})

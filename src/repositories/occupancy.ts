@@ -1,5 +1,6 @@
-import { sql } from 'kysely';
-import type { Store } from './store.js';
+import { type Kysely, sql } from 'kysely';
+import type { Access } from '../access/access.js';
+import type { Tables } from '../database/tables.js';
 
 /** How full a project is in one port space. */
 export interface Occupancy {
@@ -23,8 +24,8 @@ const OTHER_SPACES = 20;
  * spaces took 0.7 s of processor time. A port is counted once: allocated, else reserved, else cooling.
  * @throws AppError forbidden
  */
-export async function findOccupancy({ db, access }: Store): Promise<Occupancy[]> {
-  access.demandEveryProject();
+export async function findOccupancy(db: Kysely<Tables>, access: Access): Promise<Occupancy[]> {
+  access.requireEveryProject();
   const { rows } = await sql<Occupancy>`
     with allocated as (
       select host, protocol, port / 100 as block, count(*) as ports, count(*) filter (where status = 'in_use') as in_use

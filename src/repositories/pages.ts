@@ -6,8 +6,8 @@ export interface Page<T> {
 }
 
 /**
- * Cuts a page out of `limit + 1` rows.
- * @param keyOf what identifies a row's place in the order; the cursor carries it, and is opaque to clients
+ * Makes a page of `limit` items. The one row more, if it is there, shows that there is a next page.
+ * @param keyOf what the list is ordered by; the cursor holds it for the last item, in a form that only this service reads
  */
 export function toPage<Row, T>(
   rows: Row[],
@@ -28,9 +28,9 @@ function encodeCursor(key: (string | number)[]): string {
 }
 
 /**
- * @param checks one per part of the key, so that what reaches SQL has its type
- * @returns the key after which to go on, or null without a cursor
- * @throws AppError validation-failed for anything that this service did not hand out as a cursor
+ * @param checks one for each part of the key, so that every part that reaches SQL has its type
+ * @returns the key after which the next page begins; null without a cursor
+ * @throws AppError validation-failed for a cursor that this service did not make
  */
 export function decodeCursor<Key extends unknown[]>(
   cursor: string | undefined,
@@ -40,10 +40,10 @@ export function decodeCursor<Key extends unknown[]>(
   try {
     const key: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
     if (Array.isArray(key) && key.length === checks.length && checks.every((check, i) => check(key[i]))) {
-      if (encodeCursor(key) === cursor) return key as Key; // decoding passes over what is no base64url
+      if (encodeCursor(key) === cursor) return key as Key; // decoding ignores characters that are not base64url
     }
   } catch {
-    // falls through: no JSON is no cursor
+    // What is no JSON is no cursor, and is refused below.
   }
   throw refusals.cursorUnknown();
 }
@@ -53,7 +53,10 @@ export const isPort = (part: unknown): part is number =>
 export const isName = (part: unknown): part is string => typeof part === 'string' && /^[a-z0-9._-]{1,63}$/.test(part);
 export const isUuid = (part: unknown): part is string =>
   typeof part === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(part);
-/** A time as it is written here; PostgreSQL knows no year 0, and no 30th of February, which Date takes for a 2nd of March. */
+/**
+ * A time in the one form that cursors have. `Date` would also take times that PostgreSQL refuses: the year 0, and the 30th of
+ * February, which `Date` reads as the 2nd of March.
+ */
 export const isTime = (part: unknown): part is string => {
   if (typeof part !== 'string' || part < '0001' || Number.isNaN(Date.parse(part))) return false;
   return new Date(part).toISOString() === part;

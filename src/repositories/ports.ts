@@ -1,12 +1,12 @@
-import { sql, type Transaction } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { Access } from '../access/access.js';
+import { readClock } from '../database/clock.js';
 import type { Tables } from '../database/tables.js';
+import type { Space } from '../keys.js';
 import type { Port } from '../schemas/port.js';
-import type { Access } from './access.js';
-import { readClock } from './clock.js';
-import type { Space } from './commands.js';
-import { describeTo, readRange } from './ranges.js';
-import { toAllocation, toReservation } from './rows.js';
-import type { Store } from './store.js';
+import { toAllocation } from './allocations.js';
+import { findRange } from './ranges.js';
+import { toReservation } from './reservations.js';
 
 /**
  * Who owns a number in one port space. A number that no range covers is `unmanaged`; of one in another project's
@@ -15,14 +15,14 @@ import type { Store } from './store.js';
  * The statements share one snapshot (it locks nothing, so REPEATABLE READ is safe here): an answer never
  * says `free` beside counts from after an allocation.
  */
-export function describePort({ db, access }: Store, port: number, space: Space): Promise<Port> {
+export function describePort(db: Kysely<Tables>, access: Access, port: number, space: Space): Promise<Port> {
   return db.transaction().execute(async (trx) => {
     await sql`set transaction isolation level repeatable read, read only`.execute(trx);
-    return lookAtPort(trx, access, port, space);
+    return describeIn(trx, access, port, space);
   });
 }
 
-async function lookAtPort(db: Transaction<Tables>, access: Access, port: number, space: Space): Promise<Port> {
+async function describeIn(db: Transaction<Tables>, access: Access, port: number, space: Space): Promise<Port> {
   const { host, protocol } = space;
   const covering = await db
     .selectFrom('port_ranges')
@@ -33,7 +33,7 @@ async function lookAtPort(db: Transaction<Tables>, access: Access, port: number,
   if (!covering) {
     return { port, host, protocol, state: 'unmanaged', range: null, allocation: null, reservation: null };
   }
-  const range = describeTo(access, await readRange(db, covering.start_port, space));
+  const range = await findRange(db, access, covering.start_port, space);
   if (!access.sees(covering.project)) {
     const state = (await isTaken(db, port, space)) ? 'allocated' : 'free';
     return { port, host, protocol, state, range, allocation: null, reservation: null };

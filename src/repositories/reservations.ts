@@ -1,100 +1,22 @@
 import { type Kysely, sql } from 'kysely';
-import type { IsAbandoned } from '../batcher.js';
+import type { Access } from '../access/access.js';
+import { readClock } from '../database/clock.js';
 import type { ReservationRow, Tables } from '../database/tables.js';
 import * as refusals from '../refusals.js';
-import type { Allocation } from '../schemas/allocation.js';
-import type { NewReservation, Reservation, ReservationClaim, ReservationQuery } from '../schemas/reservation.js';
-import { readClock } from './clock.js';
-import type { IdempotencyClaim } from './commands.js';
+import type { Reservation, ReservationQuery } from '../schemas/reservation.js';
 import { decodeCursor, isPort, isUuid, type Page, toPage } from './pages.js';
-import { toReservation } from './rows.js';
-import type { Store } from './store.js';
+import { visibleTo } from './visible.js';
 
 /** How long an ended reservation can still be read. */
 const ENDED_KEPT_DAYS = 7;
 
-/**
- * Holds the lowest free port, or `port`, until `ttlSeconds` from now.
- * @throws AppError project-not-found, range-exhausted, port-taken, port-outside-range, idempotency-key-reused
- */
-export function reserve(
-  store: Store,
-  project: string,
-  { ttlSeconds, port, service, host, protocol, reservedBy, reason }: NewReservation,
-  idempotency: IdempotencyClaim | null,
-  isAbandoned?: IsAbandoned,
-): Promise<{ reservation: Reservation; replayed: boolean }> {
-  return store.execute(
-    project,
-    {
-      kind: 'reserve',
-      host: host ?? 'localhost',
-      protocol: protocol ?? 'tcp',
-      port: port ?? null,
-      service: service ?? null,
-      ttlSeconds,
-      reservedBy: reservedBy ?? null,
-      reason: reason ?? null,
-      idempotency,
-    },
-    isAbandoned,
-  );
-}
-
-/**
- * Turns a reservation into an allocation of the same port. However many callers race, they get one
- * allocation, and so does who asks again later.
- * @throws AppError reservation-not-found, reservation-expired, reservation-ended, port-taken while it cools
- * down for another service, validation-failed without a service or for another host or protocol
- */
-export async function claimReservation(
-  store: Store,
-  id: string,
-  { service, environment, host, protocol, ...details }: ReservationClaim,
-  idempotency: IdempotencyClaim | null,
-  isAbandoned?: IsAbandoned,
-): Promise<{ allocation: Allocation; created: boolean; replayed: boolean }> {
-  const { project } = await findReservation(store, id);
-  return store.execute(
-    project,
-    {
-      kind: 'claim',
-      reservationId: id,
-      service: service ?? null,
-      environment: environment ?? 'default',
-      space: { ...(host !== undefined && { host }), ...(protocol !== undefined && { protocol }) },
-      details,
-      idempotency,
-    },
-    isAbandoned,
-  );
-}
-
-/** Repeatable: one that has ended, in whatever way, is answered as it is. */
-export async function cancelReservation(store: Store, id: string, isAbandoned?: IsAbandoned): Promise<Reservation> {
-  const reservation = await findReservation(store, id);
-  if (reservation.status !== 'active') return reservation;
-  return store.execute(reservation.project, { kind: 'cancel', reservationId: id }, isAbandoned);
-}
-
-/** @throws AppError reservation-not-found, reservation-expired, reservation-ended */
-export async function renewReservation(
-  store: Store,
-  id: string,
-  ttlSeconds: number,
-  isAbandoned?: IsAbandoned,
-): Promise<Reservation> {
-  const { project } = await findReservation(store, id);
-  return store.execute(project, { kind: 'renew', reservationId: id, ttlSeconds }, isAbandoned);
-}
-
 /** @throws AppError reservation-not-found */
-export async function findReservation({ db, access: { projects } }: Store, id: string): Promise<Reservation> {
+export async function findReservation(db: Kysely<Tables>, access: Access, id: string): Promise<Reservation> {
   const row = await db
     .selectFrom('port_reservations')
     .selectAll()
     .where('id', '=', id)
-    .$if(projects !== null, (q) => q.where('project', 'in', projects ?? []))
+    .where(visibleTo(access))
     .executeTakeFirst();
   if (!row) throw refusals.reservationNotFound(id);
   return toReservation(row, await readClock(db));
@@ -102,7 +24,8 @@ export async function findReservation({ db, access: { projects } }: Store, id: s
 
 /** By port, then id; the active ones unless a status is asked for. */
 export async function listReservations(
-  { db, access: { projects } }: Store,
+  db: Kysely<Tables>,
+  access: Access,
   query: ReservationQuery,
 ): Promise<Page<Reservation>> {
   const { status = 'active', limit = 100, cursor } = query;
@@ -111,7 +34,7 @@ export async function listReservations(
   const rows = await db
     .selectFrom('port_reservations')
     .selectAll()
-    .$if(projects !== null, (q) => q.where('project', 'in', projects ?? []))
+    .where(visibleTo(access))
     .$if(status === 'active', (q) => q.where('status', '=', 'active').where('expires_at', '>', now))
     .$if(status === 'expired', (q) =>
       q.where((where) =>
@@ -139,8 +62,8 @@ export async function listReservations(
 }
 
 /**
- * Marks what has expired, at most `limit` of them. Rows that someone else is at work on are left to them. The SQL
- * function cleanup_expired_reservations() says the same for people, who want all marked by one call and may wait.
+ * Marks up to `limit` reservations that have expired. It skips rows that somebody else has locked. The SQL function
+ * cleanup_expired_reservations() does the same for people, without a limit.
  * @returns how many were marked
  */
 export async function markExpired(db: Kysely<Tables>, limit: number): Promise<number> {
@@ -154,7 +77,7 @@ export async function markExpired(db: Kysely<Tables>, limit: number): Promise<nu
 }
 
 /**
- * Deletes what ended more than 7 days ago, at most `limit` of them, and leaves alone what someone else is at.
+ * Deletes up to `limit` reservations that ended more than 7 days ago. It skips rows that somebody else has locked.
  * @returns how many were deleted
  */
 export async function deleteEnded(db: Kysely<Tables>, limit: number): Promise<number> {
@@ -165,4 +88,23 @@ export async function deleteEnded(db: Kysely<Tables>, limit: number): Promise<nu
       where old.ended_at <= statement_timestamp() - make_interval(days => ${ENDED_KEPT_DAYS})
       order by old.ended_at limit ${limit} for update skip locked)`.execute(db);
   return Number(numAffectedRows ?? 0);
+}
+
+/** An expired reservation has the status `expired` on the wire, whether or not a sweep has marked its row. @param now the database's clock */
+export function toReservation(row: ReservationRow, now: Date): Reservation {
+  const expired = row.status === 'active' && row.expires_at <= now;
+  return {
+    id: row.id,
+    port: row.port,
+    project: row.project,
+    service: row.service,
+    host: row.host,
+    protocol: row.protocol,
+    reservedBy: row.reserved_by,
+    reason: row.reason,
+    createdAt: row.created_at.toISOString(),
+    expiresAt: row.expires_at.toISOString(),
+    status: expired ? 'expired' : row.status,
+    allocationId: row.allocation_id,
+  };
 }

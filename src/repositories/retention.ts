@@ -1,7 +1,10 @@
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../database/tables.js';
 
-/** Deletes up to `limit` health checks older than `days`. @returns how many */
+/**
+ * Deletes up to `limit` health checks that are older than `days`.
+ * @returns how many were deleted
+ */
 export async function deleteOldHealthChecks(db: Kysely<Tables>, days: number, limit: number): Promise<number> {
   const { rows } = await sql`
     delete from port_health_checks where id in (
@@ -13,9 +16,9 @@ export async function deleteOldHealthChecks(db: Kysely<Tables>, days: number, li
 }
 
 /**
- * Deletes up to `limit` allocations that were released more than `days` ago, with their health checks;
- * never one whose port may still be cooling down, because the cooldown is reckoned from it.
- * @returns how many
+ * Deletes up to `limit` allocations that were released more than `days` ago, with their health checks. Those whose port
+ * may still be cooling down stay, because the cooldown is counted from their release.
+ * @returns how many were deleted
  */
 export async function deleteOldHistory(db: Kysely<Tables>, days: number, limit: number): Promise<number> {
   const { rows } = await sql`

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { Dependencies } from '../dependencies.js';
-import { allocate, findAllocation, listAllocations, release, updateAllocation } from '../repositories/allocations.js';
+import { keyOf } from '../keys.js';
+import { findAllocation, releaseAllocation, updateAllocation } from '../registry/allocations.js';
+import { listAllocations } from '../repositories/allocations.js';
 import {
   Allocation,
   AllocationDetails,
@@ -11,10 +12,11 @@ import {
   ProjectParams,
 } from '../schemas/allocation.js';
 import { Ref } from '../schemas/common.js';
-import { IdempotencyHeaders, idempotencyOf, isAbandoned, keyOf, sendPage, storeOf } from './requests.js';
+import type { RouteOptions } from './requests.js';
+import { IdempotencyHeaders, idempotencyOf, sendPage } from './requests.js';
 import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
-export const allocationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores, publicUrl }) => {
+export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { publicUrl }) => {
   app.post(
     '/v1/projects/:project/allocations',
     {
@@ -45,13 +47,13 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
     async (request, reply) => {
       const { project } = request.params;
       const { service, environment, host, protocol, port, ...details } = request.body;
-      const { allocation, replayed } = await allocate(
-        storeOf(stores, request),
-        keyOf({ project, service }, request.body),
+      const { allocation, replayed } = await request.session.execute(project, {
+        kind: 'allocate',
+        key: keyOf({ project, service }, { environment, host, protocol }),
         details,
-        { port: port ?? null, idempotency: idempotencyOf(request, [request.params, request.body]) },
-        isAbandoned(request, reply),
-      );
+        port: port ?? null,
+        idempotency: idempotencyOf(request, [request.params, request.body]),
+      });
       if (replayed) reply.header('idempotent-replayed', 'true');
       return reply.code(201).header('location', `${publicUrl}/v1/allocations/${allocation.id}`).send(allocation);
     },
@@ -70,7 +72,7 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
       },
     },
     async (request, reply) =>
-      sendPage(request, reply, publicUrl, await listAllocations(storeOf(stores, request), request.query)),
+      sendPage(request, reply, publicUrl, await request.session.read(listAllocations, request.query)),
   );
 
   app.get(
@@ -85,7 +87,7 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
         response: { 200: answer(Allocation, 'The allocation.'), ...refusals({}, 'allocation-not-found') },
       },
     },
-    (request) => findAllocation(storeOf(stores, request), request.params.id),
+    (request) => findAllocation(request.session, request.params.id),
   );
 
   app.patch(
@@ -104,8 +106,7 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
         },
       },
     },
-    (request, reply) =>
-      updateAllocation(storeOf(stores, request), request.params.id, request.body, isAbandoned(request, reply)),
+    (request) => updateAllocation(request.session, request.params.id, request.body),
   );
 
   app.delete(
@@ -123,6 +124,6 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
         },
       },
     },
-    (request, reply) => release(storeOf(stores, request), request.params.id, isAbandoned(request, reply)),
+    (request) => releaseAllocation(request.session, request.params.id),
   );
 };

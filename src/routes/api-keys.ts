@@ -1,13 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
-import type { Dependencies } from '../dependencies.js';
-import { createApiKey, listApiKeys, revokeApiKey } from '../repositories/api-keys.js';
+import { createApiKey, revokeApiKey } from '../registry/api-keys.js';
+import { listApiKeys } from '../repositories/api-keys.js';
 import { ApiKeyPage, ApiKeyParams, CreatedApiKey, NewApiKey } from '../schemas/api-key.js';
 import { PageQuery, Ref } from '../schemas/common.js';
-import { IdempotencyHeaders, idempotencyOf, sendPage, storeOf } from './requests.js';
+import type { RouteOptions } from './requests.js';
+import { IdempotencyHeaders, idempotencyOf, sendPage } from './requests.js';
 import { answer, LINK, refusals } from './responses.js';
 
-export const apiKeyRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores, keyring, publicUrl }) => {
+export const apiKeyRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { keyring, publicUrl }) => {
   app.post(
     '/v1/api-keys',
     {
@@ -28,7 +29,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app,
     },
     async (request, reply) => {
       const idempotency = idempotencyOf(request, request.body);
-      const { apiKey, replayed } = await createApiKey(storeOf(stores, request), request.body, idempotency);
+      const { apiKey, replayed } = await createApiKey(request.session, request.body, idempotency);
       if (replayed) reply.header('idempotent-replayed', 'true');
       return reply.code(201).send(apiKey);
     },
@@ -48,7 +49,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app,
     },
     async (request, reply) => {
       await keyring.touch(); // what was used here a moment ago is told
-      return sendPage(request, reply, publicUrl, await listApiKeys(storeOf(stores, request), request.query));
+      return sendPage(request, reply, publicUrl, await request.session.read(listApiKeys, request.query));
     },
   );
 
@@ -65,7 +66,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app,
       },
     },
     async (request, reply) => {
-      await revokeApiKey(storeOf(stores, request), request.params.id);
+      await revokeApiKey(request.session, request.params.id);
       return reply.code(204).send();
     },
   );

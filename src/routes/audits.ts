@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { Dependencies } from '../dependencies.js';
 import { Audit, AuditScope } from '../schemas/audit.js';
 import { Ref } from '../schemas/common.js';
 import { leaving, type SendEvent, sendEvents } from './event-stream.js';
-import { storeOf } from './requests.js';
+import type { RouteOptions } from './requests.js';
+
 import { answerOrEvents, refusals } from './responses.js';
 
 /** Audits are exempt from REQUEST_TIMEOUT_MS. */
@@ -11,7 +11,7 @@ const JSON_OR_EVENTS = { produces: ['application/json', 'text/event-stream'], ti
 /** Between two progress events: often enough for a bar that moves. */
 const PROGRESS_MS = 100;
 
-export const auditRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores, auditor }) => {
+export const auditRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { auditor }) => {
   app.post(
     '/v1/audits',
     {
@@ -37,12 +37,11 @@ export const auditRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, 
       },
     },
     (request, reply) => {
-      const store = storeOf(stores, request);
       if (request.answerType !== 'text/event-stream') {
-        return auditor.run(store, request.body, { signal: leaving(reply) });
+        return auditor.run(request.session, request.body, { signal: leaving(reply) });
       }
       return sendEvents(request, reply, (send, signal) =>
-        auditor.run(store, request.body, { signal, onProgress: progressOf(send) }),
+        auditor.run(request.session, request.body, { signal, onProgress: progressOf(send) }),
       );
     },
   );

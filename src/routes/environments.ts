@@ -1,23 +1,20 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
-import type { Dependencies } from '../dependencies.js';
-import {
-  allocateEnvironment,
-  findEnvironment,
-  listEnvironments,
-  releaseEnvironment,
-} from '../repositories/environments.js';
+import { spaceOf } from '../keys.js';
+import { allocateEnvironment, findEnvironment } from '../registry/environments.js';
+import { listEnvironments } from '../repositories/environments.js';
 import { ProjectParams, ReleasedAllocations } from '../schemas/allocation.js';
 import { PageQuery, Ref, SpaceQuery } from '../schemas/common.js';
 import { EnvironmentPage, EnvironmentParams, EnvironmentPorts, EnvironmentServices } from '../schemas/environment.js';
 import { toDotenv, toVariableNames } from '../services/dotenv.js';
-import { isAbandoned, JSON_OR_TEXT, sendPage, spaceOf, storeOf } from './requests.js';
+import type { RouteOptions } from './requests.js';
+import { JSON_OR_TEXT, sendPage } from './requests.js';
 import { answer, answerOrDotenv, LINK, LOCKING, refusals } from './responses.js';
 
 const PATH = '/v1/projects/:project/environments/:environment';
 const ClosedSpaceQuery = Type.Composite([SpaceQuery], { additionalProperties: false });
 
-export const environmentRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores, publicUrl }) => {
+export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { publicUrl }) => {
   app.get(
     '/v1/projects/:project/environments',
     {
@@ -36,7 +33,7 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
         request,
         reply,
         publicUrl,
-        await listEnvironments(storeOf(stores, request), request.params.project, request.query),
+        await request.session.read(listEnvironments, request.params.project, request.query),
       ),
   );
 
@@ -65,13 +62,8 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
       const { services } = request.body;
       const asText = request.answerType === 'text/plain';
       if (asText) toVariableNames(services.map(({ service }) => service)); // refuses before anything is allocated
-      const place = { ...request.params, ...spaceOf(request.query) };
-      const { items, created } = await allocateEnvironment(
-        storeOf(stores, request),
-        place,
-        services,
-        isAbandoned(request, reply),
-      );
+      const environment = { ...request.params, ...spaceOf(request.query) };
+      const { items, created } = await allocateEnvironment(request.session, environment, services);
       reply.code(created ? 201 : 200);
       return asText ? reply.type('text/plain').send(toDotenv(items)) : { items };
     },
@@ -96,7 +88,7 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
       },
     },
     async (request, reply) => {
-      const items = await findEnvironment(storeOf(stores, request), { ...request.params, ...spaceOf(request.query) });
+      const items = await findEnvironment(request.session, { ...request.params, ...spaceOf(request.query) });
       return request.answerType === 'text/plain' ? reply.type('text/plain').send(toDotenv(items)) : { items };
     },
   );
@@ -117,9 +109,9 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
         },
       },
     },
-    async (request, reply) => {
-      const place = { ...request.params, ...spaceOf(request.query) };
-      return { items: await releaseEnvironment(storeOf(stores, request), place, isAbandoned(request, reply)) };
+    async ({ session, params: { project, environment }, query }) => {
+      const command = { kind: 'release-environment' as const, environment, ...spaceOf(query) };
+      return { items: await session.execute(project, command) };
     },
   );
 };

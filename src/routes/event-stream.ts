@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { toRefusal } from '../database/errors.js';
-import { AppError } from '../errors.js';
-import { toProblem } from '../plugins/problems.js';
+import { toHttpRefusal, toProblem } from '../plugins/problems.js';
+import { callerLeft } from '../refusals.js';
 
 /** Proxies close a connection that is silent for long, nginx after 60 s. */
 const HEARTBEAT_MS = 15_000;
@@ -41,7 +40,7 @@ export async function sendEvents(
     send('result', await work(send, leaving(reply)));
   } catch (error) {
     if (!reply.sent) throw error;
-    const refusal = toRefusal(error);
+    const refusal = toHttpRefusal(error);
     if (!raw.destroyed)
       request.log.warn(
         { reqId: request.id, err: refusal.cause ?? refusal, code: refusal.code },
@@ -61,7 +60,7 @@ export async function sendEvents(
 export function leaving({ raw }: FastifyReply): AbortSignal {
   const left = new AbortController();
   raw.once('close', () => {
-    if (!raw.writableFinished) left.abort(new AppError('overloaded', 'The client left before the work was done.'));
+    if (!raw.writableFinished) left.abort(callerLeft());
   });
   return left.signal;
 }

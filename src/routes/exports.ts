@@ -1,12 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import makeEtag from 'etag';
 import isFresh from 'fresh';
-import type { Dependencies } from '../dependencies.js';
 import { notAcceptable } from '../plugins/negotiation.js';
 import { findExported } from '../repositories/exports.js';
 import { ExportDocument, ExportParams, ExportQuery } from '../schemas/export.js';
 import { exporters, findDuplicateHostnames } from '../services/exports.js';
-import { storeOf } from './requests.js';
+import type { RouteOptions } from './requests.js';
+
 import { refusals } from './responses.js';
 
 /** A header has to stay short whatever the registry holds. */
@@ -14,7 +14,7 @@ const NAMED_DUPLICATES = 20;
 const DUPLICATES = 'x-duplicate-hostnames';
 const mediaTypes = [...new Set(Object.values(exporters).map(({ mediaType }) => mediaType))];
 
-export const exportRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores }) => {
+export const exportRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app) => {
   app.get(
     '/v1/exports/:format',
     {
@@ -55,7 +55,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app,
       if (request.headers.accept && !request.accepts().type([mediaType])) {
         throw notAcceptable([mediaType]);
       }
-      const exported = await findExported(storeOf(stores, request), request.query);
+      const exported = await request.session.read(findExported, request.query);
       const duplicates = findDuplicateHostnames(exported);
       if (duplicates.length > 0) reply.header(DUPLICATES, duplicates.slice(0, NAMED_DUPLICATES).join(', '));
       const text = render(exported);

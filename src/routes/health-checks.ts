@@ -1,23 +1,23 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { Dependencies } from '../dependencies.js';
-import { listHealthChecks } from '../repositories/health-checks.js';
+import { listHealthChecks } from '../registry/health-checks.js';
 import { AllocationParams } from '../schemas/allocation.js';
 import { Ref } from '../schemas/common.js';
 import { HealthCheck, HealthCheckPage, HealthCheckQuery, NewHealthCheck } from '../schemas/health-check.js';
 import { checkHealth } from '../services/health-checks.js';
-import { IdempotencyHeaders, idempotencyOf, sendPage, storeOf } from './requests.js';
+import type { RouteOptions } from './requests.js';
+import { IdempotencyHeaders, idempotencyOf, sendPage } from './requests.js';
 import { answer, LINK, LOCKING, refusals } from './responses.js';
 
 const PATH = '/v1/allocations/:id/health-checks';
 
-export const healthCheckRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
+export const healthCheckRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
   app,
-  { stores, publicUrl, prober, requestTimeoutMs },
+  { publicUrl, prober, config },
 ) => {
   app.post(
     PATH,
     {
-      config: { timeoutMs: requestTimeoutMs + prober.timeoutMs },
+      config: { timeoutMs: config.requestTimeoutMs + prober.timeoutMs },
       schema: {
         operationId: 'createHealthCheck',
         summary: 'Verify an allocation',
@@ -37,12 +37,7 @@ export const healthCheckRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
     },
     async (request, reply) => {
       const idempotency = idempotencyOf(request, [request.params, request.body]);
-      const { healthCheck, replayed } = await checkHealth(
-        storeOf(stores, request),
-        prober,
-        request.params.id,
-        idempotency,
-      );
+      const { healthCheck, replayed } = await checkHealth(request.session, prober, request.params.id, idempotency);
       if (replayed) reply.header('idempotent-replayed', 'true');
       return reply.code(201).send(healthCheck);
     },
@@ -62,11 +57,6 @@ export const healthCheckRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
       },
     },
     async (request, reply) =>
-      sendPage(
-        request,
-        reply,
-        publicUrl,
-        await listHealthChecks(storeOf(stores, request), request.params.id, request.query),
-      ),
+      sendPage(request, reply, publicUrl, await listHealthChecks(request.session, request.params.id, request.query)),
   );
 };

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { Dependencies } from '../dependencies.js';
 import { Liveness, Readiness } from '../schemas/health.js';
+import type { RouteOptions } from './requests.js';
 import { answer, refusals } from './responses.js';
 
-export const healthRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores, readiness }) => {
+export const healthRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { registry, readiness }) => {
   app.get(
     '/livez',
     {
@@ -39,7 +39,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app,
     },
     async (_request, reply) => {
       const reason = readiness.reason();
-      const database = (await stores.isAvailable()) ? 'available' : 'unavailable';
+      const database = (await registry.isAvailable()) ? 'available' : 'unavailable';
       if (reason === null) return { status: 'ready', database };
       return reply.code(503).send({ status: 'not-ready', database, reason });
     },

@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { Dependencies } from '../dependencies.js';
 import { invalidField } from '../errors.js';
-import { importPorts } from '../repositories/imports.js';
+import { importPorts } from '../registry/imports.js';
 import { Ref } from '../schemas/common.js';
 import { Import, ImportQuery, NewImport } from '../schemas/import.js';
 import { toImportItems } from '../services/listening-ports.js';
-import { IdempotencyHeaders, idempotencyOf, isAbandoned, storeOf } from './requests.js';
+import type { RouteOptions } from './requests.js';
+import { IdempotencyHeaders, idempotencyOf } from './requests.js';
 import { answer, LOCKING, refusals } from './responses.js';
 
 const SocketTable = {
@@ -14,7 +14,7 @@ const SocketTable = {
   examples: ['LISTEN 0 511 0.0.0.0:3105 0.0.0.0:* users:(("grafana",pid=812,fd=9))'],
 };
 
-export const importRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores }) => {
+export const importRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app) => {
   // Here alone: a parser belongs to the plugin that adds it.
   app.addContentTypeParser('text/plain', { parseAs: 'string' }, (_request, text, done) => done(null, text));
 
@@ -48,12 +48,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app,
       const { dryRun = false } = request.query;
       const body = request.body as NewImport | string;
       const idempotency = idempotencyOf(request, body);
-      const { report, replayed } = await importPorts(
-        storeOf(stores, request),
-        toImportItems(body),
-        { dryRun, idempotency },
-        isAbandoned(request, reply),
-      );
+      const { report, replayed } = await importPorts(request.session, toImportItems(body), { dryRun, idempotency });
       if (replayed) reply.header('idempotent-replayed', 'true');
       return report;
     },

@@ -1,13 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
-import type { Dependencies } from '../dependencies.js';
+import { spaceOf } from '../keys.js';
 import { describePort } from '../repositories/ports.js';
 import { SpaceQuery } from '../schemas/common.js';
 import { Port, PortParams } from '../schemas/port.js';
-import { spaceOf, storeOf } from './requests.js';
+import type { RouteOptions } from './requests.js';
 import { answer, refusals } from './responses.js';
 
-export const portRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores }) => {
+export const portRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app) => {
   app.get(
     '/v1/ports/:port',
     {
@@ -21,6 +21,6 @@ export const portRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, {
         response: { 200: answer(Port, 'Its state.'), ...refusals({}) },
       },
     },
-    (request) => describePort(storeOf(stores, request), request.params.port, spaceOf(request.query)),
+    (request) => request.session.read(describePort, request.params.port, spaceOf(request.query)),
   );
 };

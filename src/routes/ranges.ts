@@ -1,19 +1,21 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
-import type { Dependencies } from '../dependencies.js';
-import { createRange, deleteRange, findRange, listRanges, updateRange } from '../repositories/ranges.js';
-import { listProjects, summarizeProject } from '../repositories/summaries.js';
+import { spaceOf } from '../keys.js';
+import { createRange, deleteRange, updateRange } from '../registry/ranges.js';
+import { listProjects, summarizeProject } from '../repositories/projects.js';
+import { findRange, listRanges } from '../repositories/ranges.js';
 import { ProjectParams } from '../schemas/allocation.js';
 import { PageQuery, Ref, SpaceQuery } from '../schemas/common.js';
 import { NewRange, ProjectPage, ProjectSummary, Range, RangeChange, RangePage, RangeParams } from '../schemas/range.js';
-import { IdempotencyHeaders, idempotencyOf, isAbandoned, sendPage, spaceOf, storeOf } from './requests.js';
+import type { RouteOptions } from './requests.js';
+import { IdempotencyHeaders, idempotencyOf, sendPage } from './requests.js';
 import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
 const SpacePageQuery = Type.Composite([SpaceQuery, PageQuery], { additionalProperties: false });
 
-export const rangeRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
+export const rangeRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
   app,
-  { stores, publicUrl, reuseCooldownSeconds },
+  { publicUrl, config: { reuseCooldownSeconds } },
 ) => {
   app.get(
     '/v1/ranges',
@@ -32,7 +34,7 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
         request,
         reply,
         publicUrl,
-        await listRanges(storeOf(stores, request), spaceOf(request.query), request.query),
+        await request.session.read(listRanges, spaceOf(request.query), request.query),
       ),
   );
 
@@ -54,12 +56,10 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
     },
     async (request, reply) => {
       const idempotency = idempotencyOf(request, request.body);
-      const { range, replayed } = await createRange(
-        storeOf(stores, request),
-        request.body,
-        { reuseCooldownSeconds, idempotency },
-        isAbandoned(request, reply),
-      );
+      const { range, replayed } = await createRange(request.session, request.body, {
+        reuseCooldownSeconds,
+        idempotency,
+      });
       if (replayed) reply.header('idempotent-replayed', 'true');
       return reply.code(201).header('location', `${publicUrl}/v1/ranges/${range.startPort}`).send(range);
     },
@@ -78,7 +78,7 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
         response: { 200: answer(Range, 'The range.'), ...refusals({}, 'range-not-found') },
       },
     },
-    (request) => findRange(storeOf(stores, request), request.params.startPort, spaceOf(request.query)),
+    (request) => request.session.read(findRange, request.params.startPort, spaceOf(request.query)),
   );
 
   app.patch(
@@ -94,8 +94,7 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
         response: { 200: answer(Range, 'As it is now.'), ...refusals({ body: true }, ...LOCKING, 'range-not-found') },
       },
     },
-    (request, reply) =>
-      updateRange(storeOf(stores, request), request.params.startPort, request.body, isAbandoned(request, reply)),
+    (request) => updateRange(request.session, request.params.startPort, request.body),
   );
 
   app.delete(
@@ -114,7 +113,7 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
       },
     },
     async (request, reply) => {
-      await deleteRange(storeOf(stores, request), request.params.startPort, isAbandoned(request, reply));
+      await deleteRange(request.session, request.params.startPort);
       return reply.code(204).send();
     },
   );
@@ -136,7 +135,7 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
         request,
         reply,
         publicUrl,
-        await listProjects(storeOf(stores, request), spaceOf(request.query), request.query),
+        await request.session.read(listProjects, spaceOf(request.query), request.query),
       ),
   );
 
@@ -153,6 +152,6 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (
         response: { 200: answer(ProjectSummary, 'The summary.'), ...refusals({}, 'project-not-found') },
       },
     },
-    (request) => summarizeProject(storeOf(stores, request), request.params.project, spaceOf(request.query)),
+    (request) => request.session.read(summarizeProject, request.params.project, spaceOf(request.query)),
   );
 };

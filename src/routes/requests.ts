@@ -1,19 +1,36 @@
 import { Type } from '@sinclair/typebox';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { callerId } from '../caller.js';
-import type { IdempotencyClaim } from '../repositories/commands.js';
-import { hashRequest } from '../repositories/idempotency.js';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { callerId } from '../access/caller.js';
+import type { Registry } from '../registry/registry.js';
+import type { Session } from '../registry/session.js';
+import { hashRequest, type IdempotencyKey } from '../repositories/idempotency-keys.js';
 import type { Page } from '../repositories/pages.js';
-import type { SharedStore, Store } from '../repositories/store.js';
+import type { Service } from '../service.js';
 
-export { keyOf, spaceOf } from '../repositories/commands.js';
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The registry as far as the request's caller may use it; for routes under /v1/. */
+    session: Session;
+  }
+}
 
-/**
- * The registry, as far as who asks may use it; what is no GET changes something.
- * @throws AppError forbidden
- */
-export function storeOf(stores: Pick<SharedStore, 'as'>, { caller, method }: FastifyRequest): Store {
-  return stores.as(caller, method === 'GET' || method === 'HEAD' ? 'read' : 'change');
+/** What routes are registered with. */
+export interface RouteOptions extends Service {
+  /** In front of every path that an answer names: '' or a URL or path without a trailing slash. */
+  publicUrl: string;
+}
+
+/** Opens a session for each request under /v1/. Whatever is no GET or HEAD changes something. */
+export function registerSessions(app: FastifyInstance, registry: Registry): void {
+  app.decorateRequest('session');
+  app.addHook('preHandler', (request, reply, done) => {
+    const { method, caller, routeOptions, raw } = request;
+    if (!routeOptions.url?.startsWith('/v1/')) return done();
+    // The client has gone, or was answered already by a timeout.
+    const isAbandoned = () => reply.sent || raw.socket.destroyed;
+    request.session = registry.as(caller, method === 'GET' || method === 'HEAD' ? 'read' : 'change', { isAbandoned });
+    done();
+  });
 }
 
 export const IdempotencyHeaders = Type.Object({
@@ -28,11 +45,11 @@ export const IdempotencyHeaders = Type.Object({
   ),
 });
 
-/** The claim of a request that carries an `Idempotency-Key`. */
+/** @param input of the request, by which a retry is told from another request under the same key */
 export function idempotencyOf(
   request: FastifyRequest<{ Headers: { 'idempotency-key'?: string } }>,
   input: unknown,
-): IdempotencyClaim | null {
+): IdempotencyKey | null {
   const key = request.headers['idempotency-key'];
   if (key === undefined) return null;
   const operation = `${request.method} ${request.routeOptions.url}`;
@@ -51,9 +68,4 @@ export function sendPage<T>(request: FastifyRequest, reply: FastifyReply, public
     reply.header('link', `<${publicPath}${path}?${next}>; rel="next"`);
   }
   return page;
-}
-
-/** Whether the client has gone or was answered already, by a timeout; asked before work for it starts. */
-export function isAbandoned(request: FastifyRequest, reply: FastifyReply): () => boolean {
-  return () => reply.sent || request.raw.socket.destroyed;
 }

@@ -1,13 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { Dependencies } from '../dependencies.js';
-import {
-  cancelReservation,
-  claimReservation,
-  findReservation,
-  listReservations,
-  renewReservation,
-  reserve,
-} from '../repositories/reservations.js';
+import { cancelReservation, claimReservation, renewReservation, reserve } from '../registry/reservations.js';
+import { findReservation, listReservations } from '../repositories/reservations.js';
 import { Allocation, ProjectParams } from '../schemas/allocation.js';
 import { Ref } from '../schemas/common.js';
 import {
@@ -19,10 +12,11 @@ import {
   ReservationQuery,
   ReservationRenewal,
 } from '../schemas/reservation.js';
-import { IdempotencyHeaders, idempotencyOf, isAbandoned, sendPage, storeOf } from './requests.js';
+import type { RouteOptions } from './requests.js';
+import { IdempotencyHeaders, idempotencyOf, sendPage } from './requests.js';
 import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
-export const reservationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores, publicUrl }) => {
+export const reservationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { publicUrl }) => {
   app.post(
     '/v1/projects/:project/reservations',
     {
@@ -53,11 +47,10 @@ export const reservationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
     async (request, reply) => {
       const idempotency = idempotencyOf(request, [request.params, request.body]);
       const { reservation, replayed } = await reserve(
-        storeOf(stores, request),
+        request.session,
         request.params.project,
         request.body,
         idempotency,
-        isAbandoned(request, reply),
       );
       if (replayed) reply.header('idempotent-replayed', 'true');
       return reply.code(201).header('location', `${publicUrl}/v1/reservations/${reservation.id}`).send(reservation);
@@ -77,7 +70,7 @@ export const reservationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
       },
     },
     async (request, reply) =>
-      sendPage(request, reply, publicUrl, await listReservations(storeOf(stores, request), request.query)),
+      sendPage(request, reply, publicUrl, await request.session.read(listReservations, request.query)),
   );
 
   app.get(
@@ -92,7 +85,7 @@ export const reservationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
         response: { 200: answer(Reservation, 'The reservation.'), ...refusals({}, 'reservation-not-found') },
       },
     },
-    (request) => findReservation(storeOf(stores, request), request.params.id),
+    (request) => request.session.read(findReservation, request.params.id),
   );
 
   app.patch(
@@ -111,13 +104,7 @@ export const reservationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
         },
       },
     },
-    (request, reply) =>
-      renewReservation(
-        storeOf(stores, request),
-        request.params.id,
-        request.body.ttlSeconds,
-        isAbandoned(request, reply),
-      ),
+    (request) => renewReservation(request.session, request.params.id, request.body.ttlSeconds),
   );
 
   app.delete(
@@ -135,7 +122,7 @@ export const reservationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
         },
       },
     },
-    (request, reply) => cancelReservation(storeOf(stores, request), request.params.id, isAbandoned(request, reply)),
+    (request) => cancelReservation(request.session, request.params.id),
   );
 
   app.post(
@@ -170,13 +157,7 @@ export const reservationRoutes: FastifyPluginAsyncTypebox<Dependencies> = async 
     async (request, reply) => {
       const { id } = request.params;
       const idempotency = idempotencyOf(request, [request.params, request.body]);
-      const { allocation, created, replayed } = await claimReservation(
-        storeOf(stores, request),
-        id,
-        request.body,
-        idempotency,
-        isAbandoned(request, reply),
-      );
+      const { allocation, created, replayed } = await claimReservation(request.session, id, request.body, idempotency);
       if (replayed) reply.header('idempotent-replayed', 'true');
       if (created) reply.code(201).header('location', `${publicUrl}/v1/allocations/${allocation.id}`);
       return allocation;

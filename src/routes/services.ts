@@ -1,14 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { Dependencies } from '../dependencies.js';
-import { findByKey, getOrAllocate, releaseKey } from '../repositories/allocations.js';
+import { keyOf } from '../keys.js';
+import { findService, getOrAllocate } from '../registry/allocations.js';
 import { Allocation, AllocationDetails, KeyQuery, ReleasedAllocations, ServiceParams } from '../schemas/allocation.js';
 import { Ref } from '../schemas/common.js';
-import { isAbandoned, JSON_OR_TEXT, keyOf, storeOf } from './requests.js';
+import type { RouteOptions } from './requests.js';
+import { JSON_OR_TEXT } from './requests.js';
 import { answer, answerOrPort, LOCKING, refusals } from './responses.js';
 
 const PATH = '/v1/projects/:project/services/:service';
 
-export const serviceRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app, { stores }) => {
+export const serviceRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app) => {
   app.put(
     PATH,
     {
@@ -32,12 +33,7 @@ export const serviceRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app
     },
     async (request, reply) => {
       const key = keyOf(request.params, request.query);
-      const { allocation, created } = await getOrAllocate(
-        storeOf(stores, request),
-        key,
-        request.body,
-        isAbandoned(request, reply),
-      );
+      const { allocation, created } = await getOrAllocate(request.session, key, request.body);
       reply.code(created ? 201 : 200);
       return request.answerType === 'text/plain' ? sendPort(reply, allocation) : allocation;
     },
@@ -61,7 +57,7 @@ export const serviceRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app
       },
     },
     async (request, reply) => {
-      const allocation = await findByKey(storeOf(stores, request), keyOf(request.params, request.query));
+      const allocation = await findService(request.session, keyOf(request.params, request.query));
       return request.answerType === 'text/plain' ? sendPort(reply, allocation) : allocation;
     },
   );
@@ -82,13 +78,10 @@ export const serviceRoutes: FastifyPluginAsyncTypebox<Dependencies> = async (app
         },
       },
     },
-    async (request, reply) => ({
-      items: await releaseKey(
-        storeOf(stores, request),
-        keyOf(request.params, request.query),
-        isAbandoned(request, reply),
-      ),
-    }),
+    async (request) => {
+      const key = keyOf(request.params, request.query);
+      return { items: await request.session.execute(key.project, { kind: 'release-service', key }) };
+    },
   );
 };
 

@@ -1,6 +1,7 @@
+import { insertHealthChecks } from '../registry/health-checks.js';
+import type { Session } from '../registry/session.js';
 import { type AuditedAllocation, findAudited, findReleased } from '../repositories/audits.js';
-import { insertHealthChecks, type NewHealthCheck } from '../repositories/health-checks.js';
-import type { Store } from '../repositories/store.js';
+import type { NewHealthCheck } from '../repositories/health-checks.js';
 import type { Audit, AuditScope } from '../schemas/audit.js';
 import { listPorts, type ProbedPort, probeAll, resolveHosts } from './audited-ports.js';
 import { findConflicts } from './conflicts.js';
@@ -22,17 +23,17 @@ const BATCH_SIZE = 250;
 /**
  * One pass: reads what is held, probes it with no transaction open, stores the results in batches while it
  * goes on, and tells where registry and reality differ.
- * @param store the caller's; without a `project`, all that the caller sees is in scope
+ * @param session of the caller; without a `project`, all that the caller sees is in scope
  * @throws AppError project-not-found, forbidden, or not-probeable for a host that was asked for by name
  */
 export async function runAudit(
-  store: Store,
+  session: Session,
   prober: Prober,
   scope: AuditScope,
   { signal, onProgress, unallocatedHere = false }: AuditOptions = {},
 ): Promise<Audit> {
   const started = performance.now();
-  const registry = await findAudited(store, scope);
+  const registry = await session.read(findAudited, scope);
   const listeners = await readListeners();
   const seeksStrangers = scope.unallocated === true || unallocatedHere;
   const { destinations, refused } = await resolveHosts(prober, registry, scope, seeksStrangers);
@@ -48,15 +49,15 @@ export async function runAudit(
     if (unwritten.length < BATCH_SIZE) return;
     const full = unwritten;
     unwritten = [];
-    await insertHealthChecks(store, full);
+    await insertHealthChecks(session, full);
   });
-  if (unwritten.length > 0) await insertHealthChecks(store, unwritten);
+  if (unwritten.length > 0) await insertHealthChecks(session, unwritten);
 
-  const named = [...registry.allocations, ...registry.claims].map(({ id }) => id);
-  const released = await findReleased(store.db, named);
+  const named = [...registry.allocations, ...registry.hostnameOwners].map(({ id }) => id);
+  const released = await session.readUnfiltered(findReleased, named);
   const held = probed.filter(({ allocation }) => allocation !== null && !released.has(allocation.id));
-  const conflicts = await findConflicts(store.db, { registry, probed, released, refused, listeners, scope });
-  const isWhole = scope.project === undefined && scope.host === undefined && store.access.projects === null;
+  const conflicts = await findConflicts(session, { registry, probed, released, refused, listeners, scope });
+  const isWhole = scope.project === undefined && scope.host === undefined && session.access.projects === null;
   if (isWhole) prober.observer.audited(conflicts, seeksStrangers);
   const inUse = held.filter(({ result }) => result.outcome === 'open').length;
   return {

@@ -1,5 +1,5 @@
 import * as refusals from '../refusals.js';
-import type { Store } from '../repositories/store.js';
+import type { Session } from '../registry/session.js';
 import type { Audit, AuditScope } from '../schemas/audit.js';
 import { type AuditOptions, runAudit } from './audit.js';
 import type { Prober } from './prober.js';
@@ -13,7 +13,7 @@ export class Auditor {
   constructor(private readonly prober: Prober) {}
 
   /** @throws AppError overloaded, and what `runAudit` throws */
-  async run(store: Store, scope: AuditScope, { signal, ...options }: AuditOptions = {}): Promise<Audit> {
+  async run(session: Session, scope: AuditScope, { signal, ...options }: AuditOptions = {}): Promise<Audit> {
     if (this.#running.size >= AUDITS_AT_A_TIME) throw refusals.tooManyAuditsRun(AUDITS_AT_A_TIME);
     const ending = new AbortController();
     const leave = () => ending.abort(signal?.reason);
@@ -21,7 +21,7 @@ export class Auditor {
     this.#running.add(ending);
     try {
       signal?.throwIfAborted();
-      return await runAudit(store, this.prober, scope, { signal: ending.signal, ...options });
+      return await runAudit(session, this.prober, scope, { signal: ending.signal, ...options });
     } finally {
       this.#running.delete(ending);
       signal?.removeEventListener('abort', leave);

@@ -1,7 +1,6 @@
-import type { Kysely } from 'kysely';
-import type { Tables } from '../database/tables.js';
 import type { AppError } from '../errors.js';
-import { type AuditedRegistry, findHolds, type HostnameClaim } from '../repositories/audits.js';
+import type { Session } from '../registry/session.js';
+import { type AuditedRegistry, findTaken, type HostnameOwner } from '../repositories/audits.js';
 import type { AuditConflict, AuditScope } from '../schemas/audit.js';
 import type { ProbedPort } from './audited-ports.js';
 import { type Listeners, nameListeners } from './listeners.js';
@@ -19,15 +18,15 @@ export interface AuditFindings {
 }
 
 /** Where registry and reality differ, by port, host, protocol and kind. */
-export async function findConflicts(db: Kysely<Tables>, findings: AuditFindings): Promise<AuditConflict[]> {
+export async function findConflicts(session: Session, findings: AuditFindings): Promise<AuditConflict[]> {
   const { probed, released, refused, registry, scope } = findings;
-  const strangers = await findStrangers(db, probed);
+  const strangers = await findStrangers(session, probed);
   const names = await nameProcesses(strangers, findings.listeners);
   return [
     ...[...refused].map(([host, refusal]) => notProbed(host, refusal)),
     ...probed.flatMap((port) => describeHeld(port, released)),
     ...strangers.map((port) => describeStranger(port, names.get(port.port))),
-    ...describeClaims(registry.claims, released, scope),
+    ...describeDuplicates(registry.hostnameOwners, released, scope),
   ].sort(
     (a, b) =>
       (a.port ?? 0) - (b.port ?? 0) ||
@@ -38,14 +37,16 @@ export async function findConflicts(db: Kysely<Tables>, findings: AuditFindings)
 }
 
 /** Open ports that no allocation holds: neither when the audit began nor now. */
-async function findStrangers(db: Kysely<Tables>, probed: readonly ProbedPort[]): Promise<ProbedPort[]> {
+async function findStrangers(session: Session, probed: readonly ProbedPort[]): Promise<ProbedPort[]> {
   const suspects = probed.filter(({ allocation, result }) => allocation === null && result.outcome === 'open');
   if (suspects.length === 0) return [];
-  const places = suspects.map(({ destination: { host }, port }) => ({ host, port }));
-  const holds = new Map((await findHolds(db, places)).map(({ host, port, kind }) => [`${host} ${port}`, kind]));
+  const ports = suspects.map(({ destination: { host }, port }) => ({ host, port }));
+  const taken = new Map(
+    (await session.readUnfiltered(findTaken, ports)).map(({ host, port, kind }) => [`${host} ${port}`, kind]),
+  );
   return suspects.filter(({ destination: { host }, port, reservation }) => {
-    const hold = holds.get(`${host} ${port}`);
-    return hold === undefined || (hold === 'reservation' && reservation !== null);
+    const by = taken.get(`${host} ${port}`);
+    return by === undefined || (by === 'reservation' && reservation !== null);
   });
 }
 
@@ -109,19 +110,19 @@ function describeStranger(
   };
 }
 
-function describeClaims(
-  claims: readonly HostnameClaim[],
+function describeDuplicates(
+  owners: readonly HostnameOwner[],
   released: ReadonlySet<string>,
   { project, host }: AuditScope,
 ): AuditConflict[] {
-  const active = claims.filter(({ id }) => !released.has(id));
-  const byHostname = new Map<string, HostnameClaim[]>();
-  for (const claim of active) byHostname.set(claim.hostname, [...(byHostname.get(claim.hostname) ?? []), claim]);
-  return active.flatMap((claim) => {
-    const { owner, service } = claim;
-    if (service === null) return []; // another's, of whom the caller sees no more
-    const inScope = (project ?? owner) === owner && (host ?? claim.host) === claim.host;
-    const others = (byHostname.get(claim.hostname) ?? []).filter(({ id }) => id !== claim.id);
+  const active = owners.filter(({ id }) => !released.has(id));
+  const byHostname = new Map<string, HostnameOwner[]>();
+  for (const owner of active) byHostname.set(owner.hostname, [...(byHostname.get(owner.hostname) ?? []), owner]);
+  return active.flatMap((owned) => {
+    const { hostname, port, owner, service } = owned;
+    if (service === null) return []; // of a project that the caller may not see
+    const inScope = (project ?? owner) === owner && (host ?? owned.host) === owned.host;
+    const others = (byHostname.get(hostname) ?? []).filter(({ id }) => id !== owned.id);
     if (!inScope || others.length === 0) return [];
     const names = others.map((other) =>
       other.service === null ? other.owner : `${other.owner}/${other.service} on port ${other.port} of ${other.host}`,
@@ -129,14 +130,14 @@ function describeClaims(
     return [
       {
         kind: 'duplicate-hostname' as const,
-        port: claim.port,
-        host: claim.host,
-        protocol: claim.protocol,
+        port,
+        host: owned.host,
+        protocol: owned.protocol,
         project: owner,
         service,
-        expected: `${claim.hostname} for one allocation alone`,
+        expected: `${hostname} for one allocation alone`,
         actual: `also ${names.join(', ')}`,
-        detail: `${claim.hostname} is claimed by ${owner}/${service} and by ${names.join(', ')}, and can lead to one only. Change or clear cloudflareHostname on the others.`,
+        detail: `${hostname} is claimed by ${owner}/${service} and by ${names.join(', ')}, and can lead to one only. Change or clear cloudflareHostname on the others.`,
       },
     ];
   });

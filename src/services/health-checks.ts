@@ -1,7 +1,6 @@
-import type { IdempotencyClaim } from '../repositories/commands.js';
-import { findProbeable, insertHealthCheck } from '../repositories/health-checks.js';
-import { findAnswer } from '../repositories/idempotency.js';
-import type { Store } from '../repositories/store.js';
+import { findProbeable, insertHealthCheck } from '../registry/health-checks.js';
+import type { Session } from '../registry/session.js';
+import { findAnswer, type IdempotencyKey } from '../repositories/idempotency-keys.js';
 import type { HealthCheck } from '../schemas/health-check.js';
 import type { Prober } from './prober.js';
 
@@ -11,14 +10,14 @@ import type { Prober } from './prober.js';
  * @throws AppError allocation-not-found, not-probeable, idempotency-key-reused
  */
 export async function checkHealth(
-  store: Store,
+  session: Session,
   prober: Prober,
   allocationId: string,
-  claim: IdempotencyClaim | null,
+  idempotency: IdempotencyKey | null,
 ): Promise<{ healthCheck: HealthCheck; replayed: boolean }> {
-  const { project, host, port } = await findProbeable(store, allocationId);
-  const answer = claim && (await findAnswer(store.db, project, claim));
+  const { project, host, port } = await findProbeable(session, allocationId);
+  const answer = idempotency && (await session.readUnfiltered(findAnswer, project, idempotency));
   if (answer) return { healthCheck: answer as HealthCheck, replayed: true };
   const result = await prober.probe(await prober.resolve(host), port);
-  return insertHealthCheck(store, project, { allocationId, port, host, ...result }, claim);
+  return insertHealthCheck(session, project, { allocationId, port, host, ...result }, idempotency);
 }

@@ -1,12 +1,12 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Kysely } from 'kysely';
-import { keyMissing, keyWrong } from '../access-refusals.js';
-import { hashApiKey, idOfApiKey } from '../api-key.js';
-import { Batcher, LaneFullError } from '../batcher.js';
-import { ANONYMOUS, type Caller, ENVIRONMENT_ADMIN } from '../caller.js';
+import { hashApiKey, idOfApiKey } from '../access/api-key.js';
+import { ANONYMOUS, type Caller, ENVIRONMENT_ADMIN } from '../access/caller.js';
+import { keyMissing, keyWrong } from '../access/refusals.js';
 import type { Tables } from '../database/tables.js';
 import { type Observer, unobserved } from '../observer.js';
 import { tooManyKeysWait } from '../refusals.js';
+import { Batcher, QueueFullError } from '../registry/batcher.js';
 import { findApiKeys, type KnownApiKey, touchApiKeys } from '../repositories/api-keys.js';
 
 /** How long a look-up counts. A key that is revoked is refused everywhere within 5 seconds, network included. */
@@ -41,7 +41,7 @@ export class Keyring {
     this.#admin = adminApiKey === null ? null : hashApiKey(adminApiKey);
     this.#lookUps = new Batcher({
       ...LOOK_UPS,
-      execute: async (_lane, ids) => {
+      execute: async (_queue, ids) => {
         const sentAt = performance.now();
         return (await findApiKeys(db, ids)).map((row) => ({ row, sentAt }));
       },
@@ -95,7 +95,7 @@ export class Keyring {
   /** @throws AppError */
   async #lookUp(id: string): Promise<Known> {
     const { row, sentAt } = await this.#lookUps.submit('', id).catch((error: unknown) => {
-      if (!(error instanceof LaneFullError)) throw error;
+      if (!(error instanceof QueueFullError)) throw error;
       throw tooManyKeysWait();
     });
     // What a look-up finds is as old as its sending: a revocation that was committed since is not in it.

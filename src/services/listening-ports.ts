@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import * as refusals from '../refusals.js';
-import type { ImportItem } from '../repositories/imports.js';
+import type { ImportItem } from '../registry/imports.js';
 import { canonicalHost } from '../schemas/host.js';
 import { MAX_IMPORT_ITEMS, type NewImport } from '../schemas/import.js';
 

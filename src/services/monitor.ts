@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { Config } from '../config.js';
 import type { Log } from '../database/connect.js';
 import type { Tables } from '../database/tables.js';
-import { openStore } from '../repositories/store.js';
+import type { Registry } from '../registry/registry.js';
 import { runAudit } from './audit.js';
 import type { Prober } from './prober.js';
 import { type RetentionConfig, runRetention, sweepReservations } from './retention.js';
@@ -13,23 +13,22 @@ const RETENTION_SCHEDULE = '17 * * * *';
 /** Every minute. Nothing depends on it being prompt: an expired reservation holds no port, marked or not. */
 const SWEEP_SCHEDULE = '* * * * *';
 
-type MonitorConfig = RetentionConfig & Pick<Config, 'auditSchedule'>;
+export interface MonitorParts {
+  registry: Registry;
+  prober: Prober;
+  config: RetentionConfig & Pick<Config, 'auditSchedule'>;
+  log: Log;
+}
 
 /** Runs the scheduled jobs until `signal`: retention, marking expired reservations, and audits if they are scheduled. */
-export async function runMonitor(
-  db: Kysely<Tables>,
-  prober: Prober,
-  config: MonitorConfig,
-  log: Log,
-  signal: AbortSignal,
-): Promise<void> {
+export async function runMonitor(db: Kysely<Tables>, parts: MonitorParts, signal: AbortSignal): Promise<void> {
+  const { config, log } = parts;
   const jobs: Job[] = [
     { name: 'retention', schedule: RETENTION_SCHEDULE, run: (ending) => runRetention(db, config, ending) },
     { name: 'reservations', schedule: SWEEP_SCHEDULE, run: (ending) => sweepReservations(db, ending) },
   ];
   if (config.auditSchedule !== null) {
-    const run = (ending: AbortSignal) => auditAll(db, prober, log, ending);
-    jobs.push({ name: 'audit', schedule: config.auditSchedule, run });
+    jobs.push({ name: 'audit', schedule: config.auditSchedule, run: (ending) => auditAll(parts, ending) });
   }
   await Promise.all(jobs.map((job) => runOnSchedule(db, job, log, signal)));
 }
@@ -38,8 +37,9 @@ export async function runMonitor(
  * One audit of everything that is held, and of the ports of this machine that nobody holds: the kernel's list of
  * listeners makes those cheap. Other hosts are probed only where a port is held or reserved. Findings go to the log.
  */
-async function auditAll(db: Kysely<Tables>, prober: Prober, log: Log, signal: AbortSignal): Promise<void> {
-  const { conflicts, ...figures } = await runAudit(openStore(db), prober, {}, { signal, unallocatedHere: true });
+async function auditAll({ registry, prober, log }: MonitorParts, signal: AbortSignal): Promise<void> {
+  const options = { signal, unallocatedHere: true };
+  const { conflicts, ...figures } = await runAudit(registry.asService(), prober, {}, options);
   for (const { detail, ...conflict } of conflicts) log.warn({ conflict }, detail);
   log.info({ ...figures, conflicts: conflicts.length }, 'Audited');
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import { lockDataDir } from '../../src/database/data-dir-lock.js';
+import { lockDataDir } from '../../src/embedded/data-dir-lock.js';
 import { AGENTS, type Agent, ask, holderPid, startAgents, startService } from '../helpers/agents.js';
 import { makeSeededDir } from '../helpers/database.js';
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import t from 'tap';
-import { readHolder } from '../../src/database/data-dir-lock.js';
+import { readHolder } from '../../src/embedded/data-dir-lock.js';
 import { AGENTS, type Agent, ask, holderPid, listPorts, startAgents, startService } from '../helpers/agents.js';
 import { makeDataDir, makeSeededDir } from '../helpers/database.js';
 

@@ -7,7 +7,8 @@ import { loadConfig } from '../../src/config.js';
 import { connectDatabase } from '../../src/database/connect.js';
 import { isOutcomeUnknown, toAppError } from '../../src/database/errors.js';
 import type { Tables } from '../../src/database/tables.js';
-import { openStore, type Store } from '../../src/repositories/store.js';
+import { Registry } from '../../src/registry/registry.js';
+import type { Session } from '../../src/registry/session.js';
 import { describeStartError } from '../../src/start-error.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { createDatabase, openPostgres, silentLog } from '../helpers/database.js';
@@ -68,8 +69,11 @@ t.test('a file that is missing is none of the database’s errors', async (t) =>
   t.equal(isOutcomeUnknown(missing), false);
 });
 
-/** A store whose connections fail as `outcomes` says, one each: at connecting, or with the first query. */
-function failingStore(...outcomes: { connect?: Error; query?: Error }[]): { store: Store; connects: () => number } {
+/** A session whose connections fail as `outcomes` says, one each: at connecting, or with the first query. */
+function failingSession(...outcomes: { connect?: Error; query?: Error }[]): {
+  session: Session;
+  connects: () => number;
+} {
   let connects = 0;
   const connect = async () => {
     const outcome = outcomes[connects++] ?? {};
@@ -77,26 +81,27 @@ function failingStore(...outcomes: { connect?: Error; query?: Error }[]): { stor
     return { query: () => Promise.reject(outcome.query), release() {} } as unknown as PostgresPoolClient;
   };
   const dialect = new PostgresDialect({ pool: { connect, end: async () => {} } });
-  return { store: openStore(new Kysely<Tables>({ dialect })), connects: () => connects };
+  const registry = new Registry(new Kysely<Tables>({ dialect }));
+  return { session: registry.asService(), connects: () => connects };
 }
 
 t.test('what is idempotent is tried once more after a lost connection, and only then', async (t) => {
   const key = { project: 'p', service: 's', environment: 'e', host: 'localhost', protocol: 'tcp' } as const;
-  const allocate = (store: Store) => store.execute('p', { kind: 'get-or-allocate', key, details: {} });
+  const allocate = (session: Session) => session.execute('p', { kind: 'get-or-allocate', key, details: {} });
   for (const cause of [sqlState('40P01'), sqlState('42P01'), sqlState('57014')]) {
-    const { store, connects } = failingStore({ query: cause });
-    await t.rejects(allocate(store), cause);
+    const { session, connects } = failingSession({ query: cause });
+    await t.rejects(allocate(session), cause);
     t.equal(connects(), 1);
   }
   for (const cause of [refused, error('timeout exceeded when trying to connect')]) {
-    const { store, connects } = failingStore({ connect: cause });
-    await t.rejects(allocate(store), cause);
+    const { session, connects } = failingSession({ connect: cause });
+    await t.rejects(allocate(session), cause);
     t.equal(connects(), 1);
   }
   for (const second of [{ connect: refused }, { query: sqlState('40P01') }]) {
-    const { store, connects } = failingStore({ query: lost }, second);
+    const { session, connects } = failingSession({ query: lost }, second);
     await t.rejects(
-      allocate(store),
+      allocate(session),
       { message: /may or may not have been made/ },
       'the first attempt’s, not the second’s',
     );

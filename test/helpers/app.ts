@@ -4,8 +4,7 @@ import type { Test } from 'tap';
 import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config.js';
 import type { Database } from '../../src/database/connect.js';
-import { Metrics } from '../../src/metrics.js';
-import { Readiness } from '../../src/readiness.js';
+import { createService } from '../../src/service.js';
 
 /** The app as it is in production, over a real database; closed when the test ends. */
 export async function makeApp(
@@ -13,15 +12,9 @@ export async function makeApp(
   database: Pick<Database, 'db'> & Partial<Pick<Database, 'poolCounts'>>,
   variables: Record<string, string> = {},
 ): Promise<FastifyInstance> {
-  const readiness = new Readiness();
-  readiness.started();
-  const app = await buildApp({
-    db: database.db,
-    readiness,
-    config: loadConfig(variables),
-    log: pino({ level: 'silent' }),
-    metrics: new Metrics(database.poolCounts),
-  });
+  const service = createService({ database, config: loadConfig(variables), log: pino({ level: 'silent' }) });
+  service.readiness.started();
+  const app = await buildApp(service);
   t.teardown(() => app.close());
   return app;
 }

@@ -1,4 +1,4 @@
-import type { ProjectCommand } from '../../src/repositories/commands.js';
+import type { ProjectCommand } from '../../src/allocator/decide.js';
 
 export const PROJECT = 'odin';
 export const FIRST = 3300;
@@ -57,7 +57,7 @@ export class Model {
         if (obstacle) return { expected: obstacle, created: [] };
         return this.#made('new', this.#hold(command.key, port));
       }
-      case 'release-key':
+      case 'release-service':
         return this.#released(this.#active().filter((held) => isKey(held, command.key)));
       case 'release-environment':
         return this.#released(
@@ -94,7 +94,7 @@ export class Model {
         this.reservations.push(made);
         return { expected: `reserved ${port}`, created: [made] };
       }
-      case 'claim': {
+      case 'claim-reservation': {
         const reservation = this.#find(command.reservationId);
         if (reservation.allocation) return { expected: `held ${reservation.port}`, created: [] };
         const ended = endOf(reservation);
@@ -108,12 +108,12 @@ export class Model {
         reservation.allocation = this.#hold(key, port);
         return this.#made('new', reservation.allocation);
       }
-      case 'cancel': {
+      case 'cancel-reservation': {
         const reservation = this.#find(command.reservationId);
         if (reservation.status === 'active') reservation.status = 'cancelled';
         return { expected: reservation.status, created: [] };
       }
-      case 'renew':
+      case 'renew-reservation':
         return { expected: endOf(this.#find(command.reservationId)) ?? 'active', created: [] };
       case 'adopt': {
         const held = this.#active().find((one) => one.port === command.port && one.protocol === command.protocol);

@@ -4,7 +4,8 @@ import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { renderContract } from '../../scripts/contract.js';
 import { loadConfig } from '../../src/config.js';
-import { openToolsOn, tools } from '../../src/mcp/tools.js';
+import { openToolsForKeys, tools } from '../../src/mcp/tools.js';
+import { createService } from '../../src/service.js';
 import {
   beside,
   EXAMPLE,
@@ -24,7 +25,9 @@ t.setTimeout(180_000);
 const database = await openPostgres(t);
 const { db } = database;
 const request = requester(await makeApp(t, database, WITH_KEYS));
-const callTool = openToolsOn(database, loadConfig(WITH_KEYS), pino({ level: 'silent' }));
+const callTool = openToolsForKeys(
+  createService({ database, config: loadConfig(WITH_KEYS), log: pino({ level: 'silent' }) }),
+);
 
 const keys = {
   expired: await makeKey(request, 'admin'),

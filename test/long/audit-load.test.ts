@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { sql } from 'kysely';
 import t from 'tap';
 import { loadConfig } from '../../src/config.js';
-import { openStore } from '../../src/repositories/store.js';
+import { Registry } from '../../src/registry/registry.js';
 import { runAudit } from '../../src/services/audit.js';
 import { Prober } from '../../src/services/prober.js';
 import { openPostgres } from '../helpers/database.js';
@@ -43,7 +43,8 @@ t.test('100 audits leak neither descriptors nor memory', { skip: process.platfor
   await sql`insert into port_allocations (port, project, service, host)
     select port, 'odin', 'service-' || port, 'web' from generate_series(3300, 3399, 5) port`.execute(db);
   const prober = new Prober(loadConfig({ PROBE_TARGETS: `web=${HOST}` }));
-  const audit = () => runAudit(openStore(db), prober, { host: 'web', project: 'odin', unallocated: true });
+  const audit = () =>
+    runAudit(new Registry(db).asService(), prober, { host: 'web', project: 'odin', unallocated: true });
   const measure = () => {
     collectGarbage();
     return { heap: process.memoryUsage().heapUsed, descriptors: readdirSync('/proc/self/fd').length };

@@ -2,7 +2,7 @@
 import { cp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { backUp, restore } from '../../src/database/backup.js';
+import { backUp, restore } from '../../src/embedded/backup.js';
 import { makeDataDir } from '../helpers/database.js';
 
 const dataDir = await makeDataDir(t);

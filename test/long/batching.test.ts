@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
+import type { Outcome, ProjectCommand } from '../../src/allocator/decide.js';
+import { executeCommands } from '../../src/allocator/transaction.js';
 import type { Database } from '../../src/database/connect.js';
-import type { Outcome, ProjectCommand } from '../../src/repositories/commands.js';
-import { executeCommands } from '../../src/repositories/project-transaction.js';
 import { databases } from '../helpers/database.js';
 
 const HELD = 6;
@@ -34,7 +34,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   service.map(
     (service): Step =>
-      () => ({ kind: 'release-key', key: key(service) }),
+      () => ({ kind: 'release-service', key: key(service) }),
   ),
   held.map(
     (i): Step =>

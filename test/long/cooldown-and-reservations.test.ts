@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import t from 'tap';
-import { executeCommands } from '../../src/repositories/project-transaction.js';
+import { executeCommands } from '../../src/allocator/transaction.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { databases } from '../helpers/database.js';
 
@@ -94,7 +94,7 @@ for (const [name, open] of databases) {
         protocol: 'tcp',
       } as const;
       const [cancelled, other] = await executeCommands(database.db, 'openhorizon', [
-        { kind: 'cancel', reservationId: again.body.id },
+        { kind: 'cancel-reservation', reservationId: again.body.id },
         { kind: 'allocate', key, details: {}, port: 3200, idempotency: null },
       ]);
       t.match([cancelled, other], [{ ok: true }, { ok: false, error: { code: 'port-taken' } }], 'in one batch too');

@@ -7,17 +7,18 @@ import t, { type Test } from 'tap';
 import { Agent, getGlobalDispatcher, setGlobalDispatcher } from 'undici';
 import { loadConfig } from '../../src/config.js';
 import { connectDatabase } from '../../src/database/connect.js';
+import { prepareDatabase } from '../../src/database/prepare.js';
 import {
   announce,
   awaitDataDir,
   lockDataDir,
   type PeerEndpoint,
   readHolder,
-} from '../../src/database/data-dir-lock.js';
-import { prepareDatabase } from '../../src/database/prepare.js';
+} from '../../src/embedded/data-dir-lock.js';
 import { passOn, servePeers } from '../../src/mcp/peers.js';
 import { openRegistry } from '../../src/mcp/registry.js';
-import { openToolsOn } from '../../src/mcp/tools.js';
+import { openToolsForKeys } from '../../src/mcp/tools.js';
+import { createService } from '../../src/service.js';
 import { makeDataDir, makeSeededDir } from '../helpers/database.js';
 
 t.setTimeout(120_000);
@@ -89,7 +90,7 @@ t.test('an allocation whose answer was lost is found again, and not made twice',
   const config = loadConfig({ DATA_DIR: dataDir });
   const database = await connectDatabase(config, log);
   await prepareDatabase(database, config, log, new AbortController().signal);
-  const callTool = openToolsOn(database, config, log);
+  const callTool = openToolsForKeys(createService({ database, config, log }));
   let answers = 0;
   const peers = await servePeers(
     dataDir,

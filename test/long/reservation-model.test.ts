@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { type Kysely, sql } from 'kysely';
 import t from 'tap';
+import type { Outcome, ProjectCommand } from '../../src/allocator/decide.js';
+import { executeCommands } from '../../src/allocator/transaction.js';
 import type { Tables } from '../../src/database/tables.js';
-import type { Outcome, ProjectCommand } from '../../src/repositories/commands.js';
-import { executeCommands } from '../../src/repositories/project-transaction.js';
 import { databases } from '../helpers/database.js';
 import { FIRST, Model, PROJECT, ROOM } from '../helpers/reservation-model.js';
 
@@ -27,7 +27,7 @@ const reservationId = fc.nat().map(String);
 const command: fc.Arbitrary<ProjectCommand> = fc.oneof(
   fc.record({ kind: kind('get-or-allocate'), key, details }),
   fc.record({ kind: kind('allocate'), key, details, port: fc.option(anyPort), idempotency }),
-  fc.record({ kind: kind('release-key'), key }),
+  fc.record({ kind: kind('release-service'), key }),
   fc.record({ kind: kind('release-environment'), environment, host, protocol }),
   fc.tuple(fc.uniqueArray(service, { minLength: 1 }), key).map(([services, place]) => ({
     kind: 'allocate-environment' as const,
@@ -45,7 +45,7 @@ const command: fc.Arbitrary<ProjectCommand> = fc.oneof(
     idempotency,
   }),
   fc.record({
-    kind: kind('claim'),
+    kind: kind('claim-reservation'),
     reservationId,
     service: fc.option(service),
     environment,
@@ -53,8 +53,8 @@ const command: fc.Arbitrary<ProjectCommand> = fc.oneof(
     details,
     idempotency,
   }),
-  fc.record({ kind: kind('cancel'), reservationId }),
-  fc.record({ kind: kind('renew'), reservationId, ttlSeconds: fc.constant(3600) }),
+  fc.record({ kind: kind('cancel-reservation'), reservationId }),
+  fc.record({ kind: kind('renew-reservation'), reservationId, ttlSeconds: fc.constant(3600) }),
   fc.record({
     kind: kind('adopt'),
     port,
@@ -122,7 +122,7 @@ function summarize({ kind }: ProjectCommand, outcome: any): string {
   const portsOf = (items: { port: number }[]) => items.map((item) => item.port).join(' ');
   switch (kind) {
     case 'get-or-allocate':
-    case 'claim':
+    case 'claim-reservation':
       return `${value.created ? 'new' : 'held'} ${value.allocation.port}`;
     case 'allocate':
       return `new ${value.allocation.port}`;
@@ -132,8 +132,8 @@ function summarize({ kind }: ProjectCommand, outcome: any): string {
       return `reserved ${value.reservation.port}`;
     case 'adopt':
       return [value.outcome, value.allocation?.service].filter(Boolean).join(' ');
-    case 'cancel':
-    case 'renew':
+    case 'cancel-reservation':
+    case 'renew-reservation':
       return value.status;
     default:
       return `released ${portsOf(value)}`;

@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import t from 'tap';
 import { loadConfig } from '../../src/config.js';
 import { unobserved } from '../../src/observer.js';
+import { Registry } from '../../src/registry/registry.js';
 import { runMonitor } from '../../src/services/monitor.js';
 import { Prober } from '../../src/services/prober.js';
 import { runOnSchedule } from '../../src/services/schedule.js';
@@ -45,7 +46,11 @@ t.test('the monitor audits on AUDIT_SCHEDULE, and outlives a pass that fails', a
   const stopping = new AbortController();
   const warnings: string[] = [];
   const log = { info() {}, warn: (_: object, message: string) => void warnings.push(message) };
-  const monitor = runMonitor(db, new Prober(config), config, log, stopping.signal);
+  const monitor = runMonitor(
+    db,
+    { registry: new Registry(db), prober: new Prober(config), config, log },
+    stopping.signal,
+  );
   await setTimeout(2200);
   await sql`alter table away rename to port_ranges`.execute(db);
   for (let i = 0; i < 50; i++) {
@@ -72,7 +77,11 @@ t.test('every scheduled audit looks for squatters on this machine, and no longer
     },
   };
   const stopping = new AbortController();
-  const monitor = runMonitor(db, new Prober(config, observer), config, silentLog, stopping.signal);
+  const monitor = runMonitor(
+    db,
+    { registry: new Registry(db), prober: new Prober(config, observer), config, log: silentLog },
+    stopping.signal,
+  );
   const until = async (holds: () => boolean) => {
     for (const deadline = Date.now() + 20_000; Date.now() < deadline && !holds(); ) await setTimeout(50);
     return holds();

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import t from 'tap';
 import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config.js';
-import { Readiness } from '../../src/readiness.js';
+import { createService } from '../../src/service.js';
 import { requester } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
 import { ADMIN, ADMIN_KEY, bearer, makeKey, WITH_KEYS } from '../helpers/keys.js';
@@ -20,7 +20,7 @@ const destination = new Writable({
   },
 });
 const log = pino({ level: 'trace' }, destination);
-const app = await buildApp({ db: database.db, readiness: new Readiness(), config: loadConfig(WITH_KEYS), log });
+const app = await buildApp(createService({ database, config: loadConfig(WITH_KEYS), log }));
 t.teardown(() => app.close());
 const request = requester(app);
 const { id: keyId, key } = await makeKey(request, 'project', 'odin');

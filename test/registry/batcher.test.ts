@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
-import { AbandonedError, Batcher, LaneFullError } from '../../src/batcher.js';
+import { AbandonedError, Batcher, QueueFullError } from '../../src/registry/batcher.js';
 
 /** Executes when told to, and tells which batches it was given. */
 function makeBatcher(options: { maxBatch?: number; maxQueue?: number; concurrency?: number } = {}) {
@@ -67,7 +67,7 @@ t.test('a batch is bounded, and so is the number under way', async (t) => {
 t.test('a full queue refuses at once and executes nothing', async (t) => {
   const { batcher, batches, finish } = makeBatcher({ maxQueue: 2 });
   const accepted = ['a', 'b'].map((request) => batcher.submit('p', request));
-  await t.rejects(batcher.submit('p', 'c'), LaneFullError);
+  await t.rejects(batcher.submit('p', 'c'), QueueFullError);
   await settle();
   await finish();
   await Promise.all(accepted);

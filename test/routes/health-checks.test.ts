@@ -1,8 +1,8 @@
 import type { Kysely } from 'kysely';
 import t, { type Test } from 'tap';
 import type { Tables } from '../../src/database/tables.js';
-import { insertHealthCheck } from '../../src/repositories/health-checks.js';
-import { openStore } from '../../src/repositories/store.js';
+import { insertHealthCheck } from '../../src/registry/health-checks.js';
+import { Registry } from '../../src/registry/registry.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
 import { listen, openBlackHole } from '../helpers/listeners.js';
@@ -105,7 +105,7 @@ t.test('an allocation released while the probe was under way is not resurrected'
     responseTimeMs: 1,
     error: null,
   };
-  await insertHealthCheck(openStore(db as Kysely<Tables>), 'odin', { ...found, outcome: 'open' }, null);
+  await insertHealthCheck(new Registry(db as Kysely<Tables>).asService(), 'odin', { ...found, outcome: 'open' }, null);
   t.same(await read(held.id), released);
   t.equal((await request('GET', `/v1/allocations/${held.id}/health-checks`)).body.items.length, 1);
 });

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import { loadConfig } from '../../src/config.js';
-import { openStore } from '../../src/repositories/store.js';
+import { Registry } from '../../src/registry/registry.js';
 import { runAudit } from '../../src/services/audit.js';
 import { Prober } from '../../src/services/prober.js';
 import { makeApp, requester } from '../helpers/app.js';
@@ -137,7 +137,7 @@ t.test('what changes hands while the audit runs is neither resurrected nor accus
     }
   }
   const scope = { host: 'web', project: 'odin', unallocated: true };
-  const result = await runAudit(openStore(db), new LateProber(loadConfig(TARGETS)), scope);
+  const result = await runAudit(new Registry(db).asService(), new LateProber(loadConfig(TARGETS)), scope);
   t.match(result, { allocated: 1, inUse: 0, notRunning: 1 });
   t.same(
     result.conflicts.map(({ kind, port }) => [kind, port]),
@@ -152,18 +152,16 @@ t.test('what is released while the audit runs is told no more, however late', as
   const udp = await allocate('odin/udp', 'host=web&protocol=udp');
   await allocate('odin/staying');
   /** Both are released after everything was probed and stored. */
-  const store = openStore(db);
+  const session = new Registry(db).asService();
+  const change = session.change.bind(session);
   let released = false;
-  const late: typeof store = {
-    ...store,
-    async change(subject, work, turn) {
-      const result = await store.change(subject, work, turn);
-      for (const { id } of [leaving, udp]) await request('DELETE', `/v1/allocations/${id}`);
-      released = true;
-      return result;
-    },
+  session.change = async (subject, work, queue) => {
+    const result = await change(subject, work, queue);
+    for (const { id } of [leaving, udp]) await request('DELETE', `/v1/allocations/${id}`);
+    released = true;
+    return result;
   };
-  const result = await runAudit(late, new Prober(loadConfig(TARGETS)), { host: 'web' });
+  const result = await runAudit(session, new Prober(loadConfig(TARGETS)), { host: 'web' });
   t.ok(released);
   t.match(result, { allocated: 1, inUse: 0, notRunning: 1, health: 0 });
   t.same(
@@ -181,7 +179,7 @@ t.test(
     const progress: number[][] = [];
     const scope = { project: 'quiculum-monitor', unallocated: true };
     const onProgress = (...figures: number[]) => void progress.push(figures);
-    const result = await runAudit(openStore(db), new Prober(loadConfig({})), scope, { onProgress });
+    const result = await runAudit(new Registry(db).asService(), new Prober(loadConfig({})), scope, { onProgress });
     t.equal(result.checkedPorts, 100);
     t.match(
       result.conflicts.find(({ port }) => port === 3594),

@@ -1,14 +1,7 @@
 import { Type } from '@sinclair/typebox';
-import {
-  allocate,
-  getOrAllocate,
-  listAllocations,
-  release,
-  releaseKey,
-  updateAllocation,
-  updateKey,
-} from '../../repositories/allocations.js';
-import { keyOf } from '../../repositories/commands.js';
+import { keyOf } from '../../keys.js';
+import { getOrAllocate, releaseAllocation, updateAllocation } from '../../registry/allocations.js';
+import { listAllocations } from '../../repositories/allocations.js';
 import {
   Allocation,
   AllocationDetails,
@@ -20,7 +13,7 @@ import {
 } from '../../schemas/allocation.js';
 import { ProjectName } from '../../schemas/common.js';
 import { IdOrKey, Key, readIdOrKey, ShortPage } from '../inputs.js';
-import { claimOf, defineTool, isAbandoned, READS } from '../tool.js';
+import { defineTool, idempotencyOf, READS } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };
 
@@ -39,9 +32,9 @@ export const getPort = defineTool({
   // It never takes a port away, but replaces what describes a held one where that is given.
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
-  async execute({ store }, { project, service, environment, host, protocol, ...details }, call) {
+  async execute({ session }, { project, service, environment, host, protocol, ...details }) {
     const key = keyOf({ project, service }, { environment, host, protocol });
-    return (await getOrAllocate(store, key, details, isAbandoned(call))).allocation;
+    return (await getOrAllocate(session, key, details)).allocation;
   },
 });
 
@@ -57,11 +50,11 @@ export const allocatePort = defineTool({
   output: Allocation,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   repeatable: 'with-key',
-  async execute({ store }, input, call) {
+  async execute({ session }, input, call) {
     const { project, service, environment, host, protocol, port = null, ...details } = input;
     const key = keyOf({ project, service }, { environment, host, protocol });
-    const options = { port, idempotency: claimOf(call, input) };
-    return (await allocate(store, key, details, options, isAbandoned(call))).allocation;
+    const idempotency = idempotencyOf(call, input);
+    return (await session.execute(project, { kind: 'allocate', key, details, port, idempotency })).allocation;
   },
 });
 
@@ -78,7 +71,7 @@ export const listPorts = defineTool({
   output: AllocationPage,
   annotations: READS,
   repeatable: 'always',
-  execute: ({ store }, input) => listAllocations(store, input),
+  execute: ({ session }, input) => session.read(listAllocations, input),
 });
 
 export const releasePort = defineTool({
@@ -94,10 +87,11 @@ export const releasePort = defineTool({
   output: ReleasedAllocations,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'by-id',
-  async execute({ store }, input, call) {
+  async execute({ session }, input) {
     const target = readIdOrKey(input);
-    if ('id' in target) return { items: [await release(store, target.id, isAbandoned(call))] };
-    return { items: await releaseKey(store, target.key, isAbandoned(call)) };
+    if ('id' in target) return { items: [await releaseAllocation(session, target.id)] };
+    const { key } = target;
+    return { items: await session.execute(key.project, { kind: 'release-service', key }) };
   },
 });
 
@@ -114,9 +108,10 @@ export const updatePort = defineTool({
   output: UpdatedAllocations,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'never',
-  async execute({ store }, { id, project, service, environment, host, protocol, ...details }, call) {
+  async execute({ session }, { id, project, service, environment, host, protocol, ...details }) {
     const target = readIdOrKey({ id, project, service, environment, host, protocol });
-    if ('id' in target) return { items: [await updateAllocation(store, target.id, details, isAbandoned(call))] };
-    return { items: await updateKey(store, target.key, details, isAbandoned(call)) };
+    if ('id' in target) return { items: [await updateAllocation(session, target.id, details)] };
+    const { key } = target;
+    return { items: await session.execute(key.project, { kind: 'update-service', key, details }) };
   },
 });

@@ -1,10 +1,7 @@
 import { Type } from '@sinclair/typebox';
-import { spaceOf } from '../../repositories/commands.js';
-import {
-  allocateEnvironment,
-  listEnvironments as findEnvironments,
-  releaseEnvironment as release,
-} from '../../repositories/environments.js';
+import { spaceOf } from '../../keys.js';
+import { allocateEnvironment } from '../../registry/environments.js';
+import { listEnvironments as findEnvironments } from '../../repositories/environments.js';
 import { ReleasedAllocations } from '../../schemas/allocation.js';
 import { ProjectName, SpaceQuery } from '../../schemas/common.js';
 import {
@@ -14,10 +11,10 @@ import {
   EnvironmentServices,
 } from '../../schemas/environment.js';
 import { ShortPage } from '../inputs.js';
-import { defineTool, isAbandoned, READS } from '../tool.js';
+import { defineTool, READS } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };
-const Place = { ...EnvironmentParams.properties, ...SpaceQuery.properties };
+const Key = { ...EnvironmentParams.properties, ...SpaceQuery.properties };
 
 export const getEnvironmentPorts = defineTool({
   name: 'get-environment-ports',
@@ -27,14 +24,14 @@ export const getEnvironmentPorts = defineTool({
     'a stack, such as a branch or a worktree, with a name of its own as `environment`. Answers in the order given, and ' +
     'the same again when called again. For one service use get-port.',
   operations: ['allocateEnvironment'],
-  input: Type.Object({ ...Place, ...EnvironmentServices.properties }, CLOSED),
+  input: Type.Object({ ...Key, ...EnvironmentServices.properties }, CLOSED),
   output: EnvironmentPorts,
   // As get-port: what describes a held port is replaced where it is given.
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
-  async execute({ store }, { project, environment, host, protocol, services }, call) {
-    const place = { project, environment, ...spaceOf({ host, protocol }) };
-    return { items: (await allocateEnvironment(store, place, services, isAbandoned(call))).items };
+  async execute({ session }, { project, environment, host, protocol, services }) {
+    const key = { project, environment, ...spaceOf({ host, protocol }) };
+    return { items: (await allocateEnvironment(session, key, services)).items };
   },
 });
 
@@ -45,13 +42,13 @@ export const releaseEnvironment = defineTool({
     'Gives back every port that an environment of a project holds on one host and protocol, and says which: use it ' +
     'when a branch or a worktree is gone for good. Safe to repeat; empty `items` means nothing was held.',
   operations: ['releaseEnvironment'],
-  input: Type.Object(Place, CLOSED),
+  input: Type.Object(Key, CLOSED),
   output: ReleasedAllocations,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'by-id',
-  async execute({ store }, { project, environment, host, protocol }, call) {
-    const place = { project, environment, ...spaceOf({ host, protocol }) };
-    return { items: await release(store, place, isAbandoned(call)) };
+  async execute({ session }, { project, environment, host, protocol }) {
+    const command = { kind: 'release-environment' as const, environment, ...spaceOf({ host, protocol }) };
+    return { items: await session.execute(project, command) };
   },
 });
 
@@ -67,5 +64,5 @@ export const listEnvironments = defineTool({
   output: EnvironmentPage,
   annotations: READS,
   repeatable: 'always',
-  execute: ({ store }, { project, ...page }) => findEnvironments(store, project, page),
+  execute: ({ session }, { project, ...page }) => session.read(findEnvironments, project, page),
 });

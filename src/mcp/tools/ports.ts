@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { spaceOf } from '../../repositories/commands.js';
+import { spaceOf } from '../../keys.js';
 import { describePort as findPort } from '../../repositories/ports.js';
 import { PortNumber, SpaceQuery } from '../../schemas/common.js';
 import { Port } from '../../schemas/port.js';
@@ -17,5 +17,5 @@ export const describePort = defineTool({
   output: Port,
   annotations: READS,
   repeatable: 'always',
-  execute: ({ store }, input) => findPort(store, input.port, spaceOf(input)),
+  execute: ({ session }, input) => session.read(findPort, input.port, spaceOf(input)),
 });

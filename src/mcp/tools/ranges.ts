@@ -1,11 +1,12 @@
 import { Type } from '@sinclair/typebox';
-import { spaceOf } from '../../repositories/commands.js';
-import { listRanges as findRanges, createRange as insertRange } from '../../repositories/ranges.js';
-import { summarizeProject } from '../../repositories/summaries.js';
+import { spaceOf } from '../../keys.js';
+import { createRange as insertRange } from '../../registry/ranges.js';
+import { summarizeProject } from '../../repositories/projects.js';
+import { listRanges as findRanges } from '../../repositories/ranges.js';
 import { ProjectName, SpaceQuery } from '../../schemas/common.js';
 import { NewRange, ProjectSummary, Range, RangePage } from '../../schemas/range.js';
 import { ShortPage } from '../inputs.js';
-import { claimOf, defineTool, isAbandoned, READS } from '../tool.js';
+import { defineTool, idempotencyOf, READS } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };
 
@@ -20,7 +21,7 @@ export const portSummary = defineTool({
   output: ProjectSummary,
   annotations: READS,
   repeatable: 'always',
-  execute: ({ store }, input) => summarizeProject(store, input.project, spaceOf(input)),
+  execute: ({ session }, input) => session.read(summarizeProject, input.project, spaceOf(input)),
 });
 
 export const listRanges = defineTool({
@@ -35,7 +36,7 @@ export const listRanges = defineTool({
   output: RangePage,
   annotations: READS,
   repeatable: 'always',
-  execute: ({ store }, input) => findRanges(store, spaceOf(input), input),
+  execute: ({ session }, input) => session.read(findRanges, spaceOf(input), input),
 });
 
 export const createRange = defineTool({
@@ -50,8 +51,8 @@ export const createRange = defineTool({
   output: Range,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   repeatable: 'with-key',
-  async execute({ store, reuseCooldownSeconds }, input, call) {
-    const options = { reuseCooldownSeconds, idempotency: claimOf(call, input) };
-    return (await insertRange(store, input, options, isAbandoned(call))).range;
+  async execute({ session, reuseCooldownSeconds }, input, call) {
+    const options = { reuseCooldownSeconds, idempotency: idempotencyOf(call, input) };
+    return (await insertRange(session, input, options)).range;
   },
 });

@@ -1,10 +1,10 @@
 import { Type } from '@sinclair/typebox';
-import { importPorts as adopt } from '../../repositories/imports.js';
+import { importPorts as adopt } from '../../registry/imports.js';
 import { Audit, AuditScope, conflictKinds } from '../../schemas/audit.js';
 import { Count } from '../../schemas/common.js';
 import { Import, ImportQuery, NewImport } from '../../schemas/import.js';
 import { toImportItems } from '../../services/listening-ports.js';
-import { claimOf, defineTool, isAbandoned } from '../tool.js';
+import { defineTool, idempotencyOf } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };
 
@@ -37,8 +37,8 @@ export const auditPorts = defineTool({
   // It stores what it found, and moves the status of allocations; repeating it changes nothing more.
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
-  async execute({ store, auditor }, { limit = 25, ...scope }, { signal }) {
-    const { conflicts, ...audit } = await auditor.run(store, scope, { signal });
+  async execute({ session, auditor }, { limit = 25, ...scope }, { signal }) {
+    const { conflicts, ...audit } = await auditor.run(session, scope, { signal });
     const conflictCounts = Object.fromEntries(
       conflictKinds.map((kind) => [kind, conflicts.filter((conflict) => conflict.kind === kind).length]),
     ) as Record<ConflictKind, number>;
@@ -57,9 +57,9 @@ export const importPorts = defineTool({
   output: Import,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
-  async execute({ store }, input, call) {
+  async execute({ session }, input, call) {
     const { dryRun = false, items } = input;
-    const options = { dryRun, idempotency: claimOf(call, input) };
-    return (await adopt(store, toImportItems({ items }), options, isAbandoned(call))).report;
+    const options = { dryRun, idempotency: idempotencyOf(call, input) };
+    return (await adopt(session, toImportItems({ items }), options)).report;
   },
 });

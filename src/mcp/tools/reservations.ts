@@ -1,9 +1,9 @@
 import { Type } from '@sinclair/typebox';
-import { cancelReservation as cancel, claimReservation as claim, reserve } from '../../repositories/reservations.js';
+import { cancelReservation as cancel, claimReservation as claim, reserve } from '../../registry/reservations.js';
 import { Allocation } from '../../schemas/allocation.js';
 import { ProjectName } from '../../schemas/common.js';
 import { NewReservation, Reservation, ReservationClaim, ReservationParams } from '../../schemas/reservation.js';
-import { claimOf, defineTool, isAbandoned } from '../tool.js';
+import { defineTool, idempotencyOf } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };
 
@@ -19,9 +19,9 @@ export const reservePort = defineTool({
   output: Reservation,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   repeatable: 'with-key',
-  async execute({ store }, input, call) {
+  async execute({ session }, input, call) {
     const { project, ...wanted } = input;
-    return (await reserve(store, project, wanted, claimOf(call, input), isAbandoned(call))).reservation;
+    return (await reserve(session, project, wanted, idempotencyOf(call, input))).reservation;
   },
 });
 
@@ -36,8 +36,8 @@ export const claimReservation = defineTool({
   output: Allocation,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
-  async execute({ store }, { id, ...details }, call) {
-    return (await claim(store, id, details, null, isAbandoned(call))).allocation;
+  async execute({ session }, { id, ...details }) {
+    return (await claim(session, id, details, null)).allocation;
   },
 });
 
@@ -52,5 +52,5 @@ export const cancelReservation = defineTool({
   output: Reservation,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
-  execute: ({ store }, { id }, call) => cancel(store, id, isAbandoned(call)),
+  execute: ({ session }, { id }) => cancel(session, id),
 });

@@ -1,0 +1,60 @@
+// What the registry refuses because of who asks: callers, their keys, and the management of keys.
+import { AppError, invalid } from '../errors.js';
+
+export function keyMissing(): AppError {
+  return new AppError('unauthorized', 'This needs a key.');
+}
+
+export function keyWrong(): AppError {
+  return new AppError('unauthorized', 'The key that was sent is not valid here.', { isKeyWrong: true });
+}
+
+export function readerChangesNothing(): AppError {
+  return new AppError(
+    'forbidden',
+    'This key has the role reader, which changes nothing. Audits and probes are changes too, because they store what ' +
+      'they find. Use a key with the role project or admin.',
+  );
+}
+
+/** The same whether or not there is such a project. @param covered those of the key */
+export function projectNotCovered(project: string, covered: readonly string[]): AppError {
+  return new AppError(
+    'forbidden',
+    `This key covers ${covered.join(', ')}, and not ${project}. Use a key that covers it.`,
+  );
+}
+
+export function notForProjectKeys(): AppError {
+  return new AppError(
+    'forbidden',
+    'The answer would cover all projects, and this key has the role project. Use one with the role reader or admin.',
+  );
+}
+
+export function keysNotInForce(): AppError {
+  return new AppError(
+    'forbidden',
+    'No keys are in force here, so there are none to manage. Start the service with ADMIN_API_KEY first.',
+  );
+}
+
+export function adminsOnly(role: string): AppError {
+  return new AppError('forbidden', `This needs a key with the role admin, and this one has the role ${role}.`);
+}
+
+export function apiKeyNotFound(id: string): AppError {
+  return new AppError('api-key-not-found', `There is no key ${id} (any more).`);
+}
+
+export function projectKeyWithoutProjects(): AppError {
+  return invalid('/projects', 'A key with the role project needs one project or more.');
+}
+
+export function unlimitedKeyWithProjects(role: string): AppError {
+  return invalid('/projects', `A key with the role ${role} covers all projects, and takes no list of them.`);
+}
+
+export function keyExpiredAlready(): AppError {
+  return invalid('/expiresAt', 'It would have expired already.');
+}

@@ -1,0 +1,43 @@
+import type { AllocationKey, Space } from '../keys.js';
+import type { IdempotencyKey } from '../repositories/idempotency-keys.js';
+import type { ProjectState } from './project-state.js';
+
+/** What one command has to see before it can be decided. look.ts reads it for all commands of a transaction at once. */
+export interface Needs {
+  /** Every active allocation of these keys. */
+  keys?: AllocationKey[];
+  /** These allocations, active or released. */
+  ids?: string[];
+  /** This reservation, whatever its status, and the allocation that it was claimed as. */
+  reservationId?: string;
+  /** Every active allocation of this environment. */
+  environment?: Space & { environment: string };
+  /** The allocation that holds this port. */
+  port?: Space & { port: number };
+  /** Ports that the command may take: one particular port, or null for the lowest that is free. */
+  takes?: (Space & { port: number | null })[];
+  /** The answer that was given under this key before. */
+  idempotency?: IdempotencyKey | null;
+}
+
+/**
+ * One kind of change that can be asked of a project. A command never talks to the database: `needs` says what has to be
+ * read for it, and `decide` works on what was read.
+ */
+export interface Command<Input, Result> {
+  needs(input: Input): Needs;
+  /**
+   * Decides the command and records in `state` what has to be written. A refusal has to be thrown before anything is
+   * recorded, so that a refused command changes nothing.
+   * @throws AppError the refusal
+   */
+  decide(state: ProjectState, input: Input): Result;
+  /**
+   * Whether the command may be executed a second time when nobody knows whether the first time was committed: only where
+   * executing it twice leaves and answers the same as once, also when others change things in between.
+   */
+  repeatable(input: Input): boolean;
+}
+
+/** For `repeatable`: details given again would undo what somebody else has changed in between. */
+export const hasNoDetails = (details: object): boolean => Object.keys(details).length === 0;

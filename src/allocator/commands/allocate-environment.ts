@@ -1,0 +1,28 @@
+import type { AllocationKey } from '../../keys.js';
+import type { Allocation, AllocationDetails } from '../../schemas/allocation.js';
+import { type Command, hasNoDetails } from '../command.js';
+import { getOrAllocate } from './get-or-allocate.js';
+
+export interface AllocateEnvironment {
+  /** No two keys are the same, and all have the same environment, host and protocol. */
+  services: { key: AllocationKey; details: AllocationDetails }[];
+}
+
+/** Get-or-allocate for every service, or for none of them. */
+export const allocateEnvironment: Command<AllocateEnvironment, { items: Allocation[]; created: boolean }> = {
+  needs({ services }) {
+    const keys = services.map(({ key }) => key);
+    return { keys, takes: keys.map((key) => ({ ...key, port: null })) };
+  },
+
+  decide(state, { services }) {
+    state.requireRange();
+    const missing = services.map(({ key }) => key).filter((key) => state.heldBy(key).length === 0);
+    // Once there is a port for every missing service nothing below refuses, so that it is all or none.
+    if (missing[0]) state.space(missing[0]).requireRoom(missing);
+    const items = services.map((service) => getOrAllocate.decide(state, service).allocation);
+    return { items, created: missing.length > 0 };
+  },
+
+  repeatable: ({ services }) => services.every(({ details }) => hasNoDetails(details)),
+};

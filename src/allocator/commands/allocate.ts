@@ -1,0 +1,28 @@
+import type { AllocationKey } from '../../keys.js';
+import { toAllocation } from '../../repositories/allocations.js';
+import type { IdempotencyKey } from '../../repositories/idempotency-keys.js';
+import type { Allocation, AllocationDetails } from '../../schemas/allocation.js';
+import type { Command } from '../command.js';
+
+export interface Allocate {
+  key: AllocationKey;
+  details: AllocationDetails;
+  /** One particular port; null takes the lowest free one. */
+  port: number | null;
+  idempotency: IdempotencyKey | null;
+}
+
+/** Always a new port, however many the key holds already. */
+export const allocate: Command<Allocate, { allocation: Allocation; replayed: boolean }> = {
+  needs: ({ key, port, idempotency }) => ({ takes: [{ ...key, port }], idempotency }),
+
+  decide(state, { key, details, port, idempotency }) {
+    const { response, replayed } = state.once(idempotency, () => {
+      state.requireRange();
+      return { response: toAllocation(state.allocate(key, details, port)), created: true };
+    });
+    return { allocation: response, replayed };
+  },
+
+  repeatable: ({ idempotency }) => idempotency !== null,
+};

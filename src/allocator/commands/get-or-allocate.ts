@@ -1,0 +1,23 @@
+import type { AllocationKey } from '../../keys.js';
+import { toAllocation } from '../../repositories/allocations.js';
+import type { Allocation, AllocationDetails } from '../../schemas/allocation.js';
+import { type Command, hasNoDetails } from '../command.js';
+
+export interface GetOrAllocate {
+  key: AllocationKey;
+  details: AllocationDetails;
+}
+
+/** The lowest port that the key holds, or else the lowest free one, which the key holds from then on. */
+export const getOrAllocate: Command<GetOrAllocate, { allocation: Allocation; created: boolean }> = {
+  needs: ({ key }) => ({ keys: [key], takes: [{ ...key, port: null }] }),
+
+  decide(state, { key, details }) {
+    state.requireRange();
+    const [held] = state.heldBy(key);
+    const row = held ? state.update(held, details) : state.allocate(key, details, null);
+    return { allocation: toAllocation(row), created: held === undefined };
+  },
+
+  repeatable: ({ details }) => hasNoDetails(details),
+};

@@ -1,0 +1,16 @@
+import type { Space } from '../../keys.js';
+import { toAllocation } from '../../repositories/allocations.js';
+import type { Allocation } from '../../schemas/allocation.js';
+import type { Command } from '../command.js';
+
+/** Releases every active allocation of an environment in one port space, and answers them by port. */
+export const releaseEnvironment: Command<Space & { environment: string }, Allocation[]> = {
+  needs: ({ environment, host, protocol }) => ({ environment: { environment, host, protocol } }),
+
+  decide(state, { environment, host, protocol }) {
+    state.requireRange();
+    return state.heldIn(environment, { host, protocol }).map((row) => toAllocation(state.release(row)));
+  },
+
+  repeatable: () => false, // the second answer would be empty
+};

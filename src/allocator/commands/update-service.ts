@@ -1,0 +1,19 @@
+import type { AllocationKey } from '../../keys.js';
+import * as refusals from '../../refusals.js';
+import { toAllocation } from '../../repositories/allocations.js';
+import type { Allocation, AllocationDetails } from '../../schemas/allocation.js';
+import type { Command } from '../command.js';
+
+/** Changes what describes every active allocation of a key, and answers them by port. */
+export const updateService: Command<{ key: AllocationKey; details: AllocationDetails }, Allocation[]> = {
+  needs: ({ key }) => ({ keys: [key] }),
+
+  decide(state, { key, details }) {
+    state.requireRange();
+    const held = state.heldBy(key);
+    if (held.length === 0) throw refusals.keyNotFound(key);
+    return held.map((row) => toAllocation(state.update(row, details)));
+  },
+
+  repeatable: () => false, // it would undo what somebody else has changed in between
+};

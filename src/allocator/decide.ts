@@ -1,0 +1,65 @@
+import { AppError } from '../errors.js';
+import type { Command, Needs } from './command.js';
+import { adopt } from './commands/adopt.js';
+import { allocate } from './commands/allocate.js';
+import { allocateEnvironment } from './commands/allocate-environment.js';
+import { cancelReservation } from './commands/cancel-reservation.js';
+import { claimReservation } from './commands/claim-reservation.js';
+import { getOrAllocate } from './commands/get-or-allocate.js';
+import { release } from './commands/release.js';
+import { releaseEnvironment } from './commands/release-environment.js';
+import { releaseService } from './commands/release-service.js';
+import { renewReservation } from './commands/renew-reservation.js';
+import { reserve } from './commands/reserve.js';
+import { update } from './commands/update.js';
+import { updateService } from './commands/update-service.js';
+import type { ProjectState } from './project-state.js';
+
+/** Every command, by the kind that names it. A new one is a file in commands/ and a line here. */
+const commands = {
+  'get-or-allocate': getOrAllocate,
+  allocate,
+  'allocate-environment': allocateEnvironment,
+  release,
+  'release-service': releaseService,
+  'release-environment': releaseEnvironment,
+  update,
+  'update-service': updateService,
+  reserve,
+  'claim-reservation': claimReservation,
+  'renew-reservation': renewReservation,
+  'cancel-reservation': cancelReservation,
+  adopt,
+};
+
+type Commands = typeof commands;
+type Kind = keyof Commands;
+type InputOf<K extends Kind> = Commands[K] extends Command<infer Input, infer _> ? Input : never;
+type Result = ReturnType<Commands[Kind]['decide']>;
+
+/** What is asked of a project: a command's kind, and its input beside it. */
+export type ProjectCommand = { [K in Kind]: { kind: K } & InputOf<K> }[Kind];
+export type ResultOf<C extends ProjectCommand> = ReturnType<Commands[C['kind']]['decide']>;
+
+/** What became of one command. A refusal is a value here, so that it cannot touch the other commands of a transaction. */
+export type Outcome = { ok: true; value: Result } | { ok: false; error: AppError };
+
+export const needsOf = (command: ProjectCommand): Needs => definitionOf(command).needs(command);
+export const isRepeatable = (command: ProjectCommand): boolean => definitionOf(command).repeatable(command);
+
+/** Decides commands one after another, in the order given, as if each had a transaction of its own. */
+export function decideAll(state: ProjectState, given: readonly ProjectCommand[]): Outcome[] {
+  return given.map((command) => {
+    try {
+      return { ok: true, value: definitionOf(command).decide(state, command) };
+    } catch (error) {
+      if (error instanceof AppError) return { ok: false, error };
+      throw error;
+    }
+  });
+}
+
+/** TypeScript does not see that a command's kind picks the definition that takes this very command. */
+function definitionOf(command: ProjectCommand): Command<ProjectCommand, Result> {
+  return commands[command.kind] as Command<ProjectCommand, Result>;
+}

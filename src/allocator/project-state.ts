@@ -1,0 +1,248 @@
+import { randomUUID } from 'node:crypto';
+import stringify from 'safe-stable-stringify';
+import type { AllocationRow, Json, ReservationRow } from '../database/tables.js';
+import type { AllocationKey, Space } from '../keys.js';
+import * as refusals from '../refusals.js';
+import type { IdempotencyKey } from '../repositories/idempotency-keys.js';
+import { toReservation } from '../repositories/reservations.js';
+import type { AllocationDetails } from '../schemas/allocation.js';
+import { PortSpace, type RangeBounds, type SpaceFacts } from './port-space.js';
+
+/** What look.ts read of one project under its lock: enough to decide the commands it was read for, and no more. */
+export interface ProjectFacts {
+  project: string;
+  /** The database's clock, read after the lock was granted. */
+  now: Date;
+  ranges: RangeBounds[];
+  /** Every active row of each key and environment, and the row of each port and id, that the commands need. */
+  allocations: AllocationRow[];
+  reservations: ReservationRow[];
+  spaces: SpaceFacts[];
+  /** Answers that idempotency keys got in the last 24 hours. */
+  answers: { caller: string; key: string; request_hash: string; response: Json }[];
+}
+
+/** What has to be written so that the decisions hold. write.ts says in which order. */
+export interface Writes {
+  releasedIds: string[];
+  updated: Set<AllocationRow>;
+  inserted: Set<AllocationRow>;
+  changedReservations: Set<ReservationRow>;
+  insertedReservations: Set<ReservationRow>;
+  answers: (IdempotencyKey & { response: object })[];
+}
+
+/** A key without its project, which is the same for everything here. */
+type KeyInProject = Omit<AllocationKey, 'project'>;
+
+/**
+ * A project as it was read under its lock, and as the commands of the transaction change it one after another: each sees
+ * what those before it did. It is plain memory without a database, so that decisions can be tested by themselves.
+ */
+export class ProjectState {
+  readonly writes: Writes = {
+    releasedIds: [],
+    updated: new Set(),
+    inserted: new Set(),
+    changedReservations: new Set(),
+    insertedReservations: new Set(),
+    answers: [],
+  };
+  /** Of each name that an import wanted and found used: the number that it appended last. */
+  readonly nameNumbers = new Map<string, number>();
+  readonly project: string;
+  readonly now: Date;
+  readonly #ranges: RangeBounds[];
+  readonly #allocations = new Map<string, AllocationRow>();
+  readonly #heldByKey = new Map<string, AllocationRow[]>();
+  readonly #reservations: Map<string, ReservationRow>;
+  readonly #spaces: Map<string, PortSpace>;
+  readonly #answers: Map<string, { requestHash: string; response: object }>;
+
+  constructor({ project, now, ranges, allocations, reservations, spaces, answers }: ProjectFacts) {
+    this.project = project;
+    this.now = now;
+    this.#ranges = ranges;
+    for (const row of allocations) this.#add(row);
+    this.#reservations = new Map(reservations.map((row) => [row.id, row]));
+    this.#spaces = new Map(spaces.map((space) => [nameOf(space), new PortSpace(project, ranges, now, space)]));
+    this.#answers = new Map(
+      answers.map(({ request_hash, response, ...key }) => [answerName(key), { requestHash: request_hash, response }]),
+    );
+  }
+
+  /** @throws AppError project-not-found */
+  requireRange(): void {
+    if (this.#ranges.length === 0) throw refusals.projectNotFound(this.project);
+  }
+
+  space(space: Space): PortSpace {
+    const found = this.#spaces.get(nameOf(space));
+    if (!found) throw new Error(`No command needed the port space ${nameOf(space)}, so it was not read`);
+    return found;
+  }
+
+  /** The active allocations of a key, by port. */
+  heldBy(key: KeyInProject): readonly AllocationRow[] {
+    return this.#heldByKey.get(keyName(key)) ?? [];
+  }
+
+  /** The active allocations of an environment in one port space, by port. */
+  heldIn(environment: string, space: Space): AllocationRow[] {
+    return [...this.#allocations.values()]
+      .filter((row) => row.released_at === null && row.environment === environment && nameOf(row) === nameOf(space))
+      .sort((a, b) => a.port - b.port);
+  }
+
+  /** The project's allocation that holds the port. */
+  heldAt(port: number, space: Space): AllocationRow | undefined {
+    const holder = this.space(space).holderOf(port);
+    return holder?.kind === 'allocation' && holder.id !== null ? this.#allocations.get(holder.id) : undefined;
+  }
+
+  /** @throws AppError allocation-not-found */
+  find(id: string): AllocationRow {
+    const row = this.#allocations.get(id);
+    if (!row) throw refusals.allocationNotFound(id);
+    return row;
+  }
+
+  /**
+   * Allocates `port`, or with null the lowest port that is free for the key.
+   * @param reservation the caller's own reservation of the port
+   * @throws AppError range-exhausted, port-taken, port-outside-range
+   */
+  allocate(
+    { service, environment, host, protocol }: KeyInProject,
+    details: AllocationDetails,
+    port: number | null,
+    reservation?: ReservationRow,
+  ): AllocationRow {
+    const space = this.space({ host, protocol });
+    const taker = { service, environment };
+    const row: AllocationRow = {
+      id: randomUUID(),
+      port: port === null ? space.lowestFor(taker) : space.require(port, taker, reservation),
+      project: this.project,
+      service,
+      environment,
+      host,
+      protocol,
+      status: 'allocated',
+      service_type: details.serviceType ?? null,
+      description: details.description ?? null,
+      cloudflare_hostname: details.cloudflareHostname ?? null,
+      metadata: details.metadata ?? null,
+      allocated_at: this.now,
+      last_used_at: null,
+      released_at: null,
+      updated_at: this.now,
+    };
+    space.allocate(row);
+    this.#add(row);
+    this.writes.inserted.add(row);
+    return row;
+  }
+
+  release(row: AllocationRow): AllocationRow {
+    if (row.released_at !== null) return row;
+    Object.assign(row, { status: 'released', released_at: this.now, updated_at: this.now });
+    const held = this.#heldByKey.get(keyName(row)) ?? [];
+    held.splice(held.indexOf(row), 1);
+    this.space(row).release(row);
+    if (!this.writes.inserted.has(row)) this.writes.releasedIds.push(row.id);
+    return row;
+  }
+
+  /**
+   * Applies the details that are given and differ. Where nothing differs nothing is written.
+   * @throws AppError allocation-released
+   */
+  update(row: AllocationRow, details: AllocationDetails): AllocationRow {
+    if (row.released_at !== null) throw refusals.allocationReleased(row.id);
+    if (!differs(row, details)) return row;
+    Object.assign(row, { ...columnsOf(details), updated_at: this.now });
+    if (!this.writes.inserted.has(row)) this.writes.updated.add(row);
+    return row;
+  }
+
+  /** @throws AppError reservation-not-found */
+  findReservation(id: string): ReservationRow {
+    const row = this.#reservations.get(id);
+    if (!row) throw refusals.reservationNotFound(id);
+    return row;
+  }
+
+  /** @throws AppError reservation-expired, reservation-ended */
+  requireActive(row: ReservationRow): ReservationRow {
+    const { status } = toReservation(row, this.now);
+    if (status === 'expired') throw refusals.reservationExpired(row);
+    if (status !== 'active') throw refusals.reservationEnded(row);
+    return row;
+  }
+
+  /** @param row of a port that `space` has granted */
+  insertReservation(row: ReservationRow): ReservationRow {
+    this.space(row).reserve(row);
+    this.#reservations.set(row.id, row);
+    this.writes.insertedReservations.add(row);
+    return row;
+  }
+
+  changeReservation(row: ReservationRow, change: Partial<ReservationRow>): void {
+    Object.assign(row, change);
+    if (!this.writes.insertedReservations.has(row)) this.writes.changedReservations.add(row);
+  }
+
+  secondsFromNow(seconds: number): Date {
+    return new Date(this.now.getTime() + seconds * 1000);
+  }
+
+  /**
+   * The first answer that was given under the idempotency key, or else what `act` answers, which is kept under the key if
+   * `act` created something.
+   * @throws AppError idempotency-key-reused when the key was used for another request
+   */
+  once<T extends object>(key: IdempotencyKey | null, act: () => { response: T; created: boolean }) {
+    const answer = key && this.#answers.get(answerName(key));
+    if (key && answer) {
+      if (answer.requestHash !== key.requestHash) throw refusals.idempotencyKeyReused(key.key);
+      return { response: answer.response as T, created: true, replayed: true };
+    }
+    const { response, created } = act();
+    if (key && created) {
+      this.#answers.set(answerName(key), { requestHash: key.requestHash, response });
+      this.writes.answers.push({ ...key, response });
+    }
+    return { response, created, replayed: false };
+  }
+
+  #add(row: AllocationRow): void {
+    this.#allocations.set(row.id, row);
+    if (row.released_at !== null) return;
+    const held = this.#heldByKey.get(keyName(row)) ?? [];
+    held.push(row);
+    held.sort((a, b) => a.port - b.port);
+    this.#heldByKey.set(keyName(row), held);
+  }
+}
+
+/** Whether a field that is given differs from what is stored. JSONB keeps no order of keys, so none counts here. */
+export function differs(row: AllocationRow, details: AllocationDetails): boolean {
+  return Object.entries(columnsOf(details)).some(
+    ([column, value]) => stringify(value) !== stringify(row[column as keyof AllocationRow]),
+  );
+}
+
+function columnsOf(details: AllocationDetails): Partial<AllocationRow> {
+  return {
+    ...(details.serviceType !== undefined && { service_type: details.serviceType }),
+    ...(details.description !== undefined && { description: details.description }),
+    ...(details.cloudflareHostname !== undefined && { cloudflare_hostname: details.cloudflareHostname }),
+    ...(details.metadata !== undefined && { metadata: details.metadata }),
+  };
+}
+
+const nameOf = (space: Space) => `${space.protocol} ${space.host}`;
+const keyName = (key: KeyInProject) => `${key.service} ${key.environment} ${nameOf(key)}`;
+const answerName = ({ caller, key }: { caller: string; key: string }) => JSON.stringify([caller, key]);

@@ -1,0 +1,82 @@
+import { type CompiledQuery, type RawBuilder, sql, type Transaction } from 'kysely';
+import { compilePrepared, textArray } from '../database/statements.js';
+import type { AllocationRow, ReservationRow, Tables } from '../database/tables.js';
+import type { Writes } from './project-state.js';
+
+/**
+ * The statements that make the decisions hold, in the order in which they have to run. Releases come first, because a
+ * port that one command released may have been allocated by the next. Reservations come after allocations, because a
+ * claimed reservation refers to its allocation.
+ */
+export function toStatements(trx: Transaction<Tables>, writes: Writes, now: Date): CompiledQuery[] {
+  const { releasedIds, inserted, updated, changedReservations, insertedReservations } = writes;
+  return [
+    ...(releasedIds.length > 0 ? [compilePrepared(releaseAllocations(releasedIds, now), trx)] : []),
+    ...(inserted.size > 0 ? [compilePrepared(insertAllocations(inserted), trx)] : []),
+    ...(updated.size > 0 ? [updateAllocations(updated).compile(trx)] : []),
+    ...(changedReservations.size > 0 ? [updateReservations(changedReservations).compile(trx)] : []),
+    ...(insertedReservations.size > 0
+      ? [endExpired(insertedReservations, now).compile(trx), insertReservations(insertedReservations).compile(trx)]
+      : []),
+  ];
+}
+
+function releaseAllocations(ids: string[], now: Date): RawBuilder<unknown> {
+  return sql`
+    update port_allocations set status = 'released', released_at = ${now}, updated_at = ${now}
+    where id = any(${textArray(ids)}::uuid[])`;
+}
+
+function insertAllocations(rows: Set<AllocationRow>): RawBuilder<unknown> {
+  return sql`
+    insert into port_allocations (
+      id, port, project, service, environment, host, protocol, status, service_type, description,
+      cloudflare_hostname, metadata, allocated_at, last_used_at, released_at, updated_at)
+    select
+      id, port, project, service, environment, host, protocol, status, service_type, description,
+      cloudflare_hostname, metadata, allocated_at, last_used_at, released_at, updated_at
+    from jsonb_populate_recordset(null::port_allocations, ${toJson(rows)}::jsonb)`;
+}
+
+function updateAllocations(rows: Set<AllocationRow>): RawBuilder<unknown> {
+  return sql`
+    update port_allocations a
+    set service_type = u.service_type, description = u.description,
+        cloudflare_hostname = u.cloudflare_hostname, metadata = u.metadata, updated_at = u.updated_at
+    from jsonb_populate_recordset(null::port_allocations, ${toJson(rows)}::jsonb) u
+    where a.id = u.id`;
+}
+
+/**
+ * Sets every column that can change. A sweep may have marked a row as expired a moment before it was renewed in time: the
+ * renewal, which was decided under the lock, counts.
+ */
+function updateReservations(rows: Set<ReservationRow>): RawBuilder<unknown> {
+  return sql`
+    update port_reservations v
+    set status = u.status, expires_at = u.expires_at, ended_at = u.ended_at, allocation_id = u.allocation_id
+    from jsonb_populate_recordset(null::port_reservations, ${toJson(rows)}::jsonb) u
+    where v.id = u.id`;
+}
+
+/** Until a sweep marks it, an expired reservation keeps its entry in the unique index, where it would refuse the new one. */
+function endExpired(rows: Set<ReservationRow>, now: Date): RawBuilder<unknown> {
+  return sql`
+    update port_reservations v set status = 'expired', ended_at = v.expires_at
+    from jsonb_populate_recordset(null::port_reservations, ${toJson(rows)}::jsonb) n
+    where v.status = 'active' and v.expires_at <= ${now}
+      and v.host = n.host and v.protocol = n.protocol and v.port = n.port`;
+}
+
+function insertReservations(rows: Set<ReservationRow>): RawBuilder<unknown> {
+  return sql`
+    insert into port_reservations (
+      id, port, project, service, host, protocol, reserved_by, reason, created_at, expires_at, ended_at,
+      status, allocation_id)
+    select
+      id, port, project, service, host, protocol, reserved_by, reason, created_at, expires_at, ended_at,
+      status, allocation_id
+    from jsonb_populate_recordset(null::port_reservations, ${toJson(rows)}::jsonb)`;
+}
+
+const toJson = (rows: Iterable<AllocationRow | ReservationRow>) => JSON.stringify([...rows]);

@@ -1,0 +1,59 @@
+import { differs } from '../allocator/project-state.js';
+import type { AllocationKey } from '../keys.js';
+import * as refusals from '../refusals.js';
+import { toAllocation } from '../repositories/allocations.js';
+import { requireRange } from '../repositories/ranges.js';
+import type { Allocation, AllocationDetails } from '../schemas/allocation.js';
+import type { Session } from './session.js';
+
+/**
+ * The lowest port that the key holds, or else the lowest free one, which the key holds from then on. However many callers
+ * race for one key, they get one port. Where the key holds a port already, this takes neither lock nor transaction.
+ * @throws AppError project-not-found, range-exhausted
+ */
+export async function getOrAllocate(
+  session: Session,
+  key: AllocationKey,
+  details: AllocationDetails,
+): Promise<{ allocation: Allocation; created: boolean }> {
+  const held = await session.findHeld(key);
+  if (held && !differs(held, details)) return { allocation: toAllocation(held), created: false };
+  return session.execute(key.project, { kind: 'get-or-allocate', key, details });
+}
+
+/**
+ * The lowest port that the key holds.
+ * @throws AppError project-not-found, allocation-not-found
+ */
+export async function findService(session: Session, key: AllocationKey): Promise<Allocation> {
+  const row = await session.findHeld(key);
+  if (row) return toAllocation(row);
+  await session.read(requireRange, key.project);
+  throw refusals.keyNotFound(key);
+}
+
+/** @throws AppError allocation-not-found */
+export async function findAllocation(session: Session, id: string): Promise<Allocation> {
+  const row = await session.findById(id);
+  if (!row) throw refusals.allocationNotFound(id);
+  return toAllocation(row);
+}
+
+/**
+ * Repeatable: a late retry answers the same, and never touches the port's next holder.
+ * @throws AppError allocation-not-found
+ */
+export async function releaseAllocation(session: Session, id: string): Promise<Allocation> {
+  return session.execute(await requireProjectOf(session, id), { kind: 'release', id });
+}
+
+/** @throws AppError allocation-not-found, allocation-released */
+export async function updateAllocation(session: Session, id: string, details: AllocationDetails): Promise<Allocation> {
+  return session.execute(await requireProjectOf(session, id), { kind: 'update', id, details });
+}
+
+async function requireProjectOf(session: Session, id: string): Promise<string> {
+  const project = await session.findProject(id);
+  if (project === null) throw refusals.allocationNotFound(id);
+  return project;
+}

@@ -1,0 +1,49 @@
+import { randomUUID } from 'node:crypto';
+import { hashApiKey, makeApiKey } from '../access/api-key.js';
+import * as refusals from '../access/refusals.js';
+import { insertApiKey } from '../repositories/api-keys.js';
+import { findAnswerInTurn, type IdempotencyKey, insertAnswers } from '../repositories/idempotency-keys.js';
+import type { CreatedApiKey, NewApiKey } from '../schemas/api-key.js';
+import type { Session } from './session.js';
+
+/** A key's Idempotency-Key is kept under this, which is no project's name. */
+const NO_PROJECT = '';
+
+/**
+ * Creates a key. Its secret is in this answer and nowhere else; a repeated request is answered without it.
+ * @throws AppError forbidden, validation-failed, idempotency-key-reused
+ */
+export function createApiKey(
+  session: Session,
+  wanted: NewApiKey,
+  idempotency: IdempotencyKey | null,
+): Promise<{ apiKey: CreatedApiKey; replayed: boolean }> {
+  requireProjectsThatFitTheRole(wanted);
+  return session.change('api-keys', (db) =>
+    db.transaction().execute(async (trx) => {
+      const answer = idempotency && (await findAnswerInTurn(trx, NO_PROJECT, idempotency));
+      if (answer) return { apiKey: answer as CreatedApiKey, replayed: true };
+      const id = randomUUID();
+      const key = makeApiKey(id);
+      const created = await insertApiKey(trx, id, hashApiKey(key), wanted);
+      if (idempotency) {
+        const withoutSecret = { ...created, key: null };
+        await insertAnswers(trx, NO_PROJECT, [{ ...idempotency, response: withoutSecret }], 201);
+      }
+      return { apiKey: { ...created, key }, replayed: false };
+    }),
+  );
+}
+
+/** @throws AppError forbidden, api-key-not-found */
+export function revokeApiKey(session: Session, id: string): Promise<void> {
+  return session.change('api-keys', async (db) => {
+    const { numDeletedRows } = await db.deleteFrom('api_keys').where('id', '=', id).executeTakeFirst();
+    if (numDeletedRows === 0n) throw refusals.apiKeyNotFound(id);
+  });
+}
+
+function requireProjectsThatFitTheRole({ role, projects = [] }: NewApiKey): void {
+  if (role === 'project' && projects.length === 0) throw refusals.projectKeyWithoutProjects();
+  if (role !== 'project' && projects.length > 0) throw refusals.unlimitedKeyWithProjects(role);
+}

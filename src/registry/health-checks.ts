@@ -1,0 +1,78 @@
+import type { Kysely, Transaction } from 'kysely';
+import { lockRanges } from '../allocator/transaction.js';
+import type { Tables } from '../database/tables.js';
+import * as refusals from '../refusals.js';
+import type { NewHealthCheck } from '../repositories/health-checks.js';
+import * as healthChecks from '../repositories/health-checks.js';
+import { findAnswer, type IdempotencyKey, insertAnswers } from '../repositories/idempotency-keys.js';
+import type { Page } from '../repositories/pages.js';
+import type { Allocation } from '../schemas/allocation.js';
+import type { HealthCheck, HealthCheckQuery } from '../schemas/health-check.js';
+import { findAllocation } from './allocations.js';
+import type { Session } from './session.js';
+
+/**
+ * The allocation, if a TCP connection can tell anything about it.
+ * @throws AppError allocation-not-found, not-probeable
+ */
+export async function findProbeable(session: Session, id: string): Promise<Allocation> {
+  const allocation = await findAllocation(session, id);
+  if (allocation.releasedAt !== null) throw refusals.releasedNotProbeable(allocation);
+  if (allocation.protocol !== 'tcp') throw refusals.udpNotProbeable(id);
+  return allocation;
+}
+
+/**
+ * Stores one check and moves the allocation's status.
+ * @throws AppError idempotency-key-reused, forbidden
+ */
+export function insertHealthCheck(
+  session: Session,
+  project: string,
+  check: NewHealthCheck,
+  idempotency: IdempotencyKey | null,
+): Promise<{ healthCheck: HealthCheck; replayed: boolean }> {
+  const insert = (trx: Transaction<Tables>) => insertOnce(trx, project, check, idempotency);
+  const work = (db: Kysely<Tables>) => db.transaction().execute(insert);
+  // With an idempotency key it takes the project's lock, and so waits in a queue.
+  return session.change({ project }, work, idempotency ? project : undefined);
+}
+
+async function insertOnce(
+  trx: Transaction<Tables>,
+  project: string,
+  check: NewHealthCheck,
+  idempotency: IdempotencyKey | null,
+): Promise<{ healthCheck: HealthCheck; replayed: boolean }> {
+  if (idempotency) await lockRanges(trx, project); // callers that use one key wait here for one another
+  const answer = idempotency && (await findAnswer(trx, project, idempotency));
+  if (answer) return { healthCheck: answer as HealthCheck, replayed: true };
+  // Waits for whoever changes the allocation at this moment; the insertion below would skip its status.
+  await trx.selectFrom('port_allocations').select('id').where('id', '=', check.allocationId).forNoKeyUpdate().execute();
+  const [healthCheck] = (await healthChecks.insertHealthChecks(trx, [check])) as [HealthCheck];
+  if (idempotency) await insertAnswers(trx, project, [{ ...idempotency, response: healthCheck }], 201);
+  return { healthCheck, replayed: false };
+}
+
+/**
+ * Stores the checks of an audit and moves the allocations' statuses.
+ * @throws AppError forbidden
+ */
+export function insertHealthChecks(session: Session, checks: readonly NewHealthCheck[]): Promise<void> {
+  return session.change('audits', async (db) => {
+    await db.transaction().execute((trx) => healthChecks.insertHealthChecks(trx, checks));
+  });
+}
+
+/**
+ * Newest first.
+ * @throws AppError allocation-not-found
+ */
+export async function listHealthChecks(
+  session: Session,
+  id: string,
+  query: HealthCheckQuery,
+): Promise<Page<HealthCheck>> {
+  await findAllocation(session, id);
+  return session.readUnfiltered(healthChecks.listHealthChecks, id, query);
+}

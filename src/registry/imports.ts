@@ -1,0 +1,103 @@
+import type { Kysely, Transaction } from 'kysely';
+import type { Access } from '../access/access.js';
+import type { Adopt, Adoption } from '../allocator/commands/adopt.js';
+import { executeLocked } from '../allocator/transaction.js';
+import type { Tables } from '../database/tables.js';
+import * as refusals from '../refusals.js';
+import { findAnswerInTurn, type IdempotencyKey, insertAnswers } from '../repositories/idempotency-keys.js';
+import { blockAround, findForeignOwners, lockRangesAround } from '../repositories/ranges.js';
+import type { Import } from '../schemas/import.js';
+import type { Session } from './session.js';
+
+/** A port to adopt, or what is wrong with a line that should have been one. */
+export type ImportItem = Adopt | { unreadable: string };
+
+/** An import spans projects, so its Idempotency-Key is kept under this, which is no project's name. */
+const NO_PROJECT = '';
+/** One queue for all imports, so that they do not wait, on a database connection each, for the lock of one busy project. */
+const IMPORTS = 'imports of ports';
+
+/**
+ * Adopts ports that are in use already, each into the project whose range covers it, and tells what became of each. It is
+ * one transaction, under the locks of all projects involved that the caller sees.
+ * @param options with `dryRun`, the same report, and nothing is written, not even an answer for `idempotency`
+ * @throws AppError idempotency-key-reused, forbidden
+ */
+export function importPorts(
+  session: Session,
+  items: readonly ImportItem[],
+  options: { dryRun: boolean; idempotency: IdempotencyKey | null },
+): Promise<{ report: Import; replayed: boolean }> {
+  const { access, observer } = session;
+  const { dryRun } = options;
+  const idempotency = dryRun ? null : options.idempotency;
+  const work = async (db: Kysely<Tables>) => {
+    const imported = await db.transaction().execute(async (trx) => {
+      const answer = idempotency && (await findAnswerInTurn(trx, NO_PROJECT, idempotency));
+      if (answer) return { report: answer as Import, replayed: true };
+      const report: Import = { dryRun, items: await adoptAll(trx, access, items, dryRun) };
+      if (idempotency) await insertAnswers(trx, NO_PROJECT, [{ ...idempotency, response: report }], 200);
+      return { report, replayed: false };
+    });
+    if (imported.replayed || dryRun) return imported;
+    for (const { outcome, allocation } of imported.report.items) {
+      if (outcome === 'adopted' && allocation) observer.wrote(allocation.project, { allocated: 1, released: 0 });
+    }
+    return imported;
+  };
+  return session.change('imports', work, IMPORTS);
+}
+
+async function adoptAll(
+  trx: Transaction<Tables>,
+  access: Access,
+  items: readonly ImportItem[],
+  dryRun: boolean,
+): Promise<Import['items']> {
+  const readable = items.filter((item) => 'port' in item);
+  const ports = readable.map(({ port }) => port);
+  const ranges = await lockRangesAround(trx, access, ports);
+  const foreignOwners = await findForeignOwners(trx, access, ports);
+  const adoptions = new Map<ImportItem, Adoption>();
+  for (const project of new Set(ranges.map((range) => range.project))) {
+    const own = ranges.filter((range) => range.project === project);
+    const covered = readable.filter(({ port }) =>
+      own.some((range) => range.start_port <= port && port <= range.end_port),
+    );
+    const commands = covered.map((item) => ({ kind: 'adopt' as const, ...item }));
+    const outcomes = await executeLocked(trx, project, own, commands, { dryRun });
+    for (const [index, outcome] of outcomes.entries()) {
+      if (!outcome.ok) throw outcome.error;
+      adoptions.set(covered[index] as ImportItem, redact(outcome.value as Adoption, access));
+    }
+  }
+  return items.map((item) => describe(item, adoptions.get(item), foreignOwners));
+}
+
+/** If another project stands in the way, tells the caller that project's name and nothing else. */
+function redact({ holder, ...adoption }: Adoption, access: Access): Adoption {
+  if (!holder || access.sees(holder.project)) return adoption;
+  return { ...adoption, detail: refusals.keptForOther(holder).message };
+}
+
+function describe(
+  item: ImportItem,
+  adoption: Adoption | undefined,
+  foreignOwners: ReadonlyMap<number, string>,
+): Import['items'][number] {
+  if ('unreadable' in item) {
+    return { port: null, host: null, outcome: 'invalid', detail: item.unreadable, allocation: null };
+  }
+  const { port, host } = item;
+  if (adoption) return { port, host, ...adoption };
+  const project = foreignOwners.get(port);
+  if (project !== undefined) {
+    const detail = `It is in a range of ${project}, which this key does not cover.`;
+    return { port, host, outcome: 'conflict', detail, allocation: null };
+  }
+  const block = blockAround(port);
+  const detail = block
+    ? `No range covers it. Creating a range with "startPort": ${block.startPort} makes one of ${block.startPort}–${block.endPort}; then import it again.`
+    : 'No range can cover it: ranges lie in 3000–64999. The service has to move to a port of its project.';
+  return { port, host, outcome: 'outside', detail, allocation: null };
+}

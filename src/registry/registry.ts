@@ -1,0 +1,56 @@
+import type { Kysely } from 'kysely';
+import { LRUCache } from 'lru-cache';
+import type { Intent } from '../access/access.js';
+import { ANONYMOUS, type Caller } from '../access/caller.js';
+import { isAvailable } from '../database/connect.js';
+import type { Tables } from '../database/tables.js';
+import { unobserved } from '../observer.js';
+import { Batcher, type IsAbandoned } from './batcher.js';
+import { CommandQueue } from './command-queue.js';
+import { MAX_WAITING } from './limits.js';
+import { LookUps } from './look-ups.js';
+import { Session, type Shared } from './session.js';
+
+/** Each is an id and a name, so that all of them are some megabytes. */
+const MAX_KNOWN_PROJECTS = 20_000;
+
+/** The registry of one process. There is one for each database, because callers share queues and queries within it. */
+export class Registry {
+  readonly #shared: Shared;
+
+  /** @param options with `maxBatch` 1 every call has a transaction or query of its own, for comparison */
+  constructor(db: Kysely<Tables>, observer = unobserved, { maxBatch = Number.POSITIVE_INFINITY } = {}) {
+    this.#shared = {
+      db,
+      observer,
+      commands: new CommandQueue(db, observer, maxBatch),
+      changes: new Batcher({
+        execute: (_queue, batch) => Promise.all(batch.map((work) => work())),
+        onBatch: (size, waited) => observer.batched('exclusive', size, waited),
+        maxBatch: 1,
+        maxQueue: MAX_WAITING,
+      }),
+      lookUps: new LookUps(db, observer, maxBatch),
+      projectsById: new LRUCache({ max: MAX_KNOWN_PROJECTS }),
+    };
+  }
+
+  /**
+   * The registry as one caller may use it.
+   * @param options with `isAbandoned` a change whose caller has left before its turn comes is not made
+   * @throws AppError unauthorized, forbidden
+   */
+  as(caller: Caller, intent: Intent, { isAbandoned }: { isAbandoned?: IsAbandoned } = {}): Session {
+    return new Session(this.#shared, caller, intent, isAbandoned);
+  }
+
+  /** For the service's own background work, which may see and change everything. */
+  asService(): Session {
+    return this.as(ANONYMOUS, 'change');
+  }
+
+  /** Whether the database answers now. It is told within a second. */
+  isAvailable(): Promise<boolean> {
+    return isAvailable(this.#shared.db);
+  }
+}

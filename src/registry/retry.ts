@@ -1,0 +1,62 @@
+import type { Kysely } from 'kysely';
+import { isRepeatable, type Outcome, type ProjectCommand } from '../allocator/decide.js';
+import { executeCommands } from '../allocator/transaction.js';
+import { isOutcomeUnknown, NotReplicatedError, toAppError, toRefusal } from '../database/errors.js';
+import type { Tables } from '../database/tables.js';
+import type { AppError } from '../errors.js';
+import type { Observer } from '../observer.js';
+
+/**
+ * What becomes of a batch of commands whose transaction failed with `error`.
+ *
+ * - Where nothing was done (the database is away or busy), every command gets the error.
+ * - Where the connection was lost during the commit, nobody knows whether it was made. Commands that may be repeated are
+ *   executed once more, together; the others are told that the outcome is unknown.
+ * - Any other error comes from a command that cannot be executed. Each command then gets a transaction of its own, so
+ *   that this one is alone with its error.
+ * @throws the error, where every command gets it
+ */
+export async function retryBatch(
+  error: unknown,
+  db: Kysely<Tables>,
+  project: string,
+  batch: ProjectCommand[],
+  observer: Observer,
+): Promise<Outcome[]> {
+  const refusal = toAppError(error);
+  if (refusal?.status === 503 && !isOutcomeUnknown(error)) throw error;
+  if (error instanceof NotReplicatedError) throw error; // a second attempt would wait for the same standby
+  if (refusal?.code === 'database-unavailable') return repeatRepeatable(db, project, batch, refusal, observer);
+  if (batch.length === 1) throw error;
+  const outcomes: Outcome[] = [];
+  for (const command of batch) outcomes.push(await executeAlone(db, project, command, observer));
+  return outcomes;
+}
+
+/** @param unknown for the commands that may not be repeated, and for all of them if the second attempt fails too */
+async function repeatRepeatable(
+  db: Kysely<Tables>,
+  project: string,
+  batch: ProjectCommand[],
+  unknown: AppError,
+  observer: Observer,
+): Promise<Outcome[]> {
+  const repeatable = batch.filter(isRepeatable);
+  const outcomes =
+    repeatable.length > 0 ? await executeCommands(db, project, repeatable, observer).catch(() => []) : [];
+  return batch.map((command) => outcomes[repeatable.indexOf(command)] ?? { ok: false, error: unknown });
+}
+
+async function executeAlone(
+  db: Kysely<Tables>,
+  project: string,
+  command: ProjectCommand,
+  observer: Observer,
+): Promise<Outcome> {
+  try {
+    const [outcome] = await executeCommands(db, project, [command], observer);
+    return outcome as Outcome;
+  } catch (error) {
+    return { ok: false, error: toRefusal(error) };
+  }
+}

@@ -1,0 +1,117 @@
+import type { Kysely } from 'kysely';
+import type { LRUCache } from 'lru-cache';
+import { Access, type Intent, type Subject } from '../access/access.js';
+import type { Caller } from '../access/caller.js';
+import type { ProjectCommand, ResultOf } from '../allocator/decide.js';
+import type { AllocationRow, Tables } from '../database/tables.js';
+import { AppError } from '../errors.js';
+import type { AllocationKey } from '../keys.js';
+import type { Observer } from '../observer.js';
+import * as refusals from '../refusals.js';
+import type { Batcher, IsAbandoned } from './batcher.js';
+import type { CommandQueue } from './command-queue.js';
+import { refuseUnexecuted } from './limits.js';
+import type { LookUps } from './look-ups.js';
+
+/** What all sessions share. registry.ts builds it. */
+export interface Shared {
+  readonly db: Kysely<Tables>;
+  readonly observer: Observer;
+  readonly commands: CommandQueue;
+  /** Changes that no command makes, one at a time in each queue. */
+  readonly changes: Batcher<() => Promise<unknown>, unknown>;
+  readonly lookUps: LookUps;
+  /** The project of each allocation that was made here lately, by its id. It never changes. */
+  readonly projectsById: LRUCache<string, string>;
+}
+
+type Query<Args extends unknown[], Result> = (db: Kysely<Tables>, access: Access, ...args: Args) => Promise<Result>;
+
+/**
+ * The registry as one caller uses it for one call: it knows who asks, what they may see and change, and whether they
+ * still wait for the answer. REST, MCP and background jobs all reach the registry through a session and in no other way.
+ * What belongs to a project that the caller may not see is not found when it is looked up, and refused when it is named.
+ */
+export class Session {
+  readonly access: Access;
+  readonly observer: Observer;
+  readonly #shared: Shared;
+  readonly #isAbandoned: IsAbandoned | undefined;
+
+  /** @throws AppError unauthorized, forbidden */
+  constructor(shared: Shared, caller: Caller, intent: Intent, isAbandoned: IsAbandoned | undefined) {
+    this.access = new Access(caller, intent);
+    this.observer = shared.observer;
+    this.#shared = shared;
+    this.#isAbandoned = isAbandoned;
+  }
+
+  /**
+   * Executes a command under its project's lock.
+   * @throws AppError the command's own refusal; forbidden; project-busy when too many wait
+   */
+  async execute<C extends ProjectCommand>(project: string, command: C): Promise<ResultOf<C>> {
+    this.access.requireChange({ project });
+    const { commands, projectsById } = this.#shared;
+    const result = await commands.execute(project, command, this.#isAbandoned).catch((error) => this.#redact(error));
+    if ('allocation' in result && result.allocation) projectsById.set(result.allocation.id, project);
+    return result;
+  }
+
+  /**
+   * Makes a change that is no command of one project.
+   * @param queue its changes are made one at a time. A change that takes a project's lock in a transaction of its own goes
+   * through a queue, so that however many wait for the lock, they hold one database connection.
+   * @throws AppError what `work` throws; forbidden; project-busy when too many wait
+   */
+  async change<T>(subject: Subject, work: (db: Kysely<Tables>) => Promise<T>, queue?: string): Promise<T> {
+    this.access.requireChange(subject);
+    const { db, changes } = this.#shared;
+    if (queue === undefined) return work(db);
+    return changes.submit(queue, () => work(db), this.#isAbandoned).catch(refuseUnexecuted) as Promise<T>;
+  }
+
+  /** Runs a query that leaves out what the caller may not see. */
+  read<Args extends unknown[], Result>(query: Query<Args, Result>, ...args: Args): Promise<Result> {
+    return query(this.#shared.db, this.access, ...args);
+  }
+
+  /** Runs a query whose answer tells nothing that any caller may not know. */
+  readUnfiltered<Args extends unknown[], Result>(
+    query: (db: Kysely<Tables>, ...args: Args) => Promise<Result>,
+    ...args: Args
+  ): Promise<Result> {
+    return query(this.#shared.db, ...args);
+  }
+
+  /**
+   * The allocation of the lowest port that the key holds.
+   * @throws AppError forbidden
+   */
+  async findHeld(key: AllocationKey): Promise<AllocationRow | null> {
+    this.access.requireProject(key.project);
+    return this.#shared.lookUps.findHeld(key);
+  }
+
+  /** The allocation of an id, active or released. */
+  async findById(id: string): Promise<AllocationRow | null> {
+    const row = await this.#shared.lookUps.findById(id);
+    return row && this.access.sees(row.project) ? row : null;
+  }
+
+  /**
+   * The project of an allocation, whose lock a change of the allocation needs. Whether the allocation still exists is
+   * seen under the lock.
+   */
+  async findProject(id: string): Promise<string | null> {
+    const project = this.#shared.projectsById.get(id);
+    if (project === undefined) return (await this.findById(id))?.project ?? null;
+    return this.access.sees(project) ? project : null;
+  }
+
+  /** If another project holds the port, tells the caller that project's name and nothing else. */
+  #redact(error: unknown): never {
+    const holder = error instanceof AppError ? error.extras.holder : undefined;
+    throw holder && !this.access.sees(holder.project) ? refusals.keptForOther(holder) : error;
+  }
+}

@@ -1,8 +1,0 @@
-import { type Kysely, sql } from 'kysely';
-import type { Tables } from '../database/tables.js';
-
-/** The database's clock at this moment, to the millisecond that is stored; `now()` would be the time of BEGIN. */
-export async function readClock(trx: Kysely<Tables>): Promise<Date> {
-  const { rows } = await sql<{ now: Date }>`select clock_timestamp()::timestamptz(3) as now`.execute(trx);
-  return (rows[0] as { now: Date }).now;
-}

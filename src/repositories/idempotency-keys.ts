@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
+import stringify from 'safe-stable-stringify';
+import { textArray } from '../database/statements.js';
+import type { Json, Tables } from '../database/tables.js';
+import { idempotencyKeyReused } from '../refusals.js';
+
+const KEPT_HOURS = 24;
+/** Not `clock_timestamp()`, which is volatile: PostgreSQL compares no index with it. */
+const expiry = sql<Date>`statement_timestamp() - make_interval(hours => ${sql.lit(KEPT_HOURS)})`;
+/** Each insert removes up to this many old keys, so that the table needs no sweep of its own. */
+const SWEPT_PER_INSERT = 10;
+
+/** The `Idempotency-Key` of a request: a retry with the same key and hash gets the first answer back. */
+export interface IdempotencyKey {
+  /** Whose key it is: two callers may use one key for two things. */
+  caller: string;
+  key: string;
+  requestHash: string;
+}
+
+/** SHA-256 over the operation and its normalised input: the order of JSON fields does not matter. */
+export function hashRequest(operation: string, input: unknown): string {
+  return createHash('sha256')
+    .update(stringify([operation, input]) ?? '')
+    .digest('hex');
+}
+
+interface Answer {
+  caller: string;
+  key: string;
+  request_hash: string;
+  response: Json;
+}
+
+/** The answers that these keys got in the last 24 hours. */
+export function answersOf(project: string, keys: readonly IdempotencyKey[]): RawBuilder<Answer> {
+  return sql`
+    select caller, key, request_hash, response from idempotency_keys
+    where project = ${project} and key = any(${textArray(keys.map(({ key }) => key))}) and created_at > ${expiry}`;
+}
+
+/**
+ * The answer that one key got in the last 24 hours; null if it has none.
+ * @throws AppError idempotency-key-reused
+ */
+export async function findAnswer(trx: Kysely<Tables>, project: string, key: IdempotencyKey): Promise<Json | null> {
+  const { rows } = await answersOf(project, [key]).execute(trx);
+  const answer = rows.find(({ caller }) => caller === key.caller);
+  if (answer && answer.request_hash !== key.requestHash) throw idempotencyKeyReused(key.key);
+  return answer?.response ?? null;
+}
+
+/**
+ * The same for a change that takes no project's lock: callers that use one key wait for one another here.
+ * @throws AppError idempotency-key-reused
+ */
+export async function findAnswerInTurn(
+  trx: Transaction<Tables>,
+  project: string,
+  key: IdempotencyKey,
+): Promise<Json | null> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`${key.caller} ${key.key}`}, 0))`.execute(trx);
+  return findAnswer(trx, project, key);
+}
+
+/**
+ * Stores answers in the transaction of the changes that they tell of, so that both are kept or neither.
+ * @throws AppError idempotency-key-reused when another operation, under another lock, has just stored the key
+ */
+export async function insertAnswers(
+  trx: Transaction<Tables>,
+  project: string,
+  answers: readonly (IdempotencyKey & { response: object })[],
+  status: number,
+): Promise<void> {
+  const stored = await trx
+    .insertInto('idempotency_keys')
+    .values(
+      answers.map(({ caller, key, requestHash, response }) => ({
+        project,
+        caller,
+        key,
+        request_hash: requestHash,
+        status,
+        response: response as Json,
+        created_at: sql<Date>`clock_timestamp()`,
+      })),
+    )
+    .onConflict((conflict) =>
+      conflict
+        .columns(['project', 'caller', 'key'])
+        .doUpdateSet((row) => ({
+          request_hash: row.ref('excluded.request_hash'),
+          status: row.ref('excluded.status'),
+          response: row.ref('excluded.response'),
+          created_at: row.ref('excluded.created_at'),
+        }))
+        .where('idempotency_keys.created_at', '<=', expiry),
+    )
+    .returning(['caller', 'key'])
+    .execute();
+  const lost = answers.find(({ caller, key }) => !stored.some((row) => row.caller === caller && row.key === key));
+  if (lost) throw idempotencyKeyReused(lost.key);
+  await sql`
+    delete from idempotency_keys where ctid in (
+      select ctid from idempotency_keys
+      where created_at <= ${expiry}
+      order by created_at limit ${SWEPT_PER_INSERT} for update skip locked)`.execute(trx);
+}
