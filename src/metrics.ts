@@ -11,7 +11,7 @@ export interface PoolCounts {
   waiting: number;
 }
 
-const OCCUPANCY = {
+const PROJECT_GAUGES = {
   totalPorts: ['ports', "Ports in the project's ranges."],
   allocatedPorts: ['allocated_ports', 'Ports held, in use included.'],
   inUsePorts: ['in_use_ports', 'Ports held that the last probe found listening.'],
@@ -19,22 +19,23 @@ const OCCUPANCY = {
   coolingPorts: ['cooling_ports', 'Ports released that cool down before reuse.'],
   availablePorts: ['available_ports', 'Ports that can be allocated now.'],
 } as const;
-const FAST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /**
- * What one process measures, in a registry of its own. Counters are this process's; what is told of projects comes
- * from the database and is the same on every replica. Labels take their values from routes, codes and names that
- * an operator made, never from what a client sends.
+ * The metrics of one process. Counters and histograms count what this process did. The gauges of projects come from the
+ * database, and are the same on every replica. The values of labels are routes, problem codes, and names that are
+ * stored in the registry, and never text of a request that was refused, so that clients cannot make their number grow
+ * without limit.
  */
 export class Metrics implements Observer {
   readonly registry = new Registry();
-  readonly #on = { registers: [this.registry] };
+  readonly #target = { registers: [this.registry] };
   readonly #requests = new Histogram({
     name: 'http_request_duration_seconds',
     help: 'Time until the answer was sent, by route pattern.',
     labelNames: ['method', 'route', 'status_code'],
-    buckets: FAST_SECONDS,
-    ...this.#on,
+    buckets: DURATION_BUCKETS_SECONDS,
+    ...this.#target,
   });
   readonly #allocations = this.#counter('allocations_total', 'Ports allocated.', 'project');
   readonly #releases = this.#counter('releases_total', 'Ports released.', 'project');
@@ -44,28 +45,31 @@ export class Metrics implements Observer {
     help: 'Requests that one transaction or query answered together.',
     labelNames: ['queue'],
     buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
-    ...this.#on,
+    ...this.#target,
   });
   readonly #waits = new Histogram({
     name: 'port_allocator_queue_duration_seconds',
     help: 'Time that the oldest request of a batch had waited when the batch began.',
     labelNames: ['queue'],
-    buckets: FAST_SECONDS,
-    ...this.#on,
+    buckets: DURATION_BUCKETS_SECONDS,
+    ...this.#target,
   });
   readonly #probes = new Histogram({
     name: 'port_allocator_probe_duration_seconds',
     help: 'Time of a TCP probe, by its outcome.',
     labelNames: ['outcome'],
-    buckets: FAST_SECONDS,
-    ...this.#on,
+    buckets: DURATION_BUCKETS_SECONDS,
+    ...this.#target,
   });
-  readonly #findings = this.#gauge('audit_findings', "The last audit of everything's conflicts.", 'kind');
+  readonly #findings = this.#gauge('audit_findings', 'Conflicts that the last audit of everything found.', 'kind');
   readonly #findingsAt = this.#gauge('audit_findings_timestamp_seconds', 'When the kind was last looked for.', 'kind');
   readonly #auditedAt = this.#gauge('audit_last_timestamp_seconds', 'When an audit of everything last ended.');
-  readonly #occupancy = Object.entries(OCCUPANCY).map(
+  readonly #occupancy = Object.entries(PROJECT_GAUGES).map(
     ([count, [name, help]]) =>
-      [count as keyof typeof OCCUPANCY, this.#gauge(`project_${name}`, help, 'project', 'host', 'protocol')] as const,
+      [
+        count as keyof typeof PROJECT_GAUGES,
+        this.#gauge(`project_${name}`, help, 'project', 'host', 'protocol'),
+      ] as const,
   );
   readonly #utilization = this.#gauge(
     'project_utilization_ratio',
@@ -76,20 +80,20 @@ export class Metrics implements Observer {
   );
   readonly #databaseUp = this.#gauge('database_up', 'Whether the database answered this scrape.');
 
-  /** @param pool the connections of the database */
+  /** @param pool counts the connections of the database pool */
   constructor(pool?: () => PoolCounts) {
     collectDefaultMetrics({ register: this.registry });
-    // Gauges that are named like counters; nodejs_active_handles and its like say the same, by kind.
+    // These gauges have names of counters. nodejs_active_handles and its like have the same numbers, by type.
     for (const kind of ['handles', 'requests', 'resources']) {
       this.registry.removeSingleMetric(`nodejs_active_${kind}_total`);
     }
-    this.#gauge('build_info', 'What runs; always 1.', 'version').set({ version }, 1);
+    this.#gauge('build_info', 'The version that runs, as a label; always 1.', 'version').set({ version }, 1);
     if (pool === undefined) return;
     const connections = new Gauge({
       name: 'port_allocator_database_connections',
       help: 'Connections of the pool, and requests that wait for one.',
       labelNames: ['state'],
-      ...this.#on,
+      ...this.#target,
       collect() {
         const { total, idle, waiting } = pool();
         connections.set({ state: 'busy' }, total - idle);
@@ -117,9 +121,10 @@ export class Metrics implements Observer {
     this.#probes.observe({ outcome }, seconds);
   }
 
-  audited(conflicts: readonly { kind: string }[], seeksStrangers: boolean): void {
+  audited(conflicts: readonly { kind: string }[], probedUnallocated: boolean): void {
     for (const kind of conflictKinds) {
-      if (kind === 'squatter' && !seeksStrangers) continue; // what an earlier one found stands, at its own time
+      // Keeps the number and the time of the last audit that looked for squatters.
+      if (kind === 'squatter' && !probedUnallocated) continue;
       this.#findingsAt.setToCurrentTime({ kind });
       this.#findings.set({ kind }, conflicts.filter((conflict) => conflict.kind === kind).length);
     }
@@ -130,7 +135,10 @@ export class Metrics implements Observer {
     this.#refusals.inc({ code });
   }
 
-  /** Prometheus' text format. @param occupancy null when the database did not answer: its figures are left out */
+  /**
+   * Writes Prometheus' text format.
+   * @param occupancy null if the database did not answer; the gauges of projects are then left out
+   */
   async render(occupancy: readonly Occupancy[] | null): Promise<string> {
     this.#databaseUp.set(occupancy === null ? 0 : 1);
     for (const [, gauge] of this.#occupancy) gauge.reset();
@@ -144,10 +152,10 @@ export class Metrics implements Observer {
   }
 
   #counter(name: string, help: string, ...labelNames: string[]): Counter {
-    return new Counter({ name: `port_allocator_${name}`, help, labelNames, ...this.#on });
+    return new Counter({ name: `port_allocator_${name}`, help, labelNames, ...this.#target });
   }
 
   #gauge(name: string, help: string, ...labelNames: string[]): Gauge {
-    return new Gauge({ name: `port_allocator_${name}`, help, labelNames, ...this.#on });
+    return new Gauge({ name: `port_allocator_${name}`, help, labelNames, ...this.#target });
   }
 }

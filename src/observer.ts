@@ -1,14 +1,14 @@
 import type { ProblemCode } from './errors.js';
 
-/** What happened, told to whoever measures; each call is cheap and never throws. */
+/** Receives what the service measures. Implementations are cheap and never throw. */
 export interface Observer {
-  /** A batch of a queue began: how many requests it has, and how long its oldest had waited. */
+  /** A batch of requests of a queue began. @param waitedSeconds how long the oldest of them had waited */
   batched(queue: string, size: number, waitedSeconds: number): void;
-  /** A transaction was committed that changed allocations of a project. */
+  /** A transaction was committed that allocated or released ports of a project. */
   wrote(project: string, changed: { allocated: number; released: number }): void;
   probed(outcome: string, seconds: number): void;
-  /** An audit of everything ended. @param seeksStrangers whether it looked at ports that nobody holds */
-  audited(conflicts: readonly { kind: string }[], seeksStrangers: boolean): void;
+  /** An audit of everything ended. @param probedUnallocated whether it also probed ports that nobody holds */
+  audited(conflicts: readonly { kind: string }[], probedUnallocated: boolean): void;
   refused(code: ProblemCode): void;
 }
 

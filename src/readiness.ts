@@ -1,10 +1,12 @@
 const STOPPING = 'shutting down';
 
-/** Whether this process takes requests: started, its migrations applied, not shutting down. */
+/**
+ * Whether this process is ready for requests: it has started, its migrations are applied, and it is not shutting down.
+ */
 export class Readiness {
   #reason: string | null = 'starting';
 
-  /** Why not, for people; null when it does. */
+  /** Why the process is not ready, for people; null if it is ready. */
   reason(): string | null {
     return this.#reason;
   }

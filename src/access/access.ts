@@ -4,16 +4,16 @@ import * as refusals from './refusals.js';
 /** What a caller is about to do: only read, or change something. A probe stores what it finds, so it is a change. */
 export type Intent = 'read' | 'change';
 
-/** What is about to be changed: things of one project; what an import or audit finds; ranges; API keys. */
+/** What a caller wants to change: something of one project, the results of an import or audit, ranges, or API keys. */
 export type Subject = { project: string } | 'imports' | 'audits' | 'ranges' | 'api-keys';
 
 /** What one caller may see and change. */
 export class Access {
-  /** The projects that the caller may see; null: all of them. */
+  /** The projects that the caller may see; null if that is all of them. */
   readonly projects: readonly string[] | null;
   readonly #role: Role;
 
-  /** @throws AppError unauthorized; forbidden for a reader who is about to change something */
+  /** @throws AppError unauthorized for an unidentified caller; forbidden for a reader who wants to change something */
   constructor(
     readonly caller: Caller,
     private readonly intent: Intent,
@@ -29,8 +29,8 @@ export class Access {
   }
 
   /**
-   * For a project that the caller names. The answer is the same whether or not there is a project of that name, so that
-   * nobody finds out about projects by trying names.
+   * Refuses a project that the caller's key does not cover. The refusal is the same whether or not there is a project
+   * of that name, so that nobody finds out which projects exist by trying names.
    * @throws AppError forbidden
    */
   requireProject(project: string): void {
@@ -38,7 +38,8 @@ export class Access {
   }
 
   /**
-   * Refuses keys that are limited to some projects. For operations whose answer covers every project, such as `/metrics`.
+   * Refuses keys that are limited to some projects. Use it for operations whose answer covers every project, such as
+   * `/metrics`.
    * @throws AppError forbidden
    */
   requireEveryProject(): void {

@@ -1,30 +1,33 @@
 import { createHash, randomBytes } from 'node:crypto';
 
 const SECRET_BYTES = 32;
-const FORM = /^pa_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})_[A-Za-z0-9_-]{43}$/;
-const ANY = /pa_[0-9a-f]{32}_[A-Za-z0-9_-]+/g;
+const KEY = /^pa_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})_[A-Za-z0-9_-]{43}$/;
+/** Also matches a key whose end was cut off, or which other characters follow, because most of its secret is there. */
+const KEY_IN_TEXT = /pa_[0-9a-f]{32}_[A-Za-z0-9_-]+/g;
 
-/** A new key for an id: recognisable, with its id for the look-up, and 256 random bits that are the secret. */
+/**
+ * Makes a key: `pa_`, so that it can be recognised; its id, by which it is looked up; and 256 random bits, its secret.
+ */
 export function makeApiKey(id: string): string {
   return `pa_${id.replaceAll('-', '')}_${randomBytes(SECRET_BYTES).toString('base64url')}`;
 }
 
-/** The id that a key names; null for what has not the form of one. */
+/** @returns null if the text has not the form of a key */
 export function idOfApiKey(key: string): string | null {
-  const [, ...parts] = FORM.exec(key) ?? [];
+  const [, ...parts] = KEY.exec(key) ?? [];
   return parts.length > 0 ? parts.join('-') : null;
 }
 
-/** What is stored of a key. It is too random to be guessed, so that one round of a fast hash does. */
+/** What is stored of a key. One round of a fast hash is enough, because 256 random bits cannot be guessed. */
 export const hashApiKey = (key: string): Buffer => createHash('sha256').update(key).digest();
 
-/** For logs and problems: someone pastes a key wherever it does not belong. */
+/** Replaces API keys in a text that is logged or answered. People paste a key into fields where it does not belong. */
 export type Redact = (text: string) => string;
 
-/** @param adminApiKey has no form to know it by */
+/** @param adminApiKey replaced too; it has to be given, because it has no form by which it could be recognised */
 export function redactKeys(adminApiKey: string | null): Redact {
   return (text) => {
-    const rest = text.includes('pa_') ? text.replace(ANY, 'pa_…') : text;
-    return adminApiKey === null ? rest : rest.replaceAll(adminApiKey, '…');
+    const redacted = text.includes('pa_') ? text.replace(KEY_IN_TEXT, 'pa_…') : text;
+    return adminApiKey === null ? redacted : redacted.replaceAll(adminApiKey, '…');
   };
 }

@@ -1,28 +1,28 @@
-/** What a key may do: everything; everything within its projects; or look. */
+/** What a key may do. `admin`: everything. `project`: everything within its projects. `reader`: read everything. */
 export type Role = 'admin' | 'project' | 'reader';
 
 /**
- * Who makes a request: anyone at all, where no keys are in force; nobody known, where keys are in force and the
- * route needs none; or whoever holds a key.
+ * Who makes a request. `anonymous`: no keys are in force, so nobody is asked for one. `unidentified`: keys are in
+ * force, and a request without one reached a route that needs none. `key`: the request came with a valid key.
  */
 export type Caller =
   | { readonly kind: 'anonymous' }
   | { readonly kind: 'unidentified' }
   | {
       readonly kind: 'key';
-      /** Stable, and never the secret: idempotency keys are kept by it. */
+      /** Never changes, because idempotency keys are stored under it. Not the secret. */
       readonly id: string;
       readonly name: string;
       readonly role: Role;
-      /** Those of a `project` key; empty for the other roles. */
+      /** The projects that a key with the role `project` covers; empty for the other roles. */
       readonly projects: readonly string[];
     };
 
 export const ANONYMOUS: Caller = Object.freeze({ kind: 'anonymous' });
 export const UNIDENTIFIED: Caller = Object.freeze({ kind: 'unidentified' });
 
-/** What ADMIN_API_KEY stands for. */
-export const ENVIRONMENT_ADMIN: Caller = Object.freeze({
+/** The caller whose key is the one in ADMIN_API_KEY. */
+export const CONFIGURED_ADMIN: Caller = Object.freeze({
   kind: 'key',
   id: 'ADMIN_API_KEY',
   name: 'ADMIN_API_KEY',
@@ -30,5 +30,5 @@ export const ENVIRONMENT_ADMIN: Caller = Object.freeze({
   projects: Object.freeze([]),
 });
 
-/** Under which name idempotency keys are kept, so that no caller gets another's answers. */
+/** The name under which a caller's idempotency keys are stored, so that no caller gets the answers of another. */
 export const callerId = (caller: Caller): string => (caller.kind === 'key' ? caller.id : caller.kind);

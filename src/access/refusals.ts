@@ -1,4 +1,4 @@
-// What the registry refuses because of who asks: callers, their keys, and the management of keys.
+// Refusals that depend on who the caller is, and refusals in the management of keys.
 import { AppError, invalid } from '../errors.js';
 
 export function keyMissing(): AppError {
@@ -17,7 +17,7 @@ export function readerChangesNothing(): AppError {
   );
 }
 
-/** The same whether or not there is such a project. @param covered those of the key */
+/** @param covered the projects that the key covers */
 export function projectNotCovered(project: string, covered: readonly string[]): AppError {
   return new AppError(
     'forbidden',

@@ -21,7 +21,7 @@ export interface ProbedPort extends AuditedPort {
 
 /**
  * Resolves every host that is in scope, all at the same time.
- * @param seeksStrangers whether ports that nobody holds are probed too
+ * @param probesUnallocated whether ports that nobody holds are probed too, which needs a host even if nothing is held
  * @returns where each host is probed, and in `refused` the hosts that may not be probed, each with the reason
  * @throws AppError not-probeable for a host that the scope names; any other is reported by the audit as a finding
  */
@@ -29,10 +29,10 @@ export async function resolveHosts(
   prober: Prober,
   { allocations, reservations }: AuditedRegistry,
   scope: AuditScope,
-  seeksStrangers: boolean,
+  probesUnallocated: boolean,
 ) {
   const hosts = new Set([...allocations, ...reservations].filter(isTcp).map(({ host }) => host));
-  if (seeksStrangers) hosts.add(scope.host ?? 'localhost');
+  if (probesUnallocated) hosts.add(scope.host ?? 'localhost');
   if (scope.host !== undefined) hosts.add(scope.host);
   const destinations = new Map<string, Destination>();
   const refused = new Map<string, AppError>();
@@ -49,29 +49,30 @@ export async function resolveHosts(
 
 /**
  * Lists the ports to probe, each once.
- * @param strangersOn hosts on which the ports that nobody holds are probed too
- * @returns in `silent` how many ports need no probe, because no allocation holds them and nothing can answer there.
- * There may be tens of thousands; as they involve no waiting, going through them one by one in the audit would keep
- * the process from serving anybody else.
+ * @param fullyProbedHosts hosts on which every port of the ranges is probed, and not only those that are held or
+ * reserved
+ * @returns in `knownClosed` how many ports no allocation holds and are known to be closed without a probe. There may be
+ * tens of thousands. They are only counted, because going through them one by one in the audit would involve no
+ * waiting, and so keep the process from serving anybody else.
  */
 export function listPorts(
   { allocations, reservations, ranges }: AuditedRegistry,
   destinations: ReadonlyMap<string, Destination>,
-  strangersOn: readonly string[],
+  fullyProbedHosts: readonly string[],
   listeners: Listeners | null,
-): { ports: AuditedPort[]; silent: number } {
+): { ports: AuditedPort[]; knownClosed: number } {
   const ports = new Map<string, AuditedPort | null>();
-  let silent = 0;
-  const add = (host: string, port: number, found: Partial<AuditedPort>) => {
+  let knownClosed = 0;
+  const add = (host: string, port: number, fields: Partial<AuditedPort>) => {
     const destination = destinations.get(host);
     const key = `${host} ${port}`;
     if (!destination || ports.has(key)) return;
-    if (!found.allocation && isSilent(destination, port, listeners)) {
+    if (!fields.allocation && isKnownClosed(destination, port, listeners)) {
       ports.set(key, null);
-      silent++;
+      knownClosed++;
       return;
     }
-    ports.set(key, { destination, port, project: null, allocation: null, reservation: null, ...found });
+    ports.set(key, { destination, port, project: null, allocation: null, reservation: null, ...fields });
   };
   for (const allocation of allocations.filter(isTcp)) {
     add(allocation.host, allocation.port, { project: allocation.project, allocation });
@@ -79,24 +80,24 @@ export function listPorts(
   for (const reservation of reservations.filter(isTcp)) {
     add(reservation.host, reservation.port, { project: reservation.project, reservation });
   }
-  for (const host of strangersOn) {
+  for (const host of fullyProbedHosts) {
     for (const { start_port, end_port, project } of ranges) {
       for (let port = start_port; port <= end_port; port++) add(host, port, { project });
     }
   }
-  return { ports: [...ports.values()].filter((port) => port !== null), silent };
+  return { ports: [...ports.values()].filter((port) => port !== null), knownClosed };
 }
 
 /** Whether a probe could not succeed: there is no address to try, or the kernel's list has no listener on the port. */
-function isSilent(destination: Destination, port: number, listeners: Listeners | null): boolean {
+function isKnownClosed(destination: Destination, port: number, listeners: Listeners | null): boolean {
   if (destination.addresses.length === 0) return true;
   return listeners !== null && isLocal(destination) && !listeners.inodes.has(port);
 }
 
 /**
  * Probes all ports, as many at a time as the prober allows.
- * @param onProbed each worker waits for it before it probes its next port, so that the audit probes no faster than its
- * results are stored
+ * @param onProbed called with each result. Before the next port is probed in its place, the returned promise is waited
+ * for, so that the audit probes no faster than its results are stored.
  */
 export async function probeAll(
   prober: Prober,

@@ -6,7 +6,7 @@ import type { Prober } from './prober.js';
 
 const AUDITS_AT_A_TIME = 4;
 
-/** Runs audits that somebody asked for, a bounded number at a time. */
+/** Runs the audits that callers ask for, at most `AUDITS_AT_A_TIME` at once. The scheduled audit does not count. */
 export class Auditor {
   readonly #running = new Set<AbortController>();
 
@@ -15,21 +15,21 @@ export class Auditor {
   /** @throws AppError overloaded, and what `runAudit` throws */
   async run(session: Session, scope: AuditScope, { signal, ...options }: AuditOptions = {}): Promise<Audit> {
     if (this.#running.size >= AUDITS_AT_A_TIME) throw refusals.tooManyAuditsRun(AUDITS_AT_A_TIME);
-    const ending = new AbortController();
-    const leave = () => ending.abort(signal?.reason);
-    signal?.addEventListener('abort', leave);
-    this.#running.add(ending);
+    const controller = new AbortController();
+    const onAbort = () => controller.abort(signal?.reason);
+    signal?.addEventListener('abort', onAbort);
+    this.#running.add(controller);
     try {
       signal?.throwIfAborted();
-      return await runAudit(session, this.prober, scope, { signal: ending.signal, ...options });
+      return await runAudit(session, this.prober, scope, { signal: controller.signal, ...options });
     } finally {
-      this.#running.delete(ending);
-      signal?.removeEventListener('abort', leave);
+      this.#running.delete(controller);
+      signal?.removeEventListener('abort', onAbort);
     }
   }
 
-  /** Ends those that run, because the process ends; another replica can repeat them. */
+  /** Ends the audits that run, because the process is stopping. Their callers can repeat them on another replica. */
   stop(): void {
-    for (const audit of this.#running) audit.abort(refusals.shuttingDown());
+    for (const controller of this.#running) controller.abort(refusals.shuttingDown());
   }
 }

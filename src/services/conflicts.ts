@@ -17,15 +17,15 @@ export interface AuditFindings {
   scope: AuditScope;
 }
 
-/** Where registry and reality differ, by port, host, protocol and kind. */
+/** Describes where registry and reality differ. The conflicts are ordered by port, host, protocol and kind. */
 export async function findConflicts(session: Session, findings: AuditFindings): Promise<AuditConflict[]> {
   const { probed, released, refused, registry, scope } = findings;
-  const strangers = await findStrangers(session, probed);
-  const names = await nameProcesses(strangers, findings.listeners);
+  const unallocated = await findUnallocated(session, probed);
+  const processNames = await nameProcesses(unallocated, findings.listeners);
   return [
-    ...[...refused].map(([host, refusal]) => notProbed(host, refusal)),
+    ...[...refused].map(([host, refusal]) => describeRefused(host, refusal)),
     ...probed.flatMap((port) => describeHeld(port, released)),
-    ...strangers.map((port) => describeStranger(port, names.get(port.port))),
+    ...unallocated.map((port) => describeUnallocated(port, processNames.get(port.port))),
     ...describeDuplicates(registry.hostnameOwners, released, scope),
   ].sort(
     (a, b) =>
@@ -36,23 +36,26 @@ export async function findConflicts(session: Session, findings: AuditFindings): 
   );
 }
 
-/** Open ports that no allocation holds: neither when the audit began nor now. */
-async function findStrangers(session: Session, probed: readonly ProbedPort[]): Promise<ProbedPort[]> {
-  const suspects = probed.filter(({ allocation, result }) => allocation === null && result.outcome === 'open');
-  if (suspects.length === 0) return [];
-  const ports = suspects.map(({ destination: { host }, port }) => ({ host, port }));
+/**
+ * Finds the open ports that no allocation holds. The registry is asked again, because a port that nobody held when the
+ * audit began may have been allocated before it was probed.
+ */
+async function findUnallocated(session: Session, probed: readonly ProbedPort[]): Promise<ProbedPort[]> {
+  const open = probed.filter(({ allocation, result }) => allocation === null && result.outcome === 'open');
+  if (open.length === 0) return [];
+  const ports = open.map(({ destination: { host }, port }) => ({ host, port }));
   const taken = new Map(
     (await session.readUnfiltered(findTaken, ports)).map(({ host, port, kind }) => [`${host} ${port}`, kind]),
   );
-  return suspects.filter(({ destination: { host }, port, reservation }) => {
-    const by = taken.get(`${host} ${port}`);
-    return by === undefined || (by === 'reservation' && reservation !== null);
+  return open.filter(({ destination: { host }, port, reservation }) => {
+    const takenBy = taken.get(`${host} ${port}`);
+    return takenBy === undefined || (takenBy === 'reservation' && reservation !== null);
   });
 }
 
-/** Only this machine's processes can be named. */
-async function nameProcesses(strangers: readonly ProbedPort[], listeners: Listeners | null) {
-  const local = strangers.filter(({ destination }) => isLocal(destination));
+/** Names the processes that listen on these ports of this machine, by port. Those of other machines cannot be seen. */
+async function nameProcesses(ports: readonly ProbedPort[], listeners: Listeners | null) {
+  const local = ports.filter(({ destination }) => isLocal(destination));
   if (listeners === null || local.length === 0) return new Map<number, string>();
   return nameListeners(
     listeners,
@@ -85,11 +88,11 @@ function describeHeld({ port, allocation, result }: ProbedPort, released: Readon
   ];
 }
 
-function describeStranger(
+function describeUnallocated(
   { port, destination: { host }, project, reservation }: ProbedPort,
-  name = 'something that may not be named',
+  processName = 'a process that cannot be identified from here',
 ): AuditConflict {
-  const subject = { port, host, protocol: 'tcp' as const, actual: name };
+  const subject = { port, host, protocol: 'tcp' as const, actual: processName };
   if (reservation !== null) {
     return {
       kind: 'reserved-in-use',
@@ -120,7 +123,7 @@ function describeDuplicates(
   for (const owner of active) byHostname.set(owner.hostname, [...(byHostname.get(owner.hostname) ?? []), owner]);
   return active.flatMap((owned) => {
     const { hostname, port, owner, service } = owned;
-    if (service === null) return []; // of a project that the caller may not see
+    if (service === null) return []; // belongs to a project that the caller may not see
     const inScope = (project ?? owner) === owner && (host ?? owned.host) === owned.host;
     const others = (byHostname.get(hostname) ?? []).filter(({ id }) => id !== owned.id);
     if (!inScope || others.length === 0) return [];
@@ -137,13 +140,13 @@ function describeDuplicates(
         service,
         expected: `${hostname} for one allocation alone`,
         actual: `also ${names.join(', ')}`,
-        detail: `${hostname} is claimed by ${owner}/${service} and by ${names.join(', ')}, and can lead to one only. Change or clear cloudflareHostname on the others.`,
+        detail: `${hostname} belongs to ${owner}/${service} and to ${names.join(', ')}, and can lead to one only. Change or clear cloudflareHostname on the others.`,
       },
     ];
   });
 }
 
-function notProbed(host: string, refusal: AppError): AuditConflict {
+function describeRefused(host: string, refusal: AppError): AuditConflict {
   return {
     kind: 'unreachable',
     port: null,

@@ -2,8 +2,8 @@ import { dotenvNameConflict, dotenvPlaceConflict } from '../refusals.js';
 import type { Allocation } from '../schemas/allocation.js';
 
 /**
- * The variable that each service's port goes by: `web-app` is `WEB_APP_PORT`.
- * @throws AppError dotenv-name-conflict, naming the services whose names collide or are none of a variable
+ * Names the variable for each service's port: `WEB_APP_PORT` for the service `web-app`.
+ * @throws AppError dotenv-name-conflict if two services get the same variable, or if a name would begin with a digit
  */
 export function toVariableNames(services: Iterable<string>): Map<string, string> {
   const names = new Map([...services].map((service) => [service, toVariableName(service)] as const));
@@ -18,30 +18,31 @@ export function toVariableNames(services: Iterable<string>): Map<string, string>
 }
 
 /**
- * A line each, `WEB_PORT=3100`, in the order given. A service that holds several ports goes by the first.
+ * Writes a line for each service, such as `WEB_PORT=3100`, in the order given. Of a service that holds several ports,
+ * the first one given is written.
  * @throws AppError dotenv-name-conflict
  */
 export function toDotenv(allocations: readonly Pick<Allocation, 'service' | 'port'>[]): string {
-  const firsts = new Map([...allocations].reverse().map(({ service, port }) => [service, port] as const));
+  const firstPorts = new Map([...allocations].reverse().map(({ service, port }) => [service, port] as const));
   const names = toVariableNames(allocations.map(({ service }) => service));
-  return [...names].map(([service, name]) => `${name}=${firsts.get(service)}\n`).join('');
+  return [...names].map(([service, name]) => `${name}=${firstPorts.get(service)}\n`).join('');
 }
 
 /**
- * The same for allocations of any place: a service of several projects, environments, hosts or protocols would be one
- * variable with several values.
- * @throws AppError dotenv-name-conflict
+ * The same for allocations of several projects, environments, hosts or protocols.
+ * @throws AppError dotenv-name-conflict also for a service that is in more than one of these, because its variable
+ * would have several values
  */
-export function toPlacedDotenv(allocations: readonly Allocation[]): string {
-  const places = new Map<string, Set<string>>();
+export function toExportedDotenv(allocations: readonly Allocation[]): string {
+  const owners = new Map<string, Set<string>>();
   for (const { service, project, environment, host, protocol } of allocations) {
-    const place = `${project} (${environment}, ${host}, ${protocol})`;
-    places.set(service, (places.get(service) ?? new Set()).add(place));
+    const owner = `${project} (${environment}, ${host}, ${protocol})`;
+    owners.set(service, (owners.get(service) ?? new Set()).add(owner));
   }
-  const problems = [...places]
+  const problems = [...owners]
     .filter(([, { size }]) => size > 1)
     .map(
-      ([service, owners]) => `${toVariableName(service)} would be that of ${service} in ${[...owners].join(' and ')}`,
+      ([service, several]) => `${toVariableName(service)} would be that of ${service} in ${[...several].join(' and ')}`,
     );
   if (problems.length > 0) throw dotenvPlaceConflict(problems);
   return toDotenv(allocations);

@@ -3,19 +3,22 @@ import { stringify } from 'yaml';
 import type { Exported } from '../repositories/exports.js';
 import type { Allocation } from '../schemas/allocation.js';
 import type { ExportFormat } from '../schemas/export.js';
-import { toPlacedDotenv } from './dotenv.js';
+import { toExportedDotenv } from './dotenv.js';
 
 export interface Exporter {
   mediaType: string;
-  /** Pure: the same allocations give the same text, in the order given. */
+  /** Renders the allocations in the order given. The same allocations always give the same text. */
   render(exported: readonly Exported[]): string;
 }
 
-/** What other programs read. Nothing is exported that would make one of them refuse the rest. */
+/**
+ * Files that other programs read. These refuse a whole file for one entry that they do not accept, so each exporter
+ * leaves such entries out.
+ */
 export const exporters: Record<ExportFormat, Exporter> = {
   dotenv: {
     mediaType: 'text/plain',
-    render: (exported) => toPlacedDotenv(exported.map(({ allocation }) => allocation)),
+    render: (exported) => toExportedDotenv(exported.map(({ allocation }) => allocation)),
   },
   cloudflared: { mediaType: 'application/yaml', render: toCloudflared },
   prometheus: { mediaType: 'application/json', render: (exported) => toJson(tcpOf(exported).map(toTargetGroup)) },
@@ -26,38 +29,44 @@ export const exporters: Record<ExportFormat, Exporter> = {
   },
 };
 
-/** Hostnames that a second allocation claims too; the audit names them as `duplicate-hostname`. */
+/** Hostnames that more than one allocation has. The audit reports them as `duplicate-hostname`. */
 export function findDuplicateHostnames(exported: readonly Exported[]): string[] {
-  const refused = exported.filter(({ ownsHostname }) => !ownsHostname);
-  return [...new Set(refused.map(({ allocation }) => allocation.cloudflareHostname as string))].sort();
+  const notOwned = exported.filter(({ ownsHostname }) => !ownsHostname);
+  return [...new Set(notOwned.map(({ allocation }) => allocation.cloudflareHostname as string))].sort();
 }
 
 const tcpOf = (exported: readonly Exported[]) =>
   exported.map(({ allocation }) => allocation).filter(({ protocol }) => protocol === 'tcp');
 
-/** Those with a hostname of their own, by hostname: a wildcard comes after all names that it covers. */
-function routedOf(exported: readonly Exported[]): (Allocation & { cloudflareHostname: string })[] {
+/**
+ * The TCP allocations that own a hostname: longer names first, and every wildcard after all other names. The order
+ * counts for cloudflared, which takes the first rule that matches.
+ */
+function findRouted(exported: readonly Exported[]): (Allocation & { cloudflareHostname: string })[] {
   const routed = tcpOf(exported.filter(({ ownsHostname }) => ownsHostname)).filter(
     (allocation): allocation is Allocation & { cloudflareHostname: string } => allocation.cloudflareHostname !== null,
   );
-  const place = ({ cloudflareHostname: name }: { cloudflareHostname: string }) =>
+  const sortKey = ({ cloudflareHostname: name }: { cloudflareHostname: string }) =>
     `${name.startsWith('*') ? 1 : 0} ${String(1000 - name.length).padStart(4, '0')} ${name}`;
-  return routed.sort((a, b) => (place(a) < place(b) ? -1 : 1));
+  return routed.sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
 }
 
 const addressOf = ({ host, port }: Allocation) => `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 
-/** Schemes that cloudflared proxies; whatever else a service calls its type is spoken to in HTTP. */
-const NOT_HTTP = ['tcp', 'ssh', 'rdp', 'smb'];
+/**
+ * The service types that cloudflared reaches by a scheme of the same name, apart from `http` and `https`. A service of
+ * any other type is reached by `http`.
+ */
+const NON_HTTP_SCHEMES = ['tcp', 'ssh', 'rdp', 'smb'];
 
 function schemeOf({ serviceType }: Allocation): string {
   const type = serviceType?.toLowerCase() ?? 'http';
-  return type === 'https' || NOT_HTTP.includes(type) ? type : 'http';
+  return type === 'https' || NON_HTTP_SCHEMES.includes(type) ? type : 'http';
 }
 
-/** The first rule that matches counts, and the last one must match everything. */
+/** cloudflared refuses a file whose last rule does not match every request. */
 function toCloudflared(exported: readonly Exported[]): string {
-  const rules = routedOf(exported).map((allocation) => ({
+  const rules = findRouted(exported).map((allocation) => ({
     hostname: allocation.cloudflareHostname,
     service: `${schemeOf(allocation)}://${addressOf(allocation)}`,
   }));
@@ -81,9 +90,9 @@ function toTargetGroup(allocation: Allocation) {
   };
 }
 
-/** Traefik refuses a whole configuration for one empty map. */
+/** Traefik refuses a configuration that has an empty map of routers or services, so with none it is `{}`. */
 function toTraefik(exported: readonly Exported[]): string {
-  const routed = routedOf(exported).filter((allocation) => !NOT_HTTP.includes(schemeOf(allocation)));
+  const routed = findRouted(exported).filter((allocation) => !NON_HTTP_SCHEMES.includes(schemeOf(allocation)));
   if (routed.length === 0) return toJson({});
   const nameOf = ({ service, id }: Allocation) => `${service}-${id}`;
   const routers = routed.map((allocation) => [
@@ -98,9 +107,12 @@ function toTraefik(exported: readonly Exported[]): string {
 }
 
 /**
- * In the rule syntax of Traefik 3. A wildcard stands for one label, as in a certificate. By default the longer rule
- * goes first, and a wildcard's expression is longer than the names that it covers: its priority is the number of its
- * labels, below every name's, whose own stays what it would be beside routers from elsewhere.
+ * A rule in the syntax of Traefik 3, and its priority. A wildcard stands for one label, as in a certificate.
+ *
+ * Traefik's default priority is the length of the rule, and the rule with the highest priority is tried first. A
+ * wildcard's expression is longer than the rules of the names that it covers, and would win over them. Therefore a
+ * wildcard gets the number of its labels as its priority, which is below the length of any rule. The other names keep
+ * the default, so that they compare as usual with routers from other configurations.
  */
 function toRule(hostname: string): { rule: string; priority: number } {
   if (hostname.startsWith('*.')) {
@@ -111,7 +123,7 @@ function toRule(hostname: string): { rule: string; priority: number } {
   return { rule, priority: rule.length };
 }
 
-/** On `localhost` without an address: Consul takes that of the agent that reads the definition. */
+/** A service on `localhost` gets no address. Consul then takes that of the agent that reads the definition. */
 function toConsulService(allocation: Allocation) {
   const { id, service, project, environment, host, port, serviceType, cloudflareHostname } = allocation;
   const meta = { project, environment, serviceType, cloudflareHostname };

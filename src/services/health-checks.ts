@@ -5,8 +5,9 @@ import type { HealthCheck } from '../schemas/health-check.js';
 import type { Prober } from './prober.js';
 
 /**
- * Probes one allocation, stores the result and moves the status. The probe comes before the transaction;
- * an allocation released in between keeps its check and stays released.
+ * Probes one allocation, stores the result and updates the allocation's status. The probe is over before the
+ * transaction begins. An allocation that is released in between stays released, and the result is stored in its
+ * history.
  * @throws AppError allocation-not-found, not-probeable, idempotency-key-reused
  */
 export async function checkHealth(

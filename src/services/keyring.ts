@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import { hashApiKey, idOfApiKey } from '../access/api-key.js';
-import { ANONYMOUS, type Caller, ENVIRONMENT_ADMIN } from '../access/caller.js';
+import { ANONYMOUS, type Caller, CONFIGURED_ADMIN } from '../access/caller.js';
 import { keyMissing, keyWrong } from '../access/refusals.js';
 import type { Tables } from '../database/tables.js';
 import { type Observer, unobserved } from '../observer.js';
@@ -9,38 +9,41 @@ import { tooManyKeysWait } from '../refusals.js';
 import { Batcher, QueueFullError } from '../registry/batcher.js';
 import { findApiKeys, type KnownApiKey, touchApiKeys } from '../repositories/api-keys.js';
 
-/** How long a look-up counts. A key that is revoked is refused everywhere within 5 seconds, network included. */
-const KNOWN_MS = 3000;
-/** How often a replica writes when its keys were last used: one statement for all of them. */
-const TOUCH_MS = 10_000;
-/** However many guess at keys, they hold two connections. */
-const LOOK_UPS = { maxBatch: 256, maxQueue: 4096, concurrency: 2 };
+/**
+ * How long the result of a look-up is used. Callers are promised that every replica refuses a revoked key within 5
+ * seconds. The other two seconds are for the network.
+ */
+const CACHE_MS = 3000;
+/** How often a replica writes when keys were last used: in one statement for all keys that it has seen meanwhile. */
+const TOUCH_INTERVAL_MS = 10_000;
+/** Two look-ups at a time, so that clients who guess at keys never take more than two database connections. */
+const LOOK_UP_LIMITS = { maxBatch: 256, maxQueue: 4096, concurrency: 2 };
 
-interface Known {
+interface CachedKey {
   hash: Buffer;
   caller: Caller;
   /** By `performance.now()`. */
-  until: number;
+  validUntil: number;
 }
 
-/** Tells who a key belongs to, where keys are in force. */
+/** Identifies callers by their API keys. */
 export class Keyring {
-  readonly #admin: Buffer | null;
-  readonly #known = new Map<string, Known>();
-  /** When each key was last used since that was last written. */
-  readonly #used = new Map<string, number>();
+  readonly #adminHash: Buffer | null;
+  readonly #cache = new Map<string, CachedKey>();
+  /** When each key was last used, by `performance.now()`, for keys whose use is not written to the database yet. */
+  readonly #lastUses = new Map<string, number>();
   readonly #lookUps: Batcher<string, { row: KnownApiKey | null; sentAt: number }>;
-  #touching: NodeJS.Timeout | null = null;
+  #touchTimer: NodeJS.Timeout | null = null;
 
-  /** @param adminApiKey null where no keys are in force: then everyone is anonymous, and nobody is refused */
+  /** @param adminApiKey null if no keys are in force; every caller is then anonymous, and none is refused */
   constructor(
     private readonly db: Kysely<Tables>,
     adminApiKey: string | null,
     observer: Observer = unobserved,
   ) {
-    this.#admin = adminApiKey === null ? null : hashApiKey(adminApiKey);
+    this.#adminHash = adminApiKey === null ? null : hashApiKey(adminApiKey);
     this.#lookUps = new Batcher({
-      ...LOOK_UPS,
+      ...LOOK_UP_LIMITS,
       execute: async (_queue, ids) => {
         const sentAt = performance.now();
         return (await findApiKeys(db, ids)).map((row) => ({ row, sentAt }));
@@ -50,64 +53,67 @@ export class Keyring {
   }
 
   get inForce(): boolean {
-    return this.#admin !== null;
+    return this.#adminHash !== null;
   }
 
   /**
-   * Who has this key. At once for a key that was looked up a moment ago, which all but a few are.
-   * @param key null where none was sent
-   * @throws AppError unauthorized; database-unavailable and overloaded when it cannot be told, as a rejection
+   * Identifies the caller who sent this key. The answer is a promise only if the key has to be looked up. Most keys
+   * were looked up a moment ago, and are identified without waiting.
+   * @param key null if the caller sent none
+   * @throws AppError unauthorized. The promise is rejected with unauthorized, or with overloaded or
+   * database-unavailable if the key cannot be looked up.
    */
   identify(key: string | null): Caller | Promise<Caller> {
-    if (this.#admin === null) return ANONYMOUS;
+    if (this.#adminHash === null) return ANONYMOUS;
     if (key === null) throw keyMissing();
-    // Hashes are of one length, so that the comparison takes the same time whatever was given.
+    // Hashes all have the same length, so that the time of the comparison says nothing about the key.
     const hash = hashApiKey(key);
-    if (timingSafeEqual(hash, this.#admin)) return ENVIRONMENT_ADMIN;
+    if (timingSafeEqual(hash, this.#adminHash)) return CONFIGURED_ADMIN;
     const id = idOfApiKey(key);
     if (id === null) throw keyWrong();
-    const known = this.#known.get(id);
-    if (known && performance.now() < known.until) return this.#match(id, known, hash);
-    return this.#lookUp(id).then((found) => this.#match(id, found, hash));
+    const cached = this.#cache.get(id);
+    if (cached && performance.now() < cached.validUntil) return this.#verify(id, cached, hash);
+    return this.#lookUp(id).then((found) => this.#verify(id, found, hash));
   }
 
-  /** Writes when keys were last used. What cannot be written now is written with the next. */
+  /** Writes when keys were last used. If the write fails, the times are kept for the next one. */
   async touch(): Promise<void> {
-    if (this.#touching) clearTimeout(this.#touching);
-    this.#touching = null;
-    if (this.#used.size === 0) return;
-    const used = new Map(this.#used);
-    this.#used.clear();
+    if (this.#touchTimer) clearTimeout(this.#touchTimer);
+    this.#touchTimer = null;
+    if (this.#lastUses.size === 0) return;
+    const uses = new Map(this.#lastUses);
+    this.#lastUses.clear();
     const now = performance.now();
-    const ages = new Map([...used].map(([id, at]) => [id, now - at]));
+    const ages = new Map([...uses].map(([id, at]) => [id, now - at]));
     await touchApiKeys(this.db, ages).catch(() => {
-      for (const [id, at] of used) if (!this.#used.has(id)) this.#used.set(id, at);
+      for (const [id, at] of uses) if (!this.#lastUses.has(id)) this.#lastUses.set(id, at);
     });
   }
 
-  #match(id: string, { hash: expected, caller }: Known, hash: Buffer): Caller {
+  /** @throws AppError unauthorized if the secret of the key is wrong */
+  #verify(id: string, { hash: expected, caller }: CachedKey, hash: Buffer): Caller {
     if (!timingSafeEqual(hash, expected)) throw keyWrong();
-    this.#used.set(id, performance.now());
-    this.#touching ??= setTimeout(() => void this.touch(), TOUCH_MS).unref();
+    this.#lastUses.set(id, performance.now());
+    this.#touchTimer ??= setTimeout(() => void this.touch(), TOUCH_INTERVAL_MS).unref();
     return caller;
   }
 
   /** @throws AppError */
-  async #lookUp(id: string): Promise<Known> {
+  async #lookUp(id: string): Promise<CachedKey> {
     const { row, sentAt } = await this.#lookUps.submit('', id).catch((error: unknown) => {
       if (!(error instanceof QueueFullError)) throw error;
       throw tooManyKeysWait();
     });
-    // What a look-up finds is as old as its sending: a revocation that was committed since is not in it.
-    const lasts = Math.min(KNOWN_MS, row?.remaining_ms ?? KNOWN_MS);
-    if (row === null || lasts <= 0) {
-      this.#known.delete(id);
+    const validMs = Math.min(CACHE_MS, row?.remaining_ms ?? CACHE_MS);
+    if (row === null || validMs <= 0) {
+      this.#cache.delete(id);
       throw keyWrong();
     }
     const { name, role, projects, hash } = row;
     const caller: Caller = Object.freeze({ kind: 'key', id, name, role, projects: Object.freeze(projects) });
-    const known = { hash, caller, until: sentAt + lasts };
-    this.#known.set(id, known);
-    return known;
+    // Counted from when the query was sent: it does not see a revocation that is committed after that.
+    const cached = { hash, caller, validUntil: sentAt + validMs };
+    this.#cache.set(id, cached);
+    return cached;
   }
 }

@@ -1,28 +1,28 @@
 import { open, readdir, readFile, readlink } from 'node:fs/promises';
 import { basename } from 'node:path';
 
-/** Sockets that listen on this machine, as its kernel tells them (Linux, proc(5)). */
+/** The TCP sockets that listen on this machine, as its kernel lists them (Linux, proc(5)). */
 export interface Listeners {
-  /** Ports on which a connection to ::1 could meet a listener. */
+  /** Ports on which a socket may accept connections to ::1. */
   readonly ipv6Loopback: ReadonlySet<number>;
-  /** Socket inodes by the port on which they accept what comes over loopback. */
+  /** By port, the inodes of the sockets that accept connections over loopback, to 127.0.0.1 or ::1. */
   readonly inodes: ReadonlyMap<number, readonly string[]>;
 }
 
-/** @returns null where the kernel does not tell: no Linux, or nothing at all listens by its account */
+/** @returns null if the list cannot be had: this is not Linux, or the list is empty, as WSL 1 keeps it */
 export async function readListeners(): Promise<Listeners | null> {
   const tables = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map(readListening)).catch(() => null);
   if (tables === null) return null;
   const [ipv4 = [], ipv6 = []] = tables;
-  if (ipv4.length + ipv6.length === 0) return null; // a kernel that keeps the table empty, as WSL 1 does
+  if (ipv4.length + ipv6.length === 0) return null;
   const inodes = new Map<number, string[]>();
   for (const { port, inode } of [...ipv4, ...ipv6]) inodes.set(port, [...(inodes.get(port) ?? []), inode]);
   return { ipv6Loopback: new Set(ipv6.map(({ port }) => port)), inodes };
 }
 
 /**
- * Names the process behind each port, as far as this user may know: "node, pid 812".
- * @returns what it could name
+ * Names the process that listens on each port, such as "node, pid 812".
+ * @returns the names by port, without the ports whose process this user may not see
  */
 export async function nameListeners(listeners: Listeners, ports: Iterable<number>): Promise<Map<number, string>> {
   const portOf = new Map<string, number>();
@@ -30,8 +30,8 @@ export async function nameListeners(listeners: Listeners, ports: Iterable<number
     for (const inode of listeners.inodes.get(port) ?? []) portOf.set(inode, port);
   }
   const names = new Map<number, string>();
-  const pids = (await list('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  // By number: of a parent and its children that share a socket, the parent usually comes first.
+  const pids = (await listFolder('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  // In the order of their numbers: if a parent and its children share a socket, the parent usually has the lowest.
   for (const pid of pids.sort((a, b) => a - b)) {
     if (portOf.size === 0) break;
     for (const inode of await socketsOf(pid)) {
@@ -45,12 +45,17 @@ export async function nameListeners(listeners: Listeners, ports: Iterable<number
 }
 
 const LISTEN = '0A';
-/** Addresses as the kernel writes them: 32-bit words in the machine's byte order, which is little-endian here. */
+/**
+ * Addresses on which a socket accepts connections over loopback: 0.0.0.0, 127.0.0.0/8, ::, ::1 and
+ * ::ffff:127.0.0.0/104. The kernel writes them as 32-bit words in the machine's byte order, which is little-endian
+ * here.
+ */
 const REACHED_OVER_LOOPBACK = /^(00000000|......7F|0{32}|0{24}01000000|0{16}FFFF0000......7F)$/;
 
 /**
- * Reads as far as the listeners go. The kernel lists them first (tcp_seq_start() in net/ipv4/tcp_ipv4.c), and
- * after them every connection, of which a busy machine has tens of thousands, at 5 µs each.
+ * Reads the sockets that listen, and stops at the first that does not. The kernel lists those that listen first
+ * (tcp_seq_start() in net/ipv4/tcp_ipv4.c), and after them every connection, of which a busy machine has tens of
+ * thousands, at 5 µs each.
  */
 async function readListening(path: string): Promise<{ port: number; inode: string }[]> {
   const found: { port: number; inode: string }[] = [];
@@ -71,18 +76,20 @@ async function readListening(path: string): Promise<{ port: number; inode: strin
 
 async function socketsOf(pid: number): Promise<string[]> {
   const folder = `/proc/${pid}/fd`;
-  const links = await Promise.all((await list(folder)).map((fd) => readlink(`${folder}/${fd}`).catch(() => '')));
+  const links = await Promise.all((await listFolder(folder)).map((fd) => readlink(`${folder}/${fd}`).catch(() => '')));
   return links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
 }
 
-/** The program's file name; a process may call itself and its threads anything. */
+/**
+ * The file name of the program that the process runs. `comm` is the second choice: a process can set it to anything.
+ */
 async function nameOf(pid: number): Promise<string> {
   const path = await readlink(`/proc/${pid}/exe`).catch(() => null);
   if (path !== null) return basename(path.replace(/ \(deleted\)$/, ''));
   return (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => 'a process')).trim();
 }
 
-/** Another user's folder, or that of a process that just ended, is empty. */
-function list(folder: string): Promise<string[]> {
+/** @returns nothing for a folder of another user's process, or of a process that has just ended */
+function listFolder(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => []);
 }

@@ -7,8 +7,8 @@ import { MAX_IMPORT_ITEMS, type NewImport } from '../schemas/import.js';
 const SHOWN_LINE_LENGTH = 120;
 
 /**
- * The items of an import: as given, or read from the output of `ss -ltnp` or `lsof -i -P -n`.
- * @throws AppError validation-failed for a text of which no line can be read, or of too many items
+ * The items of an import, from a JSON body, or from a text: the output of `ss -ltnp` or `lsof -i -P -n`.
+ * @throws AppError validation-failed for a text in which no line can be read, or which has too many items
  */
 export function toImportItems(body: NewImport | string): ImportItem[] {
   if (typeof body !== 'string') {
@@ -28,32 +28,32 @@ export function toImportItems(body: NewImport | string): ImportItem[] {
 }
 
 /**
- * Reads listening TCP sockets from the output of `ss` or `lsof`, on Linux or macOS. A port that is listed
- * several times on one host (IPv4 and IPv6, several processes) is one item. Headers, blank lines, and sockets
- * that do not listen are passed over; a line that cannot be read is an item that says so. Never throws.
+ * Reads listening TCP sockets from the output of `ss` or `lsof`, on Linux or macOS. A port that is listed several times
+ * on one host (IPv4 and IPv6, several processes) gives one item. Headers, blank lines, and sockets that do not listen
+ * give none. A line that cannot be read gives an item that says so. Never throws.
  */
 export function readListeningPorts(text: string): { items: ImportItem[]; linesRead: number } {
   const items: ImportItem[] = [];
-  const known = new Map<string, { processName: string | null }>();
+  const byAddress = new Map<string, { processName: string | null }>();
   let linesRead = 0;
-  for (const [place, line] of text.split(/\r?\n/).entries()) {
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === '') continue;
     const reading = readLine(line);
     if (reading.kind === 'unreadable') {
       const shown = JSON.stringify(line.trim().slice(0, SHOWN_LINE_LENGTH).toWellFormed());
-      items.push({ unreadable: `Line ${place + 1} ${reading.why}: ${shown}` });
+      items.push({ unreadable: `Line ${index + 1} ${reading.reason}: ${shown}` });
       continue;
     }
     linesRead++;
     if (reading.kind === 'other') continue;
     const { host, port, processName } = reading;
-    const earlier = known.get(`${host} ${port}`);
+    const earlier = byAddress.get(`${host} ${port}`);
     if (earlier) {
       earlier.processName ??= processName;
       continue;
     }
     const item = { port, host, protocol: 'tcp' as const, environment: null, service: null, processName };
-    known.set(`${host} ${port}`, item);
+    byAddress.set(`${host} ${port}`, item);
     items.push(item);
   }
   return { items, linesRead };
@@ -63,15 +63,17 @@ type Reading =
   | { kind: 'listening'; host: string; port: number; processName: string | null }
   /** A header, or a socket that does not listen. */
   | { kind: 'other' }
-  | { kind: 'unreadable'; why: string };
+  | { kind: 'unreadable'; reason: string };
 
 const OTHER: Reading = { kind: 'other' };
 
 function readLine(line: string): Reading {
-  // Split and not matched as a whole: no line, however odd, costs more than its length.
+  // Split, because the time of one regular expression for the whole line could grow faster than its length.
   const fields = line.trim().split(/\s+/);
   if (isHeader(fields)) return OTHER;
-  return readLsofLine(fields) ?? readSsLine(fields, line) ?? { kind: 'unreadable', why: 'is of neither ss nor lsof' };
+  return (
+    readLsofLine(fields) ?? readSsLine(fields, line) ?? { kind: 'unreadable', reason: 'is of neither ss nor lsof' }
+  );
 }
 
 function isHeader(fields: string[]): boolean {
@@ -79,20 +81,22 @@ function isHeader(fields: string[]): boolean {
   return isSs || (fields[0] === 'COMMAND' && fields[1] === 'PID');
 }
 
-/** COMMAND PID USER FD TYPE DEVICE SIZE/OFF NODE NAME (STATE), where the command may have spaces. */
+/**
+ * `COMMAND PID USER FD TYPE DEVICE SIZE/OFF NODE NAME (STATE)`. Searched from the end, because COMMAND may have spaces.
+ */
 function readLsofLine(fields: string[]): Reading | null {
   const node = fields.findLastIndex((field) => field === 'TCP' || field === 'UDP');
-  const type = fields.findLastIndex((field, place) => (field === 'IPv4' || field === 'IPv6') && place < node);
+  const type = fields.findLastIndex((field, index) => (field === 'IPv4' || field === 'IPv6') && index < node);
   const address = fields[node + 1];
   if (type < 4 || node - type > 3 || address === undefined || !/^\d+$/.test(fields[type - 3] ?? '')) return null;
   if (fields[node] !== 'TCP' || fields[node + 2] !== '(LISTEN)') return OTHER;
-  // lsof writes what is not printable, and spaces, as \x20.
+  // lsof escapes spaces and unprintable characters, a space as \x20.
   const command = fields.slice(0, type - 3).join(' ');
   const processName = command.replace(/\\x([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
   return readAddress(address, processName);
 }
 
-/** [Netid] State Recv-Q Send-Q Local:Port Peer:Port users:(("name",pid=…,fd=…),…) */
+/** `[Netid] State Recv-Q Send-Q Local:Port Peer:Port users:(("name",pid=…,fd=…),…)` */
 function readSsLine(fields: string[], line: string): Reading | null {
   const netid = /^[a-z?][a-z0-9_?]*$/.test(fields[0] ?? '') ? fields[0] : undefined;
   const [state = '', received = '', sent = '', local, peer] = netid === undefined ? fields : fields.slice(1);
@@ -102,7 +106,7 @@ function readSsLine(fields: string[], line: string): Reading | null {
   return readAddress(local, readSsProcess(line));
 }
 
-/** The first process that has the socket; its name may hold anything. */
+/** The name of the first process that has the socket. It may contain any character, quotes included. */
 function readSsProcess(line: string): string | null {
   const opening = 'users:(("';
   const start = line.indexOf(opening);
@@ -116,9 +120,9 @@ function readSsProcess(line: string): string | null {
 function readAddress(text: string, processName: string | null): Reading {
   const colon = text.lastIndexOf(':');
   const port = /^[1-9]\d{0,4}$/.test(text.slice(colon + 1)) ? Number(text.slice(colon + 1)) : 0;
-  if (port === 0 || port > 65535) return { kind: 'unreadable', why: 'has no port number (ss needs -n, lsof -P)' };
+  if (port === 0 || port > 65535) return { kind: 'unreadable', reason: 'has no port number (ss needs -n, lsof -P)' };
   const address = text.slice(0, Math.max(colon, 0)).replace(/[[\]]|%[^\]]*/g, '');
   const host = address === '*' || address === 'localhost' || isIP(address) !== 0 ? canonicalHost(address) : null;
-  if (host === null) return { kind: 'unreadable', why: 'has no address (ss and lsof need -n)' };
+  if (host === null) return { kind: 'unreadable', reason: 'has no address (ss and lsof need -n)' };
   return { kind: 'listening', host, port, processName };
 }

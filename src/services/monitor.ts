@@ -20,25 +20,28 @@ export interface MonitorParts {
   log: Log;
 }
 
-/** Runs the scheduled jobs until `signal`: retention, marking expired reservations, and audits if they are scheduled. */
+/**
+ * Runs the scheduled jobs until `signal` is aborted: retention, marking expired reservations, and audits if they are
+ * scheduled.
+ */
 export async function runMonitor(db: Kysely<Tables>, parts: MonitorParts, signal: AbortSignal): Promise<void> {
   const { config, log } = parts;
   const jobs: Job[] = [
-    { name: 'retention', schedule: RETENTION_SCHEDULE, run: (ending) => runRetention(db, config, ending) },
-    { name: 'reservations', schedule: SWEEP_SCHEDULE, run: (ending) => sweepReservations(db, ending) },
+    { name: 'retention', schedule: RETENTION_SCHEDULE, run: (passSignal) => runRetention(db, config, passSignal) },
+    { name: 'reservations', schedule: SWEEP_SCHEDULE, run: (passSignal) => sweepReservations(db, passSignal) },
   ];
   if (config.auditSchedule !== null) {
-    jobs.push({ name: 'audit', schedule: config.auditSchedule, run: (ending) => auditAll(parts, ending) });
+    jobs.push({ name: 'audit', schedule: config.auditSchedule, run: (passSignal) => auditAll(parts, passSignal) });
   }
   await Promise.all(jobs.map((job) => runOnSchedule(db, job, log, signal)));
 }
 
 /**
- * One audit of everything that is held, and of the ports of this machine that nobody holds: the kernel's list of
- * listeners makes those cheap. Other hosts are probed only where a port is held or reserved. Findings go to the log.
+ * Audits everything that is held, and the ports of this machine that nobody holds, which cost little because the kernel
+ * lists its listeners. On other hosts, only ports that are held or reserved are probed. Conflicts go to the log.
  */
 async function auditAll({ registry, prober, log }: MonitorParts, signal: AbortSignal): Promise<void> {
-  const options = { signal, unallocatedHere: true };
+  const options = { signal, unallocatedOnLocalhost: true };
   const { conflicts, ...figures } = await runAudit(registry.asService(), prober, {}, options);
   for (const { detail, ...conflict } of conflicts) log.warn({ conflict }, detail);
   log.info({ ...figures, conflicts: conflicts.length }, 'Audited');

@@ -4,21 +4,21 @@ import { setTimeout } from 'node:timers/promises';
 import { addressForbidden, hostNotAllowed } from '../refusals.js';
 import { findForbiddenRange, isLoopback } from '../schemas/host.js';
 
-/** Where a host's ports are reached from here. */
+/** The addresses at which the ports of a host are probed. */
 export interface Destination {
   host: string;
-  /** Empty when the name has none: every probe is `unreachable` then. */
+  /** Empty if the name cannot be resolved. Every probe is then `unreachable`. */
   addresses: readonly string[];
   /** Why there is no address. */
   error: string | null;
 }
 
-/** Whether it is this machine, by its loopback addresses. */
+/** Whether the addresses are loopback addresses, so that the host is this machine. */
 export const isLocal = ({ addresses }: Destination): boolean => addresses.every(isLoopback);
 
 const LOOPBACK = ['127.0.0.1', '::1'];
 
-/** Which hosts may be probed: this machine, those with a target, and those that the operator allows. */
+/** Decides which hosts may be probed: this machine, those in PROBE_TARGETS, and those in PROBE_ALLOWED_HOSTS. */
 export class ProbePolicy {
   readonly #targets: ReadonlyMap<string, string>;
   readonly #allowed: ReadonlySet<string>;
@@ -33,12 +33,13 @@ export class ProbePolicy {
   }
 
   /**
-   * Resolves a name once: what was checked is what is connected to, whatever the name means a moment later.
+   * Resolves a name once for all its probes. They connect to the addresses that were checked here: if each connection
+   * resolved the name again, it could lead to a forbidden address by then.
    * @throws AppError not-probeable
    */
   async resolve(host: string): Promise<Destination> {
-    const never = isIP(host) === 0 || this.#targets.has(host) ? null : findForbiddenRange(host);
-    if (never !== null) throw addressForbidden(host, host, never);
+    const forbidden = isIP(host) === 0 || this.#targets.has(host) ? null : findForbiddenRange(host);
+    if (forbidden !== null) throw addressForbidden(host, host, forbidden);
     if (!this.#allowed.has(host)) throw hostNotAllowed(host);
     const target = this.#targets.get(host) ?? host;
     if (target === 'localhost') return { host, addresses: LOOPBACK, error: null };
@@ -51,22 +52,16 @@ export class ProbePolicy {
   }
 
   async #lookup(name: string): Promise<{ addresses: string[]; error: string | null }> {
-    const late = setTimeout(
-      this.lookupTimeoutMs,
-      { addresses: [] as string[], error: `${name} was not resolved in time` },
-      {
-        ref: false,
-      },
-    );
+    const timedOut = { addresses: [] as string[], error: `${name} was not resolved in time` };
     const found = lookup(name, { all: true }).then(
       (all) => ({ addresses: all.map(({ address }) => address), error: null }),
       ({ code = 'unknown error' }: NodeJS.ErrnoException) => ({ addresses: [], error: `${name}: ${code}` }),
     );
-    return Promise.race([found, late]);
+    return Promise.race([found, setTimeout(this.lookupTimeoutMs, timedOut, { ref: false })]);
   }
 }
 
-/** A service may listen on one family alone; open if either accepts. */
+/** One IPv4 and one IPv6 address, because a service may listen on only one of the two. A probe tries both. */
 function firstOfEachFamily(addresses: string[]): string[] {
   return [4, 6].flatMap((family) => addresses.find((address) => isIP(address) === family) ?? []);
 }

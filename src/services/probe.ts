@@ -4,8 +4,8 @@ import type { HealthCheck } from '../schemas/health-check.js';
 export type ProbeResult = Pick<HealthCheck, 'outcome' | 'responseTimeMs' | 'error'>;
 
 /**
- * One TCP connection attempt, to all addresses of a host at once: open if any accepts. Nothing is sent or
- * read. Never throws; when it settles, every socket is closed.
+ * Tries to connect to a TCP port, on all addresses of a host at the same time. The port is open if any address accepts.
+ * Nothing is sent or read. Never throws. When the promise settles, every socket is closed.
  */
 export async function probeTcp(addresses: readonly string[], port: number, timeoutMs: number): Promise<ProbeResult> {
   const [first, ...others] = addresses;
@@ -15,7 +15,10 @@ export async function probeTcp(addresses: readonly string[], port: number, timeo
   return results.reduce((best, result) => (RANK[result.outcome] < RANK[best.outcome] ? result : best));
 }
 
-/** Silence on one address outweighs a refusal on another: the service may be there, and slow. */
+/**
+ * Of the outcomes on several addresses, the one with the lowest rank is the result. A timeout on one address comes
+ * before a refusal on another, because a slow service may be listening there.
+ */
 const RANK = { open: 0, timeout: 1, refused: 2, unreachable: 3 };
 
 function connectOnce(host: string, port: number, timeoutMs: number): Promise<ProbeResult> {
@@ -33,7 +36,7 @@ function connectOnce(host: string, port: number, timeoutMs: number): Promise<Pro
     socket.on('error', ({ code = 'unknown error' }: NodeJS.ErrnoException) => {
       result = toResult(code, elapsed(started));
     });
-    // Only now is the descriptor free again.
+    // Waits for 'close', because only then is the file descriptor free again.
     socket.on('close', () => {
       clearTimeout(timer);
       resolve(result);
@@ -49,8 +52,9 @@ function toResult(code: string, responseTimeMs: number): ProbeResult {
 }
 
 /**
- * Linux may give a connection to an unused port of the ephemeral range that same port as its own, and
- * then the socket meets itself (a simultaneous open, RFC 9293, 3.5): nobody listens there.
+ * Whether the socket is connected to itself, which means that nobody listens on the port. If the port is in the
+ * ephemeral range and unused, Linux may choose the same number as the connection's own port. The socket's SYN then
+ * reaches the socket itself, and TCP takes it for a simultaneous open (RFC 9293, section 3.5).
  */
 export function isSelfConnected(socket: Socket): boolean {
   return socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress;

@@ -4,7 +4,10 @@ import { type Observer, unobserved } from '../observer.js';
 import { type ProbeResult, probeTcp } from './probe.js';
 import { type Destination, ProbePolicy } from './probe-policy.js';
 
-/** Probes ports. A process has one prober, so that its bound counts the probes of all audits and health checks together. */
+/**
+ * Probes ports. A process has one prober, so that its limit holds for the probes of all audits and health checks
+ * together.
+ */
 export class Prober {
   readonly concurrency: number;
   readonly timeoutMs: number;

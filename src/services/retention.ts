@@ -4,14 +4,14 @@ import type { Tables } from '../database/tables.js';
 import { deleteEnded, markExpired } from '../repositories/reservations.js';
 import { deleteOldHealthChecks, deleteOldHistory } from '../repositories/retention.js';
 
-/** Rows that one statement changes: few enough that it holds its locks only briefly. */
+/** How many rows one statement changes at most. With few rows it holds its locks only for a short time. */
 const RETENTION_BATCH = 1000;
 const RESERVATIONS_BATCH = 500;
 
 export type RetentionConfig = Pick<Config, 'healthCheckRetentionDays' | 'historyRetentionDays'>;
 
 /**
- * One pass: deletes the health checks and the released allocations that are older than the configuration keeps them.
+ * Deletes the health checks and the released allocations that are older than the configuration says.
  * @returns how many of each were deleted
  */
 export async function runRetention(
@@ -27,7 +27,7 @@ export async function runRetention(
 }
 
 /**
- * One pass: marks reservations that have expired, and deletes those that ended more than 7 days ago.
+ * Marks reservations that have expired, and deletes those that ended more than 7 days ago.
  * @returns how many were marked, and how many deleted
  */
 export async function sweepReservations(

@@ -6,23 +6,26 @@ import type { Log } from '../database/connect.js';
 import type { Tables } from '../database/tables.js';
 import { giveUpLease, type Lease, renewLease, takeLease } from '../repositories/leases.js';
 
-/** How long another replica waits for one that died in the middle of a pass. */
+/** If a replica dies during a pass, no other replica runs the job until this time is over. */
 const LEASE_TTL_MS = 60_000;
-/** A timer takes no more than 2^31 ms, and knows nothing of clocks that are set or machines that slept. */
+/**
+ * A longer wait is made of several timers, and the clock is read between them. One timer takes no more than 2^31 ms,
+ * and does not notice that the clock was set or that the machine was suspended.
+ */
 const LONGEST_SLEEP_MS = 60_000;
 
 export interface Job {
   name: string;
-  /** Cron syntax, in UTC, so that all replicas mean the same moment. */
+  /** Cron syntax, in UTC, so that the times are the same on all replicas. */
   schedule: string;
-  /** One pass. */
+  /** Makes one pass. */
   run(signal: AbortSignal): Promise<unknown>;
 }
 
 /**
- * Runs a job's passes until `signal`, each occurrence of its schedule on one replica alone, and never two at
- * once: what falls into a pass that still runs is left out. A pass that fails is logged, and the next one
- * comes as usual.
+ * Runs a job on its schedule until `signal` is aborted. For each occurrence of the schedule, only one replica makes a
+ * pass. Two passes never run at the same time: an occurrence during a pass is skipped. A pass that fails is logged, and
+ * the next one is made as usual.
  */
 export async function runOnSchedule(
   db: Kysely<Tables>,
@@ -46,8 +49,8 @@ export async function runOnSchedule(
 }
 
 /**
- * One pass, if this replica gets the lease for this occurrence.
- * @returns whether it ran
+ * Makes one pass, if this replica gets the lease for this occurrence.
+ * @returns whether the pass was made
  */
 export async function runOnce(
   db: Kysely<Tables>,
@@ -58,32 +61,38 @@ export async function runOnce(
 ): Promise<boolean> {
   const lease: Lease = { name: job.name, holder: randomUUID() };
   if (!(await takeLease(db, lease, occurrence, leaseTtlMs))) return false;
-  const ending = new AbortController();
-  const end = () => ending.abort(signal.reason);
-  signal.addEventListener('abort', end);
-  const renewal = keepLease(db, lease, leaseTtlMs, ending);
+  const pass = new AbortController();
+  const onAbort = () => pass.abort(signal.reason);
+  signal.addEventListener('abort', onAbort);
+  const renewal = renewUntilAborted(db, lease, leaseTtlMs, pass);
   try {
-    await job.run(ending.signal);
+    await job.run(pass.signal);
     return true;
   } finally {
-    signal.removeEventListener('abort', end);
-    ending.abort();
+    signal.removeEventListener('abort', onAbort);
+    pass.abort(); // ends the renewal
     await renewal;
-    await giveUpLease(db, lease).catch(() => {}); // it runs out by itself
+    await giveUpLease(db, lease).catch(() => {}); // the lease then expires by itself
   }
 }
 
-/** Renews the lease until `ending` is aborted; aborts it when the lease may be another's by now. */
-async function keepLease(db: Kysely<Tables>, lease: Lease, ttlMs: number, ending: AbortController): Promise<void> {
+/** Renews the lease until `pass` is aborted. Aborts `pass` itself as soon as another replica may have the lease. */
+async function renewUntilAborted(
+  db: Kysely<Tables>,
+  lease: Lease,
+  ttlMs: number,
+  pass: AbortController,
+): Promise<void> {
   let validUntil = performance.now() + ttlMs;
-  while (!ending.signal.aborted) {
-    await setTimeout(ttlMs / 3, undefined, { signal: ending.signal }).catch(() => {});
-    if (ending.signal.aborted) return;
-    const asked = performance.now();
-    const renewed = await renewLease(db, lease, ttlMs).catch(() => null); // the database is away: it may come back
-    if (renewed) validUntil = asked + ttlMs;
-    if (renewed === false || performance.now() >= validUntil)
-      ending.abort(new Error(`The lease ${lease.name} is lost`));
+  while (!pass.signal.aborted) {
+    await setTimeout(ttlMs / 3, undefined, { signal: pass.signal }).catch(() => {});
+    if (pass.signal.aborted) return;
+    const sentAt = performance.now();
+    const renewed = await renewLease(db, lease, ttlMs).catch(() => null); // the database may answer the next time
+    if (renewed) validUntil = sentAt + ttlMs;
+    if (renewed === false || performance.now() >= validUntil) {
+      pass.abort(new Error(`The lease ${lease.name} is lost`));
+    }
   }
 }
 

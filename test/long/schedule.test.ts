@@ -71,8 +71,8 @@ t.test('every scheduled audit looks for squatters on this machine, and no longer
   const audits: boolean[] = [];
   const observer = {
     ...unobserved,
-    audited(conflicts: readonly { kind: string; port?: number | null }[], seeksStrangers: boolean) {
-      t.ok(seeksStrangers);
+    audited(conflicts: readonly { kind: string; port?: number | null }[], probedUnallocated: boolean) {
+      t.ok(probedUnallocated);
       audits.push(conflicts.some(({ kind, port }) => kind === 'squatter' && port === 3577));
     },
   };
