@@ -3,8 +3,8 @@
 
 import { connectDatabase } from '../src/database/connect.js';
 import { migrate } from '../src/database/migrate.js';
-import { copyRegistry, demandEmpty, listTables } from '../src/database/move.js';
-import { demandRegistry } from '../src/embedded/backup.js';
+import { copyRegistry, listTables, requireEmpty } from '../src/database/move.js';
+import { requireRegistry } from '../src/embedded/backup.js';
 import { CommandRefused } from '../src/errors.js';
 import { connectForService } from '../src/mcp/peers.js';
 import { runCommand } from './run-command.js';
@@ -13,11 +13,11 @@ await runCommand(async (config, log) => {
   if (config.databaseUrl === null) {
     throw new CommandRefused('Set DATABASE_URL to the empty PostgreSQL database that the registry is to move to.');
   }
-  await demandRegistry(config.dataDir);
+  await requireRegistry(config.dataDir);
   const source = await connectForService({ ...config, databaseUrl: null }, log);
   const target = await connectDatabase(config, log); // connects when it is first used
   try {
-    await demandEmpty(target.db, await listTables(source.db)); // before the migrations, which would change what it holds
+    await requireEmpty(target.db, await listTables(source.db)); // before the migrations, which create tables and rows
     await target.withoutLimits((db) => migrate(db, log));
     const rows = await target.withoutLimits((db) => copyRegistry(source.db, db, log));
     log.info(

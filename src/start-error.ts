@@ -7,7 +7,9 @@ import { CommandRefused } from './errors.js';
 // https://nodejs.org/api/errors.html#common-system-errors
 const DATA_DIR_CODES = new Set(['EACCES', 'EEXIST', 'ENOENT', 'ENOTDIR', 'EPERM', 'EROFS', 'ENOSPC']);
 
-/** Why a process of this package could not start: a sentence where the reason is known, else the stack. */
+/**
+ * Why a process of this package could not start, for its user: a sentence if the reason is known, or else the stack.
+ */
 export function describeStartError(error: unknown): string {
   if ([ConfigError, DataDirLockedError, CommandRefused].some((known) => error instanceof known)) {
     return (error as Error).message;

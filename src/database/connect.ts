@@ -12,13 +12,13 @@ export interface Database {
   readonly kind: 'postgresql' | 'embedded';
   readonly db: Kysely<Tables>;
   /**
-   * Does work that may take longer than any request, as a migration may: on PostgreSQL over a connection
-   * of its own, without the limits of `db`, that is closed afterwards.
+   * Does work that may take longer than any request may, such as a migration. On PostgreSQL it gets a connection of its
+   * own without the time limits of `db`, which is closed afterwards.
    */
   withoutLimits<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T>;
-  /** Connections of the pool, and requests that wait for one. */
+  /** How many connections the pool has, how many of them are idle, and how many requests wait for one. */
   poolCounts(): { total: number; idle: number; waiting: number };
-  /** Closes what was opened, once what is under way has ended. */
+  /** Waits for the queries under way, and closes all connections. */
   close(): Promise<void>;
 }
 
@@ -28,14 +28,17 @@ type ConnectConfig = Pick<
 >;
 export type Log = { info(data: object, message: string): void; warn(data: object, message: string): void };
 
-/** PostgreSQL takes 0 for none. */
+/** To PostgreSQL, 0 means no limit. */
 const NO_LIMITS = { lockTimeoutMs: 0, statementTimeoutMs: 0 };
-/** Without limits only the network tells that the database is gone; Linux would first ask after two hours. */
+/**
+ * On a connection without time limits, only TCP keepalive shows that the database is gone. By default, Linux sends the
+ * first keepalive probe after two hours.
+ */
 const KEEP_ALIVE_MS = 10_000;
 
 /**
- * Opens PostgreSQL (a pool that connects when first used, and again after an outage) or the embedded
- * database of `dataDir`.
+ * Opens PostgreSQL or, without a `databaseUrl`, the embedded database of `dataDir`. The pool for PostgreSQL connects
+ * when it is first used, and again after an outage.
  * @throws DataDirLockedError when another process has the data directory open
  */
 export async function connectDatabase(
@@ -69,8 +72,8 @@ export async function connectDatabase(
   const pool = openPool(log, {
     ...connection,
     max: config.databasePoolSize,
-    // A connection that answers nothing is destroyed after this, and with it what waited on it: in
-    // pipeline mode pg ends the connection instead of handing a blocked one to the next caller.
+    // If the server does not answer a query in this time, pg in pipeline mode ends the connection, and with it every
+    // query that waits on it, so that the next caller does not get a connection that is blocked.
     query_timeout: config.requestTimeoutMs,
   });
   const db = new Kysely<Tables>({ dialect: readCommittedDialect(pool, limits) });
@@ -97,20 +100,21 @@ function countsOf({ totalCount, idleCount, waitingCount }: pg.Pool) {
 
 function openPool(log: Log, options: pg.PoolConfig): pg.Pool {
   const pool = new pg.Pool(options);
-  // Without a listener, a database restart would end the process through an idle connection's error.
+  // Without this listener, the error of an idle connection, as after a restart of the database, would end the process.
   pool.on('error', (error) => log.warn({ err: error }, 'An idle database connection was lost'));
-  // And through that of a connection in use, on which the pool does not listen; its query fails and tells.
+  // The same is true of a connection in use, whose errors the pool does not listen to. Its query is rejected with the
+  // error.
   pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 
 const PING_TIMEOUT_MS = 1000;
 
-/** Whether the database answers now; bounded, so that a health check never hangs on it. */
+/** Whether the database answers within `PING_TIMEOUT_MS`, so that a health check never waits for it longer. */
 export async function isAvailable(db: Kysely<Tables>): Promise<boolean> {
-  const answers = sql`select 1`.execute(db).then(
+  const answered = sql`select 1`.execute(db).then(
     () => true,
     () => false,
   );
-  return Promise.race([answers, setTimeout(PING_TIMEOUT_MS, false, { ref: false })]);
+  return Promise.race([answered, setTimeout(PING_TIMEOUT_MS, false, { ref: false })]);
 }

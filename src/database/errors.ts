@@ -10,7 +10,7 @@ export class NotReplicatedError extends Error {
 
 const RETRY_AFTER_SECONDS = 1;
 
-// PostgreSQL Appendix A, and the codes of node's sockets.
+// The codes are SQLSTATEs (PostgreSQL documentation, Appendix A), and those that Node gives errors of sockets.
 const BUSY: Record<string, string> = {
   // lock_not_available
   '55P03': 'Another transaction has held this project for longer than LOCK_TIMEOUT_MS.',
@@ -20,7 +20,7 @@ const BUSY: Record<string, string> = {
   '40001': 'Another transaction changed the same rows at the same time.',
 };
 
-/** The database is away, and did nothing: it was not reached, or it said so and rolled back. */
+/** The server refused the connection, or could not execute the statement and rolled back. Nothing was changed. */
 const UNAVAILABLE = new Set([
   '57P03', // cannot_connect_now
   '57014', // query_canceled: statement_timeout
@@ -34,8 +34,11 @@ const UNAVAILABLE = new Set([
   '3D000', // invalid_catalog_name
 ]);
 
-/** The connection was lost, perhaps while a commit was under way; the sockets' codes only once it was connected. */
-const LOST = new Set([
+/**
+ * The connection was lost, perhaps while a commit was under way. For the codes of sockets this is so only if the
+ * connection had been open: `isConnecting`.
+ */
+const CONNECTION_LOST = new Set([
   '57P01', // admin_shutdown
   '57P02', // crash_shutdown
   'ECONNRESET',
@@ -51,11 +54,11 @@ const NOT_MIGRATED = new Set([
   '42703', // undefined_column
 ]);
 
-// pg gives these no code.
+// Errors of pg, Kysely and PGlite that have no code.
 const POOL_EXHAUSTED_MESSAGE = 'timeout exceeded when trying to connect';
 const UNAVAILABLE_MESSAGE =
   /^(Connection terminated due to connection timeout|Cannot use a pool after calling end|driver has already been destroyed)/;
-const LOST_MESSAGE =
+const CONNECTION_LOST_MESSAGE =
   /^(Connection terminated|Query read timeout|Client has encountered a connection error|Client was closed|Connection ended|PGlite is closed)/;
 
 const VIOLATIONS: Record<string, [pointer: string, detail: string]> = {
@@ -63,7 +66,9 @@ const VIOLATIONS: Record<string, [pointer: string, detail: string]> = {
   port_ranges_alignment: ['/startPort', 'Ranges start at a multiple of 100.'],
 };
 
-/** The refusal that any error is to a client: what was thrown as one, what the database meant, or a mistake of ours. */
+/**
+ * The refusal for any error: the error itself if it is one, the meaning of a database error, or else `internal-error`.
+ */
 export function toRefusal(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const message = 'Something went wrong here; the log has it under this requestId.';
@@ -71,9 +76,9 @@ export function toRefusal(error: unknown): AppError {
 }
 
 /**
- * What a database error means to a client; null for an error that is none of the database's, or that
- * means a mistake of ours. Recognised by code and constraint, because the embedded database's errors are
- * no `DatabaseError` instances.
+ * What a database error means to a client. Errors are recognised by code and constraint, because those of the embedded
+ * database are no instances of pg's `DatabaseError`.
+ * @returns null for an error that did not come from the database, or that means a bug in this service
  */
 export function toAppError(error: unknown): AppError | null {
   if (!(error instanceof Error)) return null;
@@ -84,7 +89,7 @@ export function toAppError(error: unknown): AppError | null {
   if (code && BUSY[code]) {
     return new AppError('project-busy', `${BUSY[code]} Nothing was changed; try again.`, retry, cause);
   }
-  // Of two ranges with one start port, the primary key is violated first.
+  // If another range with the same start port was created, PostgreSQL reports the primary key and not the exclusion.
   if (constraint === 'port_ranges_no_overlap' || (code === '23505' && constraint === 'port_ranges_pkey')) {
     return new AppError('range-overlap', 'Another range was just created there.', {}, cause);
   }
@@ -124,16 +129,18 @@ export function toAppError(error: unknown): AppError | null {
   return null;
 }
 
-/** Whether a commit was under way when the connection or its standby was lost: made for good or not, nobody knows. */
+/**
+ * Whether the connection, or the standby of a commit, was lost in such a way that nobody knows if the commit was made.
+ */
 export function isOutcomeUnknown(error: unknown): boolean {
   if (!(error instanceof Error) || isConnecting(error) || UNAVAILABLE_MESSAGE.test(error.message)) return false;
   const { code } = error as { code?: unknown };
   if (error instanceof NotReplicatedError) return true;
-  if (typeof code === 'string' && (LOST.has(code) || code.startsWith('08'))) return true;
-  return LOST_MESSAGE.test(error.message);
+  if (typeof code === 'string' && (CONNECTION_LOST.has(code) || code.startsWith('08'))) return true;
+  return CONNECTION_LOST_MESSAGE.test(error.message);
 }
 
-/** Whether the database lacks what this code's migrations make. */
+/** Whether the database lacks a table, column or function that the migrations of this version create. */
 export function isSchemaMissing(error: unknown): boolean {
   return error instanceof Error && NOT_MIGRATED.has(String((error as { code?: unknown }).code));
 }
@@ -141,14 +148,17 @@ export function isSchemaMissing(error: unknown): boolean {
 const neverConnected = new WeakSet<Error>();
 
 /**
- * Marks the error of a connection that could not be opened: nothing can have been done over it. The error alone does not
- * tell: a proxy without a server, for example, accepts the connection and hangs up.
+ * Marks the error of a connection that could not be opened, over which nothing can have been done. The error itself
+ * does not show this: a proxy that has no server, for example, accepts the connection and then closes it.
  */
 export function markNeverConnected(error: Error): void {
   neverConnected.add(error);
 }
 
-/** Whether there was no connection yet. A socket may be refused by each of the name's addresses; ENOENT is a Unix socket's. */
+/**
+ * Whether the error came before the connection was open. If a name has several addresses and none accepts, Node throws
+ * an AggregateError with one error for each. A missing Unix socket gives ENOENT of `connect`.
+ */
 function isConnecting(error: Error): boolean {
   if (neverConnected.has(error)) return true;
   const { syscall } = (error instanceof AggregateError ? error.errors[0] : error) as NodeJS.ErrnoException;

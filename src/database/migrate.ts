@@ -7,23 +7,23 @@ import type { Log } from './connect.js';
 export const migrationsFolder = join(packageRoot, 'migrations');
 
 /**
- * Brings the schema up to what this code knows, in one transaction. Replicas that start together wait for one another
- * (its advisory lock, see `MigrationLockAdapter`); a schema newer than the code is left alone.
- * @param db `withoutLimits`, so that neither a long migration nor that wait is cut short
+ * Applies the migrations that are missing, all in one transaction. Replicas that start together wait for one another,
+ * by the lock of `MigrationLockAdapter`. A schema that is newer than this code stays as it is.
+ * @param db from `withoutLimits`, so that a long migration or a long wait for the lock is not cut short
  */
 export async function migrate<Tables>(db: Kysely<Tables>, log: Log): Promise<void> {
   if (await isMigrated(db)) return;
   const migrator = new Migrator({ db, provider: { getMigrations: readMigrations }, disableTransactions: true });
   const { error, results = [] } = await migrator.migrateToLatest();
   if (error) {
-    // A newer replica may have migrated past this code while it waited for the lock.
+    // While this one waited for the lock, a newer replica may have applied migrations that Kysely does not know here.
     if (await isMigrated(db)) return;
     throw error;
   }
   for (const { migrationName } of results) log.info({ migration: migrationName }, 'Migration applied');
 }
 
-/** True once every migration this code knows has been applied; there may be newer ones. */
+/** Whether every migration that this code knows has been applied. There may be newer ones. */
 export async function isMigrated<Tables>(db: Kysely<Tables>): Promise<boolean> {
   const { rows: tables } = await sql<{ known: boolean }>`
     select to_regclass('kysely_migration') is not null as known`.execute(db);
@@ -33,7 +33,7 @@ export async function isMigrated<Tables>(db: Kysely<Tables>): Promise<boolean> {
   return Object.keys(await readMigrations()).every((name) => applied.has(name));
 }
 
-/** The `.sql` files of `migrations/`, in the order of their names; each runs in the transaction of the lock. */
+/** The `.sql` files of `migrations/`, in the order of their names. Each runs in the transaction that holds the lock. */
 async function readMigrations(): Promise<Record<string, Migration>> {
   const files = (await readdir(migrationsFolder)).filter((file) => file.endsWith('.sql')).sort();
   return Object.fromEntries(

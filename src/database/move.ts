@@ -4,7 +4,7 @@ import type { Log } from './connect.js';
 import { isMigrated } from './migrate.js';
 import type { Tables } from './tables.js';
 
-/** Some hundred kilobytes as a rule; an import's stored answer may be a megabyte alone. */
+/** Usually a few hundred kilobytes. Some rows are larger: the stored answer of one import may have a megabyte. */
 const BATCH_ROWS = 500;
 
 interface Table {
@@ -19,10 +19,11 @@ interface Content {
 }
 
 /**
- * Copies every row of every table that the migrations made, in one transaction of the target: a crash leaves the target as
- * empty as it was. Nobody may write to the source meanwhile, which holding the data directory's lock makes sure of.
- * Timestamps, numbers and JSON travel as PostgreSQL's own text for them, through no type of ours.
- * @param target empty, and migrated as far as the source
+ * Copies every row of every table that the migrations made. All is inserted in one transaction, so that the target is
+ * still empty after a crash. The caller holds the lock of the source's data directory, so that nobody writes to the
+ * source meanwhile. Rows travel as JSON text that PostgreSQL writes and reads itself: JavaScript's numbers and dates
+ * would lose precision.
+ * @param target an empty database with the same migrations as the source
  * @returns how many rows each table has
  * @throws CommandRefused
  */
@@ -35,23 +36,23 @@ export async function copyRegistry(
     target.transaction().execute(async (to) => {
       await prepareSession(from);
       await prepareSession(to);
-      await demandSameMigrations(from, to);
+      await requireSameMigrations(from, to);
       const tables = await listTables(from);
       await lockTables(to, tables);
-      await demandEmpty(to, tables);
+      await requireEmpty(to, tables);
       const counts: Record<string, number> = {};
       for (const table of tables) {
         log.info({ table: table.name }, 'Copying');
         await copyTable(from, to, table);
-        counts[table.name] = await demandSameContent(from, to, table);
+        counts[table.name] = await requireSameContent(from, to, table);
       }
       return counts;
     }),
   );
 }
 
-/** @throws CommandRefused naming the tables that hold something already; a database without our tables is empty */
-export async function demandEmpty(db: Kysely<Tables>, tables: Pick<Table, 'name'>[]): Promise<void> {
+/** @throws CommandRefused naming the tables that have rows. A table that does not exist counts as empty. */
+export async function requireEmpty(db: Kysely<Tables>, tables: Pick<Table, 'name'>[]): Promise<void> {
   const filled: string[] = [];
   for (const { name } of tables) {
     const { rows: known } = await sql<{ known: boolean }>`select to_regclass(${name}) is not null as known`.execute(db);
@@ -68,7 +69,10 @@ export async function demandEmpty(db: Kysely<Tables>, tables: Pick<Table, 'name'
   );
 }
 
-/** What the migrations made, each table behind those that it refers to. Kysely's own tables came with the migrations. */
+/**
+ * The tables that the migrations made, each after the tables that it refers to. Kysely's own tables are left out,
+ * because the target has them from its own migrations.
+ */
 export async function listTables(db: Kysely<Tables>): Promise<Table[]> {
   const { rows } = await sql<Table>`
     select t.relname as name,
@@ -92,14 +96,17 @@ export async function listTables(db: Kysely<Tables>): Promise<Table[]> {
   return ordered;
 }
 
-/** So that both sides write times alike; and whole tables are read, which the service never does. */
+/**
+ * Sets the same time zone on both sides, so that they write times alike, and allows sequential scans, because whole
+ * tables are read. Each side may be idle for as long as the other one works.
+ */
 async function prepareSession(trx: Transaction<Tables>): Promise<void> {
   await sql`set local timezone = 'UTC'`.execute(trx);
   await sql`set local enable_seqscan = on`.execute(trx);
   await sql`set local idle_in_transaction_session_timeout = 0`.execute(trx);
 }
 
-async function demandSameMigrations(from: Transaction<Tables>, to: Transaction<Tables>): Promise<void> {
+async function requireSameMigrations(from: Transaction<Tables>, to: Transaction<Tables>): Promise<void> {
   const [source, target] = [await readMigrationNames(from), await readMigrationNames(to)];
   if (!(await isMigrated<Tables>(from))) {
     throw new CommandRefused(
@@ -119,7 +126,9 @@ async function readMigrationNames(trx: Transaction<Tables>): Promise<string[]> {
   return rows.map(({ name }) => name).sort();
 }
 
-/** A service that starts on the target meanwhile may look, and waits before it writes. */
+/**
+ * In this mode, a service that starts on the target meanwhile can read the tables, and waits before it writes to them.
+ */
 async function lockTables(to: Transaction<Tables>, tables: Table[]): Promise<void> {
   const names = sql.join(tables.map(({ name }) => sql.table(name)));
   await sql`lock table ${names} in exclusive mode nowait`.execute(to).catch((error) => {
@@ -146,7 +155,11 @@ async function copyTable(from: Transaction<Tables>, to: Transaction<Tables>, { n
   await sql`close copied`.execute(from);
 }
 
-async function demandSameContent(from: Transaction<Tables>, to: Transaction<Tables>, { name }: Table): Promise<number> {
+async function requireSameContent(
+  from: Transaction<Tables>,
+  to: Transaction<Tables>,
+  { name }: Table,
+): Promise<number> {
   const [source, target] = [await readContent(from, name), await readContent(to, name)];
   if (source.rows === target.rows && source.digest === target.digest) return source.rows;
   const describe = ({ rows, digest }: Content) => `${rows} rows (${digest})`;
@@ -155,7 +168,10 @@ async function demandSameContent(from: Transaction<Tables>, to: Transaction<Tabl
   );
 }
 
-/** A sum of hashes, since the order of text differs between databases, and sorting a million rows takes memory. */
+/**
+ * Adds up a hash of every row, because a sum does not depend on the order of the rows. The order of text differs
+ * between databases, and sorting a million rows takes much memory.
+ */
 async function readContent(trx: Transaction<Tables>, table: string): Promise<Content> {
   const part = (start: number) => sql`coalesce(sum(('x' || substr(hash, ${sql.lit(start)}, 15))::bit(60)::bigint), 0)`;
   const { rows } = await sql<Content>`

@@ -8,10 +8,10 @@ import { seedIfNew } from './seed.js';
 const RETRY_MS = 1000;
 
 /**
- * Migrates and seeds as the configuration says; without MIGRATE_ON_START, waits until someone else has
- * migrated. While the database is away it tries again, so that starting in any order works.
+ * Migrates and seeds the database as the configuration says. Without MIGRATE_ON_START it waits until somebody else has
+ * migrated. While the database does not answer it tries again, so that the service may be started before the database.
  * @param signal ends the waiting
- * @throws anything that waiting would not mend
+ * @throws every error that would not go away by waiting
  */
 export async function prepareDatabase(
   database: Pick<Database, 'db' | 'withoutLimits'>,

@@ -14,7 +14,7 @@ export const seedRanges = [
 ] as const;
 
 /**
- * Inserts the seed ranges that fit beside what is there; never overwrites. Repeatable.
+ * Inserts those of the seed ranges that overlap no range. It changes no range, and can be repeated.
  * @returns how many were inserted
  */
 export async function seed(db: Kysely<Tables>, reuseCooldownSeconds: number): Promise<number> {
@@ -35,8 +35,8 @@ export async function seed(db: Kysely<Tables>, reuseCooldownSeconds: number): Pr
 }
 
 /**
- * Seeds a registry that holds no range and no allocation, released ones included: a range that someone deleted does
- * not come back with the next start, unless all were deleted before anything was ever allocated.
+ * Seeds a registry that has no range and no allocation, not even a released one. So a range that somebody deleted does
+ * not come back with the next start, unless every range was deleted before anything was allocated.
  */
 export async function seedIfNew(db: Kysely<Tables>, reuseCooldownSeconds: number): Promise<number> {
   const { rows } = await sql<{ used: boolean }>`

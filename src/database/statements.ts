@@ -26,8 +26,8 @@ export function isPrepared(query: CompiledQuery): boolean {
   return 'isPrepared' in query;
 }
 
-type Statements<Rows extends unknown[]> = { [Place in keyof Rows]: CompiledQuery<Rows[Place]> };
-type Answers<Rows extends unknown[]> = { [Place in keyof Rows]: Rows[Place][] };
+type Statements<Rows extends unknown[]> = { [Index in keyof Rows]: CompiledQuery<Rows[Index]> };
+type Answers<Rows extends unknown[]> = { [Index in keyof Rows]: Rows[Index][] };
 
 /**
  * Sends statements together, in the order given, without waiting for the answer of one before the next is sent.

@@ -68,7 +68,7 @@ export interface LeasesTable {
 }
 
 export interface IdempotencyKeysTable {
-  /** '' for what spans projects. */
+  /** Empty for a request that concerns several projects. */
   project: string;
   caller: string;
   key: string;

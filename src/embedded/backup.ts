@@ -6,12 +6,13 @@ import { CommandRefused } from '../errors.js';
 import { DATABASE_FOLDER, exists, UNFINISHED_PREFIX } from './pglite.js';
 
 /**
- * Writes the embedded database into a new archive. Nobody may have the database open, which holding the data directory's
- * lock makes sure of; so the files belong together, also those that a killed process left.
+ * Writes the embedded database into a new archive. The caller holds the lock of the data directory, so that nobody has
+ * the database open and its files do not change meanwhile. They form a whole database even if the last process was
+ * killed.
  * @throws CommandRefused
  */
 export async function backUp(dataDir: string, file: string): Promise<void> {
-  await demandRegistry(dataDir);
+  await requireRegistry(dataDir);
   if (await exists(file)) throw new CommandRefused(`${file} exists already, and is left as it is. Give a new name.`);
   const partial = `${file}.partial`;
   try {
@@ -24,9 +25,10 @@ export async function backUp(dataDir: string, file: string): Promise<void> {
 }
 
 /**
- * Puts the database of an archive into a data directory that has none, once it has been opened and found whole. It is
- * unpacked beside its place and renamed: one that was cut short is removed by the next process that has the lock.
- * @returns how many allocations are held in it
+ * Puts the database of an archive into a data directory that has none. The archive is unpacked into a temporary folder,
+ * opened to see that it is whole, and then renamed. If the process is killed before that, the next process that holds
+ * the lock removes the temporary folder.
+ * @returns how many active allocations the database has
  * @throws CommandRefused
  */
 export async function restore(dataDir: string, file: string): Promise<number> {
@@ -40,9 +42,9 @@ export async function restore(dataDir: string, file: string): Promise<number> {
   try {
     await mkdir(unfinished, { mode: 0o700 });
     await extract({ file, cwd: unfinished, strict: true, strip: 1 });
-    const held = await countHeld(unfinished);
+    const allocations = await countAllocations(unfinished);
     await rename(unfinished, join(dataDir, DATABASE_FOLDER));
-    return held;
+    return allocations;
   } catch (error) {
     throw new CommandRefused(`${file} is no whole backup: ${(error as Error).message}. Nothing was restored.`, {
       cause: error,
@@ -52,14 +54,15 @@ export async function restore(dataDir: string, file: string): Promise<number> {
   }
 }
 
-/** @throws CommandRefused rather than to let a new registry be made there */
-export async function demandRegistry(dataDir: string): Promise<void> {
+/** @throws CommandRefused if the folder holds no registry; without this check, opening it would create one */
+export async function requireRegistry(dataDir: string): Promise<void> {
   if (await exists(join(dataDir, DATABASE_FOLDER))) return;
   throw new CommandRefused(`${dataDir} holds no registry. Set DATA_DIR to the folder that the service runs on.`);
 }
 
-async function countHeld(folder: string): Promise<number> {
-  if (!(await exists(join(folder, 'PG_VERSION')))) throw new Error('it holds no database'); // PGlite would make one
+async function countAllocations(folder: string): Promise<number> {
+  // Without this check, PGlite would create a database there.
+  if (!(await exists(join(folder, 'PG_VERSION')))) throw new Error('it holds no database');
   const pglite = await PGlite.create(folder);
   try {
     const { rows } = await pglite.query<{ held: number }>(

@@ -17,18 +17,18 @@ export class DataDirLockedError extends Error {
   }
 }
 
-/** Where the lock's holder serves the other processes of its user. */
+/** Where the process that holds the lock serves the other processes of the same user. */
 export interface PeerEndpoint {
   url: string;
-  /** Whoever can read the holder's file could read the database too. */
+  /** Stands in a file of the data directory. Whoever can read that file can read the database as well. */
   token: string;
-  /** Whether it gives way to a service that starts: a stdio process does, a service does not. */
+  /** Whether it releases the lock for a service that starts. A stdio process does, a service does not. */
   yields: boolean;
 }
 
 export interface LockHolder {
   pid: number;
-  /** Left out until it serves. */
+  /** Missing until the process accepts calls. */
   endpoint?: PeerEndpoint;
 }
 
@@ -37,12 +37,12 @@ export interface DataDirLock {
 }
 
 /**
- * Takes the data directory for this process, creating it if need be.
+ * Locks the data directory for this process, and creates it if there is none.
  *
- * The lock is the kernel's (an open file description lock on Linux, flock on macOS, LockFileEx on
- * Windows), so it is free the moment its holder is dead, however it died. Who holds it stands in a file
- * of its own, because Windows lets nobody read a locked one; that file is a hint, no lock: what it says is
- * true only while the lock is held.
+ * The kernel holds the lock (an open file description lock on Linux, flock on macOS, LockFileEx on Windows), and
+ * releases it as soon as the process is dead, however it died. Who holds the lock is written into a second file,
+ * because on Windows nobody can read a locked file. The second file locks nothing: what it says is true only while the
+ * lock is held.
  * @throws DataDirLockedError
  */
 export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
@@ -53,12 +53,14 @@ export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
 }
 
 /**
- * Takes the data directory as a stdio process does: not while a service that starts waits for it. Without this,
- * five agents that call would take it from one another before the service comes by again, and it would never start.
+ * Locks the data directory for a stdio process, unless a service that starts waits for it. Without this rule a service
+ * might never start: it looks only from time to time whether the lock is free, and with five agents at work one of
+ * their processes would always have taken it again by then.
  * @throws DataDirLockedError
  */
 export async function lockUnlessAwaited(dataDir: string): Promise<DataDirLock> {
-  // Kept until the new holder has said who it is: a service that waits never reads what an earlier one had said.
+  // Held until this process has written the holder's file, so that a waiting service never reads who held the lock
+  // before.
   const turn = await lockFile(dataDir, 'service.lock', { shared: true });
   if (!turn) throw new DataDirLockedError(dataDir, await readHolder(dataDir));
   try {
@@ -69,14 +71,14 @@ export async function lockUnlessAwaited(dataDir: string): Promise<DataDirLock> {
 }
 
 /**
- * Keeps stdio processes from taking the data directory, for a service that starts and until it has it.
- * @returns null while another one does so, or a stdio process is just looking
+ * Keeps stdio processes from locking the data directory, for a service that waits for the lock.
+ * @returns null while another service does so, or while a stdio process is in `lockUnlessAwaited`; try again then
  */
 export function awaitDataDir(dataDir: string): Promise<DataDirLock | null> {
   return lockFile(dataDir, 'service.lock');
 }
 
-/** @returns null when another process has it */
+/** @returns null if another process has locked the file */
 async function lockFile(dataDir: string, name: string, options?: { shared: boolean }): Promise<DataDirLock | null> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const file = await open(join(dataDir, name), 'a+', 0o600);
@@ -85,20 +87,22 @@ async function lockFile(dataDir: string, name: string, options?: { shared: boole
   return null;
 }
 
-/** Says who holds the lock, and where it serves. For the lock's holder alone. */
+/**
+ * Writes who holds the lock, and where that process serves others. Only the process that holds the lock may call this.
+ */
 export async function announce(dataDir: string, endpoint?: PeerEndpoint): Promise<void> {
   const holder: LockHolder = { pid: process.pid, ...(endpoint && { endpoint }) };
   const path = join(dataDir, 'holder.json');
-  // Written beside it and renamed, so that nobody reads half of it.
+  // Written under another name and renamed, so that nobody reads half of the file.
   await writeFile(`${path}.new`, JSON.stringify(holder), { mode: 0o600 });
   await rename(`${path}.new`, path);
 }
 
-/** @returns null when there is none */
+/** @returns null if there is no such file, or if it is not readable */
 export async function readHolder(dataDir: string): Promise<LockHolder | null> {
   try {
     return JSON.parse(await readFile(join(dataDir, 'holder.json'), 'utf8'));
   } catch {
-    return null; // never written, or removed by hand: callers do without it
+    return null;
   }
 }

@@ -6,16 +6,19 @@ import pg from 'pg';
 import type { lockDataDir } from './data-dir-lock.js';
 
 export const DATABASE_FOLDER = 'database';
-/** What is not renamed yet; whoever has the lock removes it. Of this program alone: DATA_DIR may be a folder that has others' files in it. */
+/**
+ * Begins the name of a database folder that is not complete. The process that holds the lock removes those that a
+ * killed process has left. The name says which program made it, because DATA_DIR may contain files of other programs.
+ */
 export const UNFINISHED_PREFIX = '.port-allocator-unfinished-';
 const UNFINISHED = /^\.port-allocator-unfinished-\d+$/;
 
 /**
- * Opens PGlite (PostgreSQL in WebAssembly) in `dataDir`, creating it when it is not there yet.
+ * Opens PGlite (PostgreSQL in WebAssembly) in `dataDir`, and creates the database if there is none.
  *
- * Two processes on one directory lose data silently, so the directory is locked first. A process
- * killed while the database is first created would leave a directory that never opens again, so it
- * is created beside its place and then renamed; what a killed creation left behind is removed.
+ * The directory is locked first, because two processes on one directory would lose data without any error. A process
+ * that is killed while it creates a database leaves a folder that can never be opened. Therefore the database is
+ * created in a temporary folder, which is then renamed.
  * @throws DataDirLockedError when another process has the data directory open
  */
 export async function openEmbedded(
