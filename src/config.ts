@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { envSchema } from 'env-schema';
-import { checkRest, parseTarget, splitList } from './config/checks.js';
+import { checkVariables, parseTarget, splitList } from './config/checks.js';
 import { type EnvironmentVariables, environmentVariables } from './config/environment-variables.js';
 import { readSecretFiles } from './config/secret-files.js';
 import { packageRoot } from './package-root.js';
@@ -14,7 +14,7 @@ const DEFAULT_RATE_LIMIT = 60_000;
 export interface Config {
   readonly host: string;
   readonly port: number;
-  /** PostgreSQL; null is the embedded default in `dataDir`. */
+  /** Of PostgreSQL. Null if the embedded database in `dataDir` is used. */
   readonly databaseUrl: string | null;
   readonly dataDir: string;
   readonly migrateOnStart: boolean;
@@ -22,39 +22,42 @@ export interface Config {
   readonly databasePoolSize: number;
   readonly lockTimeoutMs: number;
   readonly requestTimeoutMs: number;
-  /** How long a stopping process goes on taking requests, no longer ready, so that a proxy sends it no more. */
+  /**
+   * How long a process that stops still takes requests. It reports itself as not ready meanwhile, so that the proxy
+   * stops sending it any.
+   */
   readonly drainMs: number;
   readonly logLevel: EnvironmentVariables['LOG_LEVEL'];
-  /** '' or '/sub/path', without a trailing slash. */
+  /** Empty, or a path such as `/sub/path` without a trailing slash. */
   readonly basePath: string;
   readonly publicUrl: string | null;
-  /** Addresses or CIDR blocks of proxies whose forwarded headers count. */
+  /** Addresses or CIDR blocks of the proxies whose forwarded headers are believed. */
   readonly trustProxy: readonly string[];
   readonly reuseCooldownSeconds: number;
-  /** Puts keys in force, whatever `allowUnauthenticated` says; null is none. */
+  /** If set, keys are in force, whatever `allowUnauthenticated` says. */
   readonly adminApiKey: string | null;
   readonly allowUnauthenticated: boolean;
-  /** What the stdio process shows to where keys are in force; null is none. */
+  /** The key that the stdio process sends with its calls. */
   readonly apiKey: string | null;
-  /** Origins beside the local ones whose pages may send requests. */
+  /** Origins whose pages may send requests, in addition to the local ones. */
   readonly allowedOrigins: readonly string[];
-  /** Requests of one key, or of one address without one, that this replica answers; null is no limit. */
+  /** How many requests this replica answers per key, or per address for requests without a key. Null is no limit. */
   readonly rateLimitPerMinute: number | null;
   readonly probeTimeoutMs: number;
-  /** Probes under way at a time, of all audits and health checks of this process. */
+  /** How many probes this process makes at the same time, for all audits and health checks together. */
   readonly probeConcurrency: number;
-  /** Where a host's ports are reached from here: host → name or address. */
+  /** By host, the name or address at which its ports are probed instead. */
   readonly probeTargets: ReadonlyMap<string, string>;
-  /** Hosts that may be probed beside `localhost` and those that have a target. */
+  /** Hosts that may be probed, in addition to `localhost` and the hosts of `probeTargets`. */
   readonly probeAllowedHosts: readonly string[];
-  /** Cron syntax, in UTC; null is off. */
+  /** Cron syntax, in UTC. Null if no audits are scheduled. */
   readonly auditSchedule: string | null;
   readonly healthCheckRetentionDays: number;
-  /** Days that released allocations are kept; null is for ever. */
+  /** For how many days released allocations are kept. Null is for ever. */
   readonly historyRetentionDays: number | null;
 }
 
-/** Every problem found, a line each, so that a start fails once and not once per variable. */
+/** Lists every problem of the configuration, each on a line, so that all can be corrected before the next start. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 
@@ -64,24 +67,24 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads, checks and freezes the configuration. An empty variable counts as unset.
- * `.env` is read from the package's own folder, never from the current one: the MCP server starts in
- * whatever folder an agent works in, and that folder's `.env` belongs to another program.
+ * Reads, checks and freezes the configuration. An empty variable counts as unset. With `dotenv`, variables that are not
+ * set are read from the file `.env` in this package's folder. They are never read from the current folder: the MCP
+ * server starts in the folder that an agent works in, whose `.env` belongs to another program.
  * @throws ConfigError naming every bad variable
  */
 export function loadConfig(variables: Record<string, string | undefined>, options: { dotenv?: boolean } = {}): Config {
   const given = { ...withoutEmpty(options.dotenv ? readDotenv() : {}), ...withoutEmpty(variables) };
-  const { set, problems } = readSecretFiles(given);
+  const { values, problems } = readSecretFiles(given);
   let env: EnvironmentVariables;
   try {
-    env = envSchema<EnvironmentVariables>({ schema: environmentVariables, data: set, env: false });
+    env = envSchema<EnvironmentVariables>({ schema: environmentVariables, data: values, env: false });
   } catch (error) {
     const findings = (error as { errors?: { instancePath: string; message?: string; params?: object }[] }).errors;
     if (!findings) throw error;
-    problems.push(...findings.map((finding) => describeFinding(finding, set)), ...checkRest(set));
+    problems.push(...findings.map((finding) => describeFinding(finding, values)), ...checkVariables(values));
     throw new ConfigError(problems);
   }
-  problems.push(...checkRest(env));
+  problems.push(...checkVariables(env));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze({
     host: env.HOST,
@@ -114,7 +117,7 @@ export function loadConfig(variables: Record<string, string | undefined>, option
   });
 }
 
-/** None by default where only this machine's own programs ask. */
+/** By default there is no limit without keys on a loopback address, which only programs of this machine can reach. */
 function rateLimitOf({ RATE_LIMIT_PER_MINUTE, ADMIN_API_KEY, HOST }: EnvironmentVariables): number | null {
   const isOpen = ADMIN_API_KEY !== undefined || !isLoopback(HOST);
   return (RATE_LIMIT_PER_MINUTE ?? (isOpen ? DEFAULT_RATE_LIMIT : 0)) || null;
@@ -133,11 +136,11 @@ function withoutEmpty(variables: Record<string, string | undefined>): Record<str
 
 function describeFinding(
   finding: { instancePath: string; message?: string; params?: object },
-  set: Record<string, string | undefined>,
+  values: Record<string, string | undefined>,
 ): string {
   const name = finding.instancePath.slice(1);
   const allowed = (finding.params as { allowedValues?: string[] } | undefined)?.allowedValues;
-  return `${name}: ${JSON.stringify(set[name])} ${finding.message ?? 'is not valid'}${allowed ? ` (${allowed.join(', ')})` : ''}`;
+  return `${name}: ${JSON.stringify(values[name])} ${finding.message ?? 'is not valid'}${allowed ? ` (${allowed.join(', ')})` : ''}`;
 }
 
 /** XDG Base Directory Specification on Linux, and its counterparts on macOS and Windows. */

@@ -1,4 +1,4 @@
-// What the schema of the environment cannot say about its variables.
+// Checks of environment variables that their JSON schema cannot express.
 import { isIP } from 'node:net';
 import { Cron } from 'croner';
 import ipaddr from 'ipaddr.js';
@@ -15,8 +15,11 @@ type TextVariable =
   | 'PROBE_ALLOWED_HOSTS'
   | 'AUDIT_SCHEDULE';
 
-/** Takes raw variables too, so that these are reported beside what the schema finds. */
-export function checkRest(
+/**
+ * @param env parsed, or raw as they were set if the schema found problems, so that both kinds are reported together
+ * @returns a line for each problem
+ */
+export function checkVariables(
   env: { [Name in keyof EnvironmentVariables]?: unknown } & { [Name in TextVariable]?: string | undefined },
 ): string[] {
   const problems: string[] = [];
@@ -46,7 +49,7 @@ export function checkRest(
   ];
 }
 
-/** The secret is never printed. */
+/** The problem does not quote the value, because it is a secret. */
 function checkAdminApiKey(key: string | undefined): string[] {
   if (key === undefined || /^[A-Za-z0-9._~+/-]{32,512}=*$/.test(key)) return [];
   return [
@@ -55,9 +58,9 @@ function checkAdminApiKey(key: string | undefined): string[] {
   ];
 }
 
-/** What was given is never printed: it may hold a password. */
+/** The problem does not quote the value, because it may have a password in it. */
 function checkDatabaseUrl(url: string | undefined): string[] {
-  // Like libpq, pg takes `user@/database?host=/run/postgresql` too.
+  // Like libpq, pg accepts a URL without a host, such as `postgres://user@/database?host=/run/postgresql`.
   if (url === undefined || (/^postgres(ql)?:\/\//.test(url) && URL.canParse(url.replace('@/', '@localhost/'))))
     return [];
   return [
@@ -87,7 +90,10 @@ function checkProbes(env: { [Name in TextVariable]?: string | undefined }): stri
   return problems;
 }
 
-/** As an address of sockets, and so as a host, `*` is `localhost`; who writes it in a list of hosts means all. */
+/**
+ * `canonicalHost` turns `*`, the wildcard address of a socket, into `localhost`. In these lists it is refused, because
+ * whoever writes it there means all hosts.
+ */
 const isWildcard = (entry = '') => entry.trim() === '*';
 
 function checkAddress(name: string, host: string): string[] {
@@ -105,7 +111,10 @@ function checkSchedule(schedule: string | undefined): string[] {
   }
 }
 
-/** `host=target`, the host in its stored form; the target may be one particular loopback address. */
+/**
+ * Reads `host=target`. The host gets the form in which hosts are stored. A target that is an address stays as it is, so
+ * that it can be one particular loopback address.
+ */
 export function parseTarget(entry: string): [host: string, target: string] | null {
   const [name = '', given = '', ...rest] = entry.split('=').map((part) => part.trim());
   const host = canonicalHost(name);

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 
-/** Every environment variable that is read, with its default. `.env.example` lists the same ones. */
+/** Every environment variable that the service reads, with its default. `.env.example` lists the same variables. */
 export const environmentVariables = Type.Object({
   HOST: Type.String({ default: '127.0.0.1' }),
   PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65535 }),

@@ -1,26 +1,29 @@
 import { readFileSync } from 'node:fs';
 
-/** Variables that may stand in a file, named by the variable with `_FILE` behind it: what is in the environment, many can read. */
+/**
+ * Variables whose value can be in a file instead, for example at the path in DATABASE_URL_FILE. The environment of a
+ * process can be read in many places: by its children, in crash reports, in the description of a container.
+ */
 const SECRET_VARIABLES = ['DATABASE_URL', 'ADMIN_API_KEY'];
 
-/** Puts the content of secret files where the variables themselves would be, less the line's end. */
-export function readSecretFiles(set: Record<string, string>): { set: Record<string, string>; problems: string[] } {
-  const whole = { ...set };
+/** Sets each variable whose value is in a file to the content of that file, without white space at its ends. */
+export function readSecretFiles(given: Record<string, string>): { values: Record<string, string>; problems: string[] } {
+  const values = { ...given };
   const problems: string[] = [];
   for (const name of SECRET_VARIABLES) {
-    const path = set[`${name}_FILE`];
+    const path = given[`${name}_FILE`];
     if (path === undefined) continue;
-    if (set[name] !== undefined) {
+    if (given[name] !== undefined) {
       problems.push(`${name}_FILE: ${name} is set too; set one of them`);
       continue;
     }
     try {
       const content = readFileSync(path, 'utf8').trim();
       if (content === '') problems.push(`${name}_FILE: ${JSON.stringify(path)} is empty`);
-      else whole[name] = content;
+      else values[name] = content;
     } catch (error) {
       problems.push(`${name}_FILE: ${(error as Error).message}`);
     }
   }
-  return { set: whole, problems };
+  return { values, problems };
 }
