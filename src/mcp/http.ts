@@ -7,9 +7,9 @@ import { createServer } from './server.js';
 import { openTools } from './tools.js';
 
 /**
- * MCP over Streamable HTTP, stateless: every request is served by a server of its own, the current revision's and
- * the 2025 ones' alike, so that any replica answers any request. All that guards REST guards this too. There is no
- * GET and no DELETE, which belong to sessions: they are 405 as on every path.
+ * MCP over Streamable HTTP, without sessions: each request gets a server of its own, by the current revision of the
+ * protocol and by those of 2025, so that any replica can answer any request. Authentication and limits are those of
+ * REST. GET and DELETE serve sessions only, and are answered with 405.
  */
 export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => {
   const callTool = openTools(service);
@@ -23,7 +23,7 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
   );
   app.addHook('onClose', () => handler.close());
 
-  // The protocol says how a body that is no JSON is answered, so it is handed over as it came.
+  // The body is passed on as text, because the protocol says how a body that is not JSON is answered.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, bytes, done) => {
     const text = decodeUtf8(bytes as Buffer);
@@ -34,7 +34,7 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
     '/mcp',
     {
       schema: { hide: true },
-      // An audit takes as long as it takes; what other tools wait for is bounded in itself.
+      // No timeout, because an audit may take any time. What the other tools wait for has time limits of its own.
       config: { produces: ['application/json', 'text/event-stream'], timeoutMs: null },
     },
     (request, reply) => {
@@ -45,19 +45,22 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
   );
 };
 
-/** With the request's own id; aborted when it is over, be it that its client has gone or that it was timed out. */
+/**
+ * Converts a request for the MCP handler. Its signal is aborted when the answer was sent or the client has
+ * disconnected.
+ */
 function toWebRequest(request: FastifyRequest, reply: FastifyReply): Request {
   const headers = new Headers();
   for (const [name, value] of Object.entries(request.headers)) headers.set(name, String(value));
   headers.delete('authorization');
   headers.set('x-request-id', request.id);
-  // Not `request.signal`: its 'close' comes as soon as the body has been read.
-  const over = new AbortController();
-  reply.raw.once('close', () => over.abort());
+  // Not `request.signal`, which is aborted as soon as the body has been read.
+  const closed = new AbortController();
+  reply.raw.once('close', () => closed.abort());
   return new Request(new URL('/mcp', 'http://localhost'), {
     method: request.method,
     headers,
     body: request.body as string,
-    signal: over.signal,
+    signal: closed.signal,
   });
 }

@@ -6,21 +6,24 @@ import { KeyQuery } from '../schemas/allocation.js';
 import { Cursor, EnvironmentName, Host, ProjectName, Protocol, ServiceName, Uuid } from '../schemas/common.js';
 import { findUnstorable } from '../schemas/validation.js';
 
-/** The key of a service's ports. */
+/** The inputs that name the ports of a service. */
 export const Key = { project: ProjectName, service: ServiceName, ...KeyQuery.properties };
 
-/** An allocation by its id, or all that a key holds. One flat object: some clients drop a tool with a union. */
+/**
+ * The inputs that name one allocation by its id, or all allocations of a key. They form one flat object, because some
+ * clients leave out a tool whose input is a union.
+ */
 export const IdOrKey = {
   id: Type.Optional({ ...Uuid, description: 'One allocation, instead of project and service.' }),
   project: Type.Optional(ProjectName),
   service: Type.Optional(ServiceName),
-  // Without the schema's defaults, so that an id that comes with a part of a key can be told apart.
+  // Without defaults, so that an input which has an id and also a part of a key can be refused.
   environment: Type.Optional(withoutDefault(EnvironmentName, 'default')),
   host: Type.Optional(withoutDefault(Host, 'localhost')),
   protocol: Type.Optional(withoutDefault(Protocol, 'tcp')),
 };
 
-/** Short pages: an agent pays for every line it reads. */
+/** Pages of 25 items unless the agent asks for more, because everything it reads takes room in its context. */
 export const ShortPage = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 25, description: 'Items on a page.' })),
   cursor: Type.Optional(Cursor),
@@ -28,7 +31,7 @@ export const ShortPage = {
 
 type IdOrKeyInput = { [Name in keyof typeof IdOrKey]?: Static<(typeof IdOrKey)[Name]> | undefined };
 
-/** @throws AppError validation-failed when it is neither an id alone nor a project with a service */
+/** @throws AppError validation-failed if the input is neither an id alone nor a project with a service */
 export function readIdOrKey(input: IdOrKeyInput): { id: string } | { key: AllocationKey } {
   const { id, project, service, environment, host, protocol } = input;
   if (id !== undefined) {
@@ -43,10 +46,11 @@ export function readIdOrKey(input: IdOrKeyInput): { id: string } | { key: Alloca
 }
 
 /**
- * REST's rules for any body, before anything else looks at an input: other code may not bear how deep it is nested.
+ * Applies REST's rules for every body to an input. Call this before anything else uses the input: JSON that is nested
+ * too deeply could overflow the stack there.
  * @throws AppError validation-failed, payload-too-large
  */
-export function demandStorable(input: unknown): void {
+export function requireStorable(input: unknown): void {
   const unstorable = findUnstorable(input);
   if (unstorable) throw invalidInput(unstorable);
   if (Buffer.byteLength(JSON.stringify(input ?? {})) > BODY_LIMIT_BYTES) {
@@ -54,7 +58,7 @@ export function demandStorable(input: unknown): void {
   }
 }
 
-/** A text result has no field for the pointer, so the sentence starts with it. */
+/** Begins the message with the pointer, because a tool's text result has no field for it. */
 export function invalidInput(error: FieldError): AppError {
   return new AppError('validation-failed', `${error.pointer} ${error.detail}`.trim(), { errors: [error] });
 }

@@ -1,13 +1,13 @@
 import type { PassThrough } from 'node:stream';
 import type { StdioServerTransport } from '@modelcontextprotocol/server/stdio';
 
-/** How long requests may still be answered after their client has said its last; a new database opens within it. */
+/** How long requests may still be answered after stdin has ended. Long enough to create a database. */
 const LAST_ANSWERS_MS = 60_000;
 
 /**
- * Lets stdin end for the transport, which reads `input`, once the requests that came are answered: it aborts what is
- * under way when its input ends, and the last answers of `printf … | npm run mcp` would be lost.
- * @param wire served already
+ * Passes stdin on to the transport, but delays its end until all requests have been answered. The transport aborts
+ * requests when its input ends, so that without the delay the last answers of `printf … | npm run mcp` would be lost.
+ * @param wire the transport, which reads `input` and is connected to a server already
  */
 export function endOnceAnswered(wire: StdioServerTransport, input: PassThrough): void {
   const unanswered = new Set<unknown>();
@@ -19,7 +19,7 @@ export function endOnceAnswered(wire: StdioServerTransport, input: PassThrough):
   const deliver = wire.onmessage;
   wire.onmessage = (message) => {
     if ('method' in message) {
-      // A subscription is answered when it ends, and a cancelled request never.
+      // Not waited for: a subscription, which is answered only when it ends, and a cancelled request, which never is.
       if ('id' in message && message.method !== 'subscriptions/listen') unanswered.add(message.id);
       if (message.method === 'notifications/cancelled') unanswered.delete(message.params?.requestId);
     }
@@ -34,7 +34,7 @@ export function endOnceAnswered(wire: StdioServerTransport, input: PassThrough):
 
   process.stdin.pipe(input, { end: false });
   process.stdin.once('close', () => {
-    // In the next turn, because the transport reads what is still in `input` in this one.
+    // In the next turn of the event loop, because in this one the transport still reads requests from `input`.
     setImmediate(() => {
       ended = true;
       endIfAnswered();

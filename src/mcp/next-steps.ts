@@ -1,12 +1,12 @@
 import type { NextSteps, ProblemExtras } from '../errors.js';
 
-/** What is known of a refusal, and the id under which the log has the call. */
+/** The facts of a refusal, and the id under which the call is in the log. */
 export type RefusedCall = ProblemExtras & { requestId: string };
 
 const waitOf = ({ retryAfter = 1 }: ProblemExtras): string => `${retryAfter} s`;
 const repeat = (known: ProblemExtras): string => `call the tool again after ${waitOf(known)}; nothing was changed.`;
 
-/** How an agent goes on after each refusal: which tool to call, or what to ask the user. */
+/** What an agent can do after each refusal: which tool to call, or what to ask the user. */
 export const nextSteps: NextSteps<RefusedCall> = {
   'validation-failed': 'correct what is named and call again; the input schema of the tool has the rules.',
   unauthorized:

@@ -20,22 +20,23 @@ import type { KeyedRequest } from './tool.js';
 import type { CallToolWithKey } from './tools.js';
 
 /**
- * How long a starting service waits for a living holder: to say where it serves, for opening a new database took 37 s
- * on a busy machine; then to answer what is under way and to close; or, for a script, to end.
+ * How long a starting service waits for a living process that holds the lock. A stdio process may still be opening a
+ * new database, which took 37 s on a busy machine, and then has to answer the calls under way and to close. A script
+ * has to end.
  */
 const HANDOVER_MS = 120_000;
 const HANDOVER_POLL_MS = 50;
 const YIELD_LIMIT_MS = 5000;
 
 export interface PeerServer {
-  /** Refuses new calls, answers those under way. */
+  /** Refuses new calls, and waits until those under way are answered. */
   close(): Promise<void>;
 }
 
 /**
- * Serves tool calls to the other processes of this user, for the holder of the data directory's lock: on
- * loopback, under a token that stands in a file which only the user reads.
- * @param onYield gives the data directory up; null for a service, which keeps it
+ * Executes tool calls for the other processes of this user. Only the process that holds the data directory's lock does
+ * this. It listens on loopback, and requires a token that is in a file which only this user can read.
+ * @param onYield called to release the lock for a service that starts; null in a service, which keeps the lock
  */
 export async function servePeers(
   dataDir: string,
@@ -64,30 +65,32 @@ export async function servePeers(
   return {
     async close() {
       await announce(dataDir); // first, so that no process is sent here after the server has stopped listening
-      await closeServer(app, null); // a call may be an audit, which takes as long as it takes
+      await closeServer(app, null); // waits without a limit, because a call may be an audit
     },
   };
 }
 
 export type PassedOn =
   | { outcome: 'answered'; result: CallToolResult }
-  /** It was not executed, and never will be. */
+  /** The call was not executed, and trying again makes no sense. */
   | { outcome: 'refused'; refusal: AppError }
-  /** It was surely not executed, and may be elsewhere or later. */
+  /** The call was certainly not executed. It may be tried again. */
   | { outcome: 'not-executed' }
-  /** It was sent, and no answer came back. */
+  /** The call was sent, and no answer came back. */
   | { outcome: 'unknown' };
 
-/** What the holder answers to a call that it does not read; an older or newer one may have other limits. */
+/**
+ * By status, why the other process did not read a call. If it is an older or newer version, it may have other limits.
+ */
 const REFUSED: { [status: number]: AppError } = {
   400: new AppError('validation-failed', 'The process that has the registry open cannot read this call.'),
   413: new AppError('payload-too-large', 'The process that has the registry open takes no call of this size.'),
 };
-/** A former holder's token, and a holder that closes. */
+/** Answered before the call is executed: 401 to the token of an earlier process, and 503 by a process that closes. */
 const NOT_EXECUTED = [401, 503];
 
-/** An audit takes as long as it takes; by itself, fetch gives up after five minutes without an answer. */
-const patient = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
+/** Without timeouts, because an audit may take longer than the five minutes after which fetch gives up by default. */
+const withoutTimeout = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
 
 /** Passes a call on to the process that has the registry open. */
 export async function passOn(
@@ -101,7 +104,7 @@ export async function passOn(
     await answer.body?.cancel();
     const refusal = REFUSED[answer.status];
     if (refusal) return { outcome: 'refused', refusal };
-    // Any other status is an error there, or of a stranger who got the port of a holder that died.
+    // Any other status is an unexpected error, or comes from a program that got the port of a process that has died.
     return { outcome: NOT_EXECUTED.includes(answer.status) ? 'not-executed' : 'unknown' };
   } catch (error) {
     const { code } = ((error as Error).cause ?? {}) as { code?: string };
@@ -116,8 +119,9 @@ export function connectForService(config: Config, log: Log): Promise<Database> {
 }
 
 /**
- * Opens what needs the data directory's lock. A stdio process that has it is asked to give it up, and no other takes
- * it meanwhile; their calls come to the service from then on. Another service is left alone.
+ * Opens something that needs the data directory's lock. If a stdio process holds the lock, it is asked to release it,
+ * and no other stdio process takes it meanwhile. Their calls are executed by this service from then on. Another service
+ * is not asked.
  * @throws DataDirLockedError when another service has the data directory, or somebody does not give it up in time
  */
 export async function takeOver<T>(dataDir: string, open: () => Promise<T>): Promise<T> {
@@ -130,7 +134,7 @@ export async function takeOver<T>(dataDir: string, open: () => Promise<T>): Prom
       if (!(opened instanceof DataDirLockedError)) return opened;
       const endpoint = opened.holder?.endpoint;
       if (endpoint?.yields === false || Date.now() >= deadline) throw opened;
-      if (endpoint) await post(endpoint, '/yield', AbortSignal.timeout(YIELD_LIMIT_MS)).catch(() => {}); // it may be gone
+      if (endpoint) await post(endpoint, '/yield', AbortSignal.timeout(YIELD_LIMIT_MS)).catch(() => {}); // may have ended
       await setTimeout(HANDOVER_POLL_MS);
     }
   } finally {
@@ -153,11 +157,11 @@ function post({ url, token }: PeerEndpoint, path: string, signal: AbortSignal, b
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: JSON.stringify(body),
     signal,
-    dispatcher: patient,
+    dispatcher: withoutTimeout,
   });
 }
 
-/** In constant time. */
+/** Compares in a time that does not depend on where the texts differ. */
 function isSame(given: string, expected: string): boolean {
   const hash = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(hash(given), hash(expected));

@@ -1,11 +1,12 @@
 import { components } from '../schemas/components.js';
 
-/** JSON Schema as clients get it: a plain object. */
+/** A JSON Schema as MCP clients get it. */
 export type PlainSchema = { type: 'object'; [keyword: string]: unknown };
 
 /**
- * A schema as any client understands it: references inlined, without the keywords that are ours alone. Examples
- * go too: they cost every agent context and say nothing that names and descriptions don't.
+ * Converts a schema to one that any client understands: references are inlined, and keywords that only this project
+ * uses are removed. Examples are removed too, because they take room in the context of every agent and say no more than
+ * the names and descriptions.
  */
 export function toPlainSchema(schema: object): PlainSchema {
   const { $ref } = schema as { $ref?: string };

@@ -8,7 +8,7 @@ import { prepareDatabase } from '../database/prepare.js';
 import { DataDirLockedError, lockUnlessAwaited, type PeerEndpoint } from '../embedded/data-dir-lock.js';
 import { AppError } from '../errors.js';
 import { createService, type Service } from '../service.js';
-import { demandStorable } from './inputs.js';
+import { requireStorable } from './inputs.js';
 import { type PeerServer, passOn, servePeers } from './peers.js';
 import { refuse } from './results.js';
 import type { KeyedRequest, ToolRequest } from './tool.js';
@@ -16,11 +16,12 @@ import { auditPorts } from './tools/reality.js';
 import { type CallToolWithKey, findTool, openToolsForKeys } from './tools.js';
 
 /**
- * How long a call waits for the living process that has the lock: one that opens a new database took 37 s on a busy
- * machine. Where nobody has it, the call takes it; and a client that has waited enough cancels.
+ * How long a call waits while a living process holds the lock and does not accept calls yet. Opening a new database
+ * took 37 s on a busy machine. If no process holds the lock, the call takes it itself. A client that has waited enough
+ * can cancel.
  */
 const PATIENCE_MS = 120_000;
-/** What a call that is passed on may take, beyond what executing it takes. */
+/** How much longer a call may take if it is passed on to another process. */
 const PASSING_MS = 20_000;
 const AUDIT_LIMIT_MS = 3_600_000;
 const FIRST_WAIT_MS = 20;
@@ -28,13 +29,13 @@ const LONGEST_WAIT_MS = 500;
 
 /** The registry of a stdio process. */
 export interface Registry {
-  /** By whoever has the key that this process was given, if keys are in force where the call is executed. */
+  /** Executes a call with the API key of this process, which counts if keys are in force where the call is executed. */
   callTool(request: ToolRequest): Promise<CallToolResult>;
-  /** Answers what is under way, and closes the database if it is open here. */
+  /** Waits for the calls under way, and closes the database if it is open in this process. */
   close(): Promise<void>;
 }
 
-/** On PostgreSQL every process has the database open; on the embedded one, one process has, and serves the others. */
+/** PostgreSQL is opened by every process. The embedded database is opened by one process, which serves the others. */
 export function openRegistry(config: Config, log: Logger): Registry {
   return config.databaseUrl === null ? new SharedRegistry(config, log) : openOwn(config, log);
 }
@@ -47,7 +48,7 @@ function openOwn(config: Config, log: Logger): Registry {
   const callTool = opening.then((database) => openToolsForKeys(createService({ database, config, log })));
   return {
     async callTool(request) {
-      // A new database is migrated first; one that is away is told as such by the call itself.
+      // Waits until a new database is migrated. If the database does not answer, the call itself is refused for that.
       await Promise.race([prepared.catch(() => {}), setTimeout(config.requestTimeoutMs, undefined, { ref: false })]);
       return (await callTool)({ ...request, apiKey: config.apiKey });
     },
@@ -76,7 +77,7 @@ class SharedRegistry implements Registry {
   ) {}
 
   async callTool(given: ToolRequest): Promise<CallToolResult> {
-    // A key of our own makes repeatable what takes a new port with each call.
+    // With an idempotency key, a call that takes a new port each time can be repeated safely.
     const idempotencyKey = given.idempotencyKey ?? randomUUID();
     const call = { ...given, idempotencyKey, apiKey: this.config.apiKey };
     const deadline = Date.now() + PATIENCE_MS;
@@ -99,9 +100,9 @@ class SharedRegistry implements Registry {
     await this.#held?.close();
   }
 
-  /** @returns null when it may be tried again, because it was not executed or does no harm twice */
+  /** @returns null if the call may be tried again, because it was not executed or may safely be executed twice */
   async #try(call: KeyedRequest): Promise<CallToolResult | null> {
-    demandStorable(call.input);
+    requireStorable(call.input);
     if (!this.#held && !this.#found && !this.#closed) {
       this.#searching ??= this.#findOrBecome().finally(() => {
         this.#searching = null;
@@ -111,7 +112,7 @@ class SharedRegistry implements Registry {
     if (this.#held) return this.#held.callTool(call);
     const endpoint = this.#found;
     if (!endpoint) return null;
-    // Audits take as long as they take.
+    // An audit may take longer than any other call.
     const limitMs = call.name === auditPorts.name ? AUDIT_LIMIT_MS : this.config.requestTimeoutMs + PASSING_MS;
     const passed = await passOn(endpoint, call, limitMs);
     if (passed.outcome === 'answered') return passed.result;
@@ -139,10 +140,10 @@ class SharedRegistry implements Registry {
   }
 }
 
-/** Safe to make again although it may have been executed. */
+/** Whether the call may be repeated although it may have been executed already. */
 function isRepeatable({ name, input }: ToolRequest): boolean {
   const repeatable = findTool(name)?.repeatable;
-  // Every call has a key here.
+  // The condition of 'with-key' is met, because `callTool` gives every call an idempotency key.
   const hasId = (input as { id?: unknown })?.id !== undefined;
   return repeatable === 'always' || repeatable === 'with-key' || (repeatable === 'by-id' && hasId);
 }
@@ -187,7 +188,9 @@ class Held {
     return calling;
   }
 
-  /** Once what is under way has been answered; audits are ended, because whoever takes over would wait for them. */
+  /**
+   * Waits for the calls under way. Audits are ended, because the process that takes over would have to wait for them.
+   */
   async close(): Promise<void> {
     this.#service.auditor.stop();
     await this.#peers?.close();

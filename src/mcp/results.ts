@@ -9,12 +9,12 @@ export interface ToolLog {
   warn(data: object, message: string): void;
 }
 
-/** The answer twice: for programs, and as text for clients that show nothing else. */
+/** Gives the answer twice: as structured content for programs, and as text for clients that show only text. */
 export function succeed(answer: Record<string, unknown>): CallToolResult {
   return { content: [{ type: 'text', text: JSON.stringify(answer) }], structuredContent: answer };
 }
 
-/** What went wrong, for a model to act on: the code, what stands in the way, and the next step. */
+/** Tells a model what it needs to go on: the code of the refusal, what stands in the way, and the next step. */
 export function refuse(error: unknown, requestId: string, log: ToolLog): CallToolResult {
   const { code, status, extras, message, cause } = toRefusal(error);
   const logged = { err: cause ?? error, code, requestId };

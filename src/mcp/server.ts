@@ -25,10 +25,12 @@ const published: PublishedTool[] = tools.map(({ name, title, description, input,
 }));
 
 /**
- * A server of one connection, or of one request over HTTP; cheap, since all that is costly is shared.
+ * Creates the MCP server of one connection, or of one request over HTTP. This costs little, because everything
+ * expensive is shared.
  *
- * The handlers are set beneath `registerTool`, because a call may be executed by another process, and because its
- * input is checked where it is executed, as REST's is, and refused in the same words.
+ * The request handlers are set directly instead of by `registerTool`. That would check the input here, but a call may
+ * be executed by another process. The input is checked where the call is executed, by the rules of REST and with its
+ * messages.
  */
 export function createServer(
   callTool: (request: ToolRequest) => Promise<CallToolResult>,

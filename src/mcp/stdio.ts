@@ -14,7 +14,7 @@ const CLOSE_MS = 10_000;
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
 function main(): void {
-  // stdout belongs to the protocol: a library that prints must not break the client.
+  // Only MCP messages may go to stdout. A library that printed something there would break the client.
   globalThis.console = new Console(process.stderr);
   const config = loadConfig(process.env, { dotenv: true });
   const log = pino({ level: config.logLevel }, openStderr());
@@ -34,8 +34,9 @@ function main(): void {
 }
 
 /**
- * Many clients never read what is written to it. Once its pipe is full, lines wait and then are lost, and calls go on:
- * what pino opens by itself would hold up the whole process, at its exit too, until somebody reads.
+ * Opens stderr for the log. Many clients never read it. Once the pipe is full, lines wait in memory, up to
+ * `MAX_UNREAD_BYTES`, and further ones are lost. The stream that pino opens by default would block the whole process
+ * instead, also when it exits, until somebody reads.
  */
 function openStderr() {
   const stderr = new sonic.SonicBoom({ fd: process.stderr.fd, sync: false, maxLength: MAX_UNREAD_BYTES });

@@ -4,37 +4,40 @@ import type { Session } from '../registry/session.js';
 import { hashRequest, type IdempotencyKey } from '../repositories/idempotency-keys.js';
 import type { Auditor } from '../services/auditor.js';
 
-/** What one call of a tool works with. */
+/** What a tool uses to execute one call. */
 export interface ToolContext {
-  /** The registry as far as the call's caller may use it. */
+  /** The registry as the caller may use it. */
   session: Session;
   auditor: Auditor;
   /** The cooldown that a new range gets. */
   reuseCooldownSeconds: number;
 }
 
-/** One call of a tool, before anything in it has been checked. */
+/** One call of a tool. Neither its name nor its input has been checked. */
 export interface ToolRequest {
   name: string;
   input: unknown;
-  /** Given by a process that may have to repeat the call; null where nobody does. */
+  /** Given by a process that may repeat the call if it gets no answer. Null if nobody does. */
   idempotencyKey: string | null;
   requestId: string;
   signal: AbortSignal;
 }
-/** The same, by a caller who is known. */
+/** A call whose caller is known. */
 export interface ToolCall extends ToolRequest {
   caller: Caller;
 }
-/** The same, by whoever has the key; null where none was given. */
+/** A call whose caller has still to be identified by the API key, which is null if there is none. */
 export interface KeyedRequest extends ToolRequest {
   apiKey: string | null;
 }
 
 /**
- * Whether a call whose outcome is unknown may be made again: always; or only with an idempotency key, which
- * the tool then has to honour; or by id alone, because a key may have got a new port in between; or never, because it
- * would undo what someone else was told is done.
+ * Whether a call may be repeated if nobody knows whether it was executed.
+ * `always`: yes.
+ * `with-key`: only with an idempotency key, which the tool then has to honour.
+ * `by-id`: only if it names an allocation by id. A service that is named by its key may have got a new port in between,
+ * which the repeated call would then release.
+ * `never`: no, because somebody else may have made a change in between, which the repeated call would undo.
  */
 export type Repeatable = 'always' | 'with-key' | 'by-id' | 'never';
 
@@ -44,25 +47,27 @@ export interface Tool<Input extends TObject = TObject, Output extends TSchema = 
   title: string;
   /** When to use it and when not, for a model that reads nothing else. */
   description: string;
-  /** The operations of the REST contract that it does, by `operationId`. */
+  /** The operations of the REST contract that the tool can be used for, by `operationId`. */
   operations: string[];
   input: Input;
   output: Output;
   annotations: { readOnlyHint: boolean; destructiveHint: boolean; idempotentHint: boolean; openWorldHint: boolean };
   repeatable: Repeatable;
-  /** @throws AppError a refusal */
+  /** @throws AppError if the call is refused */
   execute(context: ToolContext, input: Static<Input>, call: ToolCall): Promise<Static<Output>>;
 }
 
-/** Types `execute` by the schemas. */
+/** Declares a tool. The compiler checks `execute` against the input and output schemas. */
 export function defineTool<Input extends TObject, Output extends TSchema>(tool: Tool<Input, Output>): Tool {
   return tool as unknown as Tool;
 }
 
-/** Nothing beyond the registry and its own hosts is touched: no tool has an open world. */
+/**
+ * The hints of a tool that only reads. No tool has an open world: none reaches anything but the registry and its hosts.
+ */
 export const READS = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false };
 
-/** The idempotency key of a call that a process may have to repeat; null where nobody repeats it. */
+/** The idempotency key of a call that a process may repeat. Null if nobody does. */
 export function idempotencyOf({ name, idempotencyKey, caller }: ToolCall, input: unknown): IdempotencyKey | null {
   if (idempotencyKey === null) return null;
   return { caller: callerId(caller), key: idempotencyKey, requestHash: hashRequest(`MCP ${name}`, input) };

@@ -1,11 +1,11 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
-import { objectOf, whoOf } from '../change-log.js';
+import { callerFields, objectFields } from '../change-log.js';
 import { toRefusal } from '../database/errors.js';
 import { AppError } from '../errors.js';
 import { createValidator, describeFinding, type Finding } from '../schemas/validation.js';
 import type { Service } from '../service.js';
-import { demandStorable, invalidInput } from './inputs.js';
+import { invalidInput, requireStorable } from './inputs.js';
 import { refuse, succeed, type ToolLog } from './results.js';
 import type { KeyedRequest, Tool, ToolCall } from './tool.js';
 import { allocatePort, getPort, listPorts, releasePort, updatePort } from './tools/allocations.js';
@@ -15,7 +15,7 @@ import { createRange, listRanges, portSummary } from './tools/ranges.js';
 import { auditPorts, importPorts } from './tools/reality.js';
 import { cancelReservation, claimReservation, reservePort } from './tools/reservations.js';
 
-/** In the order in which agents see them: the main job first. */
+/** In the order in which agents see them, the most used first. */
 export const tools: readonly Tool[] = [
   getPort,
   allocatePort,
@@ -38,15 +38,15 @@ export const tools: readonly Tool[] = [
 
 export const findTool = (name: string): Tool | undefined => tools.find((tool) => tool.name === name);
 
-/** What fails because its caller has gone is no news. */
-const NOBODY_ASKS: ToolLog = { error() {}, warn() {}, info() {} };
+/** For calls whose client has disconnected: what fails for that reason is no error to report. */
+const NO_LOG: ToolLog = { error() {}, warn() {}, info() {} };
 
-/** Never throws: a refusal is a result, and so is what went wrong here. */
+/** Executes a call. Never throws: refusals and unexpected errors are results too. */
 export type CallTool = (call: ToolCall) => Promise<CallToolResult>;
 
 export type CallToolWithKey = (request: KeyedRequest) => Promise<CallToolResult>;
 
-/** The tools for calls that come with a key and not through an app. */
+/** The same as `openTools`, for calls whose caller no HTTP app has identified yet. */
 export function openToolsForKeys(service: Service): CallToolWithKey {
   const callTool = openTools(service);
   return async ({ apiKey, ...request }) => {
@@ -58,15 +58,19 @@ export function openToolsForKeys(service: Service): CallToolWithKey {
   };
 }
 
-/** The tools over the service's registry, with REST's validation. */
+/** Makes the function that executes tool calls on the service's registry. Inputs are validated as those of REST are. */
 export function openTools({ registry, auditor, config, metrics, log, redact }: Service): CallTool {
   const { reuseCooldownSeconds } = config;
-  const ajv = createValidator({ coerceTypes: false }); // compiles a tool's schema at its first call, and keeps it
-  /** One line for each call that changed something or was refused, as for a request over REST. */
-  const tell = (call: ToolCall, outcome: string, answer: unknown, begun: number) => {
+  // Compiles the schema of a tool at its first call, and keeps the result.
+  const ajv = createValidator({ coerceTypes: false });
+  /** Logs a call that changed something or was refused, in the same form as a request over REST. */
+  const logCall = (call: ToolCall, outcome: string, answer: unknown, begun: number) => {
     const ms = Math.round((performance.now() - begun) * 10) / 10;
-    const object = objectOf(call.input, answer, redact);
-    log.info({ reqId: call.requestId, ...whoOf(call.caller), operation: call.name, object, outcome, ms }, 'Answered');
+    const object = objectFields(call.input, answer, redact);
+    log.info(
+      { reqId: call.requestId, ...callerFields(call.caller), operation: call.name, object, outcome, ms },
+      'Answered',
+    );
   };
   return async (call) => {
     const begun = performance.now();
@@ -78,20 +82,20 @@ export function openTools({ registry, auditor, config, metrics, log, redact }: S
       const session = registry.as(call.caller, tool.annotations.readOnlyHint ? 'read' : 'change', { isAbandoned });
       const context = { session, auditor, reuseCooldownSeconds };
       const answer = (await tool.execute(context, input, call)) as Record<string, unknown>;
-      if (!tool.annotations.readOnlyHint) tell(call, 'done', answer, begun);
+      if (!tool.annotations.readOnlyHint) logCall(call, 'done', answer, begun);
       return succeed(answer);
     } catch (error) {
       const { code } = toRefusal(error);
-      tell(call, code, null, begun);
+      logCall(call, code, null, begun);
       metrics.refused(code);
-      return refuse(error, call.requestId, call.signal.aborted ? NOBODY_ASKS : log);
+      return refuse(error, call.requestId, call.signal.aborted ? NO_LOG : log);
     }
   };
 }
 
-/** A copy with defaults and canonical hosts filled in. */
+/** @returns a copy of the input, with defaults filled in and hosts in the form in which they are stored */
 function readInput(given: unknown, validate: ValidateFunction): Record<string, unknown> {
-  demandStorable(given);
+  requireStorable(given);
   const input = structuredClone(given ?? {}) as Record<string, unknown>;
   if (!validate(input)) throw invalidInput(describeFinding(validate.errors?.[0] as Finding));
   return input;

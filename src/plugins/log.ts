@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { objectOf, whoOf } from '../change-log.js';
+import { callerFields, objectFields } from '../change-log.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -33,9 +33,9 @@ function logAnswer(request: FastifyRequest, reply: FastifyReply): void {
   request.log[looked ? 'debug' : 'info'](
     {
       reqId,
-      ...whoOf(request.caller),
+      ...callerFields(request.caller),
       operation: schema?.operationId,
-      object: objectOf(request.params, refusal === undefined ? answered : null, redact),
+      object: objectFields(request.params, refusal === undefined ? answered : null, redact),
       outcome: status >= 400 ? (refusal ?? 'refused') : 'done',
       method,
       url: redact(request.url.split('?')[0] ?? ''), // a query may hold what belongs in no log

@@ -29,7 +29,7 @@ export const getPort = defineTool({
   operations: ['getOrAllocatePort'],
   input: Type.Object({ ...Key, ...AllocationDetails.properties }, CLOSED),
   output: Allocation,
-  // It never takes a port away, but replaces what describes a held one where that is given.
+  // Destructive, because the descriptive fields that are given replace those of an existing allocation.
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
   async execute({ session }, { project, service, environment, host, protocol, ...details }) {

@@ -26,7 +26,7 @@ export const getEnvironmentPorts = defineTool({
   operations: ['allocateEnvironment'],
   input: Type.Object({ ...Key, ...EnvironmentServices.properties }, CLOSED),
   output: EnvironmentPorts,
-  // As get-port: what describes a held port is replaced where it is given.
+  // Destructive for the same reason as get-port.
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
   async execute({ session }, { project, environment, host, protocol, services }) {

@@ -14,8 +14,8 @@ export const portSummary = defineTool({
   name: 'port-summary',
   title: 'Summarize a project',
   description:
-    'How full one project is on one host and protocol: its ranges, its counts, and the public hostnames that its ports ' +
-    'claim. Use it to tell whether there is room; for the ports themselves use list-ports.',
+    'How full one project is on one host and protocol: its ranges, its counts, and the public hostnames of its ' +
+    'ports. Use it to tell whether there is room; for the ports themselves use list-ports.',
   operations: ['getProjectSummary'],
   input: Type.Object({ project: ProjectName, ...SpaceQuery.properties }, CLOSED),
   output: ProjectSummary,

@@ -13,7 +13,10 @@ type ConflictKind = (typeof conflictKinds)[number];
 const ConflictLimit = Type.Optional(
   Type.Integer({ minimum: 1, maximum: 1000, default: 25, description: 'Conflicts to show.' }),
 );
-/** An audit of a machine that is down has a conflict for each port: 723 kB for a thousand. */
+/**
+ * The result of an audit with only the first conflicts. An audit of a machine that is down finds a conflict on every
+ * port; a thousand of them are 723 kB.
+ */
 const ShortAudit = Type.Object({
   ...Audit.properties,
   conflictCounts: Type.Object(
@@ -26,15 +29,16 @@ export const auditPorts = defineTool({
   name: 'audit-ports',
   title: 'Compare the registry with what listens',
   description:
-    'Probes the TCP ports that are held, of one `project` or one `host` or all, and tells each difference and its ' +
-    'remedy: services that do not run, strangers on ports (with `unallocated`), hostnames claimed twice. Use it when a ' +
+    'Probes the TCP ports that are held, of one `project` or one `host` or all, and reports each difference and its ' +
+    'remedy: services that do not run, processes on ports that nobody holds (with `unallocated`), hostnames that ' +
+    'several allocations have. Use it when a ' +
     'port seems taken or a service seems down. It connects and closes, and sends nothing. Shows the first 25 ' +
     'conflicts, by port; `conflictCounts` has how many there are of each kind. For more raise `limit`, or audit one ' +
     '`project` or `host`. For who owns one number use describe-port.',
   operations: ['auditPorts'],
   input: Type.Object({ ...AuditScope.properties, limit: ConflictLimit }, CLOSED),
   output: ShortAudit,
-  // It stores what it found, and moves the status of allocations; repeating it changes nothing more.
+  // Not read-only, because it stores what it found and updates the status of allocations.
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
   async execute({ session, auditor }, { limit = 25, ...scope }, { signal }) {
@@ -50,8 +54,8 @@ export const importPorts = defineTool({
   name: 'import-ports',
   title: 'Adopt ports that are in use',
   description:
-    'Registers ports that services use already, each for the project whose range covers it, and tells what became of ' +
-    'each: use it when moving a machine to the registry, first with `dryRun`. For a new service use get-port.',
+    'Registers ports that services use already, each for the project whose range covers it, and reports what ' +
+    'became of each: use it when moving a machine to the registry, first with `dryRun`. For a new service use get-port.',
   operations: ['importPorts'],
   input: Type.Object({ ...NewImport.properties, ...ImportQuery.properties }, CLOSED),
   output: Import,
