@@ -34,34 +34,40 @@ import { reservationRoutes } from './routes/reservations.js';
 import { serviceRoutes } from './routes/services.js';
 import type { Service } from './service.js';
 
-/** Longer than the idle time of common proxies (nginx and ALB 60 s, Traefik 90 s), or they see sporadic 502s. */
+/**
+ * How long an idle connection is kept. Common proxies close theirs after 60 s (nginx, ALB) or 90 s (Traefik). If this
+ * service closed first, a proxy could send a request on a connection that is just being closed, and answer it with 502.
+ */
 const KEEP_ALIVE_TIMEOUT_MS = 95_000;
-/** Node's own default. It must not be above REQUEST_TIMEOUT_MS: Node would then apply each to the other's case. */
+/** Node's default. It must not be above REQUEST_TIMEOUT_MS: Node would then use each of the two for the other's case. */
 const HEADERS_TIMEOUT_MS = 60_000;
-/** How often Node looks for requests that do not arrive; its default of 30 s would stretch REQUEST_TIMEOUT_MS. */
+/**
+ * How often Node checks for requests that have not arrived in time. With its default of 30 s, a request could take up to
+ * 30 s longer than REQUEST_TIMEOUT_MS to arrive.
+ */
 const CONNECTIONS_CHECKING_INTERVAL_MS = 1000;
 
-/** The whole service, short of listening: tests use this same one. */
+/** Builds the whole HTTP service, which does not listen yet. Tests use the same function as production. */
 export async function buildApp(service: Service): Promise<FastifyInstance> {
   const { config, log, readiness, metrics, registry, keyring, auditor, redact } = service;
   const { basePath, rateLimitPerMinute: perMinute } = config;
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
-    logController: new LogController({ disableRequestLogging: true }), // one line a request, from the hook below
+    logController: new LogController({ disableRequestLogging: true }), // registerLog writes one line for each request
     genReqId: requestIdOf,
-    // A logger of its own for every request would cost more than most requests: lines carry `reqId` themselves.
+    // Making a child logger costs more than most requests do. Each line is given its `reqId` explicitly instead.
     childLoggerFactory: (logger) => logger,
     requestIdHeader: false,
     bodyLimit: BODY_LIMIT_BYTES,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    requestTimeout: config.requestTimeoutMs, // until a request has arrived whole; what it takes then is the hook's below
+    requestTimeout: config.requestTimeoutMs, // bounds its arrival; registerRequestTimeout bounds how long it is handled
     http: {
       headersTimeout: Math.min(HEADERS_TIMEOUT_MS, config.requestTimeoutMs),
       connectionsCheckingInterval: CONNECTIONS_CHECKING_INTERVAL_MS,
       requireHostHeader: false, // refused by registerMalformedHttp, as a problem document
     },
     forceCloseConnections: 'idle',
-    return503OnClosing: false, // what still arrives on an open connection is answered, and the connection then closed
+    return503OnClosing: false, // a request that arrives on an open connection while stopping is still answered normally
     trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
     routerOptions: { maxParamLength: 1024 },
     rewriteUrl: ({ url = '/' }) => withoutBasePath(url, basePath),
@@ -79,7 +85,7 @@ export async function buildApp(service: Service): Promise<FastifyInstance> {
     done();
   });
   registerSecurityHeaders(app);
-  // An answer given while stopping is the last on its connection: a client that kept it would keep the process.
+  // While stopping, each answer closes its connection. A client that kept its connection would keep the process running.
   app.addHook('onSend', (_request, reply, _payload, done) => {
     if (readiness.isStopping()) reply.header('connection', 'close');
     done();
@@ -102,7 +108,7 @@ export async function buildApp(service: Service): Promise<FastifyInstance> {
 
   app.addHook('preClose', async () => auditor.stop());
   app.addHook('onClose', () => keyring.touch());
-  const all = [
+  const routePlugins = [
     healthRoutes,
     serviceRoutes,
     environmentRoutes,
@@ -117,19 +123,19 @@ export async function buildApp(service: Service): Promise<FastifyInstance> {
     apiKeyRoutes,
   ];
   serveMetrics(app, metrics, registry);
-  for (const routes of all) await app.register(routes, { ...service, publicUrl });
+  for (const routes of routePlugins) await app.register(routes, { ...service, publicUrl });
   await app.register(mcpOverHttp, service);
   return app;
 }
 
-/** The caller's own id, if it is one that can stand in a log line; else a new one. */
+/** Takes the client's `X-Request-Id` if it is short and plain enough for a log line, or makes a new id. */
 function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
   const given = headers['x-request-id'];
   return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
 }
 
-/** Whether the proxy in front strips BASE_PATH or not, the routes are met. */
+/** Removes BASE_PATH from a URL that has it, so that the routes match whether or not the proxy in front removes it. */
 function withoutBasePath(url: string, basePath: string): string {
-  if (url === '*') return '/*'; // it names no resource (RFC 9110, 7.1), and the router would take it for the root
+  if (url === '*') return '/*'; // `*` names no resource (RFC 9110, 7.1), but the router would treat it as the root
   return basePath !== '' && url.startsWith(`${basePath}/`) ? url.slice(basePath.length) : url;
 }

@@ -1,24 +1,25 @@
 import type { FastifyInstance } from 'fastify';
 
-const SWEEP_MS = 50;
+const CLOSE_IDLE_EVERY_MS = 50;
 
 /**
- * Stops listening, and closes the app once all requests under way have been answered.
+ * Stops listening, and closes the app once all requests in progress have been answered.
  *
- * Two kinds of connection would keep it open for longer. Fastify closes those that are idle when the closing begins,
- * but one whose answer is still being sent at that moment becomes idle only later, and its client may keep it for over
- * a minute. Therefore idle connections are closed again and again until the app is closed. And on some connections
- * nothing was ever asked: Node does not call them idle, so only `cutAfterMs` ends them.
- * @param cutAfterMs when every connection that is left is cut, in ms after the closing began: no sooner than the slowest
- * request is answered. Null never cuts: the closing then takes as long as the slowest request.
+ * Two kinds of connections would keep the app open for longer:
+ * - Fastify closes the connections that are idle when closing begins. A connection whose answer is still being sent at
+ *   that moment becomes idle only later, and its client may keep it open for over a minute. Therefore idle connections
+ *   are closed again and again until the app is closed.
+ * - A connection on which no request was ever sent is not idle to Node. Only `cutAfterMs` ends it.
+ * @param cutAfterMs how long after closing began, in ms, all remaining connections are cut. It must leave the slowest
+ * request enough time to be answered. With null nothing is cut, and closing takes as long as the slowest request.
  */
 export async function closeServer(app: FastifyInstance, cutAfterMs: number | null): Promise<void> {
-  const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS);
-  const cut = cutAfterMs === null ? undefined : setTimeout(() => app.server.closeAllConnections(), cutAfterMs);
+  const closingIdle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
+  const cutting = cutAfterMs === null ? undefined : setTimeout(() => app.server.closeAllConnections(), cutAfterMs);
   try {
     await app.close();
   } finally {
-    clearInterval(sweep);
-    clearTimeout(cut);
+    clearInterval(closingIdle);
+    clearTimeout(cutting);
   }
 }

@@ -1,4 +1,4 @@
-// What ports are known by.
+// The keys by which ports are looked up, and their defaults.
 
 /** A port space: one host and protocol. The same number in two port spaces is two ports. */
 export interface Space {
@@ -6,7 +6,7 @@ export interface Space {
   protocol: 'tcp' | 'udp';
 }
 
-/** What a port is held for. */
+/** Identifies what a port is held for. A service may hold several ports under one key. */
 export interface AllocationKey extends Space {
   project: string;
   service: string;
@@ -21,12 +21,12 @@ export interface EnvironmentKey extends Space {
 
 type Given<T> = { [Name in keyof T]?: T[Name] | undefined };
 
-/** The port space that is given, with the defaults for what is left out. */
+/** Fills in the defaults of a port space. */
 export function spaceOf({ host = 'localhost', protocol = 'tcp' }: Given<Space>): Space {
   return { host, protocol };
 }
 
-/** The key that is given, with the defaults for what is left out. */
+/** Fills in the defaults of an allocation's key. */
 export function keyOf(
   { project, service }: Pick<AllocationKey, 'project' | 'service'>,
   { environment = 'default', ...space }: Given<Space & { environment: string }>,

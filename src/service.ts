@@ -10,8 +10,8 @@ import { Keyring } from './services/keyring.js';
 import { Prober } from './services/prober.js';
 
 /**
- * All that one process is made of, short of its transports. REST, MCP and background work use the same parts, so that
- * they share queues, look-ups, keys that are known, and the bounds on probes and audits.
+ * The parts of one process, without its transports. REST, MCP and background work use the same parts, so that they share
+ * the queues of commands and look-ups, the cache of API keys, and the limits on probes and audits.
  */
 export interface Service {
   readonly config: Config;
@@ -22,7 +22,7 @@ export interface Service {
   readonly keyring: Keyring;
   readonly prober: Prober;
   readonly auditor: Auditor;
-  /** Takes API keys out of what is logged or answered. */
+  /** Removes API keys from a text that is logged or answered. */
   readonly redact: Redact;
 }
 
@@ -31,11 +31,11 @@ export interface ServiceOptions {
   config: Config;
   log: Logger;
   readiness?: Readiness;
-  /** 1 gives each call a transaction or query of its own, for comparison. */
+  /** How many commands or look-ups one batch may hold. The benchmark sets 1, to compare with a service without batches. */
   maxBatch?: number;
 }
 
-/** Builds the parts of a process. Nothing runs, connects or listens yet. */
+/** Builds the parts of a process. Nothing connects, listens or runs in the background yet. */
 export function createService(options: ServiceOptions): Service {
   const { database, config, log, readiness = new Readiness(), maxBatch } = options;
   const metrics = new Metrics(database.poolCounts);

@@ -6,12 +6,12 @@ import type { RateLimit } from './rate-limit.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set before anything else of a request is looked at. */
+    /** Who sends the request. `UNIDENTIFIED` until the key has been checked, and on routes that need no key. */
     caller: Caller;
   }
 }
 
-/** Routes that need no key; all of /docs is beside them. What no route matches needs one too. */
+/** Routes that need no key, in addition to everything under /docs/. A path that matches no route does need one. */
 const OPEN: ReadonlySet<string> = new Set([
   '/',
   '/assets/:name',
@@ -23,24 +23,24 @@ const OPEN: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Finds out who asks, for REST and MCP alike (RFC 6750), and whether they ask too often: those without a valid key are
- * counted too, by their address.
+ * Identifies the caller of each request by its bearer key (RFC 6750), for REST and MCP alike, and applies the rate limit.
+ * Requests without a valid key count towards the limit too, by their address.
  */
 export function registerAuthentication(app: FastifyInstance, keyring: Keyring, limit: RateLimit | null): void {
   app.decorateRequest('caller');
   app.addHook('onRequest', (request, reply, done) => {
     request.caller = UNIDENTIFIED;
-    const counted = (refusal?: Error) => done(limit?.count(request) ?? refusal);
+    const countAndContinue = (refusal?: Error) => done(limit?.count(request) ?? refusal);
     const route = request.routeOptions.url;
-    if (keyring.inForce && route !== undefined && isOpen(route)) return counted();
+    if (keyring.inForce && route !== undefined && isOpen(route)) return countAndContinue();
     const key = /^Bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? null;
     const identified = (caller: Caller) => {
       request.caller = caller;
-      counted();
+      countAndContinue();
     };
     const refused = (error: unknown) => {
       if (error instanceof AppError && error.code === 'unauthorized') challenge(reply, key);
-      counted(error as Error);
+      countAndContinue(error as Error);
     };
     try {
       const found = keyring.identify(key);

@@ -14,7 +14,7 @@ const MEDIA_TYPES: Record<string, string> = {
   '.svg': 'image/svg+xml',
 };
 
-/** The page's own files and this service, nothing else, and nothing inline. */
+/** The page may load its own files and call this service. Everything else is forbidden, inline scripts and styles too. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -33,9 +33,9 @@ const PAGE_HEADERS = {
 };
 
 /**
- * Serves the dashboard at `/` and its files at `/assets/`, from memory: a later build takes its files away while the
- * service still runs.
- * @throws when it was not built
+ * Serves the dashboard at `/` and its files at `/assets/`. They are read once, at the start, because a later build
+ * replaces the files on disk while this service still runs.
+ * @throws when the dashboard was not built
  */
 export function registerDashboard(app: FastifyInstance): void {
   const page = readFileSync(join(FOLDER, 'index.html'));
@@ -54,7 +54,7 @@ export function registerDashboard(app: FastifyInstance): void {
     const { name } = request.params;
     const asset = assets.get(name);
     if (!asset) throw new AppError('not-found', 'The dashboard has no such file; load the page again.');
-    // A name stands for one content.
+    // The name contains a hash of the content, so a file never changes under its name.
     reply.header('cache-control', 'public, max-age=31536000, immutable');
     return reply.type(MEDIA_TYPES[extname(name)] ?? 'application/octet-stream').send(asset);
   });

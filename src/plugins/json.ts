@@ -10,12 +10,13 @@ export const NOT_UTF8 = invalid('', 'The body is not UTF-8.');
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 const compile = SerializerSelector()(Object.fromEntries(components.map((component) => [component.$id, component])));
-/** By the schema as JSON; shared by all apps of a process. */
-const compiled = new Map<string, ReturnType<typeof compile>>();
+/** Compiled serializers by the schema's JSON. All apps of a process share them. */
+const serializers = new Map<string, ReturnType<typeof compile>>();
 
-/** JSON bodies, taken as they are: nothing coerced, nothing dropped, and a missing one equals `{}`. */
+/** Parses and validates JSON bodies. Values are not converted, unknown fields not dropped, and no body equals `{}`. */
 export function registerBodies(app: FastifyInstance): void {
-  const parseJson = app.getDefaultJsonParser('ignore', 'ignore'); // `findUnstorable` refuses prototypes, for MCP too
+  // The parser need not refuse `__proto__` and `constructor`: `findUnstorable` does, and MCP uses that too.
+  const parseJson = app.getDefaultJsonParser('ignore', 'ignore');
   app.removeContentTypeParser(['application/json', 'text/plain']);
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
     const text = decodeUtf8(bytes as Buffer);
@@ -23,9 +24,9 @@ export function registerBodies(app: FastifyInstance): void {
     if (text === '') return done(null, {});
     return parseJson(request, text, done);
   });
-  // Fastify would leave their bodies unread, and what they ask for unrefused.
+  // By default Fastify does not read the body of a GET or HEAD, and a request with one would not be refused.
   for (const method of ['GET', 'HEAD']) app.addHttpMethod(method, { hasBody: true, overrideExisting: true });
-  // A body of no bytes is of no media type: `curl -d ''` names one all the same.
+  // The media type of an empty body is ignored: `curl -d ''` sends `application/x-www-form-urlencoded`.
   app.addHook('onRequest', ({ headers }, _reply, done) => {
     const { 'content-length': length = '0', 'transfer-encoding': transferEncoding } = headers;
     if (length === '0' && transferEncoding === undefined) delete headers['content-type'];
@@ -42,7 +43,7 @@ export function registerBodies(app: FastifyInstance): void {
     done(finding ? invalidField(finding.pointer, finding.detail) : undefined);
   });
 
-  // A route that takes no query says so by leaving it out: Fastify would let any pass.
+  // A route without a `querystring` schema takes no query. Fastify would accept any.
   app.addHook('onRoute', ({ url, schema }) => {
     if (schema && url.startsWith('/v1/')) schema.querystring ??= Type.Object({}, { additionalProperties: false });
   });
@@ -62,29 +63,33 @@ export function registerBodies(app: FastifyInstance): void {
 }
 
 /**
- * Compiles each response schema once. Fastify would compile it again for every route and status that answers with it,
- * and every route can answer with a problem document: that took nine tenths of the time until an app was ready.
+ * Compiles each response schema once. Fastify would compile a schema again for every route and status that answers with
+ * it. As every route can answer with a problem document, that took nine tenths of the time until an app was ready.
  */
 export function registerSerializers(app: FastifyInstance): void {
   app.setSerializerCompiler((route) => {
     const key = JSON.stringify(route.schema);
-    const serialize = compiled.get(key) ?? compile({ httpStatus: '', ...route });
-    compiled.set(key, serialize);
+    const serialize = serializers.get(key) ?? compile({ httpStatus: '', ...route });
+    serializers.set(key, serialize);
     return serialize;
   });
 }
 
-/** A text is read line by line, and what else is odd in it is told of its line: a process may have any name. */
+/**
+ * The only check of a text body as a whole. Each line is checked when it is read, and an odd one is reported by itself:
+ * the name of a process may contain anything.
+ */
 const findNul = (text: string) => (text.includes('\0') ? { pointer: '', detail: 'holds a control character' } : null);
 
-/** Not by way of JSON.stringify, which a body nested deeply enough would overflow. */
+/** JSON.stringify would be shorter, but a deeply nested body would overflow its stack. */
 const isEmpty = (body: unknown) =>
   body === undefined ||
   (typeof body === 'object' && body !== null && !Array.isArray(body) && Object.keys(body).length === 0);
 
 /**
- * The integer or boolean that a URL's text stands for; whatever else it is, as it is. One spelling for each
- * value: Ajv's own coercion takes any that JavaScript has, as 0xc1c, 3.1e3 and ' 3100'.
+ * Converts a text from a URL or header to the integer or boolean that the schema asks for. Returns every other value
+ * unchanged. Each value has exactly one spelling. Ajv's own conversion would accept all those of JavaScript, such as
+ * 0xc1c, 3.1e3 and ' 3100'.
  */
 function readText(type: unknown, value: unknown): unknown {
   if (typeof value !== 'string') return value;
@@ -93,7 +98,7 @@ function readText(type: unknown, value: unknown): unknown {
   return value;
 }
 
-/** Null for what is not UTF-8: to decode it loosely would store replacement characters. */
+/** Returns null if the bytes are not UTF-8. A lenient decoder would put replacement characters into what is stored. */
 export function decodeUtf8(bytes: Buffer): string | null {
   try {
     return utf8.decode(bytes);

@@ -7,8 +7,10 @@ import { invalidField, type ProblemCode, problems } from '../errors.js';
 export const NOT_WHOLE = 'The request did not arrive whole in time.';
 
 /**
- * What Node's server would answer by itself, without a problem document: a request without `Host` (the server has to be
- * told not to demand it), an expectation beyond 100-continue, which may be passed over (RFC 9110, 10.1.1), and CONNECT.
+ * Handles requests that Node's server would otherwise answer by itself, without a problem document:
+ * - A request without `Host` is refused here. For that, the server is created with `requireHostHeader: false`.
+ * - An `Expect` header other than 100-continue may be ignored (RFC 9110, 10.1.1), and is.
+ * - CONNECT is refused.
  */
 export function registerMalformedHttp(app: FastifyInstance): void {
   app.addHook('onRequest', ({ headers, raw }, _reply, done) => {
@@ -21,9 +23,9 @@ export function registerMalformedHttp(app: FastifyInstance): void {
   );
 }
 
-/** Answers what is no HTTP at all, and so never becomes a request, with a problem document too. */
+/** Answers bytes that are no HTTP request, of which Fastify never hears, with a problem document. */
 export function refuseMalformedHttp(error: Error & { code?: string }, socket: Socket): void {
-  const wasSilent = socket.bytesRead === 0; // a connection opened ahead of need: an answer would be one to nothing
+  const wasSilent = socket.bytesRead === 0; // opened in advance and never used: there is no request to answer
   if (error.code === 'ECONNRESET' || wasSilent || !socket.writable) return void socket.destroy(error);
   refuse(socket, 'validation-failed', DETAILS[error.code ?? ''] ?? 'This is no well-formed HTTP request.');
 }

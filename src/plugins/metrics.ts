@@ -11,10 +11,13 @@ declare module 'fastify' {
   }
 }
 
-/** A scrape is given up after 10 s by default; what the process itself measured must be there by then. */
+/**
+ * How long a scrape waits for the database. Prometheus gives up a scrape after 10 s by default. The metrics that the
+ * process measures itself must be answered by then, even if the database does not respond.
+ */
 const DATABASE_TIMEOUT_MS = 3000;
 
-/** Measures every answer by its route's pattern. */
+/** Counts and times every answer by the pattern of its route. */
 export function registerMetrics(app: FastifyInstance, metrics: Metrics): void {
   app.decorate('observer', metrics);
   app.addHook('onResponse', (request, reply, done) => {
@@ -24,18 +27,18 @@ export function registerMetrics(app: FastifyInstance, metrics: Metrics): void {
   });
 }
 
-/** `/metrics`, in Prometheus' text format. */
+/** Serves `/metrics` in the text format of Prometheus. */
 export function serveMetrics(app: FastifyInstance, metrics: Metrics, registry: Registry): void {
-  const config = { produces: ['text/plain'], vital: true };
+  const config = { produces: ['text/plain'], isExemptFromLimits: true };
   app.get('/metrics', { schema: { hide: true }, config }, async ({ caller }, reply) => {
     const session = registry.as(caller, 'read');
     session.access.requireEveryProject();
-    const late = new AbortController();
+    const answered = new AbortController();
     const occupancy = await Promise.race([
       session.read(findOccupancy).catch(() => null),
-      setTimeout(DATABASE_TIMEOUT_MS, null, { ref: false, signal: late.signal }).catch(() => null),
+      setTimeout(DATABASE_TIMEOUT_MS, null, { ref: false, signal: answered.signal }).catch(() => null),
     ]);
-    late.abort();
+    answered.abort();
     return reply.type(metrics.registry.contentType).send(await metrics.render(occupancy));
   });
 }

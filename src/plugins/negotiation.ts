@@ -4,18 +4,18 @@ import { AppError } from '../errors.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Media types that the route can answer with, the usual one first; JSON for an operation that says nothing. */
+    /** Media types that the route can answer with, the default first. An operation without this answers JSON. */
     produces?: string[];
   }
   interface FastifyRequest {
-    /** The one of the route's media types that the client likes best. */
+    /** The one of the route's media types that the client prefers. */
     answerType: string;
   }
 }
 
 const JSON_ONLY = ['application/json'];
 
-/** Chooses what to answer with, and refuses a request whose `Accept` excludes all that the route produces. */
+/** Chooses the media type of each answer, and refuses a request whose `Accept` excludes all those of its route. */
 export async function registerNegotiation(app: FastifyInstance): Promise<void> {
   await app.register(accepts);
   app.decorateRequest('answerType', 'application/json');
@@ -23,7 +23,7 @@ export async function registerNegotiation(app: FastifyInstance): Promise<void> {
     if (request.is404) return done();
     const { config, schema } = request.routeOptions;
     const produces = config.produces ?? (schema?.hide ? null : JSON_ONLY);
-    if (produces === null) return done(); // the files of /docs
+    if (produces === null) return done(); // files of /docs and of the dashboard
     const { accept } = request.headers;
     const chosen = accept === undefined || accept === '*/*' ? produces[0] : request.accepts().type(produces);
     if (typeof chosen !== 'string') return done(notAcceptable(produces));
@@ -32,7 +32,7 @@ export async function registerNegotiation(app: FastifyInstance): Promise<void> {
   });
 }
 
-/** @param produces the media types that there are */
+/** @param produces the media types that are available */
 export function notAcceptable(produces: string[]): AppError {
   return new AppError(
     'not-acceptable',

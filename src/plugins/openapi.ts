@@ -65,7 +65,7 @@ export async function registerOpenapi(app: FastifyInstance, { version, publicUrl
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: true,
-    // Over plain HTTP, and that is how it is served, the page's own files could not be loaded otherwise.
+    // This service is served over plain HTTP. The directive would make browsers load the page's files over HTTPS.
     transformStaticCSP: (policy) => policy.replace(/\s*upgrade-insecure-requests;?/, ''),
   });
   app.get('/openapi.json', { schema: { hide: true }, config: { produces: ['application/json'] } }, () => app.swagger());
@@ -74,13 +74,13 @@ export async function registerOpenapi(app: FastifyInstance, { version, publicUrl
   );
 }
 
-/** What holds for every operation, said once. */
+/** Adds to an operation what holds for all of them, so that the routes need not repeat it. */
 function completeOperation(operation: Operation): void {
   operation.security ??= [{ bearer: [] }];
   for (const parameter of operation.parameters ?? []) parameter.description ??= parameter.schema.description ?? '';
   const body = operation.requestBody;
   if (body) {
-    // A missing body equals {}: it is required where {} would not do.
+    // No body equals `{}`, so a body is required only if its schema has required fields.
     const reference = Object.values(body.content)[0]?.schema.$ref?.split('/').at(-1);
     const component = components.find(({ $id }) => $id === reference);
     body.required = component !== undefined && 'required' in component;

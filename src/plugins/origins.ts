@@ -19,8 +19,8 @@ export async function registerOrigins(
 }
 
 /**
- * Refuses requests of other pages. A browser sends some kinds of POST for any page without asking first, and names the
- * page's origin in `Origin`.
+ * Refuses requests of all other pages. CORS alone does not prevent these: some kinds of POST are sent for any page
+ * without a preflight request. The browser names the page's origin in `Origin`.
  */
 function refuseOtherOrigins(app: FastifyInstance, allowed: readonly string[]): void {
   app.addHook('onRequest', ({ headers: { origin } }, _reply, done) => {

@@ -8,12 +8,12 @@ import { nextSteps } from './next-steps.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Takes the keys out of what is logged or answered. */
+    /** Removes API keys from a text that is logged or answered. */
     redact: Redact;
   }
 }
 
-/** Every refusal leaves as `application/problem+json` (RFC 9457); this is the one place that makes them. */
+/** Answers every refusal of a request with a problem document, `application/problem+json` (RFC 9457). */
 export function registerProblems(app: FastifyInstance, redact: Redact): void {
   app.decorate('redact', redact);
   app.setErrorHandler((error: FastifyError | AppError, request, reply) =>
@@ -38,7 +38,7 @@ export function registerProblems(app: FastifyInstance, redact: Redact): void {
   });
 }
 
-/** Also for errors before routing, which Fastify hands to `frameworkErrors`. */
+/** Sends a problem document. Also used for errors before routing, which Fastify passes to `frameworkErrors`. */
 export function sendProblem(refusal: AppError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { code, status, extras } = refusal;
   request.server.observer.refused(code);
@@ -48,7 +48,7 @@ export function sendProblem(refusal: AppError, request: FastifyRequest, reply: F
   const { retryAfter, allow } = extras;
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
   if (allow) reply.header('allow', allow.join(', '));
-  // Serialised here: a route's response schemas must not decide what a refusal may say.
+  // Serialized without the route's response schemas, which would drop the fields that they do not know.
   return reply
     .code(status)
     .header('content-type', 'application/problem+json; charset=utf-8')
@@ -56,7 +56,7 @@ export function sendProblem(refusal: AppError, request: FastifyRequest, reply: F
     .send(toProblem(refusal, request));
 }
 
-/** The refusal as the document that clients get. */
+/** The problem document of a refusal. */
 export function toProblem({ code, status, message, extras }: AppError, request: FastifyRequest): object {
   const { errors, holder, nextPortAvailableAt } = extras;
   return {
@@ -73,7 +73,7 @@ export function toProblem({ code, status, message, extras }: AppError, request: 
   };
 }
 
-/** The refusal that an error is to a client of HTTP, where Fastify has errors of its own. */
+/** Translates an error into a refusal, including the errors that Fastify makes itself. */
 export function toHttpRefusal(error: unknown): AppError {
   return toRefusal(readFastifyError(error as FastifyError) ?? error);
 }
@@ -81,15 +81,15 @@ export function toHttpRefusal(error: unknown): AppError {
 function readFastifyError(error: FastifyError): AppError | null {
   const { validation, validationContext, code, statusCode, message } = error;
   if (validation) {
-    const errors = validation.map((finding) => describeInPart(finding, validationContext));
-    const told = errors.map(({ pointer, detail }) => `${pointer || 'The body'} ${detail}`).join('; ');
-    return new AppError('validation-failed', told, { errors });
+    const errors = validation.map((finding) => describeField(finding, validationContext));
+    const detail = errors.map(({ pointer, detail }) => `${pointer || 'The body'} ${detail}`).join('; ');
+    return new AppError('validation-failed', detail, { errors });
   }
   const known = FASTIFY_ERRORS[code ?? ''];
   if (known) return new AppError(known[0], known[1], {}, { cause: error });
   if (statusCode === undefined || statusCode < 400 || statusCode >= 500) return null;
-  const told = message || STATUS_CODES[statusCode] || 'The request is not valid';
-  return new AppError('validation-failed', told, {}, { cause: error });
+  const detail = message || STATUS_CODES[statusCode] || 'The request is not valid';
+  return new AppError('validation-failed', detail, {}, { cause: error });
 }
 
 // https://fastify.dev/docs/latest/Reference/Errors/
@@ -109,7 +109,8 @@ const FASTIFY_ERRORS: Record<string, [ProblemCode, string]> = {
   FST_ERR_MAX_PARAM_LENGTH: ['validation-failed', 'A part of the path is too long.'],
 };
 
-function describeInPart(finding: Finding, context: string | undefined): FieldError {
+/** @param context the part of the request that was validated, as Fastify names it */
+function describeField(finding: Finding, context: string | undefined): FieldError {
   const root = { body: '', querystring: '/query', params: '/path', headers: '/headers' }[context ?? 'body'] ?? '';
   const { pointer, detail } = describeFinding(finding);
   return { pointer: root + pointer, detail };

@@ -3,29 +3,31 @@ import ipaddr from 'ipaddr.js';
 import { AppError } from '../errors.js';
 
 const MINUTE_MS = 60_000;
-/** Keys and addresses that are counted at a time; whose minute began first is forgotten first. */
-const COUNTED = 10_000;
+/** How many keys and addresses are counted at a time. Beyond that, the one whose minute began first is forgotten. */
+const MAX_MINUTES = 10_000;
 
+/** The requests of one key or address in one minute. */
 interface Minute {
   requests: number;
-  /** By `performance.now()`. */
+  /** In the time of `performance.now()`. */
   endsAt: number;
 }
 
 /**
- * So many requests a minute for each key, and for each address (of IPv6, each /64) without one, on this replica.
+ * Limits how many requests a minute this replica answers for each key, and for each address that sends no valid key. All
+ * IPv6 addresses of a /64 count as one.
  *
- * @fastify/rate-limit counts in an object that it shares between requests and reads a turn later: of those that
- * arrive together and pass the limit, it refuses all.
+ * Why not @fastify/rate-limit: it counts in an object shared by all requests, and reads the count one turn of the event
+ * loop later. If requests arrive together and the last of them exceeds the limit, it refuses all of them.
  */
 export class RateLimit {
   readonly #minutes = new Map<string, Minute>();
 
   constructor(private readonly perMinute: number) {}
 
-  /** Counts a request, once its caller is known. @returns the refusal of one too many */
+  /** Counts a request once its caller is known. @returns a refusal if it exceeds the limit, else null */
   count({ caller, ip, routeOptions }: FastifyRequest): AppError | null {
-    if (routeOptions.config.vital) return null;
+    if (routeOptions.config.isExemptFromLimits) return null;
     const now = performance.now();
     const minute = this.#minuteOf(caller.kind === 'key' ? caller.id : networkOf(ip), now);
     minute.requests += 1;
@@ -41,15 +43,15 @@ export class RateLimit {
   #minuteOf(who: string, now: number): Minute {
     const known = this.#minutes.get(who);
     if (known && now < known.endsAt) return known;
-    this.#minutes.delete(who); // to the end, where those that began last are
+    this.#minutes.delete(who); // so that the new minute is added at the end: the map is in the order of beginning
     const minute = { requests: 0, endsAt: now + MINUTE_MS };
     this.#minutes.set(who, minute);
-    if (this.#minutes.size > COUNTED) this.#minutes.delete(this.#minutes.keys().next().value as string);
+    if (this.#minutes.size > MAX_MINUTES) this.#minutes.delete(this.#minutes.keys().next().value as string);
     return minute;
   }
 }
 
-/** One customer has a whole /64 of IPv6. */
+/** The /64 of an IPv6 address, since one customer usually has all addresses of a /64. IPv4 addresses stay as they are. */
 function networkOf(address: string): string {
   if (!address.includes(':') || !ipaddr.isValid(address)) return address;
   const parsed = ipaddr.process(address);

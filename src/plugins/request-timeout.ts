@@ -13,10 +13,11 @@ declare module 'fastify' {
 const RETRY_AFTER_SECONDS = 1;
 
 /**
- * Answers a request that takes too long. What it waits for ends by limits of its own (locks, statements,
- * connections), or is not begun: a command whose caller was answered is not executed (`isAbandoned`).
+ * Answers a request that takes too long with a refusal. The work itself is not interrupted: it ends by its own limits
+ * (for locks, statements and connections). A command that has not begun by then is never executed, because its caller
+ * counts as gone (`isAbandoned`).
  *
- * Fastify's own `handlerTimeout` is no help: up to 5.12 it is disarmed as soon as the body has been read.
+ * Fastify's own `handlerTimeout` cannot be used: up to 5.12 it is cleared as soon as the body has been read.
  */
 export function registerRequestTimeout(app: FastifyInstance, requestTimeoutMs: number): void {
   app.addHook('onRequest', (request, reply, done) => {
@@ -24,7 +25,8 @@ export function registerRequestTimeout(app: FastifyInstance, requestTimeoutMs: n
     if (timeoutMs === null) return done();
     const timer = setTimeout(() => {
       if (reply.sent || reply.raw.headersSent) return;
-      // What is still on its way would be read as the next request, and hold the socket while it trickles.
+      // If the request has not arrived completely, its remaining bytes would be read as the next request, and would keep
+      // the socket open for as long as they trickle in. So the connection is closed.
       const isWhole = request.raw.complete !== false;
       if (!isWhole) reply.header('connection', 'close');
       sendProblem(isWhole ? tookTooLong(timeoutMs) : new AppError('validation-failed', NOT_WHOLE), request, reply);

@@ -7,7 +7,8 @@ import * as healthChecks from '../repositories/health-checks.js';
 import { findAnswer, type IdempotencyKey, insertAnswers } from '../repositories/idempotency-keys.js';
 import type { Page } from '../repositories/pages.js';
 import type { Allocation } from '../schemas/allocation.js';
-import type { HealthCheck, HealthCheckQuery } from '../schemas/health-check.js';
+import type { PageQuery } from '../schemas/common.js';
+import type { HealthCheck } from '../schemas/health-check.js';
 import { findAllocation } from './allocations.js';
 import type { Session } from './session.js';
 
@@ -68,11 +69,7 @@ export function insertHealthChecks(session: Session, checks: readonly NewHealthC
  * Newest first.
  * @throws AppError allocation-not-found
  */
-export async function listHealthChecks(
-  session: Session,
-  id: string,
-  query: HealthCheckQuery,
-): Promise<Page<HealthCheck>> {
+export async function listHealthChecks(session: Session, id: string, query: PageQuery): Promise<Page<HealthCheck>> {
   await findAllocation(session, id);
   return session.readUnfiltered(healthChecks.listHealthChecks, id, query);
 }

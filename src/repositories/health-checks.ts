@@ -1,6 +1,7 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { HealthCheckRow, Tables } from '../database/tables.js';
-import type { HealthCheck, HealthCheckQuery } from '../schemas/health-check.js';
+import type { PageQuery } from '../schemas/common.js';
+import type { HealthCheck } from '../schemas/health-check.js';
 import { decodeCursor, isTime, isUuid, type Page, toPage } from './pages.js';
 
 /** What a probe of an allocation found. */
@@ -49,7 +50,7 @@ export async function insertHealthChecks(
 export async function listHealthChecks(
   db: Kysely<Tables>,
   allocationId: string,
-  { limit = 100, cursor }: HealthCheckQuery,
+  { limit = 100, cursor }: PageQuery,
 ): Promise<Page<HealthCheck>> {
   const before = decodeCursor(cursor, isTime, isUuid);
   const rows = await db

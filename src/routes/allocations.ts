@@ -12,8 +12,7 @@ import {
   ProjectParams,
 } from '../schemas/allocation.js';
 import { Ref } from '../schemas/common.js';
-import type { RouteOptions } from './requests.js';
-import { IdempotencyHeaders, idempotencyOf, sendPage } from './requests.js';
+import { IdempotencyHeaders, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
 import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
 export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { publicUrl }) => {
@@ -52,7 +51,7 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
         key: keyOf({ project, service }, { environment, host, protocol }),
         details,
         port: port ?? null,
-        idempotency: idempotencyOf(request, [request.params, request.body]),
+        idempotency: readIdempotencyKey(request, [request.params, request.body]),
       });
       if (replayed) reply.header('idempotent-replayed', 'true');
       return reply.code(201).header('location', `${publicUrl}/v1/allocations/${allocation.id}`).send(allocation);

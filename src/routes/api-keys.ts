@@ -1,11 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { Type } from '@sinclair/typebox';
 import { createApiKey, revokeApiKey } from '../registry/api-keys.js';
 import { listApiKeys } from '../repositories/api-keys.js';
 import { ApiKeyPage, ApiKeyParams, CreatedApiKey, NewApiKey } from '../schemas/api-key.js';
 import { PageQuery, Ref } from '../schemas/common.js';
-import type { RouteOptions } from './requests.js';
-import { IdempotencyHeaders, idempotencyOf, sendPage } from './requests.js';
+import { IdempotencyHeaders, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
 import { answer, LINK, refusals } from './responses.js';
 
 export const apiKeyRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { keyring, publicUrl }) => {
@@ -28,7 +26,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app,
       },
     },
     async (request, reply) => {
-      const idempotency = idempotencyOf(request, request.body);
+      const idempotency = readIdempotencyKey(request, request.body);
       const { apiKey, replayed } = await createApiKey(request.session, request.body, idempotency);
       if (replayed) reply.header('idempotent-replayed', 'true');
       return reply.code(201).send(apiKey);
@@ -43,12 +41,12 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app,
         summary: 'List keys',
         description: 'For admins. Oldest first, without their secrets; expired ones too, until they are revoked.',
         tags: ['api-keys'],
-        querystring: Type.Composite([PageQuery], { additionalProperties: false }),
+        querystring: PageQuery,
         response: { 200: answer(ApiKeyPage, 'A page of them.', LINK), ...refusals({}) },
       },
     },
     async (request, reply) => {
-      await keyring.touch(); // what was used here a moment ago is told
+      await keyring.touch(); // stores the last uses that this replica has only noted so far, so that the list has them
       return sendPage(request, reply, publicUrl, await request.session.read(listApiKeys, request.query));
     },
   );

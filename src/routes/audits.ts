@@ -1,14 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Audit, AuditScope } from '../schemas/audit.js';
 import { Ref } from '../schemas/common.js';
-import { leaving, type SendEvent, sendEvents } from './event-stream.js';
+import { abortOnDisconnect, type SendEvent, sendEvents } from './event-stream.js';
 import type { RouteOptions } from './requests.js';
 
 import { answerOrEvents, refusals } from './responses.js';
 
-/** Audits are exempt from REQUEST_TIMEOUT_MS. */
+/** Configures a route that answers JSON or events. REQUEST_TIMEOUT_MS does not apply, because audits may take longer. */
 const JSON_OR_EVENTS = { produces: ['application/json', 'text/event-stream'], timeoutMs: null };
-/** Between two progress events: often enough for a bar that moves. */
+/** The least time between two progress events. A progress bar still moves smoothly at this rate. */
 const PROGRESS_MS = 100;
 
 export const auditRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { auditor }) => {
@@ -38,7 +38,7 @@ export const auditRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, 
     },
     (request, reply) => {
       if (request.answerType !== 'text/event-stream') {
-        return auditor.run(request.session, request.body, { signal: leaving(reply) });
+        return auditor.run(request.session, request.body, { signal: abortOnDisconnect(reply) });
       }
       return sendEvents(request, reply, (send, signal) =>
         auditor.run(request.session, request.body, { signal, onProgress: progressOf(send) }),
@@ -47,6 +47,7 @@ export const auditRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, 
   );
 };
 
+/** Sends the progress as events, at most one each PROGRESS_MS. The last one is always sent. */
 function progressOf(send: SendEvent): (done: number, total: number) => void {
   let sentAt = Number.NEGATIVE_INFINITY;
   return (done, total) => {

@@ -1,5 +1,4 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { Type } from '@sinclair/typebox';
 import { spaceOf } from '../keys.js';
 import { allocateEnvironment, findEnvironment } from '../registry/environments.js';
 import { listEnvironments } from '../repositories/environments.js';
@@ -7,12 +6,10 @@ import { ProjectParams, ReleasedAllocations } from '../schemas/allocation.js';
 import { PageQuery, Ref, SpaceQuery } from '../schemas/common.js';
 import { EnvironmentPage, EnvironmentParams, EnvironmentPorts, EnvironmentServices } from '../schemas/environment.js';
 import { toDotenv, toVariableNames } from '../services/dotenv.js';
-import type { RouteOptions } from './requests.js';
-import { JSON_OR_TEXT, sendPage } from './requests.js';
+import { JSON_OR_TEXT, type RouteOptions, sendPage } from './requests.js';
 import { answer, answerOrDotenv, LINK, LOCKING, refusals } from './responses.js';
 
 const PATH = '/v1/projects/:project/environments/:environment';
-const ClosedSpaceQuery = Type.Composite([SpaceQuery], { additionalProperties: false });
 
 export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { publicUrl }) => {
   app.get(
@@ -24,7 +21,7 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
         description: 'By name, those that hold a port, with their age and last use. Nothing is taken back unasked.',
         tags: ['environments'],
         params: ProjectParams,
-        querystring: Type.Composite([PageQuery], { additionalProperties: false }),
+        querystring: PageQuery,
         response: { 200: answer(EnvironmentPage, 'A page of them.', LINK), ...refusals({}, 'project-not-found') },
       },
     },
@@ -49,7 +46,7 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
           'Services that are not named keep what they hold.',
         tags: ['environments'],
         params: EnvironmentParams,
-        querystring: ClosedSpaceQuery,
+        querystring: SpaceQuery,
         body: Ref(EnvironmentServices),
         response: {
           200: answerOrDotenv(EnvironmentPorts, 'All were held already. In the order given.'),
@@ -61,7 +58,8 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
     async (request, reply) => {
       const { services } = request.body;
       const asText = request.answerType === 'text/plain';
-      if (asText) toVariableNames(services.map(({ service }) => service)); // refuses before anything is allocated
+      // Called only to refuse names that no dotenv file can hold, before anything is allocated.
+      if (asText) toVariableNames(services.map(({ service }) => service));
       const environment = { ...request.params, ...spaceOf(request.query) };
       const { items, created } = await allocateEnvironment(request.session, environment, services);
       reply.code(created ? 201 : 200);
@@ -80,7 +78,7 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
           'By port; never allocates. As text, a service that holds several ports goes by its lowest, as in a look-up.',
         tags: ['environments'],
         params: EnvironmentParams,
-        querystring: ClosedSpaceQuery,
+        querystring: SpaceQuery,
         response: {
           200: answerOrDotenv(EnvironmentPorts, 'What it holds; empty if nothing.'),
           ...refusals({}, 'project-not-found', 'dotenv-name-conflict'),
@@ -102,7 +100,7 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
         description: 'Releases all that it holds on one host and protocol. Repeatable.',
         tags: ['environments'],
         params: EnvironmentParams,
-        querystring: ClosedSpaceQuery,
+        querystring: SpaceQuery,
         response: {
           200: answer(ReleasedAllocations, 'What was released.'),
           ...refusals({}, ...LOCKING, 'project-not-found'),

@@ -2,15 +2,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { toHttpRefusal, toProblem } from '../plugins/problems.js';
 import { callerLeft } from '../refusals.js';
 
-/** Proxies close a connection that is silent for long, nginx after 60 s. */
+/** A comment is sent this often, since proxies close a connection that stays silent: nginx after 60 s. */
 const HEARTBEAT_MS = 15_000;
 
 export type SendEvent = (event: string, data: object) => void;
 
 /**
- * Answers with server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): those
- * that `work` sends, then what it returns as `result`. The stream opens with the first event: a refusal
- * before that is an ordinary problem document, and after it the event `problem`.
+ * Answers with server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): first those that
+ * `work` sends, then an event `result` with what `work` returns. The stream opens with its first event. If `work` fails
+ * before that, the answer is an ordinary problem document; if it fails later, the last event is `problem`.
  */
 export async function sendEvents(
   request: FastifyRequest,
@@ -29,15 +29,15 @@ export async function sendEvents(
         ...(reply.getHeaders() as Record<string, string>),
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store',
-        'x-accel-buffering': 'no', // nginx would hold the events back
-        connection: 'close', // or a replica that shuts down would wait until the idle connection times out
+        'x-accel-buffering': 'no', // without this, nginx would buffer the events
+        connection: 'close', // a replica that shuts down would otherwise wait until the idle connection times out
       });
       heartbeat = setInterval(() => write(': still here\n\n'), HEARTBEAT_MS);
     }
     write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
   };
   try {
-    send('result', await work(send, leaving(reply)));
+    send('result', await work(send, abortOnDisconnect(reply)));
   } catch (error) {
     if (!reply.sent) throw error;
     const refusal = toHttpRefusal(error);
@@ -54,13 +54,13 @@ export async function sendEvents(
 }
 
 /**
- * Aborts when the client leaves before it has its answer. Fastify's `request.signal` is no help here: it
- * goes off as soon as the body has been read.
+ * Returns a signal that aborts if the client disconnects before its answer is complete. Fastify's own `request.signal`
+ * cannot be used for this: it aborts as soon as the request body has been read.
  */
-export function leaving({ raw }: FastifyReply): AbortSignal {
-  const left = new AbortController();
+export function abortOnDisconnect({ raw }: FastifyReply): AbortSignal {
+  const disconnected = new AbortController();
   raw.once('close', () => {
-    if (!raw.writableFinished) left.abort(callerLeft());
+    if (!raw.writableFinished) disconnected.abort(callerLeft());
   });
-  return left.signal;
+  return disconnected.signal;
 }

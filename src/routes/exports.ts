@@ -6,12 +6,10 @@ import { findExported } from '../repositories/exports.js';
 import { ExportDocument, ExportParams, ExportQuery } from '../schemas/export.js';
 import { exporters, findDuplicateHostnames } from '../services/exports.js';
 import type { RouteOptions } from './requests.js';
-
 import { refusals } from './responses.js';
 
-/** A header has to stay short whatever the registry holds. */
-const NAMED_DUPLICATES = 20;
-const DUPLICATES = 'x-duplicate-hostnames';
+/** How many duplicate hostnames the header names at most, so that it stays short. */
+const MAX_NAMED_DUPLICATES = 20;
 const mediaTypes = [...new Set(Object.values(exporters).map(({ mediaType }) => mediaType))];
 
 export const exportRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app) => {
@@ -57,11 +55,14 @@ export const exportRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app)
       }
       const exported = await request.session.read(findExported, request.query);
       const duplicates = findDuplicateHostnames(exported);
-      if (duplicates.length > 0) reply.header(DUPLICATES, duplicates.slice(0, NAMED_DUPLICATES).join(', '));
+      if (duplicates.length > 0) {
+        reply.header('x-duplicate-hostnames', duplicates.slice(0, MAX_NAMED_DUPLICATES).join(', '));
+      }
       const text = render(exported);
       const etag = makeEtag(text);
       reply.headers({ etag, 'cache-control': 'no-cache' });
-      // Not `Cache-Control`: fetch() in Node adds no-cache to every request that brings an If-None-Match of its own.
+      // The request's `Cache-Control` is not considered: fetch() in Node adds `no-cache` to every request for which its
+      // caller sets `If-None-Match`.
       if (isFresh({ 'if-none-match': request.headers['if-none-match'] }, { etag })) return reply.code(304).send();
       return reply.type(mediaType).serializer(String).send(text);
     },

@@ -1,11 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { listHealthChecks } from '../registry/health-checks.js';
 import { AllocationParams } from '../schemas/allocation.js';
-import { Ref } from '../schemas/common.js';
-import { HealthCheck, HealthCheckPage, HealthCheckQuery, NewHealthCheck } from '../schemas/health-check.js';
+import { PageQuery, Ref } from '../schemas/common.js';
+import { HealthCheck, HealthCheckPage, NewHealthCheck } from '../schemas/health-check.js';
 import { checkHealth } from '../services/health-checks.js';
-import type { RouteOptions } from './requests.js';
-import { IdempotencyHeaders, idempotencyOf, sendPage } from './requests.js';
+import { IdempotencyHeaders, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
 import { answer, LINK, LOCKING, refusals } from './responses.js';
 
 const PATH = '/v1/allocations/:id/health-checks';
@@ -36,7 +35,7 @@ export const healthCheckRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
       },
     },
     async (request, reply) => {
-      const idempotency = idempotencyOf(request, [request.params, request.body]);
+      const idempotency = readIdempotencyKey(request, [request.params, request.body]);
       const { healthCheck, replayed } = await checkHealth(request.session, prober, request.params.id, idempotency);
       if (replayed) reply.header('idempotent-replayed', 'true');
       return reply.code(201).send(healthCheck);
@@ -52,7 +51,7 @@ export const healthCheckRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
         description: 'Of one allocation, released or not, newest first.',
         tags: ['audits'],
         params: AllocationParams,
-        querystring: HealthCheckQuery,
+        querystring: PageQuery,
         response: { 200: answer(HealthCheckPage, 'A page of them.', LINK), ...refusals({}, 'allocation-not-found') },
       },
     },

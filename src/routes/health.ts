@@ -7,7 +7,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app,
   app.get(
     '/livez',
     {
-      config: { vital: true },
+      config: { isExemptFromLimits: true },
       schema: {
         operationId: 'getLiveness',
         summary: 'Tell whether the process is alive',
@@ -23,7 +23,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app,
   app.get(
     '/readyz',
     {
-      config: { vital: true },
+      config: { isExemptFromLimits: true },
       schema: {
         operationId: 'getReadiness',
         summary: 'Tell whether this replica takes requests',

@@ -4,8 +4,7 @@ import { importPorts } from '../registry/imports.js';
 import { Ref } from '../schemas/common.js';
 import { Import, ImportQuery, NewImport } from '../schemas/import.js';
 import { toImportItems } from '../services/listening-ports.js';
-import type { RouteOptions } from './requests.js';
-import { IdempotencyHeaders, idempotencyOf } from './requests.js';
+import { IdempotencyHeaders, type RouteOptions, readIdempotencyKey } from './requests.js';
 import { answer, LOCKING, refusals } from './responses.js';
 
 const SocketTable = {
@@ -15,10 +14,10 @@ const SocketTable = {
 };
 
 export const importRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app) => {
-  // Here alone: a parser belongs to the plugin that adds it.
+  // Only these routes take text: Fastify keeps a parser within the plugin that adds it.
   app.addContentTypeParser('text/plain', { parseAs: 'string' }, (_request, text, done) => done(null, text));
 
-  // The schema goes by the media type, and a missing body has none.
+  // The body's schema is chosen by its media type. A missing body has none, so Fastify would not validate it.
   app.addHook('preValidation', async (request) => {
     if (request.headers['content-type'] === undefined) throw invalidField('/items', 'is required');
   });
@@ -47,7 +46,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app)
     async (request, reply) => {
       const { dryRun = false } = request.query;
       const body = request.body as NewImport | string;
-      const idempotency = idempotencyOf(request, body);
+      const idempotency = readIdempotencyKey(request, body);
       const { report, replayed } = await importPorts(request.session, toImportItems(body), { dryRun, idempotency });
       if (replayed) reply.header('idempotent-replayed', 'true');
       return report;

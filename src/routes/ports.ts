@@ -1,5 +1,4 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { Type } from '@sinclair/typebox';
 import { spaceOf } from '../keys.js';
 import { describePort } from '../repositories/ports.js';
 import { SpaceQuery } from '../schemas/common.js';
@@ -17,7 +16,7 @@ export const portRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app) =
         description: 'On one host and protocol: its range, and the allocation or reservation that holds it.',
         tags: ['ports'],
         params: PortParams,
-        querystring: Type.Composite([SpaceQuery], { additionalProperties: false }),
+        querystring: SpaceQuery,
         response: { 200: answer(Port, 'Its state.'), ...refusals({}) },
       },
     },

@@ -7,8 +7,7 @@ import { findRange, listRanges } from '../repositories/ranges.js';
 import { ProjectParams } from '../schemas/allocation.js';
 import { PageQuery, Ref, SpaceQuery } from '../schemas/common.js';
 import { NewRange, ProjectPage, ProjectSummary, Range, RangeChange, RangePage, RangeParams } from '../schemas/range.js';
-import type { RouteOptions } from './requests.js';
-import { IdempotencyHeaders, idempotencyOf, sendPage } from './requests.js';
+import { IdempotencyHeaders, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
 import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
 const SpacePageQuery = Type.Composite([SpaceQuery, PageQuery], { additionalProperties: false });
@@ -55,7 +54,7 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
       },
     },
     async (request, reply) => {
-      const idempotency = idempotencyOf(request, request.body);
+      const idempotency = readIdempotencyKey(request, request.body);
       const { range, replayed } = await createRange(request.session, request.body, {
         reuseCooldownSeconds,
         idempotency,
@@ -74,7 +73,7 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
         description: 'With its counts on one host and protocol.',
         tags: ['ranges'],
         params: RangeParams,
-        querystring: Type.Composite([SpaceQuery], { additionalProperties: false }),
+        querystring: SpaceQuery,
         response: { 200: answer(Range, 'The range.'), ...refusals({}, 'range-not-found') },
       },
     },
@@ -148,7 +147,7 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
         description: 'How full it is on one host and protocol, and the hostnames it claims there.',
         tags: ['projects'],
         params: ProjectParams,
-        querystring: Type.Composite([SpaceQuery], { additionalProperties: false }),
+        querystring: SpaceQuery,
         response: { 200: answer(ProjectSummary, 'The summary.'), ...refusals({}, 'project-not-found') },
       },
     },

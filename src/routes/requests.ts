@@ -9,24 +9,24 @@ import type { Service } from '../service.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The registry as far as the request's caller may use it; for routes under /v1/. */
+    /** The registry as the request's caller may use it. Only requests to routes under /v1/ have one. */
     session: Session;
   }
 }
 
-/** What routes are registered with. */
+/** The options that every plugin of routes is registered with. */
 export interface RouteOptions extends Service {
-  /** In front of every path that an answer names: '' or a URL or path without a trailing slash. */
+  /** Prefix of every path in an answer: '', or a URL or path without a trailing slash. */
   publicUrl: string;
 }
 
-/** Opens a session for each request under /v1/. Whatever is no GET or HEAD changes something. */
+/** Opens a session for each request under /v1/. Every method but GET and HEAD counts as a change. */
 export function registerSessions(app: FastifyInstance, registry: Registry): void {
   app.decorateRequest('session');
   app.addHook('preHandler', (request, reply, done) => {
     const { method, caller, routeOptions, raw } = request;
     if (!routeOptions.url?.startsWith('/v1/')) return done();
-    // The client has gone, or was answered already by a timeout.
+    // True once the client has disconnected, or the request timeout has already answered.
     const isAbandoned = () => reply.sent || raw.socket.destroyed;
     request.session = registry.as(caller, method === 'GET' || method === 'HEAD' ? 'read' : 'change', { isAbandoned });
     done();
@@ -45,8 +45,11 @@ export const IdempotencyHeaders = Type.Object({
   ),
 });
 
-/** @param input of the request, by which a retry is told from another request under the same key */
-export function idempotencyOf(
+/**
+ * Reads the `Idempotency-Key` header; null if there is none.
+ * @param input what the client sent: two requests with the same key and different input are not retries of each other
+ */
+export function readIdempotencyKey(
   request: FastifyRequest<{ Headers: { 'idempotency-key'?: string } }>,
   input: unknown,
 ): IdempotencyKey | null {
@@ -56,16 +59,16 @@ export function idempotencyOf(
   return { caller: callerId(request.caller), key, requestHash: hashRequest(operation, input) };
 }
 
-/** For a route that answers JSON, or text to who prefers it. */
+/** Configures a route that answers JSON, or plain text if the client's `Accept` header prefers that. */
 export const JSON_OR_TEXT = { produces: ['application/json', 'text/plain'] };
 
-/** Sends a page, with a `Link` to the next (RFC 8288). */
-export function sendPage<T>(request: FastifyRequest, reply: FastifyReply, publicPath: string, page: Page<T>): Page<T> {
+/** Sends a page of a list. If there is a next page, adds a `Link` header to it (RFC 8288). */
+export function sendPage<T>(request: FastifyRequest, reply: FastifyReply, publicUrl: string, page: Page<T>): Page<T> {
   if (page.nextCursor !== null) {
     const [path = '', query = ''] = request.url.split('?', 2);
     const next = new URLSearchParams(query);
     next.set('cursor', page.nextCursor);
-    reply.header('link', `<${publicPath}${path}?${next}>; rel="next"`);
+    reply.header('link', `<${publicUrl}${path}?${next}>; rel="next"`);
   }
   return page;
 }

@@ -12,8 +12,7 @@ import {
   ReservationQuery,
   ReservationRenewal,
 } from '../schemas/reservation.js';
-import type { RouteOptions } from './requests.js';
-import { IdempotencyHeaders, idempotencyOf, sendPage } from './requests.js';
+import { IdempotencyHeaders, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
 import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
 export const reservationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { publicUrl }) => {
@@ -45,7 +44,7 @@ export const reservationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
       },
     },
     async (request, reply) => {
-      const idempotency = idempotencyOf(request, [request.params, request.body]);
+      const idempotency = readIdempotencyKey(request, [request.params, request.body]);
       const { reservation, replayed } = await reserve(
         request.session,
         request.params.project,
@@ -156,7 +155,7 @@ export const reservationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
     },
     async (request, reply) => {
       const { id } = request.params;
-      const idempotency = idempotencyOf(request, [request.params, request.body]);
+      const idempotency = readIdempotencyKey(request, [request.params, request.body]);
       const { allocation, created, replayed } = await claimReservation(request.session, id, request.body, idempotency);
       if (replayed) reply.header('idempotent-replayed', 'true');
       if (created) reply.code(201).header('location', `${publicUrl}/v1/allocations/${allocation.id}`);

@@ -2,7 +2,7 @@ import type { TSchema } from '@sinclair/typebox';
 import { type ProblemCode, problems } from '../errors.js';
 import { Problem } from '../schemas/problem.js';
 
-/** Refusals that any operation may answer with, whatever it does. */
+/** Refusals that any operation may answer with. */
 const COMMON: ProblemCode[] = [
   'validation-failed',
   'unauthorized',
@@ -13,17 +13,20 @@ const COMMON: ProblemCode[] = [
   'database-unavailable',
   'overloaded',
 ];
-/** Health checks need no key, and are never counted. */
-const FOR_CALLERS: ProblemCode[] = ['unauthorized', 'too-many-requests'];
-/** And those that a body brings with it. */
+/** Refusals that the health endpoints never answer with: they need no key and are exempt from the rate limit. */
+const NOT_OF_HEALTH: ProblemCode[] = ['unauthorized', 'too-many-requests'];
+/** Refusals that an operation with a request body may answer with besides. */
 const WITH_BODY: ProblemCode[] = ['payload-too-large', 'unsupported-media-type'];
-/** And those of every operation that waits for a project's lock. */
+/** Refusals that an operation may answer with besides if it waits for a project's lock. */
 export const LOCKING: ProblemCode[] = ['project-busy'];
 
-/** The refusals of an operation for its `response` schema, one entry a status. */
+/**
+ * Describes an operation's refusals for its `response` schema, one entry for each status.
+ * @param options `body`: it takes a request body; `open`: it is a health endpoint, which needs no key
+ */
 export function refusals(options: { body?: boolean; open?: boolean }, ...codes: ProblemCode[]) {
   const all = [
-    ...COMMON.filter((code) => !options.open || !FOR_CALLERS.includes(code)),
+    ...COMMON.filter((code) => !options.open || !NOT_OF_HEALTH.includes(code)),
     ...(options.body ? WITH_BODY : []),
     ...codes,
   ];
@@ -48,7 +51,7 @@ export function refusals(options: { body?: boolean; open?: boolean }, ...codes: 
   );
 }
 
-/** A JSON answer by the name of its component. */
+/** Describes a JSON answer, by reference to its named component. */
 export function answer<T extends TSchema>(schema: T, description: string, headers?: Record<string, object>) {
   return {
     description,
@@ -57,12 +60,12 @@ export function answer<T extends TSchema>(schema: T, description: string, header
   };
 }
 
-/** The same, or with `Accept: text/plain` the bare number. */
+/** Describes an answer that is JSON, or with `Accept: text/plain` the port number alone. */
 export function answerOrPort<T extends TSchema>(schema: T, description: string) {
   return answerOrText(schema, description, { description: 'The port alone.', examples: ['3100'] });
 }
 
-/** The same, or with `Accept: text/plain` the lines of a dotenv file. */
+/** Describes an answer that is JSON, or with `Accept: text/plain` the lines of a dotenv file. */
 export function answerOrDotenv<T extends TSchema>(schema: T, description: string) {
   return answerOrText(schema, description, { description: 'Dotenv lines.', examples: ['WEB_PORT=3100\n'] });
 }
@@ -77,7 +80,7 @@ function answerOrText(schema: TSchema, description: string, text: object) {
   };
 }
 
-/** The same, or with `Accept: text/event-stream` events on the way to it. */
+/** Describes an answer that is JSON, or with `Accept: text/event-stream` a stream of events that ends with it. */
 export function answerOrEvents<T extends TSchema>(schema: T, description: string) {
   return {
     description,

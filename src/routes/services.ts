@@ -3,8 +3,7 @@ import { keyOf } from '../keys.js';
 import { findService, getOrAllocate } from '../registry/allocations.js';
 import { Allocation, AllocationDetails, KeyQuery, ReleasedAllocations, ServiceParams } from '../schemas/allocation.js';
 import { Ref } from '../schemas/common.js';
-import type { RouteOptions } from './requests.js';
-import { JSON_OR_TEXT } from './requests.js';
+import { JSON_OR_TEXT, type RouteOptions } from './requests.js';
 import { answer, answerOrPort, LOCKING, refusals } from './responses.js';
 
 const PATH = '/v1/projects/:project/services/:service';

@@ -94,13 +94,13 @@ export const ReleasedAllocations = Items(Allocation, {
   examples: [{ items: [{ ...allocationExample, status: 'released', releasedAt: '2026-02-01T08:00:00.000Z' }] }],
 });
 
-/** MCP's alone: REST updates by id. */
+/** Only MCP answers with this: its tool can update all ports of a service at once, while REST updates by id. */
 export const UpdatedAllocations = Type.Object(
   { items: Type.Array(Ref(Allocation)) },
   { description: 'What was updated, by port.' },
 );
 
-/** What describes an allocation without being part of its identity. */
+/** The fields that describe an allocation and are not part of its key. */
 export const descriptive = {
   serviceType: Type.Optional(Nullable(ServiceType)),
   description: Type.Optional(Nullable(Description)),

@@ -1,21 +1,22 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 
-/** One `enum` and not TypeBox's `anyOf` of constants: SDK generators make a proper enum of it. */
+/** A string schema with `enum`. TypeBox's own union is an `anyOf` of constants, of which SDK generators make no enum. */
 export function StringEnum<const T extends string>(values: readonly T[], options: object = {}) {
   return Type.Unsafe<T>({ type: 'string', enum: [...values], ...options });
 }
 
-/** JSON Schema 2020-12 form of "or null", which keeps the type's own keywords in one place. */
+/** The schema or null, as a list of types (JSON Schema 2020-12). The schema's own keywords stay beside it. */
 export function Nullable<T extends TSchema>(schema: T, options: object = {}) {
   const nullable = schema.enum ? { enum: [...schema.enum, null] } : {};
   return Type.Unsafe<Static<T> | null>({ ...schema, ...nullable, type: [schema.type, 'null'], ...options });
 }
 
-/** "This component or null", for objects that have a name in the contract. */
+/** A component or null, for objects that have a name in the contract. */
 export function NullableRef<T extends TSchema>(schema: T) {
   return Type.Unsafe<Static<T> | null>(Type.Union([Type.Ref(schema.$id as string), Type.Null()]));
 }
 
+/** A reference to a component by its name in the contract. */
 export function Ref<T extends TSchema>(schema: T) {
   return Type.Unsafe<Static<T>>(Type.Ref(schema.$id as string));
 }
@@ -63,7 +64,7 @@ export const PortNumber = Type.Integer({
 });
 export const Uuid = Type.String({
   format: 'uuid',
-  // The format alone lets `urn:uuid:…` pass (RFC 9562 knows both), which is another way to write it than ours.
+  // `format` alone also accepts `urn:uuid:…`, the other notation of RFC 9562, which this service does not use.
   pattern: '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$',
   'x-canonical': 'uuid',
   examples: ['0b4e1d1e-6d3c-4a8f-9d55-0f7f6a3f2c11'],
@@ -75,7 +76,7 @@ export const Timestamp = Type.String({
 });
 export const Count = Type.Integer({ minimum: 0 });
 
-/** Text of one line, without control characters (C0, DEL, C1). */
+/** A text of one line without control characters (C0, DEL, C1). */
 export function OneLine(maxLength: number, description: string, examples: string[] = []) {
   return Type.String({
     minLength: 1,
@@ -96,13 +97,17 @@ export const Cursor = Type.String({
   maxLength: 1024,
   description: 'Where to go on: the `nextCursor` of the page before.',
 });
-export const PageQuery = Type.Object({ limit: Type.Optional(Limit), cursor: Type.Optional(Cursor) });
+export const PageQuery = Type.Object(
+  { limit: Type.Optional(Limit), cursor: Type.Optional(Cursor) },
+  { additionalProperties: false },
+);
+export type PageQuery = Static<typeof PageQuery>;
 
 /** The port space that a query is about. */
-export const SpaceQuery = Type.Object({
-  host: Type.Optional(Host),
-  protocol: Type.Optional(Protocol),
-});
+export const SpaceQuery = Type.Object(
+  { host: Type.Optional(Host), protocol: Type.Optional(Protocol) },
+  { additionalProperties: false },
+);
 
 export function Page<T extends TSchema>(item: T, options: { $id: string; description: string; examples: object[] }) {
   return Type.Object(

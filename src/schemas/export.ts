@@ -20,7 +20,7 @@ export const ExportQuery = Type.Object(
 );
 export type ExportQuery = Static<typeof ExportQuery>;
 
-/** The formats are other programs' own, described in their manuals; docs/exports.md links them. */
+/** Each format belongs to another program, whose manual describes it. docs/exports.md has the links. */
 export const ExportDocument = Type.Unsafe<unknown>({
   $id: 'ExportDocument',
   description:

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { Host, Nullable, Page, PageQuery, PortNumber, StringEnum, Timestamp, Uuid } from './common.js';
+import { Host, Nullable, Page, PortNumber, StringEnum, Timestamp, Uuid } from './common.js';
 
 export const ProbeOutcome = StringEnum(['open', 'refused', 'timeout', 'unreachable'], {
   description:
@@ -50,6 +50,3 @@ export const NewHealthCheck = Type.Object(
     examples: [{}],
   },
 );
-
-export const HealthCheckQuery = Type.Composite([PageQuery], { additionalProperties: false });
-export type HealthCheckQuery = Static<typeof HealthCheckQuery>;

@@ -3,43 +3,44 @@ import ipaddr from 'ipaddr.js';
 
 const LABEL = '[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?';
 const NAME = new RegExp(`^${LABEL}(\\.${LABEL})*$`);
-/** A name that resolvers would read as an IPv4 address in one of inet_aton's older spellings. */
+/** Matches a name that resolvers would read as an IPv4 address, in one of the older spellings that inet_aton accepts. */
 const ENDS_IN_NUMBER = /(^|\.)(\d+|0x[0-9a-f]*)$/;
 
 /**
- * The one form in which a host is stored: lower case, no trailing dot, addresses as RFC 5952 (IPv6) or
- * four decimal octets (IPv4) write them, loopback and wildcard addresses as `localhost`. The database's
- * `canonical_host()` is the same rule.
- * @returns null for what is no host
+ * Brings a host into the one form in which it is stored: lower case, no trailing dot, IPv6 addresses as in RFC 5952,
+ * IPv4 addresses as four decimal numbers, loopback and wildcard addresses as `localhost`. The SQL function
+ * `canonical_host()` implements the same rule.
+ * @returns null for a text that is no host
  */
 export function canonicalHost(host: string): string | null {
   if (host === 'localhost') return host; // the usual case
   const name = host
-    .replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) // and no others: the Kelvin sign is no k
+    .replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) // ASCII only: toLowerCase() makes a k of the Kelvin sign
     .replace(/\.$/, '')
     .replace(/^\[(.*:.*)\]$/, '$1');
   if (name === '*') return 'localhost';
   if (isIP(name) === 0) {
     return name.length <= 253 && NAME.test(name) && !ENDS_IN_NUMBER.test(name) ? name : null;
   }
-  if (name.includes('%')) return null; // a zone belongs to one machine's interfaces
-  // ipaddr.js takes ::1.2.3.4 for ::ffff:1.2.3.4; the URL parser leaves no dots.
+  if (name.includes('%')) return null; // a zone (`%eth0`) names an interface of one machine, so others could not use it
+  // ipaddr.js reads ::1.2.3.4 as ::ffff:1.2.3.4. The URL parser rewrites the dotted part as hexadecimal first.
   const address = ipaddr.process(isIP(name) === 6 ? new URL(`http://[${name}]`).hostname.slice(1, -1) : name);
   const range = address.range();
   if (range === 'loopback' || address.toString() === '0.0.0.0' || address.toString() === '::') return 'localhost';
-  // IPv4-compatible addresses are obsolete (RFC 4291, 2.5.5.1) and have two spellings.
+  // IPv4-compatible addresses such as ::1.2.3.4 are obsolete (RFC 4291, 2.5.5.1) and have two spellings: refused.
   if (address instanceof ipaddr.IPv6 && address.parts.slice(0, 6).every((part) => part === 0)) return null;
   return address.toString();
 }
 
 /**
- * The ranges in which nobody's service has a fixed place, and behind which a machine's own secrets may be
- * (cloud metadata at 169.254.169.254). Addresses that carry an IPv4 address inside count as that.
+ * Finds out whether an address must never be probed: it is in a range in which no service has a fixed address, and some
+ * of these give access to a machine's secrets (cloud metadata at 169.254.169.254). An IPv6 address that contains an IPv4
+ * address is judged by the latter.
  * @returns a phrase that says what is wrong with the address; null for one that may be probed
  */
 export function findForbiddenRange(address: string): string | null {
-  const carried = carriedIpv4(ipaddr.process(address.replace(/%.*$/, '')));
-  return FORBIDDEN[carried.range()] ?? null;
+  const destination = toEmbeddedIpv4(ipaddr.process(address.replace(/%.*$/, '')));
+  return FORBIDDEN[destination.range()] ?? null;
 }
 
 const FORBIDDEN: Record<string, string> = {
@@ -49,8 +50,8 @@ const FORBIDDEN: Record<string, string> = {
   broadcast: 'a broadcast address',
 };
 
-/** What IPv4-translated (RFC 6145), NAT64 (RFC 6052) and 6to4 (RFC 3056) addresses lead to. */
-function carriedIpv4(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.IPv6 {
+/** Takes the IPv4 address out of an IPv4-translated (RFC 6145), NAT64 (RFC 6052) or 6to4 (RFC 3056) address. */
+function toEmbeddedIpv4(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.IPv6 {
   if (address instanceof ipaddr.IPv4) return address;
   const bytes = address.toByteArray();
   const range = address.range();
@@ -58,7 +59,10 @@ function carriedIpv4(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.I
   return range === '6to4' ? new ipaddr.IPv4(bytes.slice(2, 6)) : address;
 }
 
-/** True for the addresses and the name that only this machine reaches. An audit asks for each port: the usual ones are not parsed. */
+/**
+ * True for the addresses and the name that lead to this machine itself. An audit asks once for each port, so the usual
+ * hosts are recognized without being parsed.
+ */
 export function isLoopback(host: string): boolean {
   if (host === 'localhost' || host === '::1') return true;
   const version = isIP(host);

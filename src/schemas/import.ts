@@ -11,7 +11,7 @@ import {
   StringEnum,
 } from './common.js';
 
-/** Also of the items read from a text. */
+/** The most items of one import, whether they come as JSON or are read from a text. */
 export const MAX_IMPORT_ITEMS = 5000;
 
 export const NewImport = Type.Object(

@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { type ProblemCode, problems } from '../errors.js';
 import { Nullable, ProjectName, StringEnum, Timestamp } from './common.js';
 
-/** RFC 9457, with a stable `code` that programs can match on. */
+/** A problem document (RFC 9457), with a stable `code` that programs can match on. */
 export const Problem = Type.Object(
   {
     type: Type.String({ examples: ['urn:port-allocator:problem:range-exhausted'] }),

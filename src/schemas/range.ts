@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Count, Host, Nullable, OneLine, Page, ProjectName, Protocol, Ref, StringEnum, Timestamp } from './common.js';
 
-/** Ports of a range, by its kind; the schema's CHECK constraint says the same. */
+/** How many ports a range of each kind has. A CHECK constraint of the table says the same. */
 export const RANGE_SIZE = { project: 100, shared: 1000 };
 export const RangeKind = StringEnum(['project', 'shared'], {
   description: 'A `project` range has 100 ports, a `shared` one 1000.',
@@ -21,7 +21,7 @@ const Cooldown = Type.Integer({
   examples: [0],
 });
 
-/** The figures of one port space; a port is counted once. */
+/** The counts of one port space. Each port is counted once. */
 export const counts = {
   totalPorts: Count,
   allocatedPorts: Type.Integer({ minimum: 0, description: 'Held, those in use included.' }),

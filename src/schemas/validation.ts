@@ -5,8 +5,9 @@ import { components } from './components.js';
 import { canonicalHost } from './host.js';
 
 /**
- * The validator of an input, REST's and MCP's. Fields that the schema does not know are refused, never
- * dropped; bodies are taken as they are; only what a URL or a header carries, where all is text, is coerced.
+ * Creates the validator for the inputs of REST and MCP. Fields that the schema does not know are refused and never
+ * dropped. Values in a body must have the right type already. Only values from a URL or a header, where everything is
+ * text, may be converted (`coerceTypes`).
  */
 export function createValidator(options: Pick<Options, 'coerceTypes'>): Ajv2020 {
   const ajv = new Ajv2020({
@@ -14,9 +15,9 @@ export function createValidator(options: Pick<Options, 'coerceTypes'>): Ajv2020 
     useDefaults: true,
     removeAdditional: false,
     strict: false,
-    meta: false, // the schemas are our own: the contract's tests and lint check them, and not every start
+    meta: false, // the contract's tests and its linter check the schemas, so that starting need not
     validateSchema: false,
-    verbose: true, // a finding carries its schema, whose description says in words what its pattern means
+    verbose: true, // adds the schema to each error: its description says in words what its pattern means
     ...options,
   });
   addFormats.default(ajv, ['uuid', 'date-time']);
@@ -49,7 +50,7 @@ export function createValidator(options: Pick<Options, 'coerceTypes'>): Ajv2020 
   return ajv;
 }
 
-/** What Ajv finds, in its own words. */
+/** The fields of Ajv's `ErrorObject` that are used here. */
 export interface Finding {
   instancePath: string;
   keyword: string;
@@ -58,7 +59,7 @@ export interface Finding {
   parentSchema?: { description?: string };
 }
 
-/** The same in ours. */
+/** Turns an error of Ajv into the field error that clients get. */
 export function describeFinding(finding: Finding): FieldError {
   const { instancePath, keyword, params, message = 'is not valid' } = finding;
   if (keyword === 'additionalProperties') {
@@ -76,14 +77,14 @@ export function describeFinding(finding: Finding): FieldError {
 }
 
 const MAX_DEPTH = 10;
-// Line feed, carriage return and tab are text; the other control characters have no place in a registry.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+// Line feed, carriage return and tab are allowed in texts. The other control characters are refused.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is there to find control characters
 const CONTROL_CHARACTER = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 
 /**
- * What no JSON value sent to this service may hold, because the database could not keep it as it is, or because it
- * would harm who reads it.
- * @returns a pointer and a sentence about the first finding, or null
+ * Searches a JSON value for something that no input may hold, either because the database could not store it unchanged
+ * or because it could harm a program that reads it.
+ * @returns where the first such thing is (a JSON pointer) and what is wrong with it; null if there is none
  */
 export function findUnstorable(value: unknown, pointer = '', depth = 0): { pointer: string; detail: string } | null {
   if (depth > MAX_DEPTH) return { pointer, detail: `is nested more than ${MAX_DEPTH} levels deep` };
@@ -104,7 +105,7 @@ export function findUnstorable(value: unknown, pointer = '', depth = 0): { point
   return null;
 }
 
-/** What a reader that merges objects would take for their prototype. */
+/** Refuses names that would change the prototype of an object when a program merges this value into another one. */
 function describePrototype(key: string, value: unknown, pointer: string) {
   const reaches =
     key === '__proto__' ||
