@@ -1,12 +1,12 @@
-// Writes the embedded database into one file: npm run backup -- FILE. What runs on it has to be stopped first, but for
-// agents' stdio processes, which give way.
+// npm run backup -- FILE: writes the embedded database into one file. A service that uses the database must be stopped
+// first. The stdio processes of agents need not be: they release the database when asked.
 import { backUp } from '../src/embedded/backup.js';
 import { lockDataDir } from '../src/embedded/data-dir-lock.js';
 import { takeOver } from '../src/mcp/peers.js';
-import { demandEmbedded, fileArgument, runCommand } from './run-command.js';
+import { fileArgument, requireEmbedded, runCommand } from './run-command.js';
 
 await runCommand(async (config, log) => {
-  demandEmbedded(config);
+  requireEmbedded(config);
   const file = fileArgument('backup');
   const lock = await takeOver(config.dataDir, () => lockDataDir(config.dataDir));
   await backUp(config.dataDir, file).finally(() => lock.release());

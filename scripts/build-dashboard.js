@@ -1,4 +1,5 @@
-// build-dashboard FOLDER: bundles dashboard/ into FOLDER, as index.html and assets/ whose names change with their content.
+// build-dashboard FOLDER: bundles dashboard/ into FOLDER, as index.html and assets/. The names of the assets contain a
+// hash of their content.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +26,7 @@ const { metafile } = await build({
 
 let page = readFileSync(join(source, 'index.html'), 'utf8');
 for (const [output, { entryPoint, inputs }] of Object.entries(metafile.outputs)) {
-  const entry = entryPoint ?? Object.keys(inputs)[0]; // what is only copied has no entry point
+  const entry = entryPoint ?? Object.keys(inputs)[0]; // esbuild names no entry point for a file that it only copies
   if (entryPoints.includes(entry)) page = page.replace(`"./${entry}"`, `"./assets/${basename(output)}"`);
 }
 const left = entryPoints.filter((entry) => page.includes(`"./${entry}"`));

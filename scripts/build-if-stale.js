@@ -1,5 +1,6 @@
-// Builds when a source is newer than the last build, so that `npm ci` and `npm start` are all it takes.
-// Several processes may do so at once (agents that start together): each builds beside, and then swaps.
+// Builds the project if a source is newer than the last build, so that `npm ci` and `npm start` are enough to run it.
+// Agents may start several processes at the same time. Therefore each builds into a folder of its own, and then renames
+// that folder to dist/.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,12 +18,12 @@ if (isStale()) {
       ...['--tsBuildInfoFile', join(fresh, '.tsbuildinfo')],
     ) && run(join(root, 'scripts', 'build-dashboard.js'), join(fresh, 'dashboard'));
   process.exitCode = built ? 0 : 1;
-  if (built) swap(fresh);
+  if (built) replaceDist(fresh);
   rmSync(fresh, { recursive: true, force: true });
 }
 
 function run(...command) {
-  // stdout belongs to the program that is started next.
+  // The output goes to stderr, because stdout belongs to the program that is started next.
   return spawnSync(process.execPath, command, { stdio: ['ignore', process.stderr, 'inherit'] }).status === 0;
 }
 
@@ -31,19 +32,19 @@ function isStale() {
     readdirSync(join(root, folder), { recursive: true }).map((file) => join(root, folder, String(file))),
   );
   const built = statSync(join(dist, '.tsbuildinfo'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  // The lock file, since the dashboard's libraries are bundled with it.
+  // The lock file counts as a source, because the dashboard's libraries are bundled with the dashboard.
   const others = ['dashboard/index.html', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
   return [...sources, ...others.map((file) => join(root, file))].some((file) => statSync(file).mtimeMs > built);
 }
 
-/** Someone else's build of the same sources may have come first, and is as good. */
-function swap(fresh) {
+/** Renames the new build to dist/, unless another process has done so with its own build of the same sources. */
+function replaceDist(fresh) {
   if (!isStale()) return;
   const old = `${fresh}-old`;
   try {
     renameSync(dist, old);
   } catch {
-    // there was none, or someone else has just taken it away
+    // There was no dist/, or another process has just renamed it.
   }
   try {
     renameSync(fresh, dist);

@@ -5,7 +5,7 @@ import { loadConfig } from '../src/config.js';
 import type { Tables } from '../src/database/tables.js';
 import { createService } from '../src/service.js';
 
-/** The contract as the routes declare it, as the text of its two files. Needs no database. */
+/** Generates the contract from the routes, as the text of its two files. Needs no database. */
 export async function renderContract(): Promise<{ json: string; yaml: string }> {
   const db = new Kysely<Tables>({
     dialect: {

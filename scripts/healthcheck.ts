@@ -1,4 +1,4 @@
-// Exits with 0 when the service that has this environment is alive, for the image's HEALTHCHECK.
+// The HEALTHCHECK of the image. Exits with 0 if the service with this configuration answers /livez with a success.
 import { loadConfig } from '../src/config.js';
 
 const config = loadConfig(process.env, { dotenv: true });

@@ -1,5 +1,5 @@
-// make-secrets FOLDER: makes the secrets of deploy/compose.yaml that are not there yet, for its first start: what is
-// there stays. The folder's group may read them.
+// make-secrets FOLDER: makes the secrets of deploy/compose.yaml before its first start. Secrets that exist already are
+// kept. The folder's group may read them.
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ function make(name: string, content: string): void {
   const path = join(folder, name);
   if (existsSync(path)) return;
   writeFileSync(`${path}.new`, content, { mode: 0o640 });
-  renameSync(`${path}.new`, path); // so that no half of one is ever taken for one
+  renameSync(`${path}.new`, path); // so that a file under its final name is always complete
   process.stdout.write(`made ${path}\n`);
 }
 

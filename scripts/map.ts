@@ -1,5 +1,5 @@
-// npm run map [-- --files]: measures how the code is laid out, so that two layouts can be compared. `--files` lists what
-// was counted.
+// npm run map [-- --files]: measures how the code is laid out, so that two layouts can be compared. With `--files` it
+// also lists what was counted.
 import { parseArgs } from 'node:util';
 import { type CalledFile, runAllocation } from './map/allocation.js';
 import { migrationsUsedBy } from './map/migrations.js';
@@ -7,8 +7,8 @@ import { importCircles, largestFolder, readSources } from './map/sources.js';
 
 const MOST_LINES = 300;
 /**
- * The transports know whether a caller has given up, and the registry asks before it executes a command. Everywhere else
- * the argument is only passed on, so each place where it stands is one that a better layout would not have.
+ * Where `isAbandoned` belongs: the transports know whether a caller has given up, and the registry asks them before it
+ * executes a command. Everywhere else it is only passed on, which a better layout would avoid.
  */
 const HOMES_OF_IS_ABANDONED = ['src/registry/', 'src/routes/', 'src/mcp/', 'src/plugins/', 'src/app.ts'];
 

@@ -1,4 +1,4 @@
-// Applies the migrations that are missing, and ends. Replicas may do so at the same time.
+// Applies the migrations that are missing. Several processes may do this at the same time.
 import { migrate } from '../src/database/migrate.js';
 import { withDatabase } from './with-database.js';
 

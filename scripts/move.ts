@@ -1,6 +1,6 @@
-// Moves the registry of DATA_DIR into the empty PostgreSQL database of DATABASE_URL, everything included, and leaves
-// DATA_DIR as it is. What runs on it has to be stopped first, but for agents' stdio processes, which give way.
-
+// Copies the whole registry in DATA_DIR into the empty PostgreSQL database of DATABASE_URL, and leaves DATA_DIR as it is.
+// A service that uses DATA_DIR must be stopped first. The stdio processes of agents need not be: they release it when
+// asked.
 import { connectDatabase } from '../src/database/connect.js';
 import { migrate } from '../src/database/migrate.js';
 import { copyRegistry, listTables, requireEmpty } from '../src/database/move.js';
@@ -15,7 +15,7 @@ await runCommand(async (config, log) => {
   }
   await requireRegistry(config.dataDir);
   const source = await connectForService({ ...config, databaseUrl: null }, log);
-  const target = await connectDatabase(config, log); // connects when it is first used
+  const target = await connectDatabase(config, log); // the connection itself is made at the first query
   try {
     await requireEmpty(target.db, await listTables(source.db)); // before the migrations, which create tables and rows
     await target.withoutLimits((db) => migrate(db, log));

@@ -1,4 +1,4 @@
-// Writes the contract that the routes make into openapi/. A test fails when the committed one differs.
+// Generates the contract from the routes and writes it to openapi/. A test fails if the committed files differ.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packageRoot } from '../src/package-root.js';

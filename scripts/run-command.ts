@@ -4,7 +4,7 @@ import { type Config, loadConfig } from '../src/config.js';
 import { CommandRefused } from '../src/errors.js';
 import { describeStartError } from '../src/start-error.js';
 
-/** Runs an operator's command; a failure is one message and exit code 1. */
+/** Runs a command of an operator. If it fails, prints one message and sets exit code 1. */
 export async function runCommand(work: (config: Config, log: Logger) => Promise<void>): Promise<void> {
   try {
     const config = loadConfig(process.env, { dotenv: true });
@@ -16,8 +16,9 @@ export async function runCommand(work: (config: Config, log: Logger) => Promise<
 }
 
 /**
- * The command's one argument, from the folder in which npm was called: it runs scripts in the package's own.
- * @throws CommandRefused
+ * Returns the command's only argument, a file. A relative path is resolved from the folder in which npm was called
+ * (INIT_CWD), because npm runs scripts in the folder of the package.
+ * @throws CommandRefused if there is not exactly one argument
  */
 export function fileArgument(command: string): string {
   const [file, ...rest] = process.argv.slice(2);
@@ -25,8 +26,8 @@ export function fileArgument(command: string): string {
   return resolve(process.env.INIT_CWD ?? '.', file);
 }
 
-/** @throws CommandRefused where the registry is in PostgreSQL, which has tools of its own */
-export function demandEmbedded({ databaseUrl }: Config): void {
+/** @throws CommandRefused if the registry is in PostgreSQL, which has its own tools for this */
+export function requireEmbedded({ databaseUrl }: Config): void {
   if (databaseUrl === null) return;
   throw new CommandRefused(
     'DATABASE_URL is set, and this command is for the embedded database. For PostgreSQL there are pg_dump and ' +

@@ -1,4 +1,5 @@
-// Inserts the ranges that a new registry starts with, where they fit; never overwrites, repeatable.
+// Inserts the ranges that a new registry starts with. Those that would overlap an existing range are left out, and
+// nothing is changed that exists. Repeatable.
 import { migrate } from '../src/database/migrate.js';
 import { seed, seedRanges } from '../src/database/seed.js';
 import { withDatabase } from './with-database.js';

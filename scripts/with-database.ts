@@ -4,7 +4,7 @@ import type { Database } from '../src/database/connect.js';
 import { connectForService } from '../src/mcp/peers.js';
 import { runCommand } from './run-command.js';
 
-/** Runs a command's work on the configured database, and closes it. */
+/** Runs a command of an operator on the configured database, and closes the database afterwards. */
 export function withDatabase(work: (database: Database, config: Config, log: Logger) => Promise<void>): Promise<void> {
   return runCommand(async (config, log) => {
     const database = await connectForService(config, log);

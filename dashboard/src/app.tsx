@@ -2,14 +2,14 @@ import { Dialogs } from './dialogs/dialogs.js';
 import { notice } from './dialogs/open.js';
 import { plural } from './format.js';
 import { Findings } from './parts/findings.js';
-import { Glance } from './parts/glance.js';
 import { Header } from './parts/header.js';
 import { Legend } from './parts/legend.js';
 import { PortDetails } from './parts/port-details.js';
 import { ProjectCard } from './parts/project-card.js';
 import { Results } from './parts/results.js';
 import { Empty, Failure, Waiting } from './parts/states.js';
-import { Tip } from './parts/tip.js';
+import { SummaryTiles } from './parts/summary-tiles.js';
+import { Tooltip } from './parts/tooltip.js';
 import { auditState, findings } from './registry/audit.js';
 import { failure, registry } from './registry/registry.js';
 import { clearFilters, isFiltered, type Order, order, projects, query, results, shown } from './registry/view.js';
@@ -30,7 +30,7 @@ export function App() {
       </footer>
       <Announcements />
       <Notice />
-      <Tip />
+      <Tooltip />
       <Dialogs />
     </>
   );
@@ -40,7 +40,7 @@ function Overview() {
   if (projects.value.length === 0) return <Empty />;
   return (
     <>
-      <Glance />
+      <SummaryTiles />
       <div class="columns">
         <div class="stack">
           <Results />
@@ -93,7 +93,7 @@ function Sorting() {
   );
 }
 
-/** What changes on the page without a word, for those who do not see it. */
+/** Tells users of screen readers what changes on the page without a text of its own. */
 function Announcements() {
   return (
     <p class="unseen" role="status">

@@ -1,6 +1,6 @@
 import { render } from 'preact';
 import { App } from './app.js';
-import { keepFresh } from './registry/registry.js';
+import { keepRefreshing } from './registry/registry.js';
 
-keepFresh();
+keepRefreshing();
 render(<App />, document.body);

@@ -1,6 +1,7 @@
-// An audit of every port of 65 project ranges on loopback, a tenth of them listening, results stored: with
-// that tenth allocated and the rest probed too (`unallocated`), and with every port allocated, so that each
-// gets a connection attempt and a stored health check. Side by side with `nmap -sT -Pn -n -T4` over the same ports (Debian: apt-get install nmap).
+// Compares audits of every port of 65 project ranges with `nmap -sT -Pn -n -T4` over the same ports (Debian: apt-get
+// install nmap). All ports are on loopback, a tenth of them listens, and the audits store their results. It is measured
+// twice: with that tenth allocated, where the audit probes the others too (`unallocated`), and with every port allocated,
+// so that each gets a connection attempt and a stored health check.
 import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -12,6 +13,7 @@ import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config.js';
 import { connectDatabase } from '../../src/database/connect.js';
 import { createService } from '../../src/service.js';
+import { hasProgram } from './subjects.js';
 
 const run = promisify(execFile);
 const RANGES = 65;
@@ -19,27 +21,27 @@ const FIRST_PORT = 20_000; // below Linux's ephemeral ports
 const PORTS = RANGES * 100;
 const LAST_PORT = FIRST_PORT + PORTS - 1;
 const LISTENING_EVERY = 10;
-/** A service runs for long: the first rounds pay for compilation, and nmap has no such thing to leave out. */
+/** In its first rounds the service also compiles its code. That is left out, because a service runs for a long time. */
 const WARM_UP_ROUNDS = 3;
 const ROUNDS = 9;
 
-/** Milliseconds of each round; `scans` is null where nmap is not installed. */
+/** Milliseconds of each round. `scans` is null if nmap is not installed. */
 export interface Comparison {
   audits: number[];
   scans: number[] | null;
 }
 
-/** @param databaseUrl a migrated database in which nothing is held, with fsync on */
+/** @param databaseUrl a migrated database in which nothing is held, on a server with fsync on */
 export async function benchAudit(databaseUrl: string): Promise<{ tenth: Comparison; all: Comparison }> {
   const log = pino({ level: 'silent' });
   const config = loadConfig({ DATABASE_URL: databaseUrl });
   const database = await connectDatabase(config, log);
   const app = await buildApp(createService({ database, config, log }));
-  // In a process of its own, so that accepting is nobody's time in this comparison.
+  // The listeners have their own process, so that accepting connections costs neither side of the comparison time.
   const listeners = fork(fileURLToPath(import.meta.url), ['listen']);
   try {
     await once(listeners, 'message');
-    await sql`delete from port_ranges`.execute(database.db); // the seed's
+    await sql`delete from port_ranges`.execute(database.db); // the seed ranges
     await sql`insert into port_ranges (start_port, end_port, project)
       select start, start + 99, 'bench-' || start
       from generate_series(${FIRST_PORT}::integer, ${LAST_PORT}, 100) start`.execute(database.db);
@@ -59,7 +61,7 @@ export async function benchAudit(databaseUrl: string): Promise<{ tenth: Comparis
       const { checkedPorts, inUse } = JSON.parse(body);
       if (checkedPorts !== PORTS || inUse !== PORTS / LISTENING_EVERY) throw new Error(body.slice(0, 1000));
     };
-    const scan = (await exists('nmap')) ? scanWithNmap : null;
+    const scan = (await hasProgram('nmap')) ? scanWithNmap : null;
     await allocate(LISTENING_EVERY);
     const tenth = await compare(audit, scan);
     await allocate(1);
@@ -71,7 +73,7 @@ export async function benchAudit(databaseUrl: string): Promise<{ tenth: Comparis
   }
 }
 
-/** In turns, so that what else the machine does meets both. */
+/** Alternates audits and scans, so that other work on the machine affects both alike. */
 async function compare(audit: () => Promise<void>, scan: (() => Promise<void>) | null): Promise<Comparison> {
   const audits: number[] = [];
   const scans: number[] = [];
@@ -83,13 +85,6 @@ async function compare(audit: () => Promise<void>, scan: (() => Promise<void>) |
     if (scanMs !== null) scans.push(scanMs);
   }
   return { audits, scans: scan && scans };
-}
-
-async function exists(program: string): Promise<boolean> {
-  return run(program, ['--version']).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function scanWithNmap(): Promise<void> {

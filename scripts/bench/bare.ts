@@ -1,4 +1,4 @@
-// The partner for look-ups: a bare Fastify route that runs one prepared single-row SELECT per request.
+// What look-ups are compared with: a bare Fastify route that runs one prepared single-row SELECT per request.
 import Fastify from 'fastify';
 import pg from 'pg';
 

@@ -3,7 +3,7 @@ import { send, Times } from './load.js';
 import { type Measure, median } from './measure.js';
 import { query } from './subjects.js';
 
-/** p50 of an allocation by one client, in two places by turns, each allocation released again. */
+/** Compares the p50 of an allocation by one client in two places, in turn. Each allocation is released again. */
 async function compareAllocations(
   places: [url: string, project: string][],
   rounds: number,

@@ -1,6 +1,6 @@
 // npm run bench [-- reads contention churn growth isolation scaleOut audit] [--quick] [--json FILE]
-// Measures side by side, in one run, and prints ratios beside the targets. Absolute figures differ from
-// machine to machine; what the disk takes for a commit is printed with them.
+// Measures the service and what it is compared with in turn, in one run, and prints the ratios next to their targets.
+// Absolute figures differ from machine to machine, so the time that the disk takes for a commit is printed with them.
 import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';

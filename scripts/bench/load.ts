@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import autocannon from 'autocannon';
 import { Client } from 'undici';
 
-/** Sorted times of one kind of request, in milliseconds. */
+/** The times of one kind of request, in milliseconds. */
 export class Times {
   readonly #times: number[] = [];
   #sorted = true;
@@ -26,8 +26,8 @@ export class Times {
 }
 
 /**
- * GETs or PUTs of the given paths in turn, over 64 connections; each body must hold a port.
- * @returns requests a second
+ * Sends GETs or PUTs of the given paths in turn, over 64 connections. Each answer must contain a port.
+ * @returns requests per second
  * @throws Error when an answer is wrong
  */
 export async function requestAll(
@@ -43,7 +43,7 @@ export async function requestAll(
     duration: seconds,
     requests: paths.map((path) => ({ method, path })),
     setupClient(client) {
-      // Cheaper than `verifyBody`, which would make the load the bottleneck.
+      // Cheaper than `verifyBody`, with which generating the load would become the bottleneck.
       (client as unknown as EventEmitter).on('body', (body: Buffer) => {
         if (!body.includes('"port":3')) wrongBodies += 1;
       });
@@ -56,9 +56,9 @@ export async function requestAll(
 
 export interface PairResult {
   pairsPerSecond: number;
-  /** Of a pair, allocate and release. */
+  /** Times of a pair: an allocation and its release. */
   times: Times;
-  /** Of the allocation alone. */
+  /** Times of the allocation alone. */
   allocateTimes: Times;
   /** Pairs that ended in each second. */
   perSecond: number[];
@@ -66,7 +66,7 @@ export interface PairResult {
 
 /**
  * Allocates and releases in turn, each client on a connection of its own, and checks every answer.
- * @param projects one per client, in turn
+ * @param projects assigned to the clients in turn
  * @throws Error when an answer is wrong
  */
 export async function runPairs(
@@ -111,7 +111,10 @@ interface Body {
   status: string;
 }
 
-/** By `dispatch`, which takes a third less of a processor than `request`: what the load takes, the service does not get. */
+/**
+ * Sends one request with undici's `dispatch`, which takes a third less processor time than `request`. Time that the load
+ * takes is missing for the service on the same machine.
+ */
 export function send(
   connection: Client,
   method: 'GET' | 'POST' | 'PUT' | 'DELETE',
@@ -123,7 +126,7 @@ export function send(
     const chunks: Buffer[] = [];
     const request = { method, path, ...(body && { body, headers: { 'content-type': 'application/json' } }) };
     connection.dispatch(request, {
-      onRequestStart() {}, // what tells undici that these are its handlers of version 7
+      onRequestStart() {}, // must be there: by it undici recognizes handlers of version 7
       onResponseStart(_controller, statusCode) {
         status = statusCode;
       },

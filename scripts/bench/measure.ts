@@ -2,9 +2,9 @@ import type { Subjects } from './subjects.js';
 
 export interface Row {
   work: string;
-  /** Such as `≥ 2`, of the ratio. */
+  /** The least or most that the ratio should be. */
   target: { least?: number; most?: number };
-  /** One per round; null where a partner is missing, which `note` then names. */
+  /** One per round. Null if the program to compare with is not installed, which `note` then names. */
   ratios: number[] | null;
   note: string;
 }
@@ -12,13 +12,13 @@ export interface Row {
 export interface Effort {
   rounds: number;
   seconds: number;
-  /** Of the run of row 3. */
+  /** How long the row `churn` runs. */
   churnSeconds: number;
 }
 
 export type Measure = (subjects: Subjects, effort: Effort) => Promise<Row[]>;
 
-/** Requests of one process in turn with those of its partner, so that a noisy moment hits both. */
+/** Measures a subject and what it is compared with in turn, so that other work on the machine affects both alike. */
 export async function alternate(
   rounds: number,
   subject: () => Promise<number>,
@@ -26,7 +26,7 @@ export async function alternate(
 ): Promise<{ ratios: number[]; note: string }> {
   const pairs: [number, number][] = [];
   for (let round = 0; round < rounds; round++) {
-    // Whoever goes first alternates too.
+    // Which of the two goes first alternates too.
     if (round % 2 === 0) pairs.push([await subject(), await partner()]);
     else {
       const second = await partner();

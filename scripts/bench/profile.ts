@@ -1,5 +1,6 @@
-// npm run bench:profile: where a service's time goes while it answers look-ups, and while it allocates and releases in
-// one range, both for 64 clients. Sampled by V8 (`node --cpu-prof`); time in which the process waits is left out.
+// npm run bench:profile: shows where a service spends its time while it answers look-ups, and while it allocates and
+// releases in one range, both for 64 clients. V8 takes the samples (`node --cpu-prof`). Time in which the process waits is
+// left out.
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +17,7 @@ interface Profile {
   timeDeltas: number[];
 }
 
-/** Share of the busy time after the start in each part of the program, in percent, largest first. */
+/** The share that each part of the program has in the busy time after the start, in percent, largest first. */
 function sharesOf({ nodes, samples, timeDeltas }: Profile, startSeconds: number): [part: string, percent: number][] {
   const partOf = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
   const times = new Map<string, number>();

@@ -111,7 +111,7 @@ const isolation: Measure = async (subjects, { rounds, seconds }) => {
   );
   const service = await subjects.startService(database);
   const others = projects.slice(0, 16);
-  /** p99 of 16 clients' own projects, beside 48 clients elsewhere. */
+  /** The p99 of 16 clients, each in a project of its own, while 48 other clients work in the projects given. */
   const measure = async (elsewhere: string[]) => {
     const [own] = await Promise.all([
       runPairs(service.url, { projects: others, clients: 16, seconds }),

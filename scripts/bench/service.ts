@@ -1,4 +1,4 @@
-// The service in a process of its own, as the bench's subject: `maxBatch` 1 is the service without batching.
+// The service in a process of its own, to be measured. With BENCH_MAX_BATCH=1 it does not batch.
 import { pino } from 'pino';
 import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config.js';

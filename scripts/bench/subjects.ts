@@ -23,7 +23,7 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-/** What the bench compares: one PostgreSQL with fsync on, databases in it, and processes over them. */
+/** The servers that the benchmark measures: one PostgreSQL with fsync on, databases in it, and processes that use them. */
 export class Subjects {
   readonly #services: Service[] = [];
 
@@ -33,7 +33,7 @@ export class Subjects {
     return new Subjects(await startPostgres({ max_connections: '300', shared_buffers: '256MB' }));
   }
 
-  /** A migrated and seeded database. Returns its URL. */
+  /** Creates a database, migrates and seeds it. Returns its URL. */
   async createDatabase(name: string): Promise<string> {
     const url = new URL(this.server.url);
     await query(url.href, `create database ${name}`);
@@ -45,7 +45,7 @@ export class Subjects {
     return url.href;
   }
 
-  /** The service in a process of its own, with a pool of 10. */
+  /** Starts the service in a process of its own, with a pool of 10 connections. */
   startService(
     databaseUrl: string,
     { batching = true, profileInto }: { batching?: boolean; profileInto?: string } = {},
@@ -55,7 +55,7 @@ export class Subjects {
     return this.#fork('service.js', env, profiling);
   }
 
-  /** A bare Fastify route that runs one prepared single-row SELECT per request. */
+  /** Starts a bare Fastify route that runs one prepared single-row SELECT per request. */
   startBareRoute(databaseUrl: string): Promise<Service> {
     return this.#fork('bare.js', { DATABASE_URL: databaseUrl });
   }
@@ -96,7 +96,7 @@ export class Subjects {
   }
 }
 
-/** Runs statements on a connection of their own. */
+/** Runs statements on a new connection. */
 export async function query(url: string, text: string, values?: unknown[]): Promise<pg.QueryResult> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -107,7 +107,7 @@ export async function query(url: string, text: string, values?: unknown[]): Prom
   }
 }
 
-/** False where pgbench (Debian: postgresql-contrib or postgresql-client) is not installed. */
+/** Whether a program is installed. (Debian has pgbench in postgresql-contrib or postgresql-client.) */
 export function hasProgram(name: string): Promise<boolean> {
   return run(name, ['--version']).then(
     () => true,
@@ -116,8 +116,8 @@ export function hasProgram(name: string): Promise<boolean> {
 }
 
 /**
- * `pgbench` clients that call this project's allocate_port() and release_port().
- * @returns pairs a second
+ * Runs `pgbench` clients that call allocate_port() and release_port() of this service's schema, in turn.
+ * @returns pairs of calls per second
  */
 export async function runPgbench(
   databaseUrl: string,

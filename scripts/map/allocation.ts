@@ -1,5 +1,5 @@
-// What one new allocation runs: the functions of src/ that V8 counts while the real app answers the request, and the
-// statements that go to the database meanwhile.
+// Finds out what one new allocation runs: the functions of src/ that V8 counts while the real app answers the request,
+// and the statements that are sent to the database meanwhile.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { type Profiler, Session } from 'node:inspector/promises';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ import { seed } from '../../src/database/seed.js';
 import { packageRoot } from '../../src/package-root.js';
 import { createService } from '../../src/service.js';
 
-/** Enough that every cache is filled, and everything that is made on first use is there. */
+/** Enough to fill every cache and to create everything that is created on first use. */
 const WARM_UP_REQUESTS = 20;
 const COMPILED = `${pathToFileURL(join(packageRoot, 'dist'))}/`;
 
@@ -81,7 +81,7 @@ async function openApp(dataDir: string): Promise<{ app: FastifyInstance; close()
 
 const allocate = (app: FastifyInstance, service: string) => put(app, service, 201);
 
-/** By the validation of the query, which comes last before the route's handler. */
+/** Sends a request that is refused by the validation of its query, the last step before the route's handler. */
 const beRefused = (app: FastifyInstance) => put(app, 'refused?unknown=1', 400);
 
 async function put(app: FastifyInstance, service: string, expected: number): Promise<void> {

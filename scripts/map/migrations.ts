@@ -1,4 +1,4 @@
-// Which tables and SQL functions of migrations/ some statements use, found by their names.
+// Finds out which tables and SQL functions of migrations/ some statements use, by their names.
 import { readdir, readFile } from 'node:fs/promises';
 import { migrationsFolder } from '../../src/database/migrate.js';
 

@@ -55,7 +55,7 @@ export function importCircles(sources: readonly Source[]): string[][] {
   return groups;
 }
 
-/** Has `path` itself only where the imports lead back to it. */
+/** All files that `path` imports, directly or through others. Contains `path` itself if the imports lead back to it. */
 function reachableFrom(path: string, importsOf: ReadonlyMap<string, string[]>): Set<string> {
   const reached = new Set<string>();
   const waiting = [path];

@@ -1,17 +1,17 @@
-import { keyWanted, setApiKey } from '../registry/api.js';
+import { keyRefusal, setApiKey } from '../registry/api.js';
 import { refresh } from '../registry/registry.js';
 import { type Fields, Form, Labelled, Modal } from './form.js';
 
-/** Asks for a key when the service refused for want of one. */
+/** Asks for a key after the service has refused a request without a valid one. */
 export function AskKey({ reason }: { reason: string }) {
   const use = async (fields: Fields) => {
     setApiKey(fields.required('key'));
     await refresh();
   };
   return (
-    <Modal title="This registry needs a key" onClose={() => (keyWanted.value = null)}>
+    <Modal title="This registry needs a key" onClose={() => (keyRefusal.value = null)}>
       <p class="lead">{reason}</p>
-      <Form submit="Continue" onClose={() => (keyWanted.value = null)} action={use}>
+      <Form submit="Continue" onClose={() => (keyRefusal.value = null)} action={use}>
         <Labelled
           name="key"
           label="Key"

@@ -4,7 +4,7 @@ import { refresh } from '../registry/registry.js';
 import { Form, Modal } from './form.js';
 import { closeDialog, notice } from './open.js';
 
-/** Giving a port up, which nothing undoes: the next who asks may get it. */
+/** Confirms a release. It cannot be undone: another service may get the port at once. */
 export function Release({ allocation }: { allocation: Allocation }) {
   const { id, port, project, service, environment, status } = allocation;
   const release = async () => {

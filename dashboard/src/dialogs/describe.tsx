@@ -3,7 +3,7 @@ import { refresh } from '../registry/registry.js';
 import { type Fields, Form, Labelled, Modal, TextField } from './form.js';
 import { closeDialog, notice } from './open.js';
 
-/** What is known about a service's port, beside whose it is. */
+/** Edits the descriptive fields of an allocation. */
 export function Describe({ allocation }: { allocation: Allocation }) {
   const { metadata } = allocation;
   const describe = async (fields: Fields) => {
@@ -53,7 +53,7 @@ function parseMetadata(text: string): Record<string, unknown> | null {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
   } catch {
-    // told below
+    // reported below
   }
   throw new InputError('Metadata is no JSON object, such as {"team": "core"}.');
 }

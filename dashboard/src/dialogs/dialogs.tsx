@@ -1,4 +1,4 @@
-import { keyWanted } from '../registry/api.js';
+import { keyRefusal } from '../registry/api.js';
 import { AskKey } from './ask-key.js';
 import { Cancel, Release } from './confirm.js';
 import { Describe } from './describe.js';
@@ -6,13 +6,13 @@ import { GetPort } from './get-port.js';
 import { type OpenDialog, openDialog } from './open.js';
 import { Claim, Reserve } from './reserve.js';
 
-/** The one dialog that is open; wanting a key comes before everything else. */
+/** The dialog that is open, if any. The one that asks for a key comes before all others. */
 export function Dialogs() {
-  if (keyWanted.value !== null) return <AskKey reason={keyWanted.value} />;
-  return openDialog.value && <Asked dialog={openDialog.value} />;
+  if (keyRefusal.value !== null) return <AskKey reason={keyRefusal.value} />;
+  return openDialog.value && <Opened dialog={openDialog.value} />;
 }
 
-function Asked({ dialog }: { dialog: OpenDialog }) {
+function Opened({ dialog }: { dialog: OpenDialog }) {
   switch (dialog.kind) {
     case 'get':
       return <GetPort {...dialog} />;

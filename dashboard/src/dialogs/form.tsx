@@ -3,7 +3,7 @@ import { createContext } from 'preact';
 import { useContext, useEffect, useId, useRef, useState } from 'preact/hooks';
 import { describeFailure, type Problem, Refusal } from '../registry/api.js';
 
-/** A modal dialog of the browser's own: it keeps the focus inside, and gives it back. */
+/** A modal `<dialog>`: the browser keeps the focus inside it. When it closes, the focus returns to where it was. */
 export function Modal({ title, onClose, children }: { title: string; onClose(): void; children: ComponentChildren }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
@@ -13,7 +13,7 @@ export function Modal({ title, onClose, children }: { title: string; onClose(): 
     element?.showModal();
     return () => {
       element?.close();
-      // What opened it may be gone, as a port's Release button is once the port is free.
+      // The element that opened the dialog may be gone, as is a port's Release button once the port is released.
       if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
     };
   }, []);
@@ -38,15 +38,15 @@ const Errors = createContext<Problem['errors']>(undefined);
 interface FormProps {
   submit: string;
   keep?: string;
-  /** Something is lost by it. */
+  /** The action cannot be undone. */
   danger?: boolean;
   onClose(): void;
-  /** @throws what is to be shown in the form */
+  /** @throws an error, which the form shows */
   action(fields: Fields): Promise<void>;
   children: ComponentChildren;
 }
 
-/** Sends once at a time, and says next to the fields what the service refused. */
+/** A form that sends only once at a time, and shows next to each field what the service refused about it. */
 export function Form({ submit, keep = 'Cancel', danger = false, onClose, action, children }: FormProps) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
@@ -81,11 +81,11 @@ interface FieldProps {
   hint?: string;
 }
 
-/** What every control has: a label, and below it a hint or what the service said is wrong with it. */
+/** A control with its label, and below it a hint, or what the service said is wrong with its value. */
 export function Labelled(props: FieldProps & { children(control: Control): ComponentChildren }) {
   const { name, label, required = false, hint, children } = props;
   const id = useId();
-  // The service's pointers end in the field's name, in a body as in a path.
+  // The pointer of a field error ends with the field's name, whether the field is in the body or in the path.
   const error = useContext(Errors)?.find(({ pointer }) => pointer.split('/').at(-1) === name)?.detail;
   const note = error ?? hint;
   return (
@@ -125,7 +125,7 @@ interface TextProps extends FieldProps {
   value?: string;
   placeholder?: string;
   readOnly?: boolean;
-  /** What to choose from, where that is known; anything else can be typed too. */
+  /** Values to choose from. Others can be typed. */
   suggestions?: string[];
 }
 
@@ -152,7 +152,7 @@ export function TextField({ value = '', placeholder, readOnly = false, suggestio
   );
 }
 
-/** A form's values; what was left empty is absent. */
+/** The values of a form. */
 export class Fields {
   constructor(private readonly data: FormData) {}
 
@@ -160,12 +160,13 @@ export class Fields {
     return String(this.data.get(name) ?? '').trim();
   }
 
+  /** An object with the field, or without it if it was left empty. */
   optional<Name extends string>(name: Name): { [name in Name]?: string } {
     const text = this.required(name);
     return (text === '' ? {} : { [name]: text }) as { [name in Name]?: string };
   }
 
-  /** For what an empty field clears. */
+  /** For a field that is cleared when it is left empty. */
   orNull(name: string): string | null {
     return this.required(name) || null;
   }

@@ -5,9 +5,9 @@ import { environments, projects, selectPort } from '../registry/view.js';
 import { type Fields, Form, Modal, TextField } from './form.js';
 import { closeDialog, notice } from './open.js';
 
-/** A port for a service: the one it has already, or a new one; or one particular number. */
+/** Gets a port for a service: the one that it has already, or else a new one. With `port`, gets that port. */
 export function GetPort({ project, port }: { project?: string; port?: number }) {
-  // A retry after a lost answer is the same request, and gets the same port.
+  // Kept while the dialog is open. If an answer is lost and the user tries again, it is the same request to the service.
   const [idempotencyKey] = useState(makeIdempotencyKey);
   const { host, protocol } = space.value;
 

@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
 import type { Allocation, Reservation } from '../registry/api.js';
 
-/** What a dialog asks about. Only one is open at a time. */
+/** A dialog and what it is about. Only one is open at a time. */
 export type OpenDialog =
   | { kind: 'get'; project?: string; port?: number }
   | { kind: 'reserve'; project?: string; port?: number }
@@ -12,7 +12,7 @@ export type OpenDialog =
 
 export const openDialog = signal<OpenDialog | null>(null);
 
-/** The last thing that was done, told to everyone, eyes or not. */
+/** What was done last. It is shown, and announced to users of screen readers. */
 export const notice = signal<string | null>(null);
 
 export function closeDialog(): void {

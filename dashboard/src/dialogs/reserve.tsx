@@ -14,7 +14,7 @@ const DURATIONS: [seconds: number, name: string][] = [
   [2_592_000, '30 days'],
 ];
 
-/** Keeps a port for a while. */
+/** Reserves a port. */
 export function Reserve({ project, port }: { project?: string; port?: number }) {
   const [idempotencyKey] = useState(makeIdempotencyKey);
   const { host, protocol } = space.value;
@@ -74,7 +74,7 @@ export function Reserve({ project, port }: { project?: string; port?: number }) 
   );
 }
 
-/** A reserved port becomes a service's own. */
+/** Claims a reservation for a service. */
 export function Claim({ reservation }: { reservation: Reservation }) {
   const [idempotencyKey] = useState(makeIdempotencyKey);
   const claim = async (fields: Fields) => {

@@ -4,20 +4,23 @@ import type { AuditConflict } from '../registry/api.js';
 import { auditState, findings } from '../registry/audit.js';
 import { selectPort } from '../registry/view.js';
 
-/** Until more are asked for. */
-const FEW = 5;
+/** How many findings are shown until the user asks for all. */
+const SHOWN_AT_FIRST = 5;
 
-/** Worst first; `told` where what was found says more than the finding itself. */
-const KINDS: Record<AuditConflict['kind'], { name: string; look: string; told?: boolean }> = {
-  squatter: { name: 'Uninvited', look: 'conflict', told: true },
-  'reserved-in-use': { name: 'Too early', look: 'conflict', told: true },
-  'duplicate-hostname': { name: 'Hostname twice', look: 'conflict' },
-  'not-running': { name: 'Not running', look: 'down' },
-  unreachable: { name: 'Out of reach', look: 'cooling', told: true },
+/**
+ * The kinds of findings, worst first: what each is called, which cell of the map it looks like, and whether it is useful
+ * to show what the audit found there.
+ */
+const KINDS: Record<AuditConflict['kind'], { name: string; cellClass: string; showsActual?: boolean }> = {
+  squatter: { name: 'Uninvited', cellClass: 'conflict', showsActual: true },
+  'reserved-in-use': { name: 'Too early', cellClass: 'conflict', showsActual: true },
+  'duplicate-hostname': { name: 'Hostname twice', cellClass: 'conflict' },
+  'not-running': { name: 'Not running', cellClass: 'down' },
+  unreachable: { name: 'Out of reach', cellClass: 'cooling', showsActual: true },
 };
 const WORST_FIRST = Object.keys(KINDS);
 
-/** How far the audit is, and then what it found, with what to do about each. */
+/** The progress of the audit while it runs, and then its findings, each with what to do about it. */
 export function Findings() {
   const state = auditState.value;
   switch (state.phase) {
@@ -50,7 +53,7 @@ export function Findings() {
 function Found({ host, audit }: Extract<ReturnType<typeof auditState.peek>, { phase: 'done' }>) {
   const [all, setAll] = useState(false);
   const sorted = findings.value.toSorted((a, b) => WORST_FIRST.indexOf(a.kind) - WORST_FIRST.indexOf(b.kind));
-  const few = all ? sorted : sorted.slice(0, FEW);
+  const shown = all ? sorted : sorted.slice(0, SHOWN_AT_FIRST);
   return (
     <section class="panel findings" aria-labelledby="findings">
       <h2 id="findings">
@@ -61,11 +64,11 @@ function Found({ host, audit }: Extract<ReturnType<typeof auditState.peek>, { ph
         {formatCount(Math.round(audit.durationMs))} ms, {formatCount(audit.inUse)} running as registered
       </p>
       <ul>
-        {few.map((finding) => (
+        {shown.map((finding) => (
           <Finding key={`${finding.kind} ${finding.host} ${finding.protocol} ${finding.port}`} finding={finding} />
         ))}
       </ul>
-      {sorted.length > FEW && (
+      {sorted.length > SHOWN_AT_FIRST && (
         <button type="button" class="more" aria-expanded={all} onClick={() => setAll(!all)}>
           {all ? 'Show fewer' : `Show all ${formatCount(sorted.length)}`}
         </button>
@@ -76,10 +79,10 @@ function Found({ host, audit }: Extract<ReturnType<typeof auditState.peek>, { ph
 
 function Finding({ finding }: { finding: AuditConflict }) {
   const { kind, port, host, protocol, detail, actual } = finding;
-  const { name, look, told } = KINDS[kind];
+  const { name, cellClass, showsActual } = KINDS[kind];
   return (
     <li>
-      <span class={`cell ${look}`} aria-hidden="true" />
+      <span class={`cell ${cellClass}`} aria-hidden="true" />
       <span class="finding-kind">{name}</span>
       {port === null ? (
         <span class="number">{host}</span>
@@ -89,7 +92,7 @@ function Finding({ finding }: { finding: AuditConflict }) {
         </button>
       )}
       <span class="finding-detail">
-        {detail} {told && <span class="quiet">Found: {actual}.</span>}
+        {detail} {showsActual && <span class="quiet">Found: {actual}.</span>}
       </span>
     </li>
   );

@@ -6,7 +6,7 @@ import { auditState, runAudit } from '../registry/audit.js';
 import { refresh, registry, space } from '../registry/registry.js';
 import { environment, environments, hosts, query, selected } from '../registry/view.js';
 
-/** What is looked for, and what can be done. */
+/** The search, the filters, and the actions that are always possible. */
 export function Header() {
   return (
     <header class="top">
@@ -26,7 +26,7 @@ export function Header() {
       </div>
       <div class="top-row filters">
         <Filters />
-        <Freshness />
+        <RefreshControls />
         <button
           type="button"
           class="button"
@@ -80,7 +80,7 @@ function Filters() {
         Host
         <select
           value={space.value.host}
-          onChange={({ currentTarget }) => moveTo({ ...space.value, host: currentTarget.value })}
+          onChange={({ currentTarget }) => showSpace({ ...space.value, host: currentTarget.value })}
         >
           {hosts.value.map(([host, ports]) => (
             <option key={host} value={host}>
@@ -94,7 +94,7 @@ function Filters() {
         <select
           value={space.value.protocol}
           onChange={({ currentTarget }) =>
-            moveTo({ ...space.value, protocol: currentTarget.value === 'udp' ? 'udp' : 'tcp' })
+            showSpace({ ...space.value, protocol: currentTarget.value === 'udp' ? 'udp' : 'tcp' })
           }
         >
           <option value="tcp">TCP</option>
@@ -116,12 +116,12 @@ function Filters() {
   );
 }
 
-function moveTo(next: typeof space.value): void {
+function showSpace(next: typeof space.value): void {
   selected.value = null;
   space.value = next;
 }
 
-function Freshness() {
+function RefreshControls() {
   return (
     <span class="freshness">
       {registry.value && <span class="quiet">As of {formatClock(registry.value.loadedAt)}</span>}

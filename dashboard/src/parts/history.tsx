@@ -1,23 +1,32 @@
 import { useState } from 'preact/hooks';
 import { formatAge, formatMoment } from '../format.js';
-import { type Allocation, answerOf, api, describeFailure, type HealthCheck, listAll, PAGE } from '../registry/api.js';
+import {
+  type Allocation,
+  answerOf,
+  api,
+  describeFailure,
+  type HealthCheck,
+  listAll,
+  MAX_PAGE,
+} from '../registry/api.js';
 import { refresh, registry, space } from '../registry/registry.js';
 import { useLoaded } from './loaded.js';
 
-/** Shown at first, and added by each press of the button. */
-const CHECKS = 5;
-const HOLDERS = 5;
+/** How many are shown until the user asks for more. */
+const CHECKS_AT_FIRST = 5;
+const HOLDERS_AT_FIRST = 5;
 
-const OUTCOMES: Record<HealthCheck['outcome'], { name: string; look: string }> = {
-  open: { name: 'open', look: 'in_use' },
-  refused: { name: 'nothing listens', look: 'down' },
-  timeout: { name: 'no answer in time', look: 'cooling' },
-  unreachable: { name: 'no way to the host', look: 'cooling' },
+/** The outcomes of a probe: what each is called, and which cell of the map it looks like. */
+const OUTCOMES: Record<HealthCheck['outcome'], { name: string; cellClass: string }> = {
+  open: { name: 'open', cellClass: 'in_use' },
+  refused: { name: 'nothing listens', cellClass: 'down' },
+  timeout: { name: 'no answer in time', cellClass: 'cooling' },
+  unreachable: { name: 'no way to the host', cellClass: 'cooling' },
 };
 
-/** The last probes of what holds the port, and one more if asked. */
+/** The latest health checks of an allocation, and a button for a new one. */
 export function HealthChecks({ allocation: { id } }: { allocation: Allocation }) {
-  const [limit, setLimit] = useState(CHECKS);
+  const [limit, setLimit] = useState(CHECKS_AT_FIRST);
   const [refusal, setRefusal] = useState<string | null>(null);
   const [probes, setProbes] = useState(0);
   const { data, error } = useLoaded(
@@ -47,7 +56,7 @@ export function HealthChecks({ allocation: { id } }: { allocation: Allocation })
       <ul class="history">
         {data?.items.map((check) => (
           <li key={check.id}>
-            <span class={`cell ${OUTCOMES[check.outcome].look}`} aria-hidden="true" />
+            <span class={`cell ${OUTCOMES[check.outcome].cellClass}`} aria-hidden="true" />
             <span>
               {OUTCOMES[check.outcome].name}
               {check.responseTimeMs !== null && `, ${check.responseTimeMs.toFixed(1)} ms`}
@@ -59,7 +68,7 @@ export function HealthChecks({ allocation: { id } }: { allocation: Allocation })
         ))}
       </ul>
       {data?.nextCursor && (
-        <button type="button" class="more" onClick={() => setLimit(Math.min(limit * 4, PAGE))}>
+        <button type="button" class="more" onClick={() => setLimit(Math.min(limit * 4, MAX_PAGE))}>
           Show older ones
         </button>
       )}
@@ -67,7 +76,7 @@ export function HealthChecks({ allocation: { id } }: { allocation: Allocation })
   );
 }
 
-/** Who has had the number, newest first. */
+/** Everybody who has ever held the port, newest first. */
 export function PortHistory({ port }: { port: number }) {
   const [all, setAll] = useState(false);
   const { data, error } = useLoaded(
@@ -75,7 +84,7 @@ export function PortHistory({ port }: { port: number }) {
       listAll((cursor) =>
         answerOf(
           api.GET('/v1/allocations', {
-            params: { query: { ...space.value, port, status: 'any', limit: PAGE, ...cursor } },
+            params: { query: { ...space.value, port, status: 'any', limit: MAX_PAGE, ...cursor } },
           }),
         ),
       ),
@@ -90,7 +99,7 @@ export function PortHistory({ port }: { port: number }) {
       {error !== null && <p class="refusal">{error}</p>}
       {data?.length === 0 && <p class="quiet">Nobody yet.</p>}
       <ul class="history">
-        {(all ? sorted : sorted.slice(0, HOLDERS)).map((held) => (
+        {(all ? sorted : sorted.slice(0, HOLDERS_AT_FIRST)).map((held) => (
           <li key={held.id}>
             <span class={`cell ${held.releasedAt === null ? 'allocated' : 'free'}`} aria-hidden="true" />
             <span>
@@ -103,7 +112,7 @@ export function PortHistory({ port }: { port: number }) {
           </li>
         ))}
       </ul>
-      {sorted.length > HOLDERS && (
+      {sorted.length > HOLDERS_AT_FIRST && (
         <button type="button" class="more" aria-expanded={all} onClick={() => setAll(!all)}>
           {all ? 'Show fewer' : `Show all ${sorted.length}`}
         </button>

@@ -10,21 +10,21 @@ import { HealthChecks, PortHistory } from './history.js';
 import { useLoaded } from './loaded.js';
 import { findCell } from './results.js';
 
-/** From here on the details stand beside the map; on less they cover it. As in styles/layout.css. */
-const BESIDE = '(min-width: 70rem)';
+/** On screens of this width the details are beside the map; on narrower ones they cover it. As in styles/layout.css. */
+const WIDE_SCREEN = '(min-width: 70rem)';
 
-/** All about the port that was chosen. */
+/** Everything about the selected port. */
 export function PortDetails() {
-  const choice = selected.value;
+  const selection = selected.value;
   const dialog = useRef<HTMLDialogElement>(null);
   const opener = useRef<Element | null>(null);
-  const isOpen = choice !== null;
+  const isOpen = selection !== null;
 
   useEffect(() => {
     const element = dialog.current;
     if (!element || !isOpen) return;
     opener.current = document.activeElement;
-    if (matchMedia(BESIDE).matches) element.open = true;
+    if (matchMedia(WIDE_SCREEN).matches) element.open = true;
     else element.showModal();
     return () => {
       element.close();
@@ -34,11 +34,11 @@ export function PortDetails() {
     };
   }, [isOpen]);
   useEffect(() => {
-    if (choice?.focus) dialog.current?.querySelector('h2')?.focus();
+    if (selection?.focus) dialog.current?.querySelector('h2')?.focus();
     dialog.current?.scrollTo({ top: 0 });
-  }, [choice]);
+  }, [selection]);
 
-  if (!choice) {
+  if (!selection) {
     return <p class="hint details-hint">Choose a port of the map: by a click, or with the arrow keys and Enter.</p>;
   }
   const close = () => (selected.value = null);
@@ -56,7 +56,7 @@ export function PortDetails() {
       <button type="button" class="close" aria-label="Close the details" onClick={close}>
         <span aria-hidden="true" />
       </button>
-      <Details key={`${space.value.host} ${space.value.protocol} ${choice.port}`} port={choice.port} />
+      <Details key={`${space.value.host} ${space.value.protocol} ${selection.port}`} port={selection.port} />
     </dialog>
   );
 }
@@ -85,7 +85,7 @@ function Details({ port }: { port: number }) {
           ))}
           {details.allocation && <Held allocation={details.allocation} />}
           {details.reservation && <Reserved reservation={details.reservation} />}
-          {details.range && <Offer details={details} project={details.range.project} />}
+          {details.range && <FreePortActions details={details} project={details.range.project} />}
           {details.allocation?.protocol === 'tcp' && <HealthChecks allocation={details.allocation} />}
           <PortHistory port={port} />
         </>
@@ -94,11 +94,12 @@ function Details({ port }: { port: number }) {
   );
 }
 
-function State({ details: { range, state: told }, cell }: { details: Port; cell: Cell | undefined }) {
-  if (!range || told === 'unmanaged') {
+function State({ details, cell }: { details: Port; cell: Cell | undefined }) {
+  const { range } = details;
+  if (!range || details.state === 'unmanaged') {
     return <p>No range covers this number: the registry neither hands it out nor watches it.</p>;
   }
-  const state = cell?.state ?? told; // the map may still be on its way
+  const state = cell?.state ?? details.state; // the map may not have been loaded yet
   return (
     <p class="state">
       <span class={`cell ${state}`} aria-hidden="true" /> <strong>{STATES[state].name}</strong>
@@ -172,8 +173,8 @@ function Reserved({ reservation }: { reservation: Reservation }) {
   );
 }
 
-/** What can be done with a port that nobody holds. */
-function Offer({ details: { port, state }, project }: { details: Port; project: string }) {
+/** The actions for a port that is free or cooling down. */
+function FreePortActions({ details: { port, state }, project }: { details: Port; project: string }) {
   if (state !== 'free' && state !== 'cooling') return null;
   const ask = (kind: 'get' | 'reserve') => (openDialog.value = { kind, project, port });
   return (

@@ -2,13 +2,13 @@ import { useMemo, useRef, useState } from 'preact/hooks';
 import type { Range } from '../registry/api.js';
 import { type Cell, STATES } from '../registry/cells.js';
 import { space } from '../registry/registry.js';
-import { environment, focus, isFiltered, matches, query, selected, selectPort } from '../registry/view.js';
-import { showTip } from './tip.js';
+import { environment, isFiltered, matches, query, selected, selectPort, stateFilter } from '../registry/view.js';
+import { showTooltip } from './tooltip.js';
 
 const ROW = 10;
 const BLOCK = 100;
 
-/** How far each key goes; Home and End stay in the row. */
+/** How many ports each key moves the focus by. Home and End, which stay in the row, are handled in `nextPort`. */
 const STEPS: Record<string, number> = {
   ArrowLeft: -1,
   ArrowRight: 1,
@@ -19,8 +19,8 @@ const STEPS: Record<string, number> = {
 };
 
 /**
- * The ports of a range, ten a row: one stop of the Tab key, and within it the arrow keys (the ARIA grid pattern).
- * A shared range is shown in blocks of a hundred, as far as anything is in them.
+ * The ports of a range, ten in a row. The Tab key stops once in it, and the arrow keys move within it (the ARIA grid
+ * pattern). A shared range is shown in blocks of a hundred, up to the last block in which a port is not free.
  */
 export function PortGrid({ range, cells, project }: { range: Range; cells: Cell[]; project: string }) {
   const [active, setActive] = useState(range.startPort);
@@ -44,12 +44,12 @@ export function PortGrid({ range, cells, project }: { range: Range; cells: Cell[
     const port = portOf(event.target);
     if (port === null) return;
     setActive(port);
-    showTip(event.target as HTMLElement, cells[port - range.startPort]);
+    showTooltip(event.target as HTMLElement, cells[port - range.startPort]);
   };
   const onPointer = (event: PointerEvent) => {
     const port = portOf(event.target);
-    if (port === null) showTip(null);
-    else if (event.pointerType === 'mouse') showTip(event.target as HTMLElement, cells[port - range.startPort]);
+    if (port === null) showTooltip(null);
+    else if (event.pointerType === 'mouse') showTooltip(event.target as HTMLElement, cells[port - range.startPort]);
   };
 
   return (
@@ -64,12 +64,12 @@ export function PortGrid({ range, cells, project }: { range: Range; cells: Cell[
         aria-readonly="true"
         onKeyDown={onKeyDown}
         onFocusIn={onFocus}
-        onFocusOut={() => showTip(null)}
+        onFocusOut={() => showTooltip(null)}
         onPointerOver={onPointer}
-        onPointerLeave={() => showTip(null)}
+        onPointerLeave={() => showTooltip(null)}
         onClick={(event) => {
           const port = portOf(event.target);
-          if (port !== null) selectPort(port, space.value, false); // the arrow keys go on from here
+          if (port !== null) selectPort(port, space.value, false); // the focus stays here, for the arrow keys
         }}
       >
         {blocks.map((block) => (
@@ -90,9 +90,11 @@ function Block({ cells, active }: { cells: Cell[]; active: number }) {
   const has = (port: number | null) => (port !== null && port >= first && port < first + BLOCK ? port : null);
   const chosen = has(selected.value?.port ?? null);
   const stop = has(active);
-  const looked = isFiltered.value ? `${query.value}\n${environment.value}\n${focus.value}` : '';
-  const seen = cells.map(({ state, allocation, reservation }) => `${state}${allocation?.updatedAt}${reservation?.id}`);
-  // A refresh that changed nothing here draws nothing here.
+  const filter = isFiltered.value ? `${query.value}\n${environment.value}\n${stateFilter.value}` : '';
+  const contents = cells.map(
+    ({ state, allocation, reservation }) => `${state}${allocation?.updatedAt}${reservation?.id}`,
+  );
+  // Rendered again only if something in this block has changed, because there are many blocks and refreshes.
   return useMemo(
     () => (
       <tbody class="block">
@@ -106,7 +108,7 @@ function Block({ cells, active }: { cells: Cell[]; active: number }) {
                 key={cell.port}
                 // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: see the table
                 role="gridcell"
-                class={`cell ${cell.state}${looked && !matches(cell) ? ' dim' : ''}`}
+                class={`cell ${cell.state}${filter && !matches(cell) ? ' dim' : ''}`}
                 data-port={cell.port}
                 tabIndex={cell.port === stop ? 0 : -1}
                 aria-selected={cell.port === chosen}
@@ -117,7 +119,7 @@ function Block({ cells, active }: { cells: Cell[]; active: number }) {
         ))}
       </tbody>
     ),
-    [seen.join(), chosen, stop, looked],
+    [contents.join(), chosen, stop, filter],
   );
 }
 
@@ -130,13 +132,13 @@ export function describeCell({ port, state, allocation, reservation }: Cell): st
   return parts.join(', ');
 }
 
-/** In whole blocks, the first always. */
+/** How many cells are shown at first: whole blocks, at least one, up to the last port that is not free. */
 function usedLength(cells: Cell[]): number {
   const last = cells.findLastIndex(({ state }) => state !== 'free');
   return (Math.floor(Math.max(last, 0) / BLOCK) + 1) * BLOCK;
 }
 
-/** Where a key leads to; null for a key that is not the grid's. At an edge it stays. */
+/** The port that a key moves the focus to. At an edge the focus stays. Null for a key that does not move it. */
 function nextPort({ key, ctrlKey }: KeyboardEvent, port: number, start: number, length: number): number | null {
   const index = port - start;
   const column = index % ROW;

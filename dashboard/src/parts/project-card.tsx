@@ -2,7 +2,7 @@ import { formatCount, plural } from '../format.js';
 import { fullnessOf, type ProjectMap } from '../registry/cells.js';
 import { PortGrid } from './port-grid.js';
 
-/** A project's fullness and the map of its ports. */
+/** One project: how full it is, and the map of its ports. */
 export function ProjectCard({ map }: { map: ProjectMap }) {
   const { project, ranges } = map;
   const description = ranges.length === 1 ? ranges[0]?.range.description : null;
@@ -27,7 +27,7 @@ export function ProjectCard({ map }: { map: ProjectMap }) {
   );
 }
 
-/** More than one block of a hundred to show. */
+/** Whether more than the first block of a hundred is shown. */
 function isWide({ cells }: ProjectMap['ranges'][number]): boolean {
   return cells.slice(100).some(({ state }) => state !== 'free');
 }

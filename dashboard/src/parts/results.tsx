@@ -6,10 +6,10 @@ import { isIn } from '../registry/cooling.js';
 import { registry, space } from '../registry/registry.js';
 import { type Held, projects, query, results, selectPort, typedPort } from '../registry/view.js';
 
-/** On the page at first; the rest on demand. */
-const FEW = 20;
+/** How many results are shown until the user asks for all. */
+const SHOWN_AT_FIRST = 20;
 
-/** What the search found, on whatever host, and whose the number is that was typed. */
+/** What the search found on all hosts. If a port number was typed, also who owns that number. */
 export function Results() {
   const [all, setAll] = useState(false);
   if (query.value.trim() === '') return null;
@@ -36,14 +36,14 @@ export function Results() {
               </tr>
             </thead>
             <tbody>
-              {(all ? found : found.slice(0, FEW)).map((held) => (
+              {(all ? found : found.slice(0, SHOWN_AT_FIRST)).map((held) => (
                 <Result key={held.id} held={held} />
               ))}
             </tbody>
           </table>
         </div>
       )}
-      {found.length > FEW && (
+      {found.length > SHOWN_AT_FIRST && (
         <button type="button" class="more" aria-expanded={all} onClick={() => setAll(!all)}>
           {all ? 'Show fewer' : `Show all ${formatCount(found.length)}`}
         </button>
@@ -93,7 +93,7 @@ function TypedPort({ port }: { port: number }) {
   );
 }
 
-/** The map's cell, if it is a map of that port space. */
+/** The map's cell of a port, if the map shows its port space. */
 export function findCell(port: number, of: Space): Cell | undefined {
   if (registry.value === null || !isIn(registry.value.space, of)) return undefined;
   for (const { ranges } of projects.value) {

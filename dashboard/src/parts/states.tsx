@@ -1,11 +1,11 @@
-import { keyWanted } from '../registry/api.js';
+import { keyRefusal } from '../registry/api.js';
 import { failure, refresh, registry } from '../registry/registry.js';
 
 export function Waiting() {
   return <p class="waiting">Reading the registry…</p>;
 }
 
-/** Why what is seen is old, or why there is nothing to see. */
+/** Says why the registry could not be read. */
 export function Failure() {
   const failed = failure.value;
   return (
@@ -15,7 +15,7 @@ export function Failure() {
           <h2>{failed.needsKey ? 'This registry needs a key' : 'The registry can not be read'}</h2>
           <p>{failed.reason}</p>
           {failed.needsKey ? (
-            <button type="button" class="button" onClick={() => (keyWanted.value = failed.reason)}>
+            <button type="button" class="button" onClick={() => (keyRefusal.value = failed.reason)}>
               Enter the key
             </button>
           ) : (
@@ -34,7 +34,7 @@ export function Failure() {
   );
 }
 
-/** A registry without ranges. */
+/** Shown for a registry without ranges. */
 export function Empty() {
   return (
     <section class="empty" aria-labelledby="map">

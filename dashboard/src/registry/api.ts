@@ -14,31 +14,31 @@ export type Protocol = Allocation['protocol'];
 export type Range = Schemas['Range'];
 export type Reservation = Schemas['Reservation'];
 
-/** One port space. */
+/** A port space: one host and protocol. */
 export interface Space {
   host: string;
   protocol: Protocol;
 }
 
-/** The most that a list gives at a time. */
-export const PAGE = 1000;
-/** More than the service takes for any answer: what takes longer is the network. */
+/** The most items that a page of a list can have. */
+export const MAX_PAGE = 1000;
+/** Longer than the service takes for any answer. If nothing has come by then, the network is at fault. */
 const TIMEOUT_MS = 20_000;
-const KEY = 'port-allocator-key';
+const STORED_KEY = 'port-allocator-key';
 
-/** For this tab only: neither other tabs nor the next day find it. */
-export const apiKey = signal(sessionStorage.getItem(KEY));
-/** Why the service wants a key, until one is given. */
-export const keyWanted = signal<string | null>(null);
+/** Kept in the session storage: only this tab has it, and only until it is closed. */
+export const apiKey = signal(sessionStorage.getItem(STORED_KEY));
+/** What the service said when it refused a request for lack of a valid key. Null once the dialog about it is closed. */
+export const keyRefusal = signal<string | null>(null);
 
 export function setApiKey(key: string | null): void {
-  if (key === null) sessionStorage.removeItem(KEY);
-  else sessionStorage.setItem(KEY, key);
+  if (key === null) sessionStorage.removeItem(STORED_KEY);
+  else sessionStorage.setItem(STORED_KEY, key);
   apiKey.value = key;
-  keyWanted.value = null;
+  keyRefusal.value = null;
 }
 
-/** Where the page is, the service is: also under a BASE_PATH. */
+/** The service has the same URL as the page that it served, also under a BASE_PATH. */
 export const serviceUrl = new URL('.', document.baseURI).href.replace(/\/$/, '');
 
 export function authorization(): Record<string, string> {
@@ -57,7 +57,7 @@ api.use({
   },
 });
 
-/** What the service refused, in its own words. */
+/** A refusal by the service. The message is the service's own. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
 
@@ -66,16 +66,16 @@ export class Refusal extends Error {
     readonly problem: Problem | null,
   ) {
     super(problem?.detail ?? `The answer was ${status}, and not from the registry: ask whoever runs the proxy.`);
-    if (status === 401) keyWanted.value = this.message;
+    if (status === 401) keyRefusal.value = this.message;
   }
 }
 
-/** What was typed makes no sense, and is not sent. */
+/** Something that was typed is invalid, and is therefore not sent. */
 export class InputError extends Error {
   override readonly name = 'InputError';
 }
 
-/** @throws Refusal, or what `fetch` throws when there is no answer */
+/** Returns the body of a successful answer. @throws Refusal, or whatever `fetch` throws when there is no answer */
 export async function answerOf<T>(
   call: Promise<{ data?: T | undefined; error?: unknown; response: Response }>,
 ): Promise<T> {
@@ -88,13 +88,13 @@ export function isProblem(body: unknown): body is Problem {
   return typeof body === 'object' && body !== null && 'code' in body && 'detail' in body;
 }
 
-/** For people: what happened, and what they can do. */
+/** Describes an error for the person at the screen: what happened, and what to do about it. */
 export function describeFailure(error: unknown): string {
   if (error instanceof Refusal || error instanceof InputError) return error.message;
   return 'The registry does not answer. Check that the service runs and that this machine reaches it.';
 }
 
-/** Every page of a list. */
+/** Reads all pages of a list. */
 export async function listAll<T>(
   page: (cursor: { cursor?: string }) => Promise<{ items: T[]; nextCursor: string | null }>,
 ): Promise<T[]> {
@@ -108,7 +108,7 @@ export async function listAll<T>(
   return items;
 }
 
-/** One for each thing that is to happen once, however often it is tried. Plain HTTP has no `randomUUID`. */
+/** Makes a random key. `crypto.randomUUID` would do, but browsers have it only over HTTPS and on localhost. */
 export function makeIdempotencyKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -10,7 +10,7 @@ import {
   type Space,
   serviceUrl,
 } from './api.js';
-import { stillTrue } from './cells.js';
+import { isStillTrue } from './cells.js';
 import { refresh, registry, space } from './registry.js';
 
 export type AuditState =
@@ -21,15 +21,15 @@ export type AuditState =
 
 export const auditState = signal<AuditState>({ phase: 'none' });
 
-/** What the last audit found and nothing has changed since. */
+/** The findings of the last audit, without those that the registry shows to be out of date. */
 export const findings = computed<AuditConflict[]>(() => {
   const state = auditState.value;
   const current = registry.value;
   if (state.phase !== 'done' || !current) return [];
-  return state.audit.conflicts.filter((finding) => stillTrue(finding, current));
+  return state.audit.conflicts.filter((finding) => isStillTrue(finding, current));
 });
 
-/** Probes every port of the map, those that nobody holds too; tells how far it is. */
+/** Audits every port of the map, including those that nobody holds, and shows the progress in `auditState`. */
 export async function runAudit(): Promise<void> {
   const { host } = space.value;
   const stopping = new AbortController();
@@ -39,7 +39,7 @@ export async function runAudit(): Promise<void> {
     const audit = await streamAudit({ host }, stopping.signal, ({ done, total }) => {
       auditState.value = { phase: 'running', host, done, total, stop };
     });
-    await refresh(); // the probes changed what is in use: the findings and the map appear together
+    await refresh(); // the probes changed what is in use, and the map should show it together with the findings
     auditState.value = { phase: 'done', host, audit };
   } catch (error) {
     const reason = stopping.signal.aborted ? 'Stopped before it was done.' : describeFailure(error);
@@ -47,7 +47,7 @@ export async function runAudit(): Promise<void> {
   }
 }
 
-/** `EventSource` can only GET, so the answer's body is read as it comes. */
+/** Sends the audit and reads its events from the body of the answer, since `EventSource` cannot send a POST. */
 async function streamAudit(
   { host }: Pick<Space, 'host'>,
   signal: AbortSignal,

@@ -14,7 +14,7 @@ export const STATES: Record<CellState, { name: string; meaning: string }> = {
   free: { name: 'Free', meaning: 'nobody has it' },
 };
 
-/** What one port of the map shows. */
+/** One port of the map, with everything that is known about it. */
 export interface Cell {
   port: number;
   state: CellState;
@@ -36,7 +36,7 @@ export interface ProjectMap {
   conflicts: number;
 }
 
-/** At or above it a project gets the colour of a warning, as it gets the alert. */
+/** A project that is this full is marked as nearly full. The Prometheus alert fires at the same percentage. */
 const NEARLY_FULL_PERCENT = 80;
 
 export type Fullness = 'full' | 'nearly-full' | 'roomy';
@@ -46,7 +46,7 @@ export function fullnessOf({ total, held, available }: ProjectMap): Fullness {
   return (100 * held) / total >= NEARLY_FULL_PERCENT ? 'nearly-full' : 'roomy';
 }
 
-/** The map of every project, by its first port. */
+/** The map of every project, in the order of their first ports. */
 export function mapProjects(registry: Registry, findings: AuditConflict[]): ProjectMap[] {
   const { space, ranges, cooling } = registry;
   const allocations = byPort(space, registry.allocations);
@@ -83,7 +83,7 @@ function stateOf(cell: Omit<Cell, 'state'>, cooling: ReadonlySet<number>): CellS
   return cooling.has(port) ? 'cooling' : 'free';
 }
 
-/** A service that is stopped, or a host that is away, is no quarrel about a port. */
+/** A stopped service and an unreachable host are findings, but nobody else uses the port. */
 function isConflict(kind: AuditConflict['kind']): boolean {
   return kind !== 'not-running' && kind !== 'unreachable';
 }
@@ -109,11 +109,8 @@ function byPort<T extends Space & { port: number }>(space: Space, items: T[]): M
   return new Map(items.filter((item) => isIn(space, item)).map((item) => [item.port, item]));
 }
 
-/**
- * What of an audit's findings still can be true: it is out of date once the port changed hands, or was found
- * listening since.
- */
-export function stillTrue(finding: AuditConflict, { allocations, reservations }: Registry): boolean {
+/** Whether a finding can still be true: not if the port has another holder by now, or has been found listening since. */
+export function isStillTrue(finding: AuditConflict, { allocations, reservations }: Registry): boolean {
   const isAbout = (item: Space & { port: number }) => item.port === finding.port && isIn(item, finding);
   const allocation = allocations.find(isAbout);
   switch (finding.kind) {

@@ -1,11 +1,13 @@
 import { type Allocation, answerOf, api, type Range, type Reservation, type Space } from './api.js';
 
-/** Connections that a browser opens to one host. */
+/** How many connections a browser opens to one host at a time. */
 const AT_A_TIME = 6;
 
 /**
- * Which ports cool down. The lists tell how many there are in each range, and each port tells its own state: asked
- * are those that cooled before, then the others from below, since the lowest are handed out first, until all are found.
+ * Finds out which ports are cooling down. The list of ranges only says how many there are in each, so the state of single
+ * ports is requested until that many are found. Ports that were cooling before come first, then the others in ascending
+ * order, because the lowest ports are handed out first.
+ * @param before the ports that were cooling when the registry was last read
  */
 export async function findCooling(
   space: Space,
@@ -35,9 +37,9 @@ export async function findCooling(
   return found;
 }
 
-/** What is held or reserved in one port space. */
-export function takenPorts(space: Space, held: (Allocation | Reservation)[]): Set<number> {
-  return new Set(held.filter((item) => isIn(space, item)).map(({ port }) => port));
+/** The ports that are held or reserved in one port space. */
+export function takenPorts(space: Space, items: (Allocation | Reservation)[]): Set<number> {
+  return new Set(items.filter((item) => isIn(space, item)).map(({ port }) => port));
 }
 
 export function isIn(space: Space, { host, protocol }: Space): boolean {

@@ -5,7 +5,7 @@ import {
   api,
   describeFailure,
   listAll,
-  PAGE,
+  MAX_PAGE,
   type Range,
   Refusal,
   type Reservation,
@@ -14,10 +14,10 @@ import {
 import { findCooling, takenPorts } from './cooling.js';
 
 export interface Registry {
-  /** The port space that the ranges' counts and `cooling` are of. */
+  /** The port space to which `cooling` and the counts of the ranges belong. */
   space: Space;
   ranges: Range[];
-  /** Active ones, on every host. */
+  /** The active allocations on every host. */
   allocations: Allocation[];
   reservations: Reservation[];
   cooling: ReadonlySet<number>;
@@ -25,30 +25,33 @@ export interface Registry {
 }
 
 const REFRESH_MS = 15_000;
-/** After a failure: soon, since people wait for it. */
+/** After a failure the next attempt comes sooner, because people wait for it. */
 const RETRY_MS = 5000;
 
-/** What the map shows. */
+/** The port space that the map shows. */
 export const space = signal<Space>({ host: 'localhost', protocol: 'tcp' });
-/** The last that was read; null until then. Stays while the service is away. */
+/** The registry as it was last read; null before the first time. It stays while the service is unavailable. */
 export const registry = signal<Registry | null>(null);
-/** Why the last attempt to read failed; null after a success. */
+/** Why the last attempt to read the registry failed; null after a success. */
 export const failure = signal<{ reason: string; needsKey: boolean } | null>(null);
 
 let running: Promise<void> | null = null;
-let again = false;
+let isWantedAgain = false;
 
-/** Reads everything anew. Calls that come while it reads share one further reading: theirs has to see what they did. */
+/**
+ * Reads the whole registry. Calls that come while it is being read share one further reading, which begins after them
+ * and therefore sees what their callers have changed.
+ */
 export function refresh(): Promise<void> {
   if (running) {
-    again = true;
+    isWantedAgain = true;
     return running;
   }
   running = (async () => {
     do {
-      again = false;
+      isWantedAgain = false;
       await load();
-    } while (again);
+    } while (isWantedAgain);
   })().finally(() => {
     running = null;
     schedule();
@@ -59,7 +62,7 @@ export function refresh(): Promise<void> {
 async function load(): Promise<void> {
   const query = space.value;
   try {
-    const limit = PAGE;
+    const limit = MAX_PAGE;
     const [ranges, allocations, reservations] = await Promise.all([
       listAll((cursor) => answerOf(api.GET('/v1/ranges', { params: { query: { ...query, limit, ...cursor } } }))),
       listAll((cursor) => answerOf(api.GET('/v1/allocations', { params: { query: { limit, ...cursor } } }))),
@@ -71,7 +74,7 @@ async function load(): Promise<void> {
     failure.value = null;
   } catch (error) {
     const needsKey = error instanceof Refusal && error.status === 401;
-    if (needsKey) registry.value = null; // what a key let see is not left on the screen without it
+    if (needsKey) registry.value = null; // without a valid key, nothing stays on the screen that needed one
     failure.value = { reason: describeFailure(error), needsKey };
   }
 }
@@ -80,17 +83,17 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 
 function schedule(): void {
   clearTimeout(timer);
-  if (failure.value?.needsKey) return; // until there is one, nothing would change
+  if (failure.value?.needsKey) return; // a further attempt without a key would be refused too
   timer = setTimeout(
     () => {
-      if (document.visibilityState === 'visible') void refresh(); // a page that nobody looks at asks nothing
+      if (document.visibilityState === 'visible') void refresh(); // a hidden page sends no requests
     },
     failure.value === null ? REFRESH_MS : RETRY_MS,
   );
 }
 
-/** Reads now, whenever the port space changes, and from time to time. */
-export function keepFresh(): void {
+/** Reads the registry now, regularly, whenever the port space changes, and when the page becomes visible again. */
+export function keepRefreshing(): void {
   effect(() => {
     void space.value;
     void refresh();

@@ -2,17 +2,17 @@ import { signal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { type Cell, STATES } from '../registry/cells.js';
 
-const tip = signal<{ cell: Cell; beside: DOMRect } | null>(null);
+const tooltip = signal<{ cell: Cell; beside: DOMRect } | null>(null);
 const GAP_PX = 8;
 
-/** Tells what a cell is, beside it; the same is in the cell's own label. */
-export function showTip(element: HTMLElement | null, cell?: Cell): void {
-  tip.value = element && cell ? { cell, beside: element.getBoundingClientRect() } : null;
+/** Shows a cell's port, state and service next to the cell. Screen readers get the same from the cell's label. */
+export function showTooltip(element: HTMLElement | null, cell?: Cell): void {
+  tooltip.value = element && cell ? { cell, beside: element.getBoundingClientRect() } : null;
 }
 
-export function Tip() {
+export function Tooltip() {
   const box = useRef<HTMLDivElement>(null);
-  const shown = tip.value;
+  const shown = tooltip.value;
   useLayoutEffect(() => {
     const element = box.current;
     if (!element || !shown) return;
@@ -23,7 +23,7 @@ export function Tip() {
     element.style.top = `${top - height - GAP_PX > 0 ? top - height - GAP_PX : bottom + GAP_PX}px`;
   }, [shown]);
   useEffect(() => {
-    const hide = () => showTip(null);
+    const hide = () => showTooltip(null);
     const onKeyDown = ({ key }: KeyboardEvent) => key === 'Escape' && hide();
     window.addEventListener('scroll', hide, { passive: true });
     window.addEventListener('keydown', onKeyDown);

@@ -2,10 +2,10 @@ import type { ComponentChildren } from 'preact';
 import { formatCount, plural } from '../format.js';
 import { auditState, findings } from '../registry/audit.js';
 import { fullnessOf } from '../registry/cells.js';
-import { type Focus, focus, projects } from '../registry/view.js';
+import { projects, type StateFilter, stateFilter } from '../registry/view.js';
 
-/** The four questions that bring people here. Each answer narrows the map to what it counts. */
-export function Glance() {
+/** The four figures that people come here for. Each is a button that limits the map to what it counts. */
+export function SummaryTiles() {
   const maps = projects.value;
   const sum = (count: (map: (typeof maps)[number]) => number) => maps.reduce((total, map) => total + count(map), 0);
   const full = maps.filter((map) => fullnessOf(map) === 'full');
@@ -35,26 +35,26 @@ export function Glance() {
 }
 
 function describeConflicts(): string {
-  const strangers = findings.value.filter(({ kind }) => kind === 'squatter').length;
-  return strangers === 0 ? 'nothing listens uninvited' : `${plural(strangers, 'port')} with an uninvited listener`;
+  const squatters = findings.value.filter(({ kind }) => kind === 'squatter').length;
+  return squatters === 0 ? 'nothing listens uninvited' : `${plural(squatters, 'port')} with an uninvited listener`;
 }
 
 interface TileProps {
   name: string;
   value: string;
-  of: Focus;
+  of: StateFilter;
   bad?: boolean;
   children: ComponentChildren;
 }
 
 function Tile({ name, value, of, bad = false, children }: TileProps) {
-  const pressed = of !== 'all' && focus.value === of;
+  const pressed = of !== 'all' && stateFilter.value === of;
   return (
     <button
       type="button"
       class={bad ? 'tile bad' : 'tile'}
       aria-pressed={of === 'all' ? undefined : pressed}
-      onClick={() => (focus.value = pressed ? 'all' : of)}
+      onClick={() => (stateFilter.value = pressed ? 'all' : of)}
     >
       <span class="tile-name">{name}</span>
       <span class="tile-value">{value}</span>
