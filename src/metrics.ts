@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { ProblemCode } from './errors.js';
 import type { Observer } from './observer.js';
 import { version } from './package-root.js';
-import type { Occupancy } from './repositories/occupancy.js';
+import type { ProjectCounts } from './repositories/counts.js';
 import { conflictKinds } from './schemas/audit.js';
 
 export interface PoolCounts {
@@ -64,7 +64,7 @@ export class Metrics implements Observer {
   readonly #findings = this.#gauge('audit_findings', 'Conflicts that the last audit of everything found.', 'kind');
   readonly #findingsAt = this.#gauge('audit_findings_timestamp_seconds', 'When the kind was last looked for.', 'kind');
   readonly #auditedAt = this.#gauge('audit_last_timestamp_seconds', 'When an audit of everything last ended.');
-  readonly #occupancy = Object.entries(PROJECT_GAUGES).map(
+  readonly #projectGauges = Object.entries(PROJECT_GAUGES).map(
     ([count, [name, help]]) =>
       [
         count as keyof typeof PROJECT_GAUGES,
@@ -137,15 +137,15 @@ export class Metrics implements Observer {
 
   /**
    * Writes Prometheus' text format.
-   * @param occupancy null if the database did not answer; the gauges of projects are then left out
+   * @param projects null if the database did not answer; the gauges of projects are then left out
    */
-  async render(occupancy: readonly Occupancy[] | null): Promise<string> {
-    this.#databaseUp.set(occupancy === null ? 0 : 1);
-    for (const [, gauge] of this.#occupancy) gauge.reset();
+  async render(projects: readonly ProjectCounts[] | null): Promise<string> {
+    this.#databaseUp.set(projects === null ? 0 : 1);
+    for (const [, gauge] of this.#projectGauges) gauge.reset();
     this.#utilization.reset();
-    for (const { project, host, protocol, ...counts } of occupancy ?? []) {
+    for (const { project, host, protocol, ...counts } of projects ?? []) {
       const labels = { project, host, protocol };
-      for (const [count, gauge] of this.#occupancy) gauge.set(labels, counts[count]);
+      for (const [count, gauge] of this.#projectGauges) gauge.set(labels, counts[count]);
       this.#utilization.set(labels, counts.allocatedPorts / counts.totalPorts);
     }
     return this.registry.metrics();

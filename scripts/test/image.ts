@@ -48,7 +48,7 @@ async function holdsNoDevelopmentDependency(): Promise<void> {
   assert.ok(installed.includes('fastify'));
   for (const name of Object.keys(devDependencies)) assert.ok(!installed.includes(name), `${name} is in the image`);
   assert.equal(await inImage('node', '-p', 'process.getuid()'), '1000');
-  for (const file of ['migrations/0001_registry.sql', 'openapi/openapi.json', 'dist/dashboard/index.html']) {
+  for (const file of ['migrations/0001_names_and_hosts.sql', 'openapi/openapi.json', 'dist/dashboard/index.html']) {
     assert.equal(await inImage('node', '-p', `fs.existsSync('${file}')`), 'true', `${file} is not in the image`);
   }
 }

@@ -218,7 +218,7 @@ function coolingPortsOf(project: string, needs: SpaceNeeds[]): RawBuilder<unknow
     needs,
     (spaces) => sql`
       select c.*, k.host, k.protocol
-      from ${spaces} cross join port_ranges r cross join lateral resting_ports(r.start_port, k.host, k.protocol) c
+      from ${spaces} cross join port_ranges r cross join lateral cooling_ports(r.start_port, k.host, k.protocol) c
       where r.project = ${project} and r.reuse_cooldown_seconds > 0`,
   );
 }

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Metrics } from '../metrics.js';
 import type { Observer } from '../observer.js';
 import type { Registry } from '../registry/registry.js';
-import { findOccupancy } from '../repositories/occupancy.js';
+import { countPortsByProject } from '../repositories/counts.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -34,11 +34,11 @@ export function serveMetrics(app: FastifyInstance, metrics: Metrics, registry: R
     const session = registry.as(caller, 'read');
     session.access.requireEveryProject();
     const answered = new AbortController();
-    const occupancy = await Promise.race([
-      session.read(findOccupancy).catch(() => null),
+    const projects = await Promise.race([
+      session.read(countPortsByProject).catch(() => null),
       setTimeout(DATABASE_TIMEOUT_MS, null, { ref: false, signal: answered.signal }).catch(() => null),
     ]);
     answered.abort();
-    return reply.type(metrics.registry.contentType).send(await metrics.render(occupancy));
+    return reply.type(metrics.registry.contentType).send(await metrics.render(projects));
   });
 }

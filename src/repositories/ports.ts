@@ -55,13 +55,11 @@ async function describeIn(db: Transaction<Tables>, access: Access, port: number,
     .where('protocol', '=', protocol)
     .where('port', '=', port)
     .executeTakeFirst();
-  const { rows: cooling } = await sql`
-    select from cooling_ports(${covering.start_port}, ${host}, ${protocol}) c where c.port = ${port}`.execute(db);
   return {
     port,
     host,
     protocol,
-    state: stateOf(allocation?.status, reservation !== undefined, cooling.length > 0),
+    state: await readState(db, covering.start_port, port, space),
     range,
     allocation: allocation ? toAllocation(allocation) : null,
     reservation: reservation ? toReservation(reservation, await readClock(db)) : null,
@@ -69,20 +67,22 @@ async function describeIn(db: Transaction<Tables>, access: Access, port: number,
 }
 
 async function isTaken(db: Transaction<Tables>, port: number, { host, protocol }: Space): Promise<boolean> {
-  const { rows } = await sql<{ taken: boolean }>`
-    select exists (
-      select from port_allocations
-      where released_at is null and host = ${host} and protocol = ${protocol} and port = ${port}
-    ) or exists (
-      select from port_reservations
-      where status = 'active' and expires_at > clock_timestamp()
-        and host = ${host} and protocol = ${protocol} and port = ${port}
-    ) as taken`.execute(db);
-  return rows[0]?.taken === true;
+  const { rows } = await sql`
+    select from taken_ports where host = ${host} and protocol = ${protocol} and port = ${port}`.execute(db);
+  return rows.length > 0;
 }
 
-function stateOf(status: string | undefined, reserved: boolean, cooling: boolean): Port['state'] {
-  if (status === 'in_use' || status === 'allocated') return status;
-  if (reserved) return 'reserved';
-  return cooling ? 'cooling' : 'free';
+/** The state of a port in a range. It comes from what the counts are made of, so that the two agree. */
+async function readState(
+  db: Transaction<Tables>,
+  rangeStart: number,
+  port: number,
+  { host, protocol }: Space,
+): Promise<Port['state']> {
+  const { rows } = await sql<{ state: Port['state'] | null }>`
+    select coalesce(
+      (select state from taken_ports where host = ${host} and protocol = ${protocol} and port = ${port}),
+      (select 'cooling' from cooling_ports(${rangeStart}, ${host}, ${protocol}) c where c.port = ${port})
+    ) as state`.execute(db);
+  return rows[0]?.state ?? 'free';
 }

@@ -116,7 +116,7 @@ t.test('what waiting would not mend ends the start', async (t) => {
   const database = await openPostgres(t);
   const config = { migrateOnStart: true, seedOnStart: true, reuseCooldownSeconds: 0 };
   await sql`drop table port_allocations cascade`.execute(database.db);
-  await sql`delete from kysely_migration where name > '0001_registry'`.execute(database.db);
+  await sql`delete from kysely_migration where name > '0001_names_and_hosts'`.execute(database.db);
   const signal = AbortSignal.timeout(5000);
   await t.rejects(prepareDatabase(database, config, silentLog, signal), { code: /^42/ }, 'a schema that is not ours');
   const missing = Object.assign(new Error('no such file'), { code: 'ENOENT', syscall: 'scandir' });

@@ -130,6 +130,36 @@ t.test('SQL functions and views', async (t) => {
     t.notOk(Object.keys(rows[0] ?? {}).includes('released_at'));
   });
 
+  t.test(
+    'taken_ports lists each port once: allocated or in use, else reserved while the reservation lasts',
+    async (t) => {
+      const onHost = { project: 'odin', host: 'db4' };
+      await value(sql`allocate_port('odin', 'a', host => 'db4')`);
+      await value(sql`allocate_port('odin', 'b', host => 'db4')`);
+      await sql`update port_allocations set status = 'in_use' where host = 'db4' and port = 3301`.execute(db);
+      await insertReservation(db, { ...onHost, port: 3300, seconds: 60 });
+      await insertReservation(db, { ...onHost, port: 3302, seconds: 60 });
+      await insertReservation(db, { ...onHost, port: 3303, seconds: -60 });
+      const { rows } = await sql`select port, state from taken_ports where host = 'db4' order by port`.execute(db);
+      t.strictSame(rows, [
+        { port: 3300, state: 'allocated' },
+        { port: 3301, state: 'in_use' },
+        { port: 3302, state: 'reserved' },
+      ]);
+      const counts = await sql`
+      select allocated_ports, in_use_ports, reserved_ports, available_ports from range_counts('db4')
+      where start_port = 3300`.execute(db);
+      t.strictSame(counts.rows, [{ allocated_ports: 2, in_use_ports: 1, reserved_ports: 1, available_ports: 97 }]);
+      for (const { port, state } of rows as { port: number; state: string }[]) {
+        t.equal((await request('GET', `/v1/ports/${port}?host=db4`)).body.state, state, `${port}`);
+      }
+      t.equal((await request('GET', '/v1/ports/3303?host=db4')).body.state, 'free');
+      const metrics = (await request('GET', '/metrics')).text;
+      t.match(metrics, 'port_allocator_project_reserved_ports{project="odin",host="db4",protocol="tcp"} 1\n');
+      t.match(metrics, 'port_allocator_project_available_ports{project="odin",host="db4",protocol="tcp"} 97\n');
+    },
+  );
+
   t.test('port_range_utilization counts each port space by itself, and multiplies nothing', async (t) => {
     const row = async (host: string, protocol: string) => {
       const { rows } = await sql`

@@ -125,7 +125,7 @@ t.test('different migrations are refused, with what to do', async (t) => {
   await sql`insert into kysely_migration (name, timestamp) values ('9999_future', '2099-01-01')`.execute(target);
   await t.rejects(copyRegistry(source.db, target, silentLog), { message: /Move with that newer version/ });
   const old = await openEmbedded(t);
-  await sql`delete from kysely_migration where name = '0004_reservations'`.execute(old.db);
+  await sql`delete from kysely_migration where name = '0005_reservations'`.execute(old.db);
   await t.rejects(copyRegistry(old.db, await openTarget(t), silentLog), {
     message: /made by an older version.*Run `npm run migrate` without DATABASE_URL/,
   });

@@ -13,8 +13,8 @@ import { PROJECTS, portsOf, Traffic } from '../helpers/history/traffic.js';
 import { findViolations } from '../helpers/registry.js';
 import { startService } from '../helpers/service.js';
 
-/** Made before the first release: no other version ever ran beside them. */
-const FIRST_RELEASE = '0005';
+/** The last migration of the first release. No older version ever ran beside it, or beside those before it. */
+const FIRST_RELEASE = '0013';
 
 /** What takes something from the older code: a removed or renamed thing, another type, a column it would have to fill. */
 const TAKES_AWAY =

@@ -1,12 +1,12 @@
--- Who may do what, where keys are in force.
+-- The keys that callers show, and what each of them may do.
 
 create table api_keys (
-  -- The public half of a key, by which it is looked up.
+  -- The public half of a key, by which the key is looked up.
   id uuid primary key default gen_random_uuid(),
   name text not null,
   role text not null,
   projects text[] not null default '{}',
-  -- SHA-256 of the whole key, which is stored nowhere.
+  -- SHA-256 of the whole key. The key itself is not stored.
   hash bytea not null,
   created_at timestamptz(3) not null default clock_timestamp(),
   expires_at timestamptz(3),

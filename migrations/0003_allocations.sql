@@ -1,0 +1,40 @@
+-- Ports held for services, and the history of those that were released.
+
+create table port_allocations (
+  id uuid primary key default gen_random_uuid(),
+  port integer not null,
+  project registry_name not null,
+  service registry_name not null,
+  environment registry_name not null default 'default',
+  host registry_host not null default 'localhost',
+  protocol transport_protocol not null default 'tcp',
+  status text not null default 'allocated',
+  service_type text,
+  description text,
+  cloudflare_hostname text,
+  metadata jsonb,
+  allocated_at timestamptz(3) not null default clock_timestamp(),
+  last_used_at timestamptz(3),
+  released_at timestamptz(3),
+  updated_at timestamptz(3) not null default clock_timestamp(),
+  constraint port_allocations_port check (port between 3000 and 64999),
+  constraint port_allocations_status check (status in ('allocated', 'in_use', 'released')),
+  constraint port_allocations_released check ((status = 'released') = (released_at is not null)),
+  constraint port_allocations_metadata check (jsonb_typeof(metadata) = 'object')
+);
+
+-- An allocation is active while released_at is null. The indexes say so with released_at and not with status, so that
+-- a probe that turns 'allocated' into 'in_use', or back, changes none of them.
+
+-- At most one active allocation for each port of a host and protocol.
+create unique index port_allocations_active_port
+  on port_allocations (host, protocol, port) where released_at is null;
+create index port_allocations_active_key
+  on port_allocations (project, service, environment, host, protocol, port) where released_at is null;
+create index port_allocations_active_hostname
+  on port_allocations (cloudflare_hostname) where released_at is null and cloudflare_hostname is not null;
+-- Finds when a port was last released, for cooldowns.
+create index port_allocations_releases
+  on port_allocations (host, protocol, port, released_at desc) where released_at is not null;
+-- Pages of the list of allocations, which can include the released ones.
+create index port_allocations_pages on port_allocations (port, id);

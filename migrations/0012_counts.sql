@@ -1,0 +1,29 @@
+-- How many ports of each range are taken, cooling down and available, on one host and protocol.
+
+-- The counts of all ranges. Each port counts once, because taken_ports lists it once and unreserved_cooling_ports() lists no
+-- port that is taken. `allocated_ports` includes those in use; `utilization` is the percentage of allocated ports.
+create function range_counts(host text default 'localhost', protocol text default 'tcp')
+returns table (
+  start_port integer, total_ports integer, allocated_ports integer, in_use_ports integer,
+  reserved_ports integer, cooling_ports integer, available_ports integer, utilization numeric)
+language sql stable as $$
+  select r.start_port, size.total, taken.allocated, taken.in_use, taken.reserved, cooling.count,
+         size.total - taken.allocated - taken.reserved - cooling.count,
+         round(100.0 * taken.allocated / size.total, 2)
+  from port_ranges r
+  cross join lateral (select r.end_port - r.start_port + 1 as total) size
+  cross join lateral (
+    select (count(*) filter (where t.state <> 'reserved'))::integer as allocated,
+           (count(*) filter (where t.state = 'in_use'))::integer as in_use,
+           (count(*) filter (where t.state = 'reserved'))::integer as reserved
+    from taken_ports t
+    where t.host = range_counts.host and t.protocol = range_counts.protocol
+      and t.port between r.start_port and r.end_port
+  ) taken
+  cross join lateral (
+    select case when r.reuse_cooldown_seconds = 0 then 0 else (
+      select count(*)::integer
+      from unreserved_cooling_ports(r.start_port, range_counts.host, range_counts.protocol)
+    ) end as count
+  ) cooling
+$$;
