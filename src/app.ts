@@ -3,10 +3,11 @@ import type { IncomingMessage } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { mcpOverHttp } from './mcp/http.js';
+import type { Metrics } from './metrics.js';
 import { version } from './package-root.js';
 import { registerAuthentication } from './plugins/authentication.js';
+import { registerBodies } from './plugins/bodies.js';
 import { registerDashboard } from './plugins/dashboard.js';
-import { BODY_LIMIT_BYTES, registerBodies, registerSerializers } from './plugins/json.js';
 import { registerLoadShedding } from './plugins/load-shedding.js';
 import { registerLocalOnly } from './plugins/local-only.js';
 import { registerLog } from './plugins/log.js';
@@ -32,6 +33,7 @@ import { rangeRoutes } from './routes/ranges.js';
 import { registerSessions } from './routes/requests.js';
 import { reservationRoutes } from './routes/reservations.js';
 import { serviceRoutes } from './routes/services.js';
+import { BODY_LIMIT_BYTES } from './schemas/validation.js';
 import type { Service } from './service.js';
 
 /**
@@ -48,8 +50,8 @@ const HEADERS_TIMEOUT_MS = 60_000;
 const CONNECTIONS_CHECKING_INTERVAL_MS = 1000;
 
 /** Builds the whole HTTP service, which does not listen yet. Tests use the same function as production. */
-export async function buildApp(service: Service): Promise<FastifyInstance> {
-  const { config, log, readiness, metrics, registry, keyring, auditor, redact } = service;
+export async function buildApp(service: Service, metrics: Metrics): Promise<FastifyInstance> {
+  const { config, log, readiness, registry, keyring, auditor, redact } = service;
   const { basePath, rateLimitPerMinute: perMinute } = config;
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
@@ -99,17 +101,13 @@ export async function buildApp(service: Service): Promise<FastifyInstance> {
   registerAuthentication(app, keyring, perMinute === null ? null : new RateLimit(perMinute));
   await registerNegotiation(app);
   registerBodies(app);
-  registerSerializers(app);
   const publicUrl = config.publicUrl ?? basePath;
   await registerOpenapi(app, { version, publicUrl });
   registerDashboard(app);
 
-  registerSessions(app, registry);
-
   app.addHook('preClose', async () => auditor.stop());
   app.addHook('onClose', () => keyring.touch());
-  const routePlugins = [
-    healthRoutes,
+  const versioned = [
     serviceRoutes,
     environmentRoutes,
     allocationRoutes,
@@ -122,8 +120,13 @@ export async function buildApp(service: Service): Promise<FastifyInstance> {
     exportRoutes,
     apiKeyRoutes,
   ];
+  const options = { ...service, publicUrl };
   serveMetrics(app, metrics, registry);
-  for (const routes of routePlugins) await app.register(routes, { ...service, publicUrl });
+  await app.register(healthRoutes, options);
+  await app.register(async (v1) => {
+    registerSessions(v1, registry); // a hook of these routes alone
+    for (const routes of versioned) await v1.register(routes, options);
+  });
   await app.register(mcpOverHttp, service);
   return app;
 }

@@ -7,6 +7,7 @@ import { type Config, loadConfig } from './config.js';
 import { prepareDatabase } from './database/prepare.js';
 import { connectForService, servePeers } from './mcp/peers.js';
 import { openToolsForKeys } from './mcp/tools.js';
+import { Metrics } from './metrics.js';
 import { Readiness } from './readiness.js';
 import { createService } from './service.js';
 import { runMonitor } from './services/monitor.js';
@@ -33,8 +34,9 @@ async function main(): Promise<void> {
   const database = await connectForService(config, log);
   closers.push(() => database.close());
 
-  const service = createService({ database, config, log, readiness });
-  const app = await buildApp(service);
+  const metrics = new Metrics(database.poolCounts);
+  const service = createService({ database, config, log, readiness, observer: metrics });
+  const app = await buildApp(service, metrics);
   closers.push(() => closeServer(app, config.requestTimeoutMs));
 
   // Migrations and seed. The embedded database is prepared before the first request. PostgreSQL may be unavailable for a

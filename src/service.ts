@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { type Redact, redactKeys } from './access/api-key.js';
 import type { Config } from './config.js';
 import type { Database } from './database/connect.js';
-import { Metrics } from './metrics.js';
+import { type Observer, unobserved } from './observer.js';
 import { Readiness } from './readiness.js';
 import { Registry } from './registry/registry.js';
 import { Auditor } from './services/auditor.js';
@@ -17,7 +17,8 @@ export interface Service {
   readonly config: Config;
   readonly log: Logger;
   readonly readiness: Readiness;
-  readonly metrics: Metrics;
+  /** Told what happens; the metrics, in a process that serves them. */
+  readonly observer: Observer;
   readonly registry: Registry;
   readonly keyring: Keyring;
   readonly prober: Prober;
@@ -27,26 +28,26 @@ export interface Service {
 }
 
 export interface ServiceOptions {
-  database: Pick<Database, 'db'> & Partial<Pick<Database, 'poolCounts'>>;
+  database: Pick<Database, 'db'>;
   config: Config;
   log: Logger;
   readiness?: Readiness;
+  observer?: Observer;
   /** How many commands or look-ups one batch may hold. The benchmark sets 1, to compare with a service without batches. */
   maxBatch?: number;
 }
 
 /** Builds the parts of a process. Nothing connects, listens or runs in the background yet. */
 export function createService(options: ServiceOptions): Service {
-  const { database, config, log, readiness = new Readiness(), maxBatch } = options;
-  const metrics = new Metrics(database.poolCounts);
-  const prober = new Prober(config, metrics);
+  const { database, config, log, readiness = new Readiness(), observer = unobserved, maxBatch } = options;
+  const prober = new Prober(config, observer);
   return {
     config,
     log,
     readiness,
-    metrics,
-    registry: new Registry(database.db, metrics, { maxBatch }),
-    keyring: new Keyring(database.db, config.adminApiKey, metrics),
+    observer,
+    registry: new Registry(database.db, observer, { maxBatch }),
+    keyring: new Keyring(database.db, config.adminApiKey, observer),
     prober,
     auditor: new Auditor(prober),
     redact: redactKeys(config.adminApiKey),

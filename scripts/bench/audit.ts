@@ -12,6 +12,7 @@ import { pino } from 'pino';
 import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config.js';
 import { connectDatabase } from '../../src/database/connect.js';
+import { Metrics } from '../../src/metrics.js';
 import { createService } from '../../src/service.js';
 import { hasProgram } from './subjects.js';
 
@@ -36,7 +37,7 @@ export async function benchAudit(databaseUrl: string): Promise<{ tenth: Comparis
   const log = pino({ level: 'silent' });
   const config = loadConfig({ DATABASE_URL: databaseUrl });
   const database = await connectDatabase(config, log);
-  const app = await buildApp(createService({ database, config, log }));
+  const app = await buildApp(createService({ database, config, log }), new Metrics());
   // The listeners have their own process, so that accepting connections costs neither side of the comparison time.
   const listeners = fork(fileURLToPath(import.meta.url), ['listen']);
   try {

@@ -14,6 +14,7 @@ import { loadConfig } from '../../src/config.js';
 import { connectDatabase } from '../../src/database/connect.js';
 import { migrate } from '../../src/database/migrate.js';
 import { seed } from '../../src/database/seed.js';
+import { Metrics } from '../../src/metrics.js';
 import { packageRoot } from '../../src/package-root.js';
 import { createService } from '../../src/service.js';
 
@@ -67,8 +68,9 @@ async function openApp(dataDir: string): Promise<{ app: FastifyInstance; close()
   const database = await connectDatabase(config, log);
   await migrate(database.db, log);
   await seed(database.db, config.reuseCooldownSeconds);
-  const service = createService({ database, config, log });
-  const app = await buildApp(service);
+  const metrics = new Metrics(database.poolCounts);
+  const service = createService({ database, config, log, observer: metrics });
+  const app = await buildApp(service, metrics);
   service.readiness.started();
   return {
     app,

@@ -1,7 +1,7 @@
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type Caller, callerId, UNIDENTIFIED } from '../access/caller.js';
-import { decodeUtf8, NOT_UTF8 } from '../plugins/json.js';
+import { decodeUtf8, NOT_UTF8 } from '../plugins/bodies.js';
 import type { Service } from '../service.js';
 import { createServer } from './server.js';
 import { openTools } from './tools.js';

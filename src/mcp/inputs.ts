@@ -1,10 +1,9 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { AppError, type FieldError } from '../errors.js';
 import { type AllocationKey, keyOf } from '../keys.js';
-import { BODY_LIMIT_BYTES } from '../plugins/json.js';
 import { KeyQuery } from '../schemas/allocation.js';
 import { Cursor, EnvironmentName, Host, ProjectName, Protocol, ServiceName, Uuid } from '../schemas/common.js';
-import { findUnstorable } from '../schemas/validation.js';
+import { BODY_LIMIT_BYTES, findUnstorable } from '../schemas/validation.js';
 
 /** The inputs that name the ports of a service. */
 export const Key = { project: ProjectName, service: ServiceName, ...KeyQuery.properties };

@@ -4,6 +4,9 @@ import type { NextSteps, ProblemExtras } from '../errors.js';
 export type RefusedCall = ProblemExtras & { requestId: string };
 
 const waitOf = ({ retryAfter = 1 }: ProblemExtras): string => `${retryAfter} s`;
+const lookThenRepeat = (known: ProblemExtras): string =>
+  `wait ${waitOf(known)}, then look with list-ports whether the change was made before you repeat a call that is ` +
+  'not idempotent; the other calls can just be repeated.';
 const repeat = (known: ProblemExtras): string => `call the tool again after ${waitOf(known)}; nothing was changed.`;
 
 /** What an agent can do after each refusal: which tool to call, or what to ask the user. */
@@ -43,9 +46,7 @@ export const nextSteps: NextSteps<RefusedCall> = {
       : `describe-port tells who has ${port} now.`,
   'too-many-requests': (known) => `call the tool again after ${waitOf(known)}.`,
   'internal-error': ({ requestId }) => `tell the user; the log has the cause under request ${requestId}.`,
-  'database-unavailable': (known) =>
-    `wait ${waitOf(known)}, then look with list-ports whether the change was made before you repeat a call that is ` +
-    'not idempotent; the other calls can just be repeated.',
-  overloaded: repeat,
+  'database-unavailable': lookThenRepeat,
+  overloaded: (known) => (known.isOutcomeUnknown ? lookThenRepeat(known) : repeat(known)),
   'project-busy': repeat,
 };

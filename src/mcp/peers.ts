@@ -14,8 +14,9 @@ import {
   type PeerEndpoint,
 } from '../embedded/data-dir-lock.js';
 import { AppError } from '../errors.js';
-import { BODY_LIMIT_BYTES, registerBodies } from '../plugins/json.js';
+import { registerBodies } from '../plugins/bodies.js';
 import { toHttpRefusal } from '../plugins/problems.js';
+import { BODY_LIMIT_BYTES } from '../schemas/validation.js';
 import type { KeyedRequest } from './tool.js';
 import type { CallToolWithKey } from './tools.js';
 

@@ -59,7 +59,7 @@ export function openToolsForKeys(service: Service): CallToolWithKey {
 }
 
 /** Makes the function that executes tool calls on the service's registry. Inputs are validated as those of REST are. */
-export function openTools({ registry, auditor, config, metrics, log, redact }: Service): CallTool {
+export function openTools({ registry, auditor, config, observer, log, redact }: Service): CallTool {
   const { reuseCooldownSeconds } = config;
   // Compiles the schema of a tool at its first call, and keeps the result.
   const ajv = createValidator({ coerceTypes: false });
@@ -87,7 +87,7 @@ export function openTools({ registry, auditor, config, metrics, log, redact }: S
     } catch (error) {
       const { code } = toRefusal(error);
       logCall(call, code, null, begun);
-      metrics.refused(code);
+      observer.refused(code);
       return refuse(error, call.requestId, call.signal.aborted ? NO_LOG : log);
     }
   };

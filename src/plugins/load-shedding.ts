@@ -3,7 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../errors.js';
-import { BODY_LIMIT_BYTES } from './json.js';
+import { BODY_LIMIT_BYTES } from '../schemas/validation.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

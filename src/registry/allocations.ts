@@ -53,7 +53,7 @@ export async function updateAllocation(session: Session, id: string, details: Al
 }
 
 async function requireProjectOf(session: Session, id: string): Promise<string> {
-  const project = await session.findProject(id);
+  const project = await session.findProjectOf(id);
   if (project === null) throw refusals.allocationNotFound(id);
   return project;
 }

@@ -1,13 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { hashApiKey, makeApiKey } from '../access/api-key.js';
 import * as refusals from '../access/refusals.js';
-import { insertApiKey } from '../repositories/api-keys.js';
-import { findAnswerInTurn, type IdempotencyKey, insertAnswers } from '../repositories/idempotency-keys.js';
+import { deleteApiKey, insertApiKey } from '../repositories/api-keys.js';
+import { type IdempotencyKey, insertAnswers, lockAndFindAnswer, NO_PROJECT } from '../repositories/idempotency-keys.js';
 import type { CreatedApiKey, NewApiKey } from '../schemas/api-key.js';
 import type { Session } from './session.js';
-
-/** A key's Idempotency-Key is kept under this, which is no project's name. */
-const NO_PROJECT = '';
 
 /**
  * Creates a key. Its secret is in this answer and nowhere else; a repeated request is answered without it.
@@ -21,7 +18,7 @@ export function createApiKey(
   requireProjectsThatFitTheRole(wanted);
   return session.change('api-keys', (db) =>
     db.transaction().execute(async (trx) => {
-      const answer = idempotency && (await findAnswerInTurn(trx, NO_PROJECT, idempotency));
+      const answer = idempotency && (await lockAndFindAnswer(trx, NO_PROJECT, idempotency));
       if (answer) return { apiKey: answer as CreatedApiKey, replayed: true };
       const id = randomUUID();
       const key = makeApiKey(id);
@@ -38,8 +35,7 @@ export function createApiKey(
 /** @throws AppError forbidden, api-key-not-found */
 export function revokeApiKey(session: Session, id: string): Promise<void> {
   return session.change('api-keys', async (db) => {
-    const { numDeletedRows } = await db.deleteFrom('api_keys').where('id', '=', id).executeTakeFirst();
-    if (numDeletedRows === 0n) throw refusals.apiKeyNotFound(id);
+    if (!(await deleteApiKey(db, id))) throw refusals.apiKeyNotFound(id);
   });
 }
 

@@ -17,8 +17,9 @@ export async function allocateEnvironment(
   environment: EnvironmentKey,
   services: EnvironmentServices['services'],
 ): Promise<{ items: Allocation[]; created: boolean }> {
-  const rows = await session.read(findHeldInEnvironment, environment);
+  session.access.requireProject(environment.project);
   requireDistinct(services.map(({ service }) => service));
+  const rows = await session.read(findHeldInEnvironment, environment);
   // Reversed, so that of a service's several ports the lowest is the one that stays.
   const lowest = new Map(rows.map((row) => [row.service, row] as const).reverse());
   const held = services.flatMap(({ service, ...details }) => {

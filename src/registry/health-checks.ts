@@ -35,8 +35,9 @@ export function insertHealthCheck(
 ): Promise<{ healthCheck: HealthCheck; replayed: boolean }> {
   const insert = (trx: Transaction<Tables>) => insertOnce(trx, project, check, idempotency);
   const work = (db: Kysely<Tables>) => db.transaction().execute(insert);
-  // With an idempotency key it takes the project's lock, and so waits in a queue.
-  return session.change({ project }, work, idempotency ? project : undefined);
+  // With an idempotency key it takes the project's lock, and so waits in a queue. What was probed is stored for all that
+  // read it, also when its caller has left.
+  return session.change({ project }, work, idempotency ? { queue: project, evenIfAbandoned: true } : {});
 }
 
 async function insertOnce(
@@ -48,9 +49,8 @@ async function insertOnce(
   if (idempotency) await lockRanges(trx, project); // callers that use one key wait here for one another
   const answer = idempotency && (await findAnswer(trx, project, idempotency));
   if (answer) return { healthCheck: answer as HealthCheck, replayed: true };
-  // Waits for whoever changes the allocation at this moment; the insertion below would skip its status.
-  await trx.selectFrom('port_allocations').select('id').where('id', '=', check.allocationId).forNoKeyUpdate().execute();
-  const [healthCheck] = (await healthChecks.insertHealthChecks(trx, [check])) as [HealthCheck];
+  const healthCheck = await healthChecks.insertHealthCheck(trx, check);
+  if (healthCheck === null) throw refusals.allocationNotFound(check.allocationId);
   if (idempotency) await insertAnswers(trx, project, [{ ...idempotency, response: healthCheck }], 201);
   return { healthCheck, replayed: false };
 }
@@ -70,6 +70,7 @@ export function insertHealthChecks(session: Session, checks: readonly NewHealthC
  * @throws AppError allocation-not-found
  */
 export async function listHealthChecks(session: Session, id: string, query: PageQuery): Promise<Page<HealthCheck>> {
+  const page = await session.readUnfiltered(healthChecks.listHealthChecks, id, query); // refuses a bad cursor first
   await findAllocation(session, id);
-  return session.readUnfiltered(healthChecks.listHealthChecks, id, query);
+  return page;
 }

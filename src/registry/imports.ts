@@ -4,7 +4,7 @@ import type { Adopt, Adoption } from '../allocator/commands/adopt.js';
 import { executeLocked } from '../allocator/transaction.js';
 import type { Tables } from '../database/tables.js';
 import * as refusals from '../refusals.js';
-import { findAnswerInTurn, type IdempotencyKey, insertAnswers } from '../repositories/idempotency-keys.js';
+import { type IdempotencyKey, insertAnswers, lockAndFindAnswer, NO_PROJECT } from '../repositories/idempotency-keys.js';
 import { blockAround, findForeignOwners, lockRangesAround } from '../repositories/ranges.js';
 import type { Import } from '../schemas/import.js';
 import type { Session } from './session.js';
@@ -12,8 +12,6 @@ import type { Session } from './session.js';
 /** A port to adopt, or what is wrong with a line that should have been one. */
 export type ImportItem = Adopt | { unreadable: string };
 
-/** An import spans projects, so its Idempotency-Key is kept under this, which is no project's name. */
-const NO_PROJECT = '';
 /** One queue for all imports, so that they do not wait, on a database connection each, for the lock of one busy project. */
 const IMPORTS = 'imports of ports';
 
@@ -33,7 +31,7 @@ export function importPorts(
   const idempotency = dryRun ? null : options.idempotency;
   const work = async (db: Kysely<Tables>) => {
     const imported = await db.transaction().execute(async (trx) => {
-      const answer = idempotency && (await findAnswerInTurn(trx, NO_PROJECT, idempotency));
+      const answer = idempotency && (await lockAndFindAnswer(trx, NO_PROJECT, idempotency));
       if (answer) return { report: answer as Import, replayed: true };
       const report: Import = { dryRun, items: await adoptAll(trx, access, items, dryRun) };
       if (idempotency) await insertAnswers(trx, NO_PROJECT, [{ ...idempotency, response: report }], 200);
@@ -45,7 +43,7 @@ export function importPorts(
     }
     return imported;
   };
-  return session.change('imports', work, IMPORTS);
+  return session.change('imports', work, { queue: IMPORTS });
 }
 
 async function adoptAll(

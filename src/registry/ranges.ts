@@ -1,16 +1,25 @@
-import { type Kysely, sql, type Transaction } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import { lockRanges } from '../allocator/transaction.js';
 import { toAppError } from '../database/errors.js';
 import type { RangeRow, Tables } from '../database/tables.js';
 import * as refusals from '../refusals.js';
-import { findAnswer, type IdempotencyKey, insertAnswers } from '../repositories/idempotency-keys.js';
-import { countTaken, findFreeBlock, findRange, findRangeRow, requireFreeBlock } from '../repositories/ranges.js';
+import { findAnswer, type IdempotencyKey, insertAnswers, lockName } from '../repositories/idempotency-keys.js';
+import {
+  countTaken,
+  deleteRangeRow,
+  findFreeBlock,
+  findRange,
+  findRangeRow,
+  insertRange,
+  requireFreeBlock,
+  updateRangeRow,
+} from '../repositories/ranges.js';
 import { type NewRange, RANGE_SIZE, type Range, type RangeChange } from '../schemas/range.js';
 import type { Session } from './session.js';
 
 /** The queue of creations, and the name of their advisory lock. It is no project's name. */
 const CREATIONS = 'port_ranges: creations';
-/** How often to search for a free block when somebody who takes no advisory lock is faster each time. */
+/** How often to search for a free block when somebody at a `psql` prompt inserts a range there each time. */
 const MAX_SEARCHES = 3;
 
 interface CreationOptions {
@@ -33,37 +42,34 @@ export function createRange(
   const create = async (db: Kysely<Tables>) => {
     for (let search = 1; ; search++) {
       try {
-        return await insertRange(db, session, range, options);
+        return await insertOnce(db, session, range, options);
       } catch (error) {
         const isOvertaken = range.startPort === undefined && toAppError(error)?.code === 'range-overlap';
         if (!isOvertaken || search === MAX_SEARCHES) throw error;
       }
     }
   };
-  return session.change('ranges', create, CREATIONS);
+  return session.change('ranges', create, { queue: CREATIONS });
 }
 
-function insertRange(db: Kysely<Tables>, { access }: Session, range: NewRange, options: CreationOptions) {
+function insertOnce(db: Kysely<Tables>, { access }: Session, range: NewRange, options: CreationOptions) {
   const { idempotency, reuseCooldownSeconds } = options;
   return db.transaction().execute(async (trx) => {
-    await sql`select pg_advisory_xact_lock(hashtextextended(${CREATIONS}, 0))`.execute(trx);
+    await lockName(trx, CREATIONS);
     const answer = idempotency && (await findAnswer(trx, range.project, idempotency));
     if (answer) return { range: answer as Range, replayed: true };
     const kind = range.kind ?? 'project';
     const startPort = range.startPort ?? (await findFreeBlock(trx, RANGE_SIZE[kind]));
     const endPort = startPort + RANGE_SIZE[kind] - 1;
     if (range.startPort !== undefined) await requireFreeBlock(trx, startPort, endPort);
-    await trx
-      .insertInto('port_ranges')
-      .values({
-        start_port: startPort,
-        end_port: endPort,
-        project: range.project,
-        kind,
-        description: range.description ?? null,
-        reuse_cooldown_seconds: reuseCooldownSeconds,
-      })
-      .execute();
+    await insertRange(trx, {
+      start_port: startPort,
+      end_port: endPort,
+      project: range.project,
+      kind,
+      description: range.description ?? null,
+      reuse_cooldown_seconds: reuseCooldownSeconds,
+    });
     const created = await findRange(trx, access, startPort);
     if (idempotency) await insertAnswers(trx, range.project, [{ ...idempotency, response: created }], 201);
     return { range: created, replayed: false };
@@ -73,14 +79,10 @@ function insertRange(db: Kysely<Tables>, { access }: Session, range: NewRange, o
 /** @throws AppError range-not-found, forbidden */
 export function updateRange(session: Session, startPort: number, change: RangeChange): Promise<Range> {
   return changeRange(session, startPort, async (trx, range) => {
-    await trx
-      .updateTable('port_ranges')
-      .set({
-        description: change.description === undefined ? range.description : change.description,
-        reuse_cooldown_seconds: change.reuseCooldownSeconds ?? range.reuse_cooldown_seconds,
-      })
-      .where('start_port', '=', startPort)
-      .execute();
+    await updateRangeRow(trx, startPort, {
+      description: change.description === undefined ? range.description : change.description,
+      reuse_cooldown_seconds: change.reuseCooldownSeconds ?? range.reuse_cooldown_seconds,
+    });
     return findRange(trx, session.access, startPort);
   });
 }
@@ -93,7 +95,7 @@ export function deleteRange(session: Session, startPort: number): Promise<void> 
   return changeRange(session, startPort, async (trx, range) => {
     const { allocated, reserved } = await countTaken(trx, range);
     if (allocated + reserved > 0) throw refusals.rangeInUse(range, allocated, reserved);
-    await trx.deleteFrom('port_ranges').where('start_port', '=', startPort).execute();
+    await deleteRangeRow(trx, startPort);
   });
 }
 
@@ -111,5 +113,5 @@ async function changeRange<T>(
       await lockRanges(trx, (await findRangeRow(trx, startPort)).project);
       return change(trx, await findRangeRow(trx, startPort));
     });
-  return session.change('ranges', work, project);
+  return session.change('ranges', work, { queue: project });
 }

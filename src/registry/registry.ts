@@ -11,8 +11,8 @@ import { MAX_WAITING } from './limits.js';
 import { LookUps } from './look-ups.js';
 import { Session, type Shared } from './session.js';
 
-/** Each is an id and a name, so that all of them are some megabytes. */
-const MAX_KNOWN_PROJECTS = 20_000;
+/** Each is the id of an allocation and the name of its project, so that all of them are some megabytes. */
+const MAX_KNOWN_ALLOCATIONS = 20_000;
 
 /** The registry of one process. There is one for each database, because callers share queues and queries within it. */
 export class Registry {
@@ -31,7 +31,7 @@ export class Registry {
         maxQueue: MAX_WAITING,
       }),
       lookUps: new LookUps(db, observer, maxBatch),
-      projectsById: new LRUCache({ max: MAX_KNOWN_PROJECTS }),
+      projectOfAllocation: new LRUCache({ max: MAX_KNOWN_ALLOCATIONS }),
     };
   }
 
@@ -44,8 +44,8 @@ export class Registry {
     return new Session(this.#shared, caller, intent, isAbandoned);
   }
 
-  /** For the service's own background work, which may see and change everything. */
-  asService(): Session {
+  /** For background work of this process, which may see and change everything. */
+  asBackground(): Session {
     return this.as(ANONYMOUS, 'change');
   }
 

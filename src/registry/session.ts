@@ -21,16 +21,16 @@ export interface Shared {
   /** Changes that no command makes, one at a time in each queue. */
   readonly changes: Batcher<() => Promise<unknown>, unknown>;
   readonly lookUps: LookUps;
-  /** The project of each allocation that was made here lately, by its id. It never changes. */
-  readonly projectsById: LRUCache<string, string>;
+  /** The project of each allocation that was made here lately, by the allocation's id. It never changes. */
+  readonly projectOfAllocation: LRUCache<string, string>;
 }
 
 type Query<Args extends unknown[], Result> = (db: Kysely<Tables>, access: Access, ...args: Args) => Promise<Result>;
 
 /**
  * The registry as one caller uses it for one call: it knows who asks, what they may see and change, and whether they
- * still wait for the answer. REST, MCP and background jobs all reach the registry through a session and in no other way.
- * What belongs to a project that the caller may not see is not found when it is looked up, and refused when it is named.
+ * still wait for the answer. Every request of REST and every call of MCP reaches the registry through a session. For a
+ * project that the caller may not see, an id is answered with 404, and the project's name with 403.
  */
 export class Session {
   readonly access: Access;
@@ -52,23 +52,29 @@ export class Session {
    */
   async execute<C extends ProjectCommand>(project: string, command: C): Promise<ResultOf<C>> {
     this.access.requireChange({ project });
-    const { commands, projectsById } = this.#shared;
+    const { commands, projectOfAllocation } = this.#shared;
     const result = await commands.execute(project, command, this.#isAbandoned).catch((error) => this.#redact(error));
-    if ('allocation' in result && result.allocation) projectsById.set(result.allocation.id, project);
+    if ('allocation' in result && result.allocation) projectOfAllocation.set(result.allocation.id, project);
     return result;
   }
 
   /**
-   * Makes a change that is no command of one project.
-   * @param queue its changes are made one at a time. A change that takes a project's lock in a transaction of its own goes
-   * through a queue, so that however many wait for the lock, they hold one database connection.
+   * Makes a change that is no command of one project. The changes of one `queue` are made one at a time: a change that
+   * takes a project's lock in a transaction of its own goes through a queue, so that however many wait for the lock, they
+   * hold one database connection of this process.
+   * @param options with `evenIfAbandoned` a change that waited in a queue is also made when its caller has left meanwhile
    * @throws AppError what `work` throws; forbidden; project-busy when too many wait
    */
-  async change<T>(subject: Subject, work: (db: Kysely<Tables>) => Promise<T>, queue?: string): Promise<T> {
+  async change<T>(
+    subject: Subject,
+    work: (db: Kysely<Tables>) => Promise<T>,
+    { queue, evenIfAbandoned = false }: { queue?: string; evenIfAbandoned?: boolean } = {},
+  ): Promise<T> {
     this.access.requireChange(subject);
     const { db, changes } = this.#shared;
     if (queue === undefined) return work(db);
-    return changes.submit(queue, () => work(db), this.#isAbandoned).catch(refuseUnexecuted) as Promise<T>;
+    const isAbandoned = evenIfAbandoned ? undefined : this.#isAbandoned;
+    return changes.submit(queue, () => work(db), isAbandoned).catch(refuseUnexecuted) as Promise<T>;
   }
 
   /** Runs a query that leaves out what the caller may not see. */
@@ -76,7 +82,7 @@ export class Session {
     return query(this.#shared.db, this.access, ...args);
   }
 
-  /** Runs a query whose answer tells nothing that any caller may not know. */
+  /** Runs a query whose result every caller may see, or whose caller has checked the access. */
   readUnfiltered<Args extends unknown[], Result>(
     query: (db: Kysely<Tables>, ...args: Args) => Promise<Result>,
     ...args: Args
@@ -103,8 +109,8 @@ export class Session {
    * The project of an allocation, whose lock a change of the allocation needs. Whether the allocation still exists is
    * seen under the lock.
    */
-  async findProject(id: string): Promise<string | null> {
-    const project = this.#shared.projectsById.get(id);
+  async findProjectOf(id: string): Promise<string | null> {
+    const project = this.#shared.projectOfAllocation.get(id);
     if (project === undefined) return (await this.findById(id))?.project ?? null;
     return this.access.sees(project) ? project : null;
   }

@@ -73,6 +73,12 @@ export async function insertApiKey(
   return toApiKey(row);
 }
 
+/** @returns whether there was one */
+export async function deleteApiKey(db: Kysely<Tables>, id: string): Promise<boolean> {
+  const { numDeletedRows } = await db.deleteFrom('api_keys').where('id', '=', id).executeTakeFirst();
+  return numDeletedRows > 0n;
+}
+
 function toApiKey(row: ApiKeyRow): ApiKey {
   return {
     id: row.id,

@@ -1,4 +1,4 @@
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import type { HealthCheckRow, Tables } from '../database/tables.js';
 import type { PageQuery } from '../schemas/common.js';
 import type { HealthCheck } from '../schemas/health-check.js';
@@ -7,20 +7,29 @@ import { decodeCursor, isTime, isUuid, type Page, toPage } from './pages.js';
 /** What a probe of an allocation found. */
 export type NewHealthCheck = Omit<HealthCheck, 'id' | 'checkedAt'>;
 
+/** Stores one check, and moves its allocation's status. @returns null where the allocation has been deleted */
+export async function insertHealthCheck(trx: Transaction<Tables>, check: NewHealthCheck): Promise<HealthCheck | null> {
+  // `insertion` would skip the status of an allocation that somebody else has locked, and so waits for the lock first.
+  await trx.selectFrom('port_allocations').select('id').where('id', '=', check.allocationId).forNoKeyUpdate().execute();
+  const { rows } = await sql<HealthCheckRow>`${insertion([check])} select * from inserted`.execute(trx);
+  return rows[0] ? toHealthCheck(rows[0]) : null;
+}
+
+/** Stores the checks of an audit, and moves their allocations' statuses. */
+export async function insertHealthChecks(trx: Transaction<Tables>, checks: readonly NewHealthCheck[]): Promise<void> {
+  await sql`${insertion(checks)} select from inserted limit 1`.execute(trx);
+}
+
 /**
- * Stores checks and moves the allocations' statuses: open makes `in_use`, refused takes `in_use` back to `allocated`; a
- * timeout and an unreachable host say nothing about the service and leave it. A released allocation keeps its check as
- * history and stays released.
+ * One statement that stores checks and moves the allocations' statuses: open makes `in_use`, refused takes `in_use` back
+ * to `allocated`; a timeout and an unreachable host say nothing about the service and leave it. A released allocation keeps
+ * its check as history and stays released.
  *
- * It skips allocations that somebody else is changing at this very moment: to wait for them in an order that differs from
- * theirs would be a deadlock, and the next check finds the same again.
- * @returns the stored checks, in no particular order
+ * It skips the status of allocations that somebody else is changing at this very moment: to wait for them in an order that
+ * differs from theirs would be a deadlock, and the next check finds the same again.
  */
-export async function insertHealthChecks(
-  trx: Transaction<Tables>,
-  checks: readonly NewHealthCheck[],
-): Promise<HealthCheck[]> {
-  const { rows } = await sql<HealthCheckRow>`
+function insertion(checks: readonly NewHealthCheck[]): RawBuilder<unknown> {
+  return sql`
     with checked as (
       select c.*, clock_timestamp()::timestamptz(3) as checked_at
       from jsonb_to_recordset(${JSON.stringify(checks)}::jsonb) as c (
@@ -41,9 +50,7 @@ export async function insertHealthChecks(
       insert into port_health_checks (allocation_id, port, host, outcome, response_time_ms, error, checked_at)
       select "allocationId", port, host, outcome, "responseTimeMs", error, checked_at from checked
       returning *
-    )
-    select * from inserted`.execute(trx);
-  return rows.map(toHealthCheck);
+    )`;
 }
 
 /** The health checks of an allocation, newest first. */

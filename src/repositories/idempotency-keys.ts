@@ -11,6 +11,9 @@ const expiry = sql<Date>`statement_timestamp() - make_interval(hours => ${sql.li
 /** Each insert removes up to this many old keys, so that the table needs no sweep of its own. */
 const SWEPT_PER_INSERT = 10;
 
+/** The answers of what belongs to no one project are kept under this, which is no project's name. */
+export const NO_PROJECT = '';
+
 /** The `Idempotency-Key` of a request: a retry with the same key and hash gets the first answer back. */
 export interface IdempotencyKey {
   /** Whose key it is: two callers may use one key for two things. */
@@ -52,21 +55,26 @@ export async function findAnswer(trx: Kysely<Tables>, project: string, key: Idem
 }
 
 /**
- * The same for a change that takes no project's lock: callers that use one key wait for one another here.
+ * The same for a change that takes no project's lock. It locks the key, so that callers that use one key wait for one another.
  * @throws AppError idempotency-key-reused
  */
-export async function findAnswerInTurn(
+export async function lockAndFindAnswer(
   trx: Transaction<Tables>,
   project: string,
   key: IdempotencyKey,
 ): Promise<Json | null> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${`${key.caller} ${key.key}`}, 0))`.execute(trx);
+  await lockName(trx, `${key.caller} ${key.key}`);
   return findAnswer(trx, project, key);
+}
+
+/** Waits until nobody else has locked the same name, and locks it until the transaction ends (an advisory lock). */
+export async function lockName(trx: Transaction<Tables>, name: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(trx);
 }
 
 /**
  * Stores answers in the transaction of the changes that they tell of, so that both are kept or neither.
- * @throws AppError idempotency-key-reused when another operation, under another lock, has just stored the key
+ * @throws AppError idempotency-key-reused when a change that waits for another lock has stored the key since it was looked up
  */
 export async function insertAnswers(
   trx: Transaction<Tables>,

@@ -1,6 +1,6 @@
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { type Insertable, type Kysely, sql, type Transaction } from 'kysely';
 import type { Access } from '../access/access.js';
-import type { RangeRow, Tables } from '../database/tables.js';
+import type { PortRangesTable, RangeRow, Tables } from '../database/tables.js';
 import { type Space, spaceOf } from '../keys.js';
 import * as refusals from '../refusals.js';
 import { RANGE_SIZE, type Range } from '../schemas/range.js';
@@ -90,7 +90,23 @@ export async function requireFreeBlock(trx: Transaction<Tables>, startPort: numb
   if (overlapping.length > 0) throw refusals.rangeOverlap(startPort, endPort, overlapping);
 }
 
-/** How much is held in a range, on all hosts and protocols. */
+export async function insertRange(trx: Transaction<Tables>, row: Insertable<PortRangesTable>): Promise<void> {
+  await trx.insertInto('port_ranges').values(row).execute();
+}
+
+export async function updateRangeRow(
+  trx: Transaction<Tables>,
+  startPort: number,
+  change: Pick<RangeRow, 'description' | 'reuse_cooldown_seconds'>,
+): Promise<void> {
+  await trx.updateTable('port_ranges').set(change).where('start_port', '=', startPort).execute();
+}
+
+export async function deleteRangeRow(trx: Transaction<Tables>, startPort: number): Promise<void> {
+  await trx.deleteFrom('port_ranges').where('start_port', '=', startPort).execute();
+}
+
+/** How many ports of a range are allocated and reserved, on all hosts and protocols. */
 export async function countTaken(
   trx: Transaction<Tables>,
   { start_port, end_port }: RangeRow,
@@ -140,6 +156,7 @@ export async function findForeignOwners(
   access: Access,
   ports: number[],
 ): Promise<Map<number, string>> {
+  if (access.projects === null) return new Map();
   const { rows } = await sql<{ port: number; project: string }>`
     select asked.port, r.project
     from unnest(${ports}::integer[]) asked (port)

@@ -20,12 +20,11 @@ export interface RouteOptions extends Service {
   publicUrl: string;
 }
 
-/** Opens a session for each request under /v1/. Every method but GET and HEAD counts as a change. */
+/** Opens a session for each request of the app's routes. Every method but GET and HEAD counts as a change. */
 export function registerSessions(app: FastifyInstance, registry: Registry): void {
   app.decorateRequest('session');
   app.addHook('preHandler', (request, reply, done) => {
-    const { method, caller, routeOptions, raw } = request;
-    if (!routeOptions.url?.startsWith('/v1/')) return done();
+    const { method, caller, raw } = request;
     // True once the client has disconnected, or the request timeout has already answered.
     const isAbandoned = () => reply.sent || raw.socket.destroyed;
     request.session = registry.as(caller, method === 'GET' || method === 'HEAD' ? 'read' : 'change', { isAbandoned });

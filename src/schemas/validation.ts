@@ -4,6 +4,9 @@ import type { FieldError } from '../errors.js';
 import { components } from './components.js';
 import { canonicalHost } from './host.js';
 
+/** The largest body of REST, and the largest input of a tool. */
+export const BODY_LIMIT_BYTES = 1024 * 1024;
+
 /**
  * Creates the validator for the inputs of REST and MCP. Fields that the schema does not know are refused and never
  * dropped. Values in a body must have the right type already. Only values from a URL or a header, where everything is

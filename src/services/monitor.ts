@@ -42,7 +42,7 @@ export async function runMonitor(db: Kysely<Tables>, parts: MonitorParts, signal
  */
 async function auditAll({ registry, prober, log }: MonitorParts, signal: AbortSignal): Promise<void> {
   const options = { signal, unallocatedOnLocalhost: true };
-  const { conflicts, ...figures } = await runAudit(registry.asService(), prober, {}, options);
+  const { conflicts, ...figures } = await runAudit(registry.asBackground(), prober, {}, options);
   for (const { detail, ...conflict } of conflicts) log.warn({ conflict }, detail);
   log.info({ ...figures, conflicts: conflicts.length }, 'Audited');
 }

@@ -82,7 +82,7 @@ function failingSession(...outcomes: { connect?: Error; query?: Error }[]): {
   };
   const dialect = new PostgresDialect({ pool: { connect, end: async () => {} } });
   const registry = new Registry(new Kysely<Tables>({ dialect }));
-  return { session: registry.asService(), connects: () => connects };
+  return { session: registry.asBackground(), connects: () => connects };
 }
 
 t.test('what is idempotent is tried once more after a lost connection, and only then', async (t) => {

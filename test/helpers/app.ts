@@ -4,6 +4,7 @@ import type { Test } from 'tap';
 import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config.js';
 import type { Database } from '../../src/database/connect.js';
+import { Metrics } from '../../src/metrics.js';
 import { createService } from '../../src/service.js';
 
 /** The app as it is in production, over a real database; closed when the test ends. */
@@ -12,9 +13,11 @@ export async function makeApp(
   database: Pick<Database, 'db'> & Partial<Pick<Database, 'poolCounts'>>,
   variables: Record<string, string> = {},
 ): Promise<FastifyInstance> {
-  const service = createService({ database, config: loadConfig(variables), log: pino({ level: 'silent' }) });
+  const metrics = new Metrics(database.poolCounts);
+  const log = pino({ level: 'silent' });
+  const service = createService({ database, config: loadConfig(variables), log, observer: metrics });
   service.readiness.started();
-  const app = await buildApp(service);
+  const app = await buildApp(service, metrics);
   t.teardown(() => app.close());
   return app;
 }

@@ -44,7 +44,7 @@ t.test('100 audits leak neither descriptors nor memory', { skip: process.platfor
     select port, 'odin', 'service-' || port, 'web' from generate_series(3300, 3399, 5) port`.execute(db);
   const prober = new Prober(loadConfig({ PROBE_TARGETS: `web=${HOST}` }));
   const audit = () =>
-    runAudit(new Registry(db).asService(), prober, { host: 'web', project: 'odin', unallocated: true });
+    runAudit(new Registry(db).asBackground(), prober, { host: 'web', project: 'odin', unallocated: true });
   const measure = () => {
     collectGarbage();
     return { heap: process.memoryUsage().heapUsed, descriptors: readdirSync('/proc/self/fd').length };

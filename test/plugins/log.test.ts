@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import t from 'tap';
 import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config.js';
+import { Metrics } from '../../src/metrics.js';
 import { createService } from '../../src/service.js';
 import { requester } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
@@ -20,7 +21,7 @@ const destination = new Writable({
   },
 });
 const log = pino({ level: 'trace' }, destination);
-const app = await buildApp(createService({ database, config: loadConfig(WITH_KEYS), log }));
+const app = await buildApp(createService({ database, config: loadConfig(WITH_KEYS), log }), new Metrics());
 t.teardown(() => app.close());
 const request = requester(app);
 const { id: keyId, key } = await makeKey(request, 'project', 'odin');

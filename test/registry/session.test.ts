@@ -17,7 +17,7 @@ const key = (service: string): AllocationKey => ({
 });
 
 t.test('a look-up that cannot be made is alone with its error', async (t) => {
-  const session = new Registry(db).asService();
+  const session = new Registry(db).asBackground();
   const { allocation } = await session.execute('consilio', { kind: 'get-or-allocate', key: key('a'), details: {} });
   const results = await Promise.allSettled([
     session.findById(allocation.id),
@@ -31,7 +31,7 @@ t.test('a look-up that cannot be made is alone with its error', async (t) => {
 });
 
 t.test('a command that cannot be executed is alone with its error', async (t) => {
-  const session = new Registry(db).asService();
+  const session = new Registry(db).asBackground();
   const results = await Promise.allSettled([
     session.execute('consilio', { kind: 'get-or-allocate', key: key('b'), details: {} }),
     session.execute('consilio', { kind: 'get-or-allocate', key: key('NOT A NAME'), details: {} }),
@@ -44,7 +44,7 @@ t.test('a command that cannot be executed is alone with its error', async (t) =>
 });
 
 t.test('the project of an id is known where it was allocated; that the row is gone, the change sees', async (t) => {
-  const session = new Registry(db).asService();
+  const session = new Registry(db).asBackground();
   const { allocation } = await session.execute('consilio', {
     kind: 'allocate',
     key: key('gone'),
@@ -53,18 +53,18 @@ t.test('the project of an id is known where it was allocated; that the row is go
     idempotency: null,
   });
   await sql`delete from port_allocations where id = ${allocation.id}`.execute(db);
-  t.equal(await session.findProject(allocation.id), 'consilio');
-  t.equal(await new Registry(db).asService().findProject(allocation.id), null, 'elsewhere it is looked up');
+  t.equal(await session.findProjectOf(allocation.id), 'consilio');
+  t.equal(await new Registry(db).asBackground().findProjectOf(allocation.id), null, 'elsewhere it is looked up');
   await t.rejects(releaseAllocation(session, allocation.id), { code: 'allocation-not-found' });
 });
 
 t.test('what is kept prepared goes on when a newer migration adds a column', async (t) => {
-  const session = new Registry(db).asService();
+  const session = new Registry(db).asBackground();
   const command = { kind: 'get-or-allocate' as const, key: key('kept'), details: {} };
   const { allocation } = await session.execute('consilio', command);
   // On every connection of the pool, more often than it takes for a plan to be kept.
   const lookUp = async () => {
-    const sessions = Array.from({ length: 40 }, () => new Registry(db).asService());
+    const sessions = Array.from({ length: 40 }, () => new Registry(db).asBackground());
     await Promise.all(sessions.map((one) => one.findById(allocation.id)));
     await Promise.all(sessions.map((one) => one.findHeld(key('kept'))));
     await Promise.all(sessions.map((one) => one.execute('consilio', command)));
@@ -97,7 +97,7 @@ t.test(
     create constraint trigger shoot after insert on port_allocations
       deferrable initially deferred for each row execute function shoot()`);
 
-    const session = new Registry(db).asService();
+    const session = new Registry(db).asBackground();
     const [got, allocated, keyed] = await Promise.allSettled([
       session.execute('odin', { kind: 'get-or-allocate', key: { ...key('got'), project: 'odin' }, details: {} }),
       session.execute('odin', {

@@ -105,7 +105,12 @@ t.test('an allocation released while the probe was under way is not resurrected'
     responseTimeMs: 1,
     error: null,
   };
-  await insertHealthCheck(new Registry(db as Kysely<Tables>).asService(), 'odin', { ...found, outcome: 'open' }, null);
+  await insertHealthCheck(
+    new Registry(db as Kysely<Tables>).asBackground(),
+    'odin',
+    { ...found, outcome: 'open' },
+    null,
+  );
   t.same(await read(held.id), released);
   t.equal((await request('GET', `/v1/allocations/${held.id}/health-checks`)).body.items.length, 1);
 });

@@ -3,6 +3,7 @@ import t from 'tap';
 import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config.js';
 import { connectDatabase } from '../../src/database/connect.js';
+import { Metrics } from '../../src/metrics.js';
 import { Readiness } from '../../src/readiness.js';
 import { createService } from '../../src/service.js';
 import { requester } from '../helpers/app.js';
@@ -16,7 +17,7 @@ t.test('health endpoints', async (t) => {
 
   t.test('a replica is ready from its start until it stops, and alive all the time', async (t) => {
     const readiness = new Readiness();
-    const app = await buildApp(createService({ database: { db }, readiness, config, log }));
+    const app = await buildApp(createService({ database: { db }, readiness, config, log }), new Metrics());
     t.teardown(() => app.close());
     const request = requester(app);
     const ready = async () => {
@@ -35,7 +36,7 @@ t.test('health endpoints', async (t) => {
     const away = await connectDatabase(loadConfig({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }), silentLog);
     const readiness = new Readiness();
     readiness.started();
-    const app = await buildApp(createService({ database: away, readiness, config, log }));
+    const app = await buildApp(createService({ database: away, readiness, config, log }), new Metrics());
     t.teardown(async () => {
       await app.close();
       await away.close();

@@ -137,7 +137,7 @@ t.test('what changes hands while the audit runs is neither resurrected nor accus
     }
   }
   const scope = { host: 'web', project: 'odin', unallocated: true };
-  const result = await runAudit(new Registry(db).asService(), new LateProber(loadConfig(TARGETS)), scope);
+  const result = await runAudit(new Registry(db).asBackground(), new LateProber(loadConfig(TARGETS)), scope);
   t.match(result, { allocated: 1, inUse: 0, notRunning: 1 });
   t.same(
     result.conflicts.map(({ kind, port }) => [kind, port]),
@@ -152,7 +152,7 @@ t.test('what is released while the audit runs is told no more, however late', as
   const udp = await allocate('odin/udp', 'host=web&protocol=udp');
   await allocate('odin/staying');
   /** Both are released after everything was probed and stored. */
-  const session = new Registry(db).asService();
+  const session = new Registry(db).asBackground();
   const change = session.change.bind(session);
   let released = false;
   session.change = async (subject, work, queue) => {
@@ -179,7 +179,7 @@ t.test(
     const progress: number[][] = [];
     const scope = { project: 'quiculum-monitor', unallocated: true };
     const onProgress = (...figures: number[]) => void progress.push(figures);
-    const result = await runAudit(new Registry(db).asService(), new Prober(loadConfig({})), scope, { onProgress });
+    const result = await runAudit(new Registry(db).asBackground(), new Prober(loadConfig({})), scope, { onProgress });
     t.equal(result.checkedPorts, 100);
     t.match(
       result.conflicts.find(({ port }) => port === 3594),

@@ -1,17 +1,10 @@
-import SerializerSelector from '@fastify/fast-json-stringify-compiler';
 import { Type } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
 import { invalid, invalidField } from '../errors.js';
-import { components } from '../schemas/components.js';
 import { createValidator, findUnstorable } from '../schemas/validation.js';
 
-export const BODY_LIMIT_BYTES = 1024 * 1024;
 export const NOT_UTF8 = invalid('', 'The body is not UTF-8.');
 const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-const compile = SerializerSelector()(Object.fromEntries(components.map((component) => [component.$id, component])));
-/** Compiled serializers by the schema's JSON. All apps of a process share them. */
-const serializers = new Map<string, ReturnType<typeof compile>>();
 
 /** Parses and validates JSON bodies. Values are not converted, unknown fields not dropped, and no body equals `{}`. */
 export function registerBodies(app: FastifyInstance): void {
@@ -59,19 +52,6 @@ export function registerBodies(app: FastifyInstance): void {
       }
       return validate(values) || { error: validate.errors ?? [] };
     };
-  });
-}
-
-/**
- * Compiles each response schema once. Fastify would compile a schema again for every route and status that answers with
- * it. As every route can answer with a problem document, that took nine tenths of the time until an app was ready.
- */
-export function registerSerializers(app: FastifyInstance): void {
-  app.setSerializerCompiler((route) => {
-    const key = JSON.stringify(route.schema);
-    const serialize = serializers.get(key) ?? compile({ httpStatus: '', ...route });
-    serializers.set(key, serialize);
-    return serialize;
   });
 }
 
