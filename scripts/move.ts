@@ -1,6 +1,6 @@
-// Copies the whole registry in DATA_DIR into the empty PostgreSQL database of DATABASE_URL, and leaves DATA_DIR as it is.
-// A service that uses DATA_DIR must be stopped first. The stdio processes of agents need not be: they release it when
-// asked.
+// Copies the whole registry in DATA_DIR into the empty PostgreSQL database of DATABASE_URL, and leaves DATA_DIR as it
+// is. A service that uses DATA_DIR must be stopped first. The stdio processes of agents need not be: they release it
+// when asked.
 import { connectDatabase } from '../src/database/connect.js';
 import { migrate } from '../src/database/migrate.js';
 import { copyRegistry, listTables, requireEmpty } from '../src/database/move.js';

@@ -41,11 +41,13 @@ import type { Service } from './service.js';
  * service closed first, a proxy could send a request on a connection that is just being closed, and answer it with 502.
  */
 const KEEP_ALIVE_TIMEOUT_MS = 95_000;
-/** Node's default. It must not be above REQUEST_TIMEOUT_MS: Node would then use each of the two for the other's case. */
+/**
+ * Node's default. It must not be above REQUEST_TIMEOUT_MS: Node would then use each of the two for the other's case.
+ */
 const HEADERS_TIMEOUT_MS = 60_000;
 /**
- * How often Node checks for requests that have not arrived in time. With its default of 30 s, a request could take up to
- * 30 s longer than REQUEST_TIMEOUT_MS to arrive.
+ * How often Node checks for requests that have not arrived in time. With its default of 30 s, a request could take up
+ * to 30 s longer than REQUEST_TIMEOUT_MS to arrive.
  */
 const CONNECTIONS_CHECKING_INTERVAL_MS = 1000;
 
@@ -87,7 +89,8 @@ export async function buildApp(service: Service, metrics: Metrics): Promise<Fast
     done();
   });
   registerSecurityHeaders(app);
-  // While stopping, each answer closes its connection. A client that kept its connection would keep the process running.
+  // While stopping, each answer closes its connection. A client that kept its connection would keep the process
+  // running.
   app.addHook('onSend', (_request, reply, _payload, done) => {
     if (readiness.isStopping()) reply.header('connection', 'close');
     done();

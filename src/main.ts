@@ -39,8 +39,8 @@ async function main(): Promise<void> {
   const app = await buildApp(service, metrics);
   closers.push(() => closeServer(app, config.requestTimeoutMs));
 
-  // Migrations and seed. The embedded database is prepared before the first request. PostgreSQL may be unavailable for a
-  // while, and meanwhile this service listens already and answers with 503.
+  // Migrations and seed. The embedded database is prepared before the first request. PostgreSQL may be unavailable for
+  // a while, and meanwhile this service listens already and answers with 503.
   const prepared = prepareDatabase(database, config, log, stopping.signal);
   if (database.kind === 'embedded') await prepared;
   await Promise.all([prepared, app.listen({ host: config.host, port: config.port })]);
@@ -72,7 +72,8 @@ function closeOnSignal(config: Config, log: Logger, readiness: Readiness): void 
 
     const failures: unknown[] = [];
     for (const close of closers.reverse()) await close().catch((error: unknown) => failures.push(error));
-    if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be closed'); // logged; exit code 1
+    // An error from here is logged, and makes the exit code 1.
+    if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be closed');
     log.info('Stopped');
   });
 }

@@ -10,8 +10,8 @@ import { Keyring } from './services/keyring.js';
 import { Prober } from './services/prober.js';
 
 /**
- * The parts of one process, without its transports. REST, MCP and background work use the same parts, so that they share
- * the queues of commands and look-ups, the cache of API keys, and the limits on probes and audits.
+ * The parts of one process, without its transports. REST, MCP and background work use the same parts, so that they
+ * share the queues of commands and look-ups, the cache of API keys, and the limits on probes and audits.
  */
 export interface Service {
   readonly config: Config;

@@ -117,13 +117,13 @@ t.test('every variable is taken', async (t) => {
   );
 });
 
-t.test('seeding at the start is for the embedded default, unless it is said', async (t) => {
+t.test('only the embedded database is seeded at the start, unless SEED_ON_START says otherwise', async (t) => {
   t.equal(loadConfig({}).seedOnStart, true);
   t.equal(loadConfig({ DATABASE_URL: 'postgres://db/x' }).seedOnStart, false);
   t.equal(loadConfig({ SEED_ON_START: 'false' }).seedOnStart, false);
 });
 
-t.test('secrets may stand in files', async (t) => {
+t.test('secrets can be read from files', async (t) => {
   const folder = t.testdir({ url: 'postgresql://u:p@db/x\n', key: `${'k'.repeat(32)}\n`, empty: '\n' });
   const file = (name: string) => join(folder, name);
   const config = loadConfig({ DATABASE_URL_FILE: file('url'), ADMIN_API_KEY_FILE: file('key'), HOST: '0.0.0.0' });
@@ -158,7 +158,7 @@ t.test('an empty variable counts as unset', async (t) => {
   t.strictSame(loadConfig(Object.fromEntries(names.map((name) => [name, '']))), loadConfig({}));
 });
 
-t.test('the data lies in the folder of the user', { skip: process.platform !== 'linux' }, async (t) => {
+t.test("the data directory is in the user's folder for data", { skip: process.platform !== 'linux' }, async (t) => {
   t.equal(loadConfig({}).dataDir, join(homedir(), '.local', 'share', 'port-allocator'));
 });
 
@@ -200,7 +200,7 @@ t.test('every bad variable is reported, all at once', async (t) => {
   for (const problem of problems) t.match(error.message, problem);
 });
 
-t.test('what is wrong with a value is said', async (t) => {
+t.test('a refusal says what is wrong with the value', async (t) => {
   t.strictSame(problemsOf({ PORT: '65536' }), ['PORT: "65536" must be <= 65535']);
   t.strictSame(problemsOf({ LOG_LEVEL: 'loud' }), [
     'LOG_LEVEL: "loud" must be equal to one of the allowed values (fatal, error, warn, info, debug, trace, silent)',
@@ -210,7 +210,7 @@ t.test('what is wrong with a value is said', async (t) => {
   ]);
 });
 
-t.test('a database URL that could not be used is refused, beside what else is wrong, and never printed', async (t) => {
+t.test('an unusable database URL is reported together with all other errors, and never printed', async (t) => {
   for (const url of [
     'postgres://[',
     'postgres://u:secret@localhost:99999/x',
@@ -252,7 +252,7 @@ t.test('a configuration cannot be changed', async (t) => {
   t.throws(() => Object.assign(config, { port: 1 }), TypeError);
 });
 
-t.test('hosts to probe that would mean something else than they say are refused', async (t) => {
+t.test('ambiguous hosts to probe are refused', async (t) => {
   t.match(problemsOf({ PROBE_ALLOWED_HOSTS: '*' }), [/^PROBE_ALLOWED_HOSTS: "\*" is neither/]);
   t.match(problemsOf({ PROBE_TARGETS: '*=gateway' }), [/^PROBE_TARGETS: "\*=gateway" is not of the form/]);
   t.match(problemsOf({ PROBE_TARGETS: 'a=b,A=c' }), [/^PROBE_TARGETS: "A=c" is a second target for a/]);

@@ -24,7 +24,7 @@ t.test('the contract', async (t) => {
     return validate?.(value) ? null : (validate?.errors ?? 'no such schema');
   };
 
-  t.test('is committed as the routes make it', async (t) => {
+  t.test('is committed as it is generated from the routes', async (t) => {
     for (const kind of ['json', 'yaml'] as const) {
       const committed = await readFile(join(packageRoot, 'openapi', `openapi.${kind}`), 'utf8');
       t.ok(
@@ -34,7 +34,7 @@ t.test('the contract', async (t) => {
     }
   });
 
-  t.test('is OpenAPI 3.1 and closed in itself', async (t) => {
+  t.test('is OpenAPI 3.1 and refers to nothing outside of it', async (t) => {
     t.equal(contract.openapi, '3.1.0');
     for (const [, reference = ''] of rendered.json.matchAll(/"\$ref": "([^"]+)"/g)) {
       t.ok(ajv.getSchema(`contract${reference}`), reference);
@@ -125,7 +125,7 @@ t.test('the contract', async (t) => {
     }
   });
 
-  t.test('takes bodies by the name of their component', async (t) => {
+  t.test('describes request bodies by named components', async (t) => {
     for (const [name, { requestBody, responses }] of operations) {
       if (!requestBody) continue;
       t.match(requestBody.content['application/json'].schema.$ref, /^#\/components\/schemas\/\w+$/, name);
@@ -137,7 +137,7 @@ t.test('the contract', async (t) => {
     t.strictSame(contract.components.schemas.Problem.properties.code.enum, Object.keys(problems));
   });
 
-  t.test('gives every component a description and an example that is one', async (t) => {
+  t.test('gives every component a description and a valid example', async (t) => {
     for (const [name, schema] of schemas) {
       t.match(schema.description, /\.$/, name);
       t.ok(schema.examples?.length > 0, `${name} has an example`);
@@ -146,7 +146,7 @@ t.test('the contract', async (t) => {
     }
   });
 
-  t.test('gives examples of single fields that are ones', async (t) => {
+  t.test('gives valid examples of single fields', async (t) => {
     const walk = (node: Json, path: string) => {
       if (typeof node !== 'object' || node === null) return;
       if (Array.isArray(node.examples) && node.type !== undefined && !path.endsWith('/properties')) {
@@ -159,7 +159,7 @@ t.test('the contract', async (t) => {
     walk(contract.components.schemas, '#/components/schemas');
   });
 
-  t.test('closes what clients send, and leaves what they get open for growth', async (t) => {
+  t.test('allows no unknown fields in requests, and new fields in answers', async (t) => {
     const sent = new Set(
       operations.flatMap(([, { requestBody }]) => requestBody?.content['application/json'].schema.$ref ?? []),
     );

@@ -17,7 +17,7 @@ t.test('.env.example has every variable with its default, in the order of the co
   t.same(listed, variables);
 });
 
-t.test('.env.example says what each variable is for, and sets none', async (t) => {
+t.test('.env.example explains each variable, and sets none', async (t) => {
   t.notMatch(read('.env.example'), /^[^#\n]/m);
   t.equal(read('.env.example').match(/^# .*[.:].*\n# [A-Z][A-Z_]+=.*$/gm)?.length, variables.length);
 });

@@ -1,4 +1,4 @@
-// Where refusals are made, what they say, and how each transport's clients are told to go on.
+// Where refusals are made, what they say, and which next step each transport adds for its clients.
 import { readdir, readFile } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { FastifyRequest } from 'fastify';
@@ -22,7 +22,7 @@ const range = { ...bounds, project: 'odin' };
 const place = { project: 'odin', service: 'web', environment: 'default' };
 const holder: Holder = { kind: 'allocation', id, ...place };
 
-/** One refusal by each function: the compiler asks for the missing one, as the next does for the codes. */
+/** One refusal made by each function. If one is missing here, this does not compile. */
 const made: { [Name in keyof typeof refusals]: AppError } & { [Name in keyof typeof accessRefusals]: AppError } = {
   keyMissing: accessRefusals.keyMissing(),
   keyWrong: accessRefusals.keyWrong(),
@@ -89,7 +89,7 @@ const fromDatabase = {
   mistake: failing({}),
 };
 
-/** What a client reads of the refusal: the detail of REST's problem document, and the text of MCP's result. */
+/** The texts of a refusal that clients read: the detail of REST's problem document, and the text of MCP's result. */
 function tell(refusal: AppError) {
   const request = { id: 'r1', url: '/v1/x?y', server: { redact: String } } as unknown as FastifyRequest;
   const document = toProblem(refusal, request) as { detail: string };
@@ -102,7 +102,9 @@ const byTransport = (code: ProblemCode) => new AppError(code, 'That is not possi
 const WITH_CARE =
   'Repeat what is idempotent (PUT, DELETE by id, POST with Idempotency-Key), and look before you repeat anything else.';
 
-/** For each code: a refusal, REST's next step, and the beginning of MCP's. */
+/**
+ * For each code a refusal, REST's next step, and the beginning of MCP's. If a code is missing, this does not compile.
+ */
 const expected: Record<ProblemCode, [refusal: AppError, rest: string, mcp: string]> = {
   'validation-failed': [made.cursorUnknown, '', 'correct what is named'],
   unauthorized: [made.keyMissing, 'Send Authorization: Bearer <key>.', 'ask the user for an API key'],
@@ -176,7 +178,7 @@ const expected: Record<ProblemCode, [refusal: AppError, rest: string, mcp: strin
   'project-busy': [made.tooManyCallsWait, '', 'call the tool again after 1 s; nothing was changed.'],
 };
 
-t.test('each code is told with the next step of the transport', async (t) => {
+t.test('each code is answered with the next step of the transport', async (t) => {
   for (const [code, [refusal, rest, mcp]] of Object.entries(expected)) {
     t.equal(refusal.code, code);
     const { detail, text } = tell(refusal);
@@ -185,7 +187,7 @@ t.test('each code is told with the next step of the transport', async (t) => {
   }
 });
 
-t.test('where one code has several ways on, the facts of the refusal choose', async (t) => {
+t.test('if a code has several next steps, the facts of the refusal decide which is given', async (t) => {
   for (const [refusal, rest] of [
     [made.keyWrong, ''],
     [made.allocationNotFound, 'GET /v1/allocations lists them.'],
@@ -201,7 +203,7 @@ t.test('where one code has several ways on, the facts of the refusal choose', as
   t.match(tell(made.releasedNotProbeable).text, /Next: describe-port tells who has 3300 now\.$/);
 });
 
-t.test('the details are those that clients have always read', async (t) => {
+t.test('the details are the same as in earlier versions', async (t) => {
   t.equal(
     tell(made.projectNotFound).detail,
     'Project x has no range. GET /v1/projects lists those that have; POST /v1/ranges gives it one.',
@@ -214,7 +216,7 @@ t.test('the details are those that clients have always read', async (t) => {
   );
 });
 
-t.test('facts are no field of a problem document', async (t) => {
+t.test('the facts of a refusal are not part of the problem document', async (t) => {
   const fields = ['type', 'title', 'status', 'detail', 'instance', 'code', 'requestId'];
   const extras = ['errors', 'holder', 'nextPortAvailableAt'];
   for (const refusal of [...Object.values(made), ...Object.values(fromDatabase).flat()]) {
@@ -223,7 +225,7 @@ t.test('facts are no field of a problem document', async (t) => {
   }
 });
 
-t.test('what the registry says names nothing of a transport', async (t) => {
+t.test('the messages of the registry mention nothing that only one transport has', async (t) => {
   const names = tools.map(({ name }) => name).join('|');
   const words = new RegExp(
     `\\b(GET|HEAD|PUT|POST|PATCH|DELETE)\\b|/v1/|Idempotency-Key|Authorization|\\b(${names})\\b`,
@@ -246,7 +248,7 @@ t.test('refusals are made where the rule at the head of src/errors.ts says', asy
   const elsewhere: string[] = [];
   for (const file of files) {
     const path = file.split(sep).join('/');
-    // A route may refuse a field of its own, as a plugin does.
+    // A route may refuse a field of its own request, as a plugin does.
     const making = path.startsWith('routes/') ? /\bnew AppError\(/ : /\b(new AppError|invalid|invalidField)\(/;
     if (!isMaker(path) && making.test(await readFile(join(root, file), 'utf8'))) elsewhere.push(path);
   }

@@ -15,7 +15,7 @@ const sources = new Map(
     .map((path) => [join('src', path), readFileSync(join(packageRoot, 'src', path), 'utf8')] as const),
 );
 
-t.test('no file imports itself by way of others, not even for a type', async (t) => {
+t.test('no file imports itself through others, not even for a type', async (t) => {
   const imports = new Map([...sources].map(([path, text]) => [path, importsOf(path, text)]));
   t.same(findCircles(imports), []);
 });

@@ -1,7 +1,7 @@
 // Compares audits of every port of 65 project ranges with `nmap -sT -Pn -n -T4` over the same ports (Debian: apt-get
 // install nmap). All ports are on loopback, a tenth of them listens, and the audits store their results. It is measured
-// twice: with that tenth allocated, where the audit probes the others too (`unallocated`), and with every port allocated,
-// so that each gets a connection attempt and a stored health check.
+// twice: with that tenth allocated, where the audit probes the others too (`unallocated`), and with every port
+// allocated, so that each gets a connection attempt and a stored health check.
 import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';

@@ -112,8 +112,8 @@ interface Body {
 }
 
 /**
- * Sends one request with undici's `dispatch`, which takes a third less processor time than `request`. Time that the load
- * takes is missing for the service on the same machine.
+ * Sends one request with undici's `dispatch`, which takes a third less processor time than `request`. Time that the
+ * load takes is missing for the service on the same machine.
  */
 export function send(
   connection: Client,

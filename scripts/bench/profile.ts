@@ -1,6 +1,6 @@
 // npm run bench:profile: shows where a service spends its time while it answers look-ups, and while it allocates and
-// releases in one range, both for 64 clients. V8 takes the samples (`node --cpu-prof`). Time in which the process waits is
-// left out.
+// releases in one range, both for 64 clients. V8 takes the samples (`node --cpu-prof`). Time in which the process waits
+// is left out.
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -23,7 +23,9 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-/** The servers that the benchmark measures: one PostgreSQL with fsync on, databases in it, and processes that use them. */
+/**
+ * The servers that the benchmark measures: one PostgreSQL with fsync on, databases in it, and processes that use them.
+ */
 export class Subjects {
   readonly #services: Service[] = [];
 

@@ -23,8 +23,8 @@ const OPEN: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Identifies the caller of each request by its bearer key (RFC 6750), for REST and MCP alike, and applies the rate limit.
- * Requests without a valid key count towards the limit too, by their address.
+ * Identifies the caller of each request by its bearer key (RFC 6750), for REST and MCP alike, and applies the rate
+ * limit. Requests without a valid key count towards the limit too, by their address.
  */
 export function registerAuthentication(app: FastifyInstance, keyring: Keyring, limit: RateLimit | null): void {
   app.decorateRequest('caller');

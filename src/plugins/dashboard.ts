@@ -14,7 +14,9 @@ const MEDIA_TYPES: Record<string, string> = {
   '.svg': 'image/svg+xml',
 };
 
-/** The page may load its own files and call this service. Everything else is forbidden, inline scripts and styles too. */
+/**
+ * The page may load its own files and call this service. Everything else is forbidden, inline scripts and styles too.
+ */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",

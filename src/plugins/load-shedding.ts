@@ -8,8 +8,8 @@ import { BODY_LIMIT_BYTES } from '../schemas/validation.js';
 declare module 'fastify' {
   interface FastifyContextConfig {
     /**
-     * Exempts a route from load shedding and from the rate limit. It is set for the health endpoints and /metrics, which
-     * tell how the process is doing and are needed most while it is overloaded.
+     * Exempts a route from load shedding and from the rate limit. It is set for the health endpoints and /metrics,
+     * which tell how the process is doing and are needed most while it is overloaded.
      */
     isExemptFromLimits?: boolean;
   }
@@ -18,8 +18,8 @@ declare module 'fastify' {
 /** Requests in progress at a time. Twice as many as may wait for one project, to leave room for the other projects. */
 const MAX_REQUESTS = 8192;
 /**
- * Share of the heap limit that all bodies in progress may have together, by their size as sent. In memory a body takes up
- * to ten times that size: as text, as JSON and as commands. Most bodies have less than a kilobyte.
+ * Share of the heap limit that all bodies in progress may have together, by their size as sent. In memory a body takes
+ * up to ten times that size: as text, as JSON and as commands. Most bodies have less than a kilobyte.
  */
 const MAX_BODIES_SHARE = 1 / 32;
 /** With a small heap, bodies may still have this much together: four of the largest allowed size. */
@@ -31,8 +31,8 @@ const MAX_TURN_MS = 500;
 /** A sample with fewer turns says nothing. */
 const MIN_TURNS = 2;
 /**
- * One or two slow samples also occur when a process starts on a busy machine, or during one long computation. Three in a
- * row mean too much load.
+ * One or two slow samples also occur when a process starts on a busy machine, or during one long computation. Three in
+ * a row mean too much load.
  */
 const MIN_SLOW_SAMPLES = 3;
 const SAMPLE_MS = 2000;

@@ -3,9 +3,9 @@ import { AppError } from '../errors.js';
 import { isLoopback } from '../schemas/host.js';
 
 /**
- * Refuses requests whose `Host` is not a local name, and requests that a proxy passed on. It is used while no keys are in
- * force. Without it, a web page could reach the service through a host name of its own that resolves to 127.0.0.1 (DNS
- * rebinding), and a proxy on this machine would make the service available to everybody whom the proxy serves.
+ * Refuses requests whose `Host` is not a local name, and requests that a proxy passed on. It is used while no keys are
+ * in force. Without it, a web page could reach the service through a host name of its own that resolves to 127.0.0.1
+ * (DNS rebinding), and a proxy on this machine would make the service available to everybody whom the proxy serves.
  */
 export function registerLocalOnly(app: FastifyInstance): void {
   app.addHook('onRequest', ({ headers }, _reply, done) => {

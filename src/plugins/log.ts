@@ -8,7 +8,9 @@ declare module 'fastify' {
   }
 }
 
-/** Logs one line for each request that changed something or was refused: who did what to which object, and the outcome. */
+/**
+ * Logs one line for each request that changed something or was refused: who did what to which object, and the outcome.
+ */
 export function registerLog(app: FastifyInstance): void {
   app.decorateRequest('answerBody', null);
   app.addHook('preSerialization', (request, _reply, payload, done) => {
@@ -51,7 +53,9 @@ function logAnswer(request: FastifyRequest, reply: FastifyReply): void {
 
 const logsDebug = ({ level }: FastifyBaseLogger) => level === 'debug' || level === 'trace';
 
-/** A PUT with an empty body that is answered with 200 found what it asked for and changed nothing: it counts as a read. */
+/**
+ * A PUT with an empty body that is answered with 200 found what it asked for and changed nothing: it counts as a read.
+ */
 function isRead({ method, body }: FastifyRequest): boolean {
   if (method === 'GET' || method === 'HEAD') return true;
   return method === 'PUT' && Object.keys((body as object | undefined) ?? {}).length === 0;

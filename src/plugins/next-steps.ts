@@ -4,8 +4,8 @@ const REPEAT_WITH_CARE =
   'Repeat what is idempotent (PUT, DELETE by id, POST with Idempotency-Key), and look before you repeat anything else.';
 
 /**
- * What a client of REST can do after each refusal, by method and path. It is added to the refusal's message. It is empty
- * where the message already says it, as in all refusals that only REST has.
+ * What a client of REST can do after each refusal, by method and path. It is added to the refusal's message. It is
+ * empty where the message already says it, as in all refusals that only REST has.
  */
 export const nextSteps: NextSteps = {
   'validation-failed': '',

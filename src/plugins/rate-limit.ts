@@ -14,8 +14,8 @@ interface Minute {
 }
 
 /**
- * Limits how many requests a minute this replica answers for each key, and for each address that sends no valid key. All
- * IPv6 addresses of a /64 count as one.
+ * Limits how many requests a minute this replica answers for each key, and for each address that sends no valid key.
+ * All IPv6 addresses of a /64 count as one.
  *
  * Why not @fastify/rate-limit: it counts in an object shared by all requests, and reads the count one turn of the event
  * loop later. If requests arrive together and the last of them exceeds the limit, it refuses all of them.
@@ -51,7 +51,9 @@ export class RateLimit {
   }
 }
 
-/** The /64 of an IPv6 address, since one customer usually has all addresses of a /64. IPv4 addresses stay as they are. */
+/**
+ * The /64 of an IPv6 address, since one customer usually has all addresses of a /64. IPv4 addresses stay as they are.
+ */
 function networkOf(address: string): string {
   if (!address.includes(':') || !ipaddr.isValid(address)) return address;
   const parsed = ipaddr.process(address);

@@ -25,8 +25,8 @@ export function registerRequestTimeout(app: FastifyInstance, requestTimeoutMs: n
     if (timeoutMs === null) return done();
     const timer = setTimeout(() => {
       if (reply.sent || reply.raw.headersSent) return;
-      // If the request has not arrived completely, its remaining bytes would be read as the next request, and would keep
-      // the socket open for as long as they trickle in. So the connection is closed.
+      // If the request has not arrived completely, its remaining bytes would be read as the next request, and would
+      // keep the socket open for as long as they trickle in. So the connection is closed.
       const isWhole = request.raw.complete !== false;
       if (!isWhole) reply.header('connection', 'close');
       sendProblem(isWhole ? tookTooLong(timeoutMs) : new AppError('validation-failed', NOT_WHOLE), request, reply);

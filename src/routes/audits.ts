@@ -6,7 +6,9 @@ import type { RouteOptions } from './requests.js';
 
 import { answerOrEvents, refusals } from './responses.js';
 
-/** Configures a route that answers JSON or events. REQUEST_TIMEOUT_MS does not apply, because audits may take longer. */
+/**
+ * Configures a route that answers JSON or events. REQUEST_TIMEOUT_MS does not apply, because audits may take longer.
+ */
 const JSON_OR_EVENTS = { produces: ['application/json', 'text/event-stream'], timeoutMs: null };
 /** The least time between two progress events. A progress bar still moves smoothly at this rate. */
 const PROGRESS_MS = 100;

@@ -1,6 +1,8 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 
-/** A string schema with `enum`. TypeBox's own union is an `anyOf` of constants, of which SDK generators make no enum. */
+/**
+ * A string schema with `enum`. TypeBox's own union is an `anyOf` of constants, of which SDK generators make no enum.
+ */
 export function StringEnum<const T extends string>(values: readonly T[], options: object = {}) {
   return Type.Unsafe<T>({ type: 'string', enum: [...values], ...options });
 }

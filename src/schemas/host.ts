@@ -3,7 +3,9 @@ import ipaddr from 'ipaddr.js';
 
 const LABEL = '[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?';
 const NAME = new RegExp(`^${LABEL}(\\.${LABEL})*$`);
-/** Matches a name that resolvers would read as an IPv4 address, in one of the older spellings that inet_aton accepts. */
+/**
+ * Matches a name that resolvers would read as an IPv4 address, in one of the older spellings that inet_aton accepts.
+ */
 const ENDS_IN_NUMBER = /(^|\.)(\d+|0x[0-9a-f]*)$/;
 
 /**
@@ -34,8 +36,8 @@ export function canonicalHost(host: string): string | null {
 
 /**
  * Finds out whether an address must never be probed: it is in a range in which no service has a fixed address, and some
- * of these give access to a machine's secrets (cloud metadata at 169.254.169.254). An IPv6 address that contains an IPv4
- * address is judged by the latter.
+ * of these give access to a machine's secrets (cloud metadata at 169.254.169.254). An IPv6 address that contains an
+ * IPv4 address is judged by the latter.
  * @returns a phrase that says what is wrong with the address; null for one that may be probed
  */
 export function findForbiddenRange(address: string): string | null {

@@ -1,4 +1,4 @@
-// More than the service can do: it refuses what is too much, says that it is well, and recovers.
+// More load than the service can handle: it refuses the excess, still answers its health endpoints, and recovers.
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -10,10 +10,10 @@ import { type Reply, type Service, startService } from '../helpers/service.js';
 
 t.setTimeout(280_000);
 
-/** On a machine that is busy with other things too; without load it is a few milliseconds. */
+/** Long enough for a machine that is busy with other things too. Without load an answer takes a few milliseconds. */
 const HEALTH_WITHIN_MS = 5000;
 
-/** Asks for the health of the service until told to stop. @returns the times it took, in ms */
+/** Requests the health of the service until told to stop. @returns how long each answer took, in ms */
 function watchHealth(service: Service): () => Promise<number[]> {
   let watching = true;
   const watched = (async () => {
@@ -34,7 +34,7 @@ function watchHealth(service: Service): () => Promise<number[]> {
   };
 }
 
-/** Asks again until the answer is the right one, for a minute. */
+/** Repeats a request until the answer is the right one, for up to a minute. */
 async function until<T>(ask: () => Promise<T>, isRight: (answer: T) => boolean): Promise<T> {
   const deadline = performance.now() + 60_000;
   for (;;) {
@@ -47,7 +47,10 @@ async function until<T>(ask: () => Promise<T>, isRight: (answer: T) => boolean):
 
 const percentile = (sorted: number[], share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
 
-/** Sends requests on one connection without waiting for answers. @returns their statuses, when all have come */
+/**
+ * Sends requests on one connection without waiting for answers.
+ * @returns their statuses, once all have been answered
+ */
 function pipeline(t: Test, { hostname, port, host }: URL, paths: string[], count: number): Promise<number[]> {
   const socket = connect(Number(port), hostname);
   t.teardown(() => socket.destroy());
@@ -68,7 +71,7 @@ function pipeline(t: Test, { hostname, port, host }: URL, paths: string[], count
   });
 }
 
-t.test('look-ups stall: what is too much is refused at once, and all goes on afterwards', async (t) => {
+t.test('while look-ups stall, requests beyond the limit are refused, and afterwards all are served', async (t) => {
   const database = await createDatabase(t, process.env.TEST_TEMPLATE);
   const service = await startService(t, {
     DATABASE_URL: database,
@@ -82,15 +85,16 @@ t.test('look-ups stall: what is too much is refused at once, and all goes on aft
   t.teardown(() => psql.end());
   await psql.query('begin; lock table port_allocations in access exclusive mode');
   const health = watchHealth(service);
-  // Two kinds with a queue of their own each, which hold more together than may be under way. Nothing that waits
-  // for a connection: it would be refused before all have come, on a slow machine.
+  // Two kinds of look-ups, each with a queue of its own. Together the queues hold more requests than may be in
+  // progress. Requests that wait for a connection could not be used: on a slow machine they would be refused before
+  // all have come.
   const paths = ['/v1/projects/odin/services/api', `/v1/allocations/${held.body.id}`];
   const piled = Array.from({ length: 60 }, () => pipeline(t, new URL(url), paths, 150));
-  for (const one of piled) one.catch(() => {}); // told below
+  for (const one of piled) one.catch(() => {}); // awaited below
   const ask = () => service.call('GET', '/v1/ranges', undefined, { timeoutMs: 2000 }).catch(() => null);
   const isRefused = (answer: Reply | null) => /under way here already/.test(answer?.body.detail);
   const refusal = await until(
-    async () => (await Promise.all([ask(), ask()])).find(isRefused), // one of them may be the last that has room
+    async () => (await Promise.all([ask(), ask()])).find(isRefused), // one of the two may still be let in
     (answer) => answer !== undefined,
   );
   t.match(refusal, { status: 503, body: { code: 'overloaded' } });
@@ -110,10 +114,10 @@ t.test('look-ups stall: what is too much is refused at once, and all goes on aft
 });
 
 const MIB = 1024 * 1024;
-/** As large as a body may be, and cheap to answer. */
+/** A body of the largest allowed size that is cheap to answer. */
 const LARGE = `{"items":[{"port":80}]}`.padEnd(MIB);
 
-/** Sends the head of a large request, and half its body. @returns its status, and what sends the rest */
+/** Sends the head of a large request and half of its body. @returns its status, and a function that sends the rest */
 function sendHalf(t: Test, { hostname, port, host }: URL): { status: Promise<number>; finish(): void } {
   const socket = connect(Number(port), hostname);
   t.teardown(() => socket.destroy());
@@ -126,7 +130,7 @@ function sendHalf(t: Test, { hostname, port, host }: URL): { status: Promise<num
       if (found) resolve(Number(found[1]));
     });
   });
-  status.catch(() => {}); // told where it is waited for
+  status.catch(() => {}); // reported where it is awaited
   return { status, finish: () => socket.write(LARGE.slice(MIB / 2)) };
 }
 
@@ -157,12 +161,12 @@ t.test(
   },
 );
 
-t.test('an event loop that does not keep up: requests are refused, health is not, and it recovers', async (t) => {
+t.test('while the event loop is too slow, requests are refused, health checks are not, and it recovers', async (t) => {
   const request = requester(await makeApp(t, await openPostgres(t)));
   let working = true;
   const work = () => {
     const until = performance.now() + 700;
-    while (performance.now() < until); // one turn, as that of too many requests
+    while (performance.now() < until); // one turn of the event loop, as long as one with too many requests
     if (working) setTimeout(work);
   };
   work();
@@ -182,7 +186,7 @@ t.test('an event loop that does not keep up: requests are refused, health is not
   t.pass('it recovered');
 });
 
-t.test('one long turn is no overload', async (t) => {
+t.test('one long turn of the event loop is no overload', async (t) => {
   const request = requester(await makeApp(t, await openPostgres(t)));
   for (let round = 0; round < 3; round++) {
     const until = performance.now() + 1500;

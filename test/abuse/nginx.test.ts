@@ -14,11 +14,11 @@ import { startService } from '../helpers/service.js';
 
 t.setTimeout(120_000);
 
-/** nginx's own default for idle connections to its upstreams; it must be the first to close them. */
+/** nginx's default for idle connections to its upstreams. nginx must be the first to close them. */
 const NGINX_IDLE_SECONDS = 60;
 const LIMIT = 40;
 
-/** How people put a service under a sub-path: `stripped` takes the path off, `kept` leaves it. */
+/** Two ways to put a service under a sub-path: nginx removes the path (`stripped`) or passes it on (`kept`). */
 const configuration = (folder: string, service: string, ports: { stripped: number; kept: number }) => `
 daemon off;
 pid ${folder}/pid;
@@ -41,7 +41,7 @@ http {
 
 async function startNginx(t: Test, service: string): Promise<{ stripped: number; kept: number }> {
   const folder = await mkdtemp(join(tmpdir(), 'port-allocator-nginx-'));
-  await chmod(folder, 0o777); // as root its workers run as another user
+  await chmod(folder, 0o777); // when nginx is started by root, its workers run as another user
   const ports = { stripped: await findFreePort(), kept: await findFreePort() };
   const file = join(folder, 'nginx.conf');
   await writeFile(file, configuration(folder, service, ports));
@@ -62,7 +62,7 @@ interface Asked {
   method?: string;
   headers?: Record<string, string>;
   body?: string;
-  /** The address that the request comes from: all of 127.0.0.0/8 is this machine. */
+  /** The address that the request comes from. All addresses of 127.0.0.0/8 belong to this machine. */
   from?: string;
 }
 
@@ -143,7 +143,7 @@ t.test('behind nginx under /ports', async (t) => {
     t.match(JSON.parse(refused.text), { code: 'payload-too-large' }, 'our refusal, and not nginx’s');
   });
 
-  t.test('clients are told apart by their addresses, whatever they say of themselves', async (t) => {
+  t.test('clients are distinguished by their addresses, whatever headers they send', async (t) => {
     const guess = (from: string, headers = {}) =>
       ask(ports.kept, '/ports/v1/ranges', { from, headers: { ...bearer('x'.repeat(40)), ...headers } });
     for (let i = 0; i < LIMIT; i++) t.equal((await guess('127.0.0.3')).status, 401);
@@ -161,7 +161,7 @@ t.test('behind nginx under /ports', async (t) => {
   });
 });
 
-t.test('without a key, what nginx passes on is refused, with the way out', async (t) => {
+t.test('without keys in force, what nginx passes on is refused, and the refusal says what to do', async (t) => {
   const variables = { DATABASE_URL: await createDatabase(t, process.env.TEST_TEMPLATE), BASE_PATH: '/ports' };
   const service = await startService(t, variables).ready();
   const ports = await startNginx(t, new URL(await service.url).host);

@@ -5,10 +5,10 @@ import { assertClean, cell, findViolations, openBrowser, visit } from '../helper
 import { fillRegistry, runServices, serve } from '../helpers/dashboard.js';
 import { openPostgres } from '../helpers/database.js';
 
-/** Where pictures of the main views go, for people to look at; none are made without it. */
+/** A folder for screenshots of the main views, for people to look at. Without it none are made. */
 const { SCREENSHOTS } = process.env;
 
-t.test('whoever looks, and with whatever', async (t) => {
+t.test('the dashboard is accessible', async (t) => {
   const { url, request } = await serve(t, await openPostgres(t));
   await fillRegistry(request);
   await runServices(t, request);
@@ -60,7 +60,7 @@ t.test('whoever looks, and with whatever', async (t) => {
       for (const key of keys) await page.keyboard.press(key);
     };
     const focused = () => page.evaluate<string>(FOCUSED);
-    /** A dialog that closes gives the focus back a moment later. */
+    /** Waits for the focus, because a dialog that closes returns it a moment later. */
     const focusReturnsTo = async (expected: RegExp) => {
       const deadline = Date.now() + 2000;
       while (!expected.test(await focused()) && Date.now() < deadline) await setTimeout(20);
@@ -144,7 +144,7 @@ t.test('whoever looks, and with whatever', async (t) => {
   });
 });
 
-/** What the focused element is called. */
+/** The accessible name of the focused element. */
 const FOCUSED = `(() => {
   const { ariaLabel, labels, innerText } = document.activeElement;
   return (ariaLabel ?? labels?.[0]?.firstChild.textContent ?? innerText).replace(/\\s+/g, ' ').trim();

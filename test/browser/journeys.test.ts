@@ -98,7 +98,7 @@ t.test('the main journeys', async (t) => {
     assertClean(t, visited);
   });
 
-  t.test('a service gets a port, is described, and gives the port up after a question', async (t) => {
+  t.test('a service gets a port, is described, and releases the port after a confirmation', async (t) => {
     const { url, request } = await serve(t, await openPostgres(t));
     const visited = await visit(t, browser, url);
     const { page } = visited;
@@ -134,7 +134,7 @@ t.test('the main journeys', async (t) => {
     t.same((await request('GET', '/v1/allocations')).body.items, []);
     await cell(page, '3300, free').waitFor();
     await details.getByRole('definition').first().waitFor({ state: 'detached' });
-    await details.getByRole('listitem').getByText('odin/web').waitFor(); // it stays in the port's history
+    await details.getByRole('listitem').getByText('odin/web').waitFor(); // in the port's history, where it stays
 
     await cell(page, '3342, free').click();
     await page.getByRole('button', { name: 'Get this port' }).click();

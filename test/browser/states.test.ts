@@ -6,7 +6,7 @@ import { emptyRegistry } from '../helpers/registry.js';
 
 const KEY = 'k'.repeat(40);
 
-t.test('what people may find', async (t) => {
+t.test('states of the registry and of the service', async (t) => {
   const browser = await openBrowser(t);
 
   t.test('a registry without ranges says how to make one', async (t) => {
@@ -20,7 +20,7 @@ t.test('what people may find', async (t) => {
     assertClean(t, visited);
   });
 
-  t.test('one range, and sixty', async (t) => {
+  t.test('a registry with one range, and one with sixty', async (t) => {
     const { db } = await openPostgres(t);
     await emptyRegistry(db);
     const { url, request } = await serve(t, { db });
@@ -40,7 +40,7 @@ t.test('what people may find', async (t) => {
     assertClean(t, visited);
   });
 
-  t.test('more than one page of a list', async (t) => {
+  t.test('lists of more than one page are shown completely', async (t) => {
     const { db } = await openPostgres(t);
     const { url, request } = await serve(t, { db });
     await request('POST', '/v1/ranges', { project: 'big', kind: 'shared', startPort: 20_000 });
@@ -103,7 +103,7 @@ t.test('what people may find', async (t) => {
     assertClean(t, visited);
   });
 
-  t.test('while the database is away it says what the service says', async (t) => {
+  t.test('while the database is unavailable it shows the refusal of the service', async (t) => {
     const database = await openPostgres(t);
     const { url } = await serve(t, database);
     await database.close();

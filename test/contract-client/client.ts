@@ -1,5 +1,5 @@
-// The main job through a client generated from the contract, typed from end to end: get a port, look it
-// up, list, release. Its first argument is the URL of a running service.
+// Does the main job through a typed client that was generated from the contract: gets a port, looks it up, lists and
+// releases. The first argument is the URL of a running service.
 import assert from 'node:assert/strict';
 import createClient from 'openapi-fetch';
 import type { components, paths } from './generated/contract.js';
@@ -70,7 +70,7 @@ const gone = await client.GET('/v1/projects/{project}/services/{service}', api);
 const code: ProblemCode | undefined = gone.error?.code;
 assert.equal(code, 'allocation-not-found');
 
-// What is no field of the contract does not compile.
+// A program that does not match the contract must not compile.
 // @ts-expect-error a project is no status
 const wrongFilter: paths['/v1/allocations']['get']['parameters']['query'] = { status: 'consilio' };
 // @ts-expect-error a port is no string

@@ -1,5 +1,5 @@
-// Makes a client of the committed contract as its users do (generate, compile strictly), and runs it
-// against the built service, listening on a free port with a new embedded database.
+// Makes a client from the committed contract as its users do (generates it, compiles it strictly), and runs it against
+// the compiled service, which listens on a free port and has a new embedded database.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -44,7 +44,7 @@ run('npm', 'run', '--silent', 'compile');
 const dataDir = mkdtempSync(join(tmpdir(), 'port-allocator-client-'));
 const port = await findFreePort();
 const url = `http://127.0.0.1:${port}`;
-// Nothing of the caller's own configuration: neither its database nor its port.
+// The service must not see the configuration of whoever runs this, such as DATABASE_URL or PORT.
 const { PATH, HOME, SystemRoot } = process.env;
 const service = spawn(process.execPath, [join(root, 'dist', 'src', 'main.js')], {
   env: { PATH, HOME, SystemRoot, PORT: String(port), DATA_DIR: dataDir, LOG_LEVEL: 'warn' },

@@ -1,4 +1,4 @@
-// The embedded default in real processes: one at a time, and none leaves harm behind.
+// The embedded database in real processes: only one can use it at a time, and a killed one does no harm to it.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +14,7 @@ t.test('kill -9 under load loses nothing that was acknowledged, and frees the di
   await sleep(2000);
   const stopped = load.stop();
   t.equal(await first.kill('SIGKILL'), null);
-  const second = startService(t, variables); // with no wait in between
+  const second = startService(t, variables); // without waiting in between
   await stopped;
   t.ok(load.acknowledged.size > 0, `${load.acknowledged.size} allocations were acknowledged`);
   t.equal(load.count('hung'), 0);

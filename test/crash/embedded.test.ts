@@ -1,4 +1,4 @@
-// kill -9 under load on the embedded default: what was acknowledged is there after the next start.
+// kill -9 under load on the embedded database: what was acknowledged is still there after the next start.
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { makeSeededDir } from '../helpers/database.js';
@@ -6,7 +6,7 @@ import { Load } from '../helpers/load.js';
 import { startService } from '../helpers/service.js';
 
 const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 6);
-/** Nothing acknowledged is nothing to lose: a busy machine may take a while over the first answer. */
+/** How long to wait for the first answer on a busy machine. Without one, a kill would have nothing to lose. */
 const FIRST_ANSWER_TIMEOUT_MS = 10_000;
 t.test(`${ROUNDS} times kill -9 under load lose nothing that was acknowledged, and double nothing`, async (t) => {
   const variables = { DATA_DIR: await makeSeededDir(t), LOG_LEVEL: 'info' };

@@ -1,4 +1,4 @@
-// kill -9 while the embedded database is first created: the next start finds nothing half done.
+// kill -9 while the embedded database is created: the next start must not find a half-created one.
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,12 +7,12 @@ import { makeDataDir } from '../helpers/database.js';
 import { startService } from '../helpers/service.js';
 
 const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 5);
-/** Creation takes seconds. */
+/** Creating a database takes seconds. */
 const LAST_KILL_MS = 4200;
 
 t.test('a first start that is killed at any moment leaves a directory that the next start opens', async (t) => {
   for (let round = 0; round < ROUNDS; round++) {
-    const ms = Math.round((LAST_KILL_MS * (round + Math.random())) / ROUNDS); // somewhere in each part
+    const ms = Math.round((LAST_KILL_MS * (round + Math.random())) / ROUNDS); // at a random moment of each part
     const variables = { DATA_DIR: await makeDataDir(t) };
     const foreign = join(variables.DATA_DIR, 'unfinished-novel');
     await mkdir(foreign);

@@ -1,4 +1,4 @@
-// The built service as a process: how it starts, refuses to, and stops.
+// The compiled service as a process: how it starts, refuses to start, and stops.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -58,7 +58,7 @@ t.test('on SIGTERM what is in flight is answered, readiness ends, and the proces
   socket.write('GET /readyz HTTP/1.1\r\nHost: localhost\r\n');
   const inFlight = Promise.all([1, 2, 3].map((i) => service.call('PUT', `/v1/projects/consilio/services/other${i}`)));
   await untilWaiting(url, 1);
-  await sleep(300); // for those that are on their way
+  await sleep(300); // until the requests that have been sent have arrived
   const began = Date.now();
   const exited = service.kill('SIGTERM');
   while (!service.output().includes('Stopping')) await sleep(20);
@@ -92,13 +92,14 @@ t.test('SIGTERM to npm alone stops the service that npm start runs', async (t) =
   let output = '';
   for await (const chunk of npm.stdout) {
     output += chunk;
-    if (output.includes('"Ready"') && !npm.killed) npm.kill('SIGTERM'); // and then until all that writes to it has ended
+    // The loop goes on until all processes that write to the output have ended.
+    if (output.includes('"Ready"') && !npm.killed) npm.kill('SIGTERM');
   }
   t.match(output, /"Stopped"/);
   await exited;
 });
 
-t.test('on SIGTERM a request that never ends does not keep the process', async (t) => {
+t.test('on SIGTERM a request that never ends does not keep the process running', async (t) => {
   const url = await createDatabase(t);
   const variables = { DATABASE_URL: url, SEED_ON_START: 'true', REQUEST_TIMEOUT_MS: '1000', LOCK_TIMEOUT_MS: '60000' };
   const service = await startService(t, variables).ready();
@@ -123,7 +124,7 @@ async function untilWaiting(url: string, count: number): Promise<void> {
   await client.end();
 }
 
-t.test('on SIGTERM a connection on which nothing is asked does not keep the process', async (t) => {
+t.test('on SIGTERM a connection on which no request was sent does not keep the process running', async (t) => {
   const variables = { DATABASE_URL: await createDatabase(t), REQUEST_TIMEOUT_MS: '1000' };
   const service = await startService(t, variables).ready();
   const silent = connect(Number(new URL(await service.url).port), '127.0.0.1');
@@ -133,7 +134,7 @@ t.test('on SIGTERM a connection on which nothing is asked does not keep the proc
   silent.destroy();
 });
 
-t.test('what fails at its end does not keep the database from being closed', async (t) => {
+t.test('the database is closed even if closing something else fails', async (t) => {
   const folder = t.testdir({
     'faulty.mjs': `
       import { Cron } from 'croner';

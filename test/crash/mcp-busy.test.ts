@@ -5,7 +5,7 @@ import { lockDataDir } from '../../src/embedded/data-dir-lock.js';
 import { AGENTS, type Agent, ask, holderPid, startAgents, startService } from '../helpers/agents.js';
 import { makeSeededDir } from '../helpers/database.js';
 
-/** What opening a new database took when five agents started at once on a busy machine, and more. */
+/** Longer than opening a new database took when five agents started at once on a busy machine. */
 const OPENING_MS = 22_000;
 
 t.setTimeout(300_000);
@@ -26,7 +26,7 @@ t.test('the service starts while five agents call all the time, and no call fail
       const { child } = await startService(t, dataDir);
       t.equal(await holderPid(dataDir), child.pid, 'the agents leave the registry to the service');
       if (i === 2) break;
-      // Whichever agent is the quickest has it next, and gives it up again.
+      // The quickest agent gets the lock next, and gives it up again.
       child.kill(i === 0 ? 'SIGTERM' : 'SIGKILL');
       await once(child, 'exit');
       const before = calls;

@@ -6,7 +6,7 @@ import { makeDataDir, makeSeededDir } from '../helpers/database.js';
 
 const PORTS = 100;
 
-/** Processes start, and open a database, as often as the lock changes hands. */
+/** Long enough for processes to start, and for each new holder of the lock to open the database. */
 t.setTimeout(300_000);
 
 t.test(
@@ -20,7 +20,7 @@ t.test(
     const service = await startService(t, dataDir);
     t.equal(await holderPid(dataDir), service.child.pid, 'and gives it to the service');
 
-    // Every agent asks for a fifth of the ports, two at a time, by turns once and always-new.
+    // Every agent asks for a fifth of the ports, alternately with get-port and with allocate-port.
     const rest = Array.from({ length: PORTS }, (_, i) => i);
     const survivors = agents.map(async (agent, a) => {
       const asked = rest.filter((i) => i % AGENTS === a);

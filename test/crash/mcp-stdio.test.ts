@@ -7,10 +7,12 @@ import { packageRoot } from '../../src/package-root.js';
 import { createDatabase, makeDataDir, makeSeededDir } from '../helpers/database.js';
 import { clients, closeAtEnd } from '../helpers/mcp.js';
 
-/** Each test starts processes that open a database. */
+/** Long enough for processes that start and open a database. */
 t.setTimeout(240_000);
 
-/** Each is a line of some 250 bytes on stderr, and a pipe holds 64 KiB, a socket of Node some 200. */
+/**
+ * Enough calls to fill stderr: each logs a line of about 250 bytes. A pipe holds 64 KiB, a socket of Node about 200.
+ */
 const UNREAD_CALLS = 3000;
 
 const PATH = process.env.PATH ?? '';
@@ -25,7 +27,7 @@ for (const { name, overStdio } of clients) {
   });
 }
 
-t.test('on PostgreSQL, which it migrates first', async (t) => {
+t.test('over stdio on PostgreSQL, the process migrates the database first', async (t) => {
   const [client] = clients;
   const variables = { DATABASE_URL: await createDatabase(t), SEED_ON_START: 'true', PATH };
   const agent = await closeAtEnd(t, (client as (typeof clients)[0]).overStdio(variables));
@@ -33,7 +35,7 @@ t.test('on PostgreSQL, which it migrates first', async (t) => {
   t.match(result, { structuredContent: { port: 3300 } });
 });
 
-t.test('a client that never reads stderr is answered all the same, and outlived by nobody', async (t) => {
+t.test('a client that never reads stderr is answered all the same, and the process ends with it', async (t) => {
   const child = spawn(process.execPath, [`${packageRoot}/dist/src/mcp/stdio.js`], {
     env: { DATA_DIR: await makeSeededDir(t), LOG_LEVEL: 'info', PATH },
     stdio: 'pipe',
@@ -60,7 +62,8 @@ t.test('a client that never reads stderr is answered all the same, and outlived 
 t.test(
   '`npm run mcp`, from another folder, prints nothing on stdout but protocol messages, and ends with its client',
   async (t) => {
-    const { npm_config_json: _, ...env } = process.env; // as a client starts it, and not npm itself
+    // Without what npm adds to the environment, as if a client started it.
+    const { npm_config_json: _, ...env } = process.env;
     const child = spawn('npm', ['--prefix', packageRoot, 'run', 'mcp'], {
       cwd: tmpdir(),
       env: { ...env, npm_config_loglevel: 'notice', DATA_DIR: await makeDataDir(t), LOG_LEVEL: 'debug' },
@@ -99,7 +102,7 @@ t.test(
   },
 );
 
-t.test('a client that closes stdin behind its last request gets all answers', async (t) => {
+t.test('a client that closes stdin right after its last request gets all answers', async (t) => {
   const child = spawn(process.execPath, [`${packageRoot}/dist/src/mcp/stdio.js`], {
     env: { DATA_DIR: await makeSeededDir(t), PATH },
     stdio: ['pipe', 'pipe', 'ignore'],
@@ -142,7 +145,7 @@ t.test('a client that closes stdin behind its last request gets all answers', as
   ]);
 });
 
-t.test('a bad configuration is told on stderr', async (t) => {
+t.test('a bad configuration is reported on stderr', async (t) => {
   const child = spawn(process.execPath, [`${packageRoot}/dist/src/mcp/stdio.js`], { env: { PORT: 'x', PATH } });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (text) => {

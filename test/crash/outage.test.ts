@@ -1,4 +1,4 @@
-// The database goes away: calls are refused in time and nothing acknowledged is lost. test/crash/ has more rounds.
+// The database becomes unavailable: calls are refused in time, and nothing that was acknowledged is lost.
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -8,7 +8,7 @@ import { Load } from '../helpers/load.js';
 import { type Service, startService } from '../helpers/service.js';
 
 const REQUEST_TIMEOUT_MS = 3000;
-/** On top of what the service promises: this machine may have other things to do. */
+/** Allowed in addition to the time that the service promises, because the machine may be busy. */
 const MARGIN_MS = 10_000;
 
 async function untilServed(service: Service): Promise<void> {
@@ -54,7 +54,7 @@ t.test('a crash of PostgreSQL under load', async (t) => {
   t.equal(await service.kill('SIGTERM'), 0);
 });
 
-/** In front of PostgreSQL; can swallow what comes, as a cut cable does, or be away altogether. */
+/** A proxy in front of PostgreSQL. It can swallow everything, as a broken network does, or refuse connections. */
 async function startProxy(t: Test, target: URL, port: number) {
   const sockets = new Set<Socket>();
   let swallows = false;
@@ -125,7 +125,7 @@ t.test('a service that starts before its database answers 503 until it is there,
   });
 });
 
-t.test('a service whose database never comes can be stopped', async (t) => {
+t.test('a service whose database never becomes available can be stopped', async (t) => {
   const service = startService(t, { DATABASE_URL: `postgresql://nobody@127.0.0.1:${await findFreePort()}/none` });
   t.equal((await service.call('GET', '/livez')).status, 200);
   t.equal(await service.kill('SIGTERM'), 0);

@@ -1,4 +1,4 @@
-// PostgreSQL crashes under load, again and again, while the service goes on running.
+// PostgreSQL crashes under load several times while the service goes on running.
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { startPostgres } from '../../scripts/postgres.js';

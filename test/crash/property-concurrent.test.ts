@@ -1,5 +1,5 @@
-// Many callers at once, over two service instances on one database: whatever comes out must be what some
-// order of the calls, one after another, would have given. PROPERTY_SEED=… repeats the same calls.
+// Many concurrent callers of two service instances on one database. Their answers must be those of some order of the
+// calls, one after another. PROPERTY_SEED=… repeats the same calls.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
@@ -37,7 +37,7 @@ t.test('calls at once are answered as if they had come one after another', async
         candidates = candidates
           .flatMap((model) => explain(model, commands, observed))
           .flatMap((model) => explain(model, [ALL, RANGES], left))
-          .slice(0, 1); // what is left is all that tells them apart
+          .slice(0, 1); // the models that are left differ in nothing else
         assert.equal(candidates.length, 1, `no serial order gives ${describe(commands, observed)}`);
       }
       assert.deepEqual(await findViolations(databases[0].db), []);

@@ -1,4 +1,4 @@
-// Ports that come back, over and over: a released row blocks nothing, and slows nothing down.
+// A port is released and allocated many times. Released rows must neither block anything nor slow anything down.
 import t, { type Test } from 'tap';
 import type { Database } from '../../src/database/connect.js';
 import { makeApp, requester } from '../helpers/app.js';
@@ -9,7 +9,7 @@ const kinds: [name: string, open: (t: Test) => Promise<Database>, cycles: number
   ['PostgreSQL', openPostgres, 2000],
   ['the embedded default', openEmbedded, 200],
 ];
-/** Neighbours that stay, so that the lowest gap is in their midst. */
+/** Allocations that stay, so that the lowest free port is between them. */
 const KEPT = [3100, 3101, 3103, 3104];
 const GAP = 3102;
 
@@ -26,7 +26,7 @@ for (const [name, open, cycles] of kinds) {
     const wrong: unknown[] = [];
     for (let i = 0; i < cycles; i++) {
       const began = performance.now();
-      // Both ways to get one and both ways to give it back.
+      // Uses both ways to get a port and both ways to release it.
       const taken =
         i % 2
           ? await request('PUT', '/v1/projects/consilio/services/api')
@@ -71,7 +71,7 @@ for (const [name, open, cycles] of kinds) {
   });
 }
 
-/** The lower quartile: what else the machine does makes single pairs slow, never fast. */
+/** The lower quartile, because other work on the machine makes single pairs slower but never faster. */
 function usual(timesMs: number[]): number {
   return [...timesMs].sort((a, b) => a - b)[Math.floor(timesMs.length / 4)] ?? Number.NaN;
 }

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import t from 'tap';
 import { openPostgres } from '../helpers/database.js';
 
-t.test('the database itself holds the rules', async (t) => {
+t.test('the database itself enforces the rules', async (t) => {
   const { db } = await openPostgres(t);
   const failure = async (statement: string): Promise<string> => {
     try {
@@ -70,7 +70,7 @@ t.test('the database itself holds the rules', async (t) => {
     t.equal(await hold('port, metadata', "3310, '1'"), '23514 port_allocations_metadata');
   });
 
-  t.test('names and hosts have their form', async (t) => {
+  t.test('names and hosts have the right form', async (t) => {
     for (const host of [
       'LOCALHOST',
       '127.0.0.1',
@@ -100,7 +100,7 @@ t.test('the database itself holds the rules', async (t) => {
     }
   });
 
-  t.test('a reservation ends when its status says so, and is alone on its port while active', async (t) => {
+  t.test('a reservation has an end exactly if its status says so, and a port has one active reservation', async (t) => {
     const reserve = (columns: string, values: string) =>
       failure(
         `insert into port_reservations (project, port, expires_at, ${columns}) values ('odin', 3350, now(), ${values})`,

@@ -1,4 +1,4 @@
-// What a database error means to a caller: whether anything was changed, and whether trying again helps.
+// What each database error tells a caller: whether anything was changed, and whether trying again helps.
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
@@ -41,7 +41,7 @@ t.test('errors after which nothing was changed say so, with Retry-After', async 
   }
 });
 
-t.test('errors after which nobody knows say that', async (t) => {
+t.test('errors after which it is unknown whether anything was changed say that', async (t) => {
   for (const cause of [
     lost,
     error('Query read timeout'),
@@ -55,7 +55,7 @@ t.test('errors after which nobody knows say that', async (t) => {
   }
 });
 
-t.test('a schema that is not migrated is unavailable, and no unknown outcome', async (t) => {
+t.test('an unmigrated schema means that the database is unavailable and nothing was changed', async (t) => {
   for (const cause of ['42P01', '42883', '42703'].map(sqlState)) {
     t.match(toAppError(cause), { code: 'database-unavailable', message: /npm run migrate/ });
     t.equal(isOutcomeUnknown(cause), false);
@@ -63,13 +63,13 @@ t.test('a schema that is not migrated is unavailable, and no unknown outcome', a
   }
 });
 
-t.test('a file that is missing is none of the database’s errors', async (t) => {
+t.test('a missing file is not taken for an error of the database', async (t) => {
   const missing = error('ENOENT: no such file', { code: 'ENOENT', syscall: 'scandir' });
   t.equal(toAppError(missing), null);
   t.equal(isOutcomeUnknown(missing), false);
 });
 
-/** A session whose connections fail as `outcomes` says, one each: at connecting, or with the first query. */
+/** A session whose connections fail one after another as `outcomes` says: at connecting or at the first query. */
 function failingSession(...outcomes: { connect?: Error; query?: Error }[]): {
   session: Session;
   connects: () => number;
@@ -85,7 +85,7 @@ function failingSession(...outcomes: { connect?: Error; query?: Error }[]): {
   return { session: registry.asBackground(), connects: () => connects };
 }
 
-t.test('what is idempotent is tried once more after a lost connection, and only then', async (t) => {
+t.test('only an idempotent operation is tried once more, and only after a lost connection', async (t) => {
   const key = { project: 'p', service: 's', environment: 'e', host: 'localhost', protocol: 'tcp' } as const;
   const allocate = (session: Session) => session.execute('p', { kind: 'get-or-allocate', key, details: {} });
   for (const cause of [sqlState('40P01'), sqlState('42P01'), sqlState('57014')]) {
@@ -109,7 +109,7 @@ t.test('what is idempotent is tried once more after a lost connection, and only 
   }
 });
 
-t.test('where connections are accepted and closed, as by a proxy without a server, nothing was changed', async (t) => {
+t.test('if connections are accepted and closed, as by a proxy without a server, nothing was changed', async (t) => {
   const proxy = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
   t.teardown(() => proxy.close());
   await once(proxy, 'listening');

@@ -1,4 +1,4 @@
-// Which statements PostgreSQL keeps prepared on a connection, by what that connection itself tells.
+// Which statements stay prepared on a connection. The connection is asked itself (pg_prepared_statements).
 import { Kysely, sql } from 'kysely';
 import pg from 'pg';
 import t from 'tap';
@@ -19,7 +19,7 @@ async function readPrepared(db: Kysely<Tables>) {
   return rows;
 }
 
-t.test('a statement in use stays prepared, however many others come by, and their number is bounded', async (t) => {
+t.test('a frequent statement stays prepared however many others are sent, and their number is limited', async (t) => {
   const { db } = await openPostgres(t);
   await db.connection().execute(async (connection) => {
     const answers = [];
@@ -42,7 +42,7 @@ t.test('a statement in use stays prepared, however many others come by, and thei
   });
 });
 
-t.test('more statements than are kept prepared can be under way at once', async (t) => {
+t.test('more statements than are kept prepared can be in progress at the same time', async (t) => {
   const { db } = await openPostgres(t);
   await db.transaction().execute(async (trx) => {
     const numbers = Array.from({ length: 3 * MAX_PREPARED }, (_, n) => n % (2 * MAX_PREPARED));
@@ -58,7 +58,7 @@ t.test('more statements than are kept prepared can be under way at once', async 
   });
 });
 
-t.test('a statement that makes room within a transaction that has failed leaves all in order', async (t) => {
+t.test('removing a prepared statement within a failed transaction does no harm', async (t) => {
   const { db } = await openPostgres(t);
   await db.connection().execute(async (connection) => {
     for (let n = 0; n < MAX_PREPARED; n++) await executePrepared(connection, distinct(n));
@@ -76,7 +76,7 @@ t.test('a statement that makes room within a transaction that has failed leaves 
   });
 });
 
-t.test('behind a pooler, which greets with a process id of its own making, nothing is prepared', async (t) => {
+t.test('behind a pooler, recognized by the process id that it invents, nothing is prepared', async (t) => {
   const pool = new pg.Pool({
     connectionString: postgresUrl(),
     pipeline: true,
@@ -90,7 +90,7 @@ t.test('behind a pooler, which greets with a process id of its own making, nothi
   });
 });
 
-t.test('nor in the embedded database', async (t) => {
+t.test('in the embedded database nothing is prepared', async (t) => {
   const { db } = await openEmbedded(t);
   t.same((await executePrepared(db, hot)).rows, [{ answer: 'hot' }]);
   t.same(await readPrepared(db), []);

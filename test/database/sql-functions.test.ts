@@ -17,7 +17,7 @@ t.test('SQL functions and views', async (t) => {
       (error: { code?: string }) => error.code,
     );
 
-  t.test('find_available_port() looks and takes nothing', async (t) => {
+  t.test('find_available_port() finds a port and allocates nothing', async (t) => {
     for (let i = 0; i < 2; i++) t.equal(await value(sql`find_available_port('consilio')`), 3100);
     t.equal(await value(sql`find_available_port('consilio', 'db1')`), 3100);
     t.equal(await value(sql`find_available_port('consilio', 'LOCALHOST.', 'udp')`), 3100);
@@ -41,7 +41,7 @@ t.test('SQL functions and views', async (t) => {
     t.equal(await value(sql`find_available_port('consilio')`), 3102);
   });
 
-  t.test('release_port() tells whether it released, on its own host and protocol', async (t) => {
+  t.test('release_port() returns whether it released anything, on the given host and protocol', async (t) => {
     t.equal(await value(sql`release_port(3100, 'db1')`), true);
     t.equal(await value(sql`release_port(3100, 'db1')`), false);
     t.equal(await value(sql`release_port(3199)`), false);
@@ -56,7 +56,7 @@ t.test('SQL functions and views', async (t) => {
     t.equal(await value(sql`allocate_port('consilio', 'again')`), 3100, 'the lowest gap first');
   });
 
-  t.test('they skip reservations and cooling ports, but for the key that released one', async (t) => {
+  t.test('they skip reserved and cooling ports, except a cooling port that the same key released', async (t) => {
     await insertReservation(db, { port: 3200, project: 'openhorizon', seconds: 3600 });
     await insertReservation(db, { port: 3201, project: 'openhorizon', seconds: -1 });
     t.equal(await value(sql`allocate_port('openhorizon', 'a')`), 3201);

@@ -1,4 +1,4 @@
-// Every command of docs/backup.md, in its order, as it stands there.
+// Runs every command of docs/backup.md exactly as it is written there, in the same order.
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -29,12 +29,12 @@ async function createDatabase(name: string): Promise<string> {
   return server.replace(/postgres$/, name);
 }
 
-/** Runs the fenced lines under a heading of the document, from a folder of the user's own. */
+/** Runs the fenced lines under a heading of the document, in a new folder. */
 async function follow(t: Test, heading: string, lines: RegExp, variables: Record<string, string>): Promise<void> {
   const section = text.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? '';
   const commands = [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, command]) => command).join('');
   t.match(commands, lines, `${heading} has the commands`);
-  const npm = `npm() { command npm --prefix ${packageRoot} "$@"; }\n`; // the document's reader is in the package's folder
+  const npm = `npm() { command npm --prefix ${packageRoot} "$@"; }\n`; // the document assumes the package's folder
   const { stdout, stderr } = await promisify(execFile)('bash', ['-ec', npm + commands], {
     cwd: folder,
     env: { PATH: process.env.PATH, LD_LIBRARY_PATH: process.env.LD_LIBRARY_PATH, HOME: folder, ...variables },
@@ -54,7 +54,7 @@ async function readAll(variables: Record<string, string>): Promise<Record<string
   return content;
 }
 
-/** The registry has what it had, and goes on from there. */
+/** Asserts that the registry has what it had before, and can be used. */
 async function demandWorks(t: Test, variables: Record<string, string>): Promise<void> {
   const service = await startService(t, variables).ready();
   t.match(await service.call('PUT', '/v1/projects/consilio/services/api'), { status: 200, body: { port: 3100 } });
@@ -86,6 +86,6 @@ t.test('from the first backup to the last restore', async (t) => {
   await demandWorks(t, { DATABASE_URL: empty });
 });
 
-t.test('no other command stands in the document', async (t) => {
+t.test('the document contains no other command', async (t) => {
   t.equal([...text.matchAll(/^```/gm)].length, 2 * 5);
 });

@@ -1,5 +1,5 @@
-// A database that has no connection or no room left: refused with 503, nothing acknowledged is lost, and all goes on
-// once there is some again.
+// The database has no connection or no disk space left: requests are refused with 503, nothing that was acknowledged is
+// lost, and requests are served again once there is some.
 import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
@@ -17,7 +17,7 @@ const run = promisify(execFile);
 
 const PROJECTS = ['consilio', 'openhorizon', 'odin', 'health-agent'];
 
-/** A status and a body, on a connection of its own. */
+/** Sends a request on a new connection. */
 function callAlone(url: string, path: string): Promise<{ status: number; port: number }> {
   return new Promise((resolve, reject) => {
     const asked = request(url + path, { method: 'PUT', agent: new Agent() }, (response) => {
@@ -97,7 +97,7 @@ t.test('a database without a free connection: 503, and all goes on when there is
   }
 });
 
-/** A file system of this size, gone with the test. */
+/** Makes a file system of this size. It is removed when the test ends. */
 async function makeDisk(t: Test, mebibytes: number): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'port-allocator-disk-'));
   await run('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m,mode=0755`, 'tmpfs', folder]);
@@ -119,7 +119,7 @@ t.test('a database whose disk is full: 503, and nothing acknowledged is lost', {
     SEED_ON_START: 'true',
   }).ready();
   const acknowledged: string[] = [];
-  /** With so much to store that a few calls fill what is left. */
+  /** With so much to store in each call that a few calls fill the disk. */
   const metadata = {
     filler: Array.from({ length: 4000 }, () => Math.random().toString(36))
       .join('')
@@ -153,7 +153,8 @@ t.test('a database whose disk is full: 503, and nothing acknowledged is lost', {
     () => client.end().then(() => false),
     () => true,
   );
-  if (isDown) await server.restart(); // as whoever made room would: without any for its log, PostgreSQL ends itself
+  // PostgreSQL stops if there is no room for its log. Whoever makes room then has to start it again.
+  if (isDown) await server.restart();
   for (const deadline = Date.now() + 30_000; (await allocate()).status !== 201; await sleep(100)) {
     if (Date.now() > deadline) return t.fail('it goes on');
   }

@@ -1,4 +1,4 @@
-// Growing out of the embedded default: the command itself, and what goes wrong around it.
+// The command that moves a registry from the embedded database to PostgreSQL, in real processes, and what can go wrong.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import pg from 'pg';
@@ -10,7 +10,9 @@ import { createDatabase, makeDataDir, silentLog } from '../helpers/database.js';
 import { runScript, startProcess, startService } from '../helpers/service.js';
 
 const HISTORY_ROWS = 40_000;
-/** The process is at 130 MiB with nothing to move; the history alone is several times this as text. */
+/**
+ * With nothing to move the process takes 130 MiB. As text, the history alone is several times as large as this limit.
+ */
 const MEMORY_LIMIT_MB = 64;
 
 async function connect(t: Test, connectionString: string): Promise<pg.Client> {
@@ -20,7 +22,7 @@ async function connect(t: Test, connectionString: string): Promise<pg.Client> {
   return client;
 }
 
-t.test('a registry in use moves to PostgreSQL, and goes on there', async (t) => {
+t.test('a registry in use moves to PostgreSQL, and can be used there', async (t) => {
   const dataDir = await makeDataDir(t);
   const url = await createDatabase(t);
   const psql = await connect(t, url);

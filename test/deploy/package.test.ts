@@ -1,4 +1,4 @@
-// The package as it is published from a checkout that was never built.
+// The package as it would be published from a checkout that was never built.
 import { execFileSync } from 'node:child_process';
 import { cp, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

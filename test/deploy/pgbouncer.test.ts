@@ -1,4 +1,4 @@
-// Behind a real PgBouncer in transaction mode: every transaction may meet another session of PostgreSQL.
+// Behind a real PgBouncer in transaction mode, where each transaction may run in another session of PostgreSQL.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import t, { type Test } from 'tap';
@@ -28,7 +28,7 @@ async function countAdvisoryLocks(): Promise<number | null> {
   return (await direct.query("select from pg_locks where locktype = 'advisory'")).rowCount;
 }
 
-t.test('sessions do change hands, and a named statement is lost with its session', async (t) => {
+t.test('sessions do change between clients, and a named statement is lost with its session', async (t) => {
   const clients = await Promise.all(Array.from({ length: 2 }, () => connect(t, pooled)));
   const outcomes = clients.map((client) => client.query({ name: 'one', text: 'select 1' }).catch(({ code }) => code));
   t.ok((await Promise.all(outcomes)).some((outcome) => outcome === '42P05' || outcome.rowCount === 1));
@@ -116,7 +116,7 @@ t.test('replicas that start together migrate once, and leave no lock behind', as
 t.test('a migration that fails leaves nothing behind, no lock either', async (t) => {
   const target = await createDatabase(t);
   const psql = await connect(t, target);
-  await psql.query('create table leases ()'); // in the way of 0003
+  await psql.query('create table leases ()'); // makes migration 0003 fail
   const variables = { DATABASE_URL: throughPgBouncer(target) };
   t.match(await runScript(t, 'scripts/migrate.js', variables), { code: 1, output: /relation "leases" already exists/ });
   t.equal((await psql.query("select to_regclass('port_ranges') as oid")).rows[0].oid, null);

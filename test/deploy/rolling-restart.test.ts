@@ -1,5 +1,5 @@
-// Two replicas behind a real HAProxy, with the configuration that deploy/ has: restarted one after another under
-// load no request fails, and of a replica that is killed only those fail that it was answering.
+// Two replicas behind a real HAProxy with the configuration in deploy/. No request fails while they are restarted one
+// after another under load. If a replica is killed, only the requests fail that it was just answering.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -26,7 +26,7 @@ async function setUp(t: Test) {
       DATABASE_URL: url,
       PORT: String(ports[i]),
       DRAIN_MS: '3000',
-      ALLOW_UNAUTHENTICATED: 'true', // HAProxy says for whom it asks
+      ALLOW_UNAUTHENTICATED: 'true', // needed because HAProxy adds X-Forwarded-For
     });
   const replicas = [start(0), start(1)];
   const proxyAt = at(await findFreePort());
@@ -44,7 +44,7 @@ async function setUp(t: Test) {
     db,
     replicas,
     recorder: new Recorder(() => `http://${proxyAt}`, 15_000),
-    /** Stops a replica and starts it anew; waits until the proxy sends it requests. @returns its exit code */
+    /** Restarts a replica, and waits until the proxy sends requests to it again. @returns its exit code */
     async restart(i: number, signal: NodeJS.Signals): Promise<number | null | undefined> {
       const before = returns(i);
       const code = await replicas[i]?.kill(signal);

@@ -1,5 +1,6 @@
-// The primary is killed, cut off and stopped while two replicas of the service are under load. What was acknowledged
-// is there afterwards, nothing is handed out twice, and whatever was answered is right in some order.
+// The primary is killed, cut off from the network, and stopped while two replicas of the service are under load.
+// Afterwards everything that was acknowledged is there, no port has been handed out twice, and there is an order of the
+// calls in which all answers are right.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import t from 'tap';
@@ -67,7 +68,7 @@ for (const [name, strike, heal] of faults) {
   });
 }
 
-/** A history starts empty. */
+/** Empties the registry, because the check of a history starts with an empty one. */
 async function forgetHistory(): Promise<void> {
   const client = new pg.Client({ connectionString: cluster.url });
   await client.connect();
@@ -75,11 +76,11 @@ async function forgetHistory(): Promise<void> {
   await client.end();
 }
 
-/** @returns how long no change was made after that moment, in ms */
+/** @returns for how long no change was made after a moment, in ms */
 async function untilChangesGoOn(recorder: Recorder, since: number): Promise<number> {
   const changed = ({ asked, answer, start }: Operation) =>
     start > since && asked.op !== 'look-up' && answer.kind !== 'unknown' && answer.kind !== 'refused';
-  // What was under way when the primary went, or came before the proxy noticed, is no recovery.
+  // Calls that were in progress when the primary failed, or came before the proxy noticed, do not count as a recovery.
   const settled = since + 2000;
   for (const deadline = since + RECOVERY_TIMEOUT_MS; performance.now() < deadline; await sleep(50)) {
     const after = recorder.history.filter(changed).map(({ end }) => end);
@@ -90,7 +91,7 @@ async function untilChangesGoOn(recorder: Recorder, since: number): Promise<numb
   throw new Error(`no change for ${RECOVERY_TIMEOUT_MS / 1000} s: ${JSON.stringify([...recorder.outcomes])}`);
 }
 
-/** Allocations and releases that were acknowledged, and are not there at the end. */
+/** Allocations and releases that were acknowledged and are missing at the end. */
 function lostOf(history: Operation[]): string[] {
   const rows = new Map(
     history.flatMap(({ answer }) => (answer.kind === 'rows' ? answer.rows.map((row) => [row.id, row] as const) : [])),

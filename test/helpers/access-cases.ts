@@ -1,18 +1,22 @@
-/** What the case is about, made anew before each call. */
+/** The objects of consilio that a case uses. They are created again before each call. */
 export interface Fixture {
   allocation: string;
   reservation: string;
   apiKey: string;
-  /** A range of consilio's in which nothing is held. */
+  /** The start port of a range in which nothing is held. */
   emptyRange: number;
 }
 
-/** Who may do it: anyone at all; every key; keys that see all projects; those that change the project; admins alone. */
+/**
+ * Who may do it: anybody, without a key too; every key; keys that see all projects; keys that may change the project;
+ * admins only.
+ */
 export type Allowed = 'anyone' | 'keys' | 'all-seeing' | 'changers' | 'admins';
 
 /**
- * What a key of another project gets: `hidden` is a 404, the same as for an id that names nothing; `refused` a 403;
- * `filtered` an answer in which consilio does not appear; `named` one that tells its name and no more.
+ * What a key of another project gets. `hidden`: a 404, as for an id that does not exist. `refused`: a 403. `filtered`:
+ * an answer in which consilio does not appear. `named`: an answer that contains the name of consilio and nothing else
+ * of it. `open`: the same as everybody.
  */
 export type ForOthers = 'hidden' | 'refused' | 'filtered' | 'named' | 'open';
 
@@ -41,7 +45,7 @@ const healthChecks = (fixture: Fixture) => `${allocation(fixture)}/health-checks
 const reservation = ({ reservation }: Fixture) => `/v1/reservations/${reservation}`;
 const emptyRange = ({ emptyRange }: Fixture) => `/v1/ranges/${emptyRange}`;
 
-/** Every operation of the contract, on something of the project consilio. */
+/** Every operation of the contract, called on objects of the project consilio. */
 export const operations: Record<string, Operation> = {
   getLiveness: { method: 'GET', path: at('/livez'), allowed: 'anyone', others: 'open' },
   getReadiness: { method: 'GET', path: at('/readyz'), allowed: 'anyone', others: 'open' },
@@ -151,15 +155,15 @@ export const operations: Record<string, Operation> = {
   },
 };
 
-/** What is no operation of the contract, and tells of the registry all the same. */
-export const beside: Record<string, Operation> = {
+/** Routes that are not in the contract and answer with data of the registry. */
+export const otherRoutes: Record<string, Operation> = {
   metrics: { method: 'GET', path: at('/metrics'), allowed: 'all-seeing', others: 'refused' },
 };
 
 const consilio = { project: 'consilio' };
 const hush = { ...consilio, service: 'hush' };
 
-/** Every MCP tool, on the same. */
+/** Every MCP tool, called on the same objects. */
 export const toolUses: Record<string, ToolUse> = {
   'get-port': { input: () => hush, allowed: 'changers', others: 'refused' },
   'allocate-port': { input: () => hush, allowed: 'changers', others: 'refused' },

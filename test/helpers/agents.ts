@@ -12,13 +12,13 @@ export type Agent = Awaited<ReturnType<typeof spawnAgent>>;
 export const startAgents = (t: Test, dataDir: string, count: number): Promise<Agent[]> =>
   Promise.all(Array.from({ length: count }, () => closeAtEnd(t, spawnAgent({ DATA_DIR: dataDir, PATH }))));
 
-/** The service, as `npm start` runs it, once it is ready. */
+/** Starts the service as `npm start` does, and waits until it is ready. */
 export async function startService(t: Test, dataDir: string): Promise<{ child: ChildProcess; url: string }> {
   const { child, url } = await startUnready(t, { DATA_DIR: dataDir }).ready();
   return { child, url: await url };
 }
 
-/** Asks for one port and returns it; anything but a success fails. */
+/** Calls a tool that answers one port, and returns that port. @throws if the call fails */
 export async function ask(client: McpClient, name: string, input: Record<string, unknown>): Promise<number> {
   const result = await client.callTool({ name, arguments: { project: 'shared-services', ...input } });
   if (result.isError) throw new Error(result.content[0].text);

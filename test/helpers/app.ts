@@ -7,7 +7,7 @@ import type { Database } from '../../src/database/connect.js';
 import { Metrics } from '../../src/metrics.js';
 import { createService } from '../../src/service.js';
 
-/** The app as it is in production, over a real database; closed when the test ends. */
+/** Builds the app as it is in production, on a real database. It is closed when the test ends. */
 export async function makeApp(
   t: Test,
   database: Pick<Database, 'db'> & Partial<Pick<Database, 'poolCounts'>>,
@@ -30,7 +30,7 @@ export interface Answer {
   text: string;
 }
 
-/** `request('PUT', '/v1/…', body?, headers?)` against the app, without a socket. */
+/** Returns a function `request('PUT', '/v1/…', body?, headers?)` that calls the app without a socket. */
 export function requester(app: FastifyInstance) {
   return async (
     method: NonNullable<InjectOptions['method']>,

@@ -3,14 +3,14 @@ import { createRequire } from 'node:module';
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
 import type { Test } from 'tap';
 
-/** Generous: a small machine does other things too. */
+/** Long enough for a small machine that is busy with other things too. */
 const TIMEOUT_MS = 20_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** What accessibility is measured by: WCAG 2.2 AA, and what axe holds for good practice. */
+/** The rules for accessibility: WCAG 2.2 AA, and what axe calls best practice. */
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
-/** The one that `npm test -- browser` found. */
+/** Starts the browser that `npm test -- browser` found. It is closed when the test ends. */
 export async function openBrowser(t: Test): Promise<Browser> {
   const executablePath = process.env.CHROMIUM;
   if (!executablePath) throw new Error('CHROMIUM is not set: run these with `npm test -- browser`');
@@ -22,16 +22,16 @@ export async function openBrowser(t: Test): Promise<Browser> {
   return browser;
 }
 
-/** A page of the dashboard, and what went wrong in it that nobody sees. */
+/** A page of the dashboard, and problems in it that are not visible on the page. */
 export interface Visit {
   page: Page;
-  /** Errors of scripts, and what the Content-Security-Policy forbade; none is expected. */
+  /** Errors of scripts, and violations of the Content-Security-Policy. None is expected. */
   problems: string[];
-  /** Where requests went to. */
+  /** The origins to which the page sent requests. */
   origins: Set<string>;
 }
 
-/** Opens the page in a context of its own, as another person's browser would. */
+/** Opens the page in a new browser context, which shares no storage with others: as another person would. */
 export async function visit(
   t: Test,
   browser: Browser,
@@ -53,14 +53,17 @@ export async function visit(
   return { page, problems, origins };
 }
 
-/** A port of the map by how its label begins. Found by its attribute: by its role takes seconds among so many. */
+/**
+ * Finds a port of the map by the beginning of its label. Searching by the attribute is faster: by role takes seconds
+ * among so many cells.
+ */
 export function cell(page: Page, label: string): Locator {
   return page.locator(`.cell[aria-label^="${label}"]`);
 }
 
-/** What holds of every page at every time. */
+/** Asserts what must hold for every page at any time. */
 export function assertClean(t: Test, { problems, origins, page }: Visit): void {
-  t.same(problems, [], 'no error, and nothing that the Content-Security-Policy forbade');
+  t.same(problems, [], 'no error, and no violation of the Content-Security-Policy');
   t.same([...origins], [new URL(page.url()).origin], 'nothing was fetched from elsewhere');
 }
 
@@ -70,10 +73,10 @@ interface Violation {
   nodes: { html: string }[];
 }
 
-/** What axe finds wrong with the page as it is now. */
+/** Returns what axe finds wrong with the page as it is now. */
 export async function findViolations(page: Page): Promise<string[]> {
   await page.evaluate(axe);
-  // One project's map is like the next, and each has hundreds of ports to look at.
+  // The maps of all projects are alike and have hundreds of ports each, so only the first four are checked.
   const scope = { exclude: [['.card:nth-child(n + 5)']] };
   const options = { runOnly: RULES, resultTypes: ['violations'] };
   const run = `axe.run(${JSON.stringify(scope)}, ${JSON.stringify(options)}).then(({ violations }) => violations)`;

@@ -14,7 +14,7 @@ export interface Details {
   metadata?: Record<string, unknown> | null;
 }
 
-/** Every operation of the service that a model has an opinion on. */
+/** Every operation of the service that the model knows. */
 export type Command =
   | ({ op: 'get-or-allocate'; details: Details } & Key)
   | ({ op: 'allocate'; details: Details; port: number | null; idempotencyKey: string | null } & Key)
@@ -36,13 +36,14 @@ export type Command =
   | ({ op: 'summary'; project: string } & Space)
   | ({ op: 'port'; port: number } & Space);
 
-/** A command as it is generated: an allocation is meant by its place among those there ever were. */
+/** A command as it is generated. It names an allocation by its position among all that have been made, newest first. */
 export type Plan = Exclude<Command, { id: string }> | PickedPlan;
 type PickedPlan = { op: 'read' | 'release'; pick: number } | { op: 'update'; pick: number; details: Details };
 
-/** Of no allocation. */
+/** The id of no allocation. */
 const NO_ID = '00000000-0000-4000-8000-000000000000';
 
+/** Turns a plan into a command: replaces the position of the allocation by its id. */
 export function resolve(plan: Plan, ids: readonly string[]): Command {
   if (!('pick' in plan)) return plan;
   const { pick, ...rest } = plan;
@@ -50,7 +51,7 @@ export function resolve(plan: Plan, ids: readonly string[]): Command {
 }
 
 const space = {
-  // Mostly one port space, so that commands meet.
+  // Mostly one port space, so that commands affect one another.
   host: fc.oneof({ weight: 5, arbitrary: fc.constant('localhost') }, fc.constant('10.0.0.7')),
   protocol: fc.oneof({ weight: 5, arbitrary: fc.constant('tcp' as const) }, fc.constant('udp' as const)),
 };
@@ -70,17 +71,17 @@ const details = fc.record(
   },
   { requiredKeys: [] },
 );
-/** Around the gaps of the first range, its end, the next one, and what is never a range's. */
+/** In the first range, in which the gaps are, at the beginning of the next one, and numbers that are in neither. */
 const port = fc.oneof(
   { weight: 6, arbitrary: fc.integer({ min: 3000, max: 3099 }) },
   { weight: 2, arbitrary: fc.integer({ min: 3100, max: 3104 }) },
   fc.constantFrom(3199, 3200, 64999),
 );
-/** Mostly what was made lately. */
+/** Mostly one of the latest allocations. */
 const pick = fc.oneof({ weight: 2, arbitrary: fc.nat(6) }, fc.nat(1000));
 const startPort = fc.constantFrom(3000, 3100, 3200, 3300, 4000);
 
-/** @param reads also what only looks */
+/** Generates plans. @param reads whether to include commands that only read */
 export function plans({ reads }: { reads: boolean }): fc.Arbitrary<Plan> {
   const changing = [
     { weight: 6, arbitrary: fc.record({ op: fc.constant('get-or-allocate' as const), ...key, details }) },
@@ -109,7 +110,7 @@ export function plans({ reads }: { reads: boolean }): fc.Arbitrary<Plan> {
     },
     { weight: 2, arbitrary: fc.record({ op: fc.constant('delete-range' as const), startPort }) },
   ];
-  const looking = [
+  const reading = [
     { weight: 1, arbitrary: fc.record({ op: fc.constant('read' as const), pick }) },
     { weight: 2, arbitrary: fc.record({ op: fc.constant('look-up' as const), ...key }) },
     {
@@ -125,7 +126,7 @@ export function plans({ reads }: { reads: boolean }): fc.Arbitrary<Plan> {
     { weight: 2, arbitrary: fc.record({ op: fc.constant('summary' as const), project: key.project, ...space }) },
     { weight: 2, arbitrary: fc.record({ op: fc.constant('port' as const), port, ...space }) },
   ];
-  return fc.oneof(...changing, ...(reads ? looking : [])) as fc.Arbitrary<Plan>;
+  return fc.oneof(...changing, ...(reads ? reading : [])) as fc.Arbitrary<Plan>;
 }
 
 type Requester = (
@@ -182,7 +183,7 @@ const servicePath = ({ project, service, environment, host, protocol }: Key) =>
 const query = (fields: Record<string, string | undefined>) =>
   new URLSearchParams(Object.entries(fields).filter((field): field is [string, string] => field[1] !== undefined));
 
-/** What the model speaks about: no times, and of a refusal its code and the holder. */
+/** The part of an answer that the model predicts: everything but times, and of a refusal its code and the holder. */
 export function observe({ status, body }: Answer): Observation {
   if (status >= 400) return { status, body: { code: body.code, ...(body.holder && { holder: body.holder }) } };
   return { status, body: body === undefined ? undefined : withoutTimes(body) };

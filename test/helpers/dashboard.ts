@@ -4,10 +4,10 @@ import type { Database } from '../../src/database/connect.js';
 import { makeApp, requester } from './app.js';
 import { listen } from './listeners.js';
 
-/** A loopback address of this process's own: what else listens on this machine, other tests too, is out of the way. */
+/** A loopback address that only this process uses. Nothing else that listens on this machine is found there. */
 export const PROBED = `127.88.${(process.pid >> 8) % 256}.${process.pid % 256}`;
 
-/** The real app, listening; audits of `localhost` go to an address where only the test's listeners are. */
+/** Starts the real app on a port. Its audits of `localhost` probe an address where only the test's listeners are. */
 export async function serve(
   t: Test,
   database: Pick<Database, 'db'>,
@@ -18,7 +18,7 @@ export async function serve(
   return { app, url: `${url}/`, request: requester(app) };
 }
 
-/** A registry in which every state of a port is to be seen. */
+/** Fills the registry so that, after `runServices` and an audit, ports in every state are on the map. */
 export async function fillRegistry(request: ReturnType<typeof requester>): Promise<void> {
   const stack = (project: string, environment: string, services: string[]) =>
     request('PUT', `/v1/projects/${project}/environments/${environment}`, {
@@ -55,8 +55,8 @@ const DETAILS: Record<string, object> = {
 };
 
 /**
- * Most of what is held listens; 3104 has stopped since it was seen, a stranger is on 3190, and something is on 3320
- * before that was claimed.
+ * Listens on most ports that are held. On 3104 something listened and has stopped since. On 3190, which nobody holds,
+ * and on 3320, whose reservation has not been claimed, something listens too.
  */
 export async function runServices(t: Test, request: ReturnType<typeof requester>): Promise<void> {
   const items: { id: string; port: number }[] = (await request('GET', '/v1/allocations?host=localhost&limit=1000')).body

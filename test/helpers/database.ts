@@ -17,7 +17,7 @@ export function postgresUrl(): string {
   return url;
 }
 
-/** An empty PostgreSQL database, or a copy of `template`, dropped when the test ends. Returns its URL. */
+/** Creates an empty PostgreSQL database, or a copy of `template`. It is dropped when the test ends. Returns its URL. */
 export async function createDatabase(t: Test, template = 'template1'): Promise<string> {
   const url = new URL(postgresUrl());
   const name = `test_${randomBytes(8).toString('hex')}`;
@@ -30,9 +30,9 @@ export async function createDatabase(t: Test, template = 'template1'): Promise<s
 const OBJECT_IN_USE = '55006';
 
 /**
- * A pool says that it has ended before its connections are closed, and a forced drop would end those with an
- * error that nobody handles any more. So PostgreSQL is first let wait for them, which it does for 5 s, and so
- * long again for what force ends.
+ * Drops a database, first without force. A pool reports its end before its connections are closed, and a forced drop
+ * would end these with an error that nobody handles any more. Without force, PostgreSQL waits up to 5 s for them. With
+ * force it waits as long for the connections that it ends, so that may take several attempts.
  */
 async function dropDatabase(name: string, option = '', attempts = 6): Promise<void> {
   try {
@@ -53,24 +53,24 @@ async function admin(statement: string): Promise<void> {
   }
 }
 
-/** Migrated and seeded, closed when the test ends. */
+/** Opens a migrated and seeded PostgreSQL database. The connection is closed when the test ends. */
 export async function openPostgres(t: Test, url?: string): Promise<Database> {
   return open(t, { DATABASE_URL: url ?? (await createDatabase(t, process.env.TEST_TEMPLATE)) });
 }
 
-/** Two replicas' connections to one database, of which each has a pool of its own. */
+/** Opens one database twice, each with its own pool of connections, as two replicas do. */
 export async function openReplicas(t: Test): Promise<[Database['db'], Database['db']]> {
   const url = await createDatabase(t, process.env.TEST_TEMPLATE);
   const first = await openPostgres(t, url);
   return [first.db, (await openPostgres(t, url)).db];
 }
 
-/** The embedded default in a directory of its own, copied from one that was migrated and seeded before. */
+/** Opens an embedded database in a directory of its own, copied from one that was migrated and seeded before. */
 export async function openEmbedded(t: Test): Promise<Database> {
   return open(t, { DATA_DIR: await makeSeededDir(t) });
 }
 
-/** Opens in a second, where an empty one takes many on a busy machine. */
+/** A data directory with a database. It opens within a second, while creating one takes many on a busy machine. */
 export async function makeSeededDir(t: Test): Promise<string> {
   const folder = await makeDataDir(t);
   const template = process.env.TEST_DATA_DIR;
@@ -80,12 +80,12 @@ export async function makeSeededDir(t: Test): Promise<string> {
 
 export async function makeDataDir(t: Test): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'port-allocator-test-'));
-  // Retried where it fills again meanwhile: a process that is being killed may still be writing.
+  // Removing is retried, because a process that is being killed may still write files into the folder.
   t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
   return folder;
 }
 
-/** Both kinds, for tests that run on each. */
+/** Both kinds of databases, for tests that run on each. */
 export const databases: [name: string, open: (t: Test) => Promise<Database>][] = [
   ['PostgreSQL', openPostgres],
   ['the embedded default', openEmbedded],

@@ -9,9 +9,10 @@ import { findFreePort } from '../../scripts/postgres.js';
 const run = promisify(execFile);
 
 /**
- * A server of the release that the `initdb` on the PATH belongs to, ended with the test: the npm registry's servers come
- * without pg_dump, which must not be older than its server.
- * @returns the superuser's URL of the database `postgres`
+ * Starts a server of the PostgreSQL installation whose `initdb` is on the PATH. It is stopped when the test ends. Tests
+ * with pg_dump need it: pg_dump must not be older than its server, and the servers from the npm registry come without
+ * it.
+ * @returns the URL of the database `postgres`, as superuser
  */
 export async function startDebianPostgres(t: Test): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'port-allocator-debian-postgres-'));
@@ -35,7 +36,7 @@ export async function startDebianPostgres(t: Test): Promise<string> {
   return `postgresql://postgres@127.0.0.1:${port}/postgres`;
 }
 
-/** The server refuses to run as root. */
+/** The ids of a user to run the server as, since PostgreSQL refuses to run as root. */
 function userOf(name: string): { uid: number; gid: number } {
   const id = (flag: string) => Number(execFileSync('id', [flag, name], { encoding: 'utf8' }));
   return { uid: id('-u'), gid: id('-g') };

@@ -1,4 +1,5 @@
-// Requests from the contract: half keep to it as far as its schemas tell, the others break it in one place or in many.
+// Generates requests from the contract. Half of them are valid as far as its schemas say. The others break it in one
+// place or in several.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc, { type Arbitrary } from 'fast-check';
@@ -37,7 +38,7 @@ const contract = JSON.parse(readFileSync(join(packageRoot, 'openapi', 'openapi.j
   components: { schemas: Record<string, Schema> };
 };
 
-/** What has broken other services: wrong types, edges, control characters, lone surrogates, prototypes, injections. */
+/** Values that have broken other services: edge cases, control characters, lone surrogates, prototypes, injections. */
 const ODD = [
   ...[
     '',
@@ -63,18 +64,21 @@ const odd: Arbitrary<unknown> = fc.oneof(
 );
 
 /**
- * Values that lead on to rows that exist, so that calls get beyond validation: by a field's name, and ids by the
- * collection in the path.
+ * Values that exist in the registry, so that requests get beyond validation. They are listed by the name of the field,
+ * and ids by the collection in the path.
  */
 export type KnownValues = Record<string, readonly unknown[]>;
 
 interface Making {
   known: KnownValues;
-  /** Whether values are odd now and then. */
+  /** Whether some values break the contract. */
   breaking: boolean;
 }
 
-/** One request of any operation, more often of one that makes something; `known` is asked when a value is made. */
+/**
+ * Generates one request of any operation, more often of a POST or PUT.
+ * @param known its lists are read whenever a value is generated, so they may grow during a run
+ */
 export function requests(known: KnownValues): Arbitrary<FuzzedRequest> {
   const all = Object.entries(contract.paths).flatMap(([path, operations]) =>
     Object.entries(operations).flatMap(([method, operation]) =>
@@ -150,7 +154,7 @@ function bodyOf(
   );
 }
 
-/** What the schema, or what is known, allows; where requests break the contract, nine times in ten. */
+/** A value that fits the schema. If requests may break the contract, one value in thirteen does not fit. */
 function anyValue(schema: Schema, name: string, making: Making): Arbitrary<unknown> {
   const fits = fitting(schema, name, making);
   return making.breaking ? fc.oneof({ weight: 12, arbitrary: fits }, odd) : fits;
@@ -161,7 +165,7 @@ function fitting(schema: Schema, name: string, making: Making): Arbitrary<unknow
     return fitting(contract.components.schemas[schema.$ref.split('/').at(-1) as string] ?? {}, name, making);
   if (schema.anyOf) return fc.oneof(...schema.anyOf.map((each) => fitting(each, name, making)));
   const values = making.known[name];
-  // Of ids the newest, of which some are still held or open.
+  // The newest ids, because some of these are still held or active.
   if (values) return fc.nat({ max: 4 }).map((n) => values.at(-1 - (n % values.length)) ?? 'none');
   if (schema.enum) return fc.constantFrom(...schema.enum);
   const [type, nullable] = Array.isArray(schema.type) ? [schema.type[0], true] : [schema.type, false];

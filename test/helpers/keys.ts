@@ -3,7 +3,7 @@ import type { Database } from '../../src/database/connect.js';
 import type { requester } from './app.js';
 
 export const ADMIN_KEY = 'a'.repeat(40);
-/** Keys in force, on whatever address. */
+/** Configuration with keys in force. */
 export const WITH_KEYS = { ADMIN_API_KEY: ADMIN_KEY };
 
 export const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
@@ -23,7 +23,7 @@ export async function makeKey(
   return body;
 }
 
-/** Ends a key as if its time had come. */
+/** Makes a key expire now. */
 export async function expireKey({ db }: Pick<Database, 'db'>, id: string): Promise<void> {
   await sql`update api_keys set expires_at = clock_timestamp() - interval '1 second' where id = ${id}`.execute(db);
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import type { Test } from 'tap';
 
-/** A server that accepts and says nothing; closed when the test ends. */
+/** Starts a server that accepts connections and sends nothing. It is closed when the test ends. */
 export async function listen(t: Test, host: string, port = 0): Promise<Server & { port: number }> {
   const sockets = new Set<{ destroy(): void }>();
   const server = createServer((socket) => {
@@ -21,7 +21,7 @@ export async function listen(t: Test, host: string, port = 0): Promise<Server & 
   return Object.assign(server, { port: (server.address() as AddressInfo).port });
 }
 
-/** A port that nothing listens on, for now. */
+/** Finds a port that nothing listens on now. */
 export async function findClosedPort(host = '127.0.0.1'): Promise<number> {
   const server = createServer().listen(0, host);
   await once(server, 'listening');
@@ -38,7 +38,10 @@ const NEVER_ACCEPTS = `
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   });`;
 
-/** A listener that never accepts and whose backlog is full: Linux drops what comes on top, as a firewall would. */
+/**
+ * Starts a listener that never accepts, and fills its backlog. Linux then drops further connection attempts, as a
+ * firewall would. Returns its port.
+ */
 export async function openBlackHole(t: Test, host: string, port = 0): Promise<number> {
   const child: ChildProcess = spawn(process.execPath, ['-e', NEVER_ACCEPTS, host, String(port)], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,28 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Service } from './service.js';
 
-/** One in so many allocations is kept; the others go back at once, so that ports change hands under load. */
+/** One of this many allocations is kept. The others are released at once, so that ports get new holders under load. */
 const KEPT_ONE_IN = 5;
 
 interface Acknowledged {
   id: string;
   port: number;
-  /** What was last asked for: held for good, given back, or asked back without an answer. */
+  /** `in doubt`: its release was sent, and no answer came. */
   state: 'held' | 'released' | 'in doubt';
 }
 
-/** Callers that allocate and release, each call bounded in time, until `stop()`. */
+/** Callers that allocate and release until `stop()`. Each call has a time limit. */
 export class Load {
-  /** Every allocation that a caller was told of, by id. */
+  /** Every allocation that was acknowledged to a caller, by id. */
   readonly acknowledged = new Map<string, Acknowledged>();
-  /** How often each refusal's code came; `broken` is a lost connection, `hung` no answer in time. */
+  /** How often each status or refusal code came. `broken` is a lost connection, `hung` is no answer in time. */
   readonly outcomes = new Map<string, number>();
   slowestMs = 0;
   readonly #service: () => Service;
   readonly #done: Promise<unknown>;
   #running = true;
 
-  /** @param service asked for each time, because it changes when a service is started again */
+  /** @param service called before each request, because restarting a service makes a new one */
   constructor(service: () => Service, options: { project: string; callers: number; timeoutMs?: number }) {
     this.#service = service;
     const { project, callers, timeoutMs = 30_000 } = options;
@@ -76,7 +76,7 @@ export class Load {
     }
   }
 
-  /** What was promised and is not so. */
+  /** Compares the registry with what was acknowledged. Returns a sentence for each promise that was not kept. */
   async findBrokenPromises(service: Service): Promise<string[]> {
     const rows = new Map<string, { id: string; port: number; status: string; host: string; protocol: string }>();
     let path: string | null = '/v1/allocations?status=any&limit=1000';

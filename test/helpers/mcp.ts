@@ -7,7 +7,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Test } from 'tap';
 import { packageRoot } from '../../src/package-root.js';
 
-/** What both lines of the official client have in common. */
+/** What both versions of the official client, 1.x and 2, have in common. */
 export interface McpClient {
   // biome-ignore lint/suspicious/noExplicitAny: a test asserts what an answer holds, field by field
   callTool(call: { name: string; arguments?: Record<string, unknown> }): Promise<any>;
@@ -19,7 +19,7 @@ export interface McpClient {
 const INFO = { name: 'test', version: '1.0.0' };
 const STDIO = { command: process.execPath, args: [`${packageRoot}/dist/src/mcp/stdio.js`], stderr: 'pipe' as const };
 
-/** The v2 client on the current revision and on the 2025 ones, and the 1.x client. */
+/** The v2 client with the current revision of the protocol and with those of 2025, and the 1.x client. */
 export const clients: {
   name: string;
   overHttp(url: string): Promise<McpClient>;
@@ -59,12 +59,12 @@ async function connectOld(transport: OldTransport): Promise<McpClient> {
   return client as unknown as McpClient;
 }
 
-/** Listens on a port of its own and returns the MCP URL. */
+/** Listens on a free port and returns the URL of MCP. */
 export async function listenMcp(app: FastifyInstance): Promise<string> {
   return `${await app.listen({ host: '127.0.0.1', port: 0 })}/mcp`;
 }
 
-/** A v2 client with a stdio process of its own, whose log goes nowhere. */
+/** Starts a stdio process and connects a v2 client to it. The log of the process is discarded. */
 export async function spawnAgent(variables: Record<string, string>): Promise<McpClient & { pid: number }> {
   const transport = new StdioClientTransport({ ...STDIO, stderr: 'ignore', env: variables });
   const client = await connectNew(transport, { pin: '2026-07-28' });
@@ -74,8 +74,8 @@ export async function spawnAgent(variables: Record<string, string>): Promise<Mcp
 export async function closeAtEnd<T extends McpClient>(t: Test, connecting: Promise<T>): Promise<T> {
   const client = await connecting;
   t.teardown(async () => {
-    // The client waits with timers that keep no process alive, and a stderr that nobody reads never ends: without this,
-    // a test with nothing else open would be over before it is cleaned up.
+    // The client's own timers do not keep this process alive, and a stderr that nobody reads never ends. Without this
+    // timer, a test that has nothing else open would end before its cleanup has finished.
     const awake = setInterval(() => {}, 1000);
     await client.close().catch(() => {});
     clearInterval(awake);

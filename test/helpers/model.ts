@@ -9,7 +9,7 @@ export interface ModelRange {
   description: string | null;
 }
 
-/** Immutable, so that copies of a model can share it. */
+/** An allocation. Immutable, so that copies of a model can share it. */
 export type Held = Readonly<
   Key & {
     id: string;
@@ -22,7 +22,7 @@ export type Held = Readonly<
   }
 >;
 
-/** Status, and what a body says apart from times. */
+/** The status of an answer, and its body without times. */
 export interface Observation {
   status: number;
   body: unknown;
@@ -30,7 +30,7 @@ export interface Observation {
 
 const SIZE = { project: 100, shared: 1000 };
 
-/** The promises, in memory, one caller at a time. `apply` is what an answer must be. */
+/** A model of the service in memory, for one caller at a time. `apply` says what each answer must be. */
 export class Model {
   #ranges: ModelRange[];
   #rows: readonly Held[];
@@ -51,14 +51,15 @@ export class Model {
     return new Model(this.#ranges, this.#rows, this.#answers);
   }
 
-  /** Every allocation there ever was, the newest first. */
+  /** The ids of all allocations that were ever made, newest first. */
   ids(): string[] {
     return this.#rows.map((row) => row.id).reverse();
   }
 
   /**
-   * Changes the model as the command should, and tells the answer.
-   * @param observed the real answer, of which only the id of a new allocation is taken over
+   * Changes the model as the command should change the registry, and returns the expected answer.
+   * @param observed the real answer. Only the id of a new allocation is taken from it, since the model cannot know
+   * that.
    */
   apply(command: Command, observed: Observation): Observation {
     switch (command.op) {
@@ -259,8 +260,8 @@ export class Model {
 }
 
 /**
- * The models that some serial order of the commands leads to, in which every command gets the answer that
- * it got; empty if there is no such order.
+ * Searches all orders in which the commands, one after another, would have got the answers that they got.
+ * @returns the model after each such order; empty if there is none
  */
 export function explain(model: Model, commands: readonly Command[], answers: readonly Observation[]): Model[] {
   const search = (before: Model, waiting: readonly number[]): Model[] =>

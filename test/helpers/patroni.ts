@@ -1,5 +1,6 @@
-// A PostgreSQL cluster under Patroni in strict synchronous mode, with etcd, and HAProxy in front: real ones, from the
-// PATH. Each member lives in a network namespace of its own, so that its cable can be pulled. Linux, as root.
+// Runs a PostgreSQL cluster under Patroni in strict synchronous mode, with etcd, and HAProxy in front of it. The
+// programs are those on the PATH. Each member has a network namespace of its own, so that it can be cut off from the
+// network. This needs Linux and root.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -19,13 +20,13 @@ const HERE = `${NETWORK}.1`;
 const addressOf = (member: number) => `${NETWORK}.${10 + member}`;
 const NOBODY = 65534; // PostgreSQL refuses to run as root
 const PASSWORD = 'secret';
-/** The lowest that Patroni takes for a leader's lease. */
+/** The shortest lease of a leader that Patroni accepts. */
 const TTL_SECONDS = 20;
 const HEALTHY_TIMEOUT_MS = 120_000;
 
 interface Member {
   name: string;
-  /** As Patroni's REST API says. */
+  /** As in Patroni's REST API, and so is the state. */
   role: string;
   state: string;
 }
@@ -37,11 +38,11 @@ export class PatroniCluster {
 
   private constructor(
     readonly folder: string,
-    /** Of the primary, whichever that is, through HAProxy. */
+    /** The URL of the current primary, through HAProxy. */
     readonly url: string,
   ) {}
 
-  /** Ended with the test. @returns when a primary serves and a standby is synchronous */
+  /** Starts a cluster and waits until it is healthy. It is stopped when the test ends. */
   static async start(t: Test): Promise<PatroniCluster> {
     const folder = await mkdtemp(join(tmpdir(), 'port-allocator-patroni-'));
     await chmod(folder, 0o777);
@@ -92,12 +93,12 @@ export class PatroniCluster {
     });
   }
 
-  /** Starts Patroni, which makes, joins or rejoins the cluster. */
+  /** Starts Patroni on a member. It creates the cluster, joins it or rejoins it. */
   async startMember(member: number): Promise<void> {
     const folder = join(this.folder, String(member));
     await mkdir(folder, { recursive: true });
     await chmod(folder, 0o777);
-    const file = join(folder, 'patroni.json'); // which is YAML too
+    const file = join(folder, 'patroni.json'); // Patroni reads YAML, which JSON is too
     await writeFile(file, JSON.stringify(await this.#configOf(member, folder)));
     const asNobody = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
     const child = this.#spawn('ip', ['netns', 'exec', this.#space(member), ...asNobody, 'patroni', file]);
@@ -166,7 +167,7 @@ ${servers.join('\n')}
     return file;
   }
 
-  /** What the members say of the cluster; empty while none answers. */
+  /** The members of the cluster, as the first that answers lists them. Empty while none answers. */
   async members(): Promise<Member[]> {
     for (const member of MEMBERS) {
       const answer = await fetch(`http://${addressOf(member)}:8008/cluster`, { signal: AbortSignal.timeout(1000) })
@@ -184,7 +185,7 @@ ${servers.join('\n')}
     return Number(leader.name.replace('member-', ''));
   }
 
-  /** Until one is primary, one its synchronous standby, and the third follows. */
+  /** Waits until one member is primary, one its synchronous standby, and the third an ordinary replica. */
   async untilHealthy(): Promise<void> {
     const deadline = Date.now() + HEALTHY_TIMEOUT_MS;
     for (;;) {
@@ -198,7 +199,7 @@ ${servers.join('\n')}
     }
   }
 
-  /** The machine loses power: every process of the member is gone at once. */
+  /** Kills every process of the member at once, as if its machine lost power. */
   async kill(member: number): Promise<void> {
     const exited = once(this.#children.get(member) as ChildProcess, 'exit');
     await this.#killAll(member);
@@ -212,21 +213,21 @@ ${servers.join('\n')}
       for (const pid of pids) {
         try {
           process.kill(pid, 'SIGKILL');
-        } catch {} // gone meanwhile
+        } catch {} // it has ended since
       }
       left = pids.length > 0;
       if (left) await sleep(50);
     }
   }
 
-  /** Patroni and PostgreSQL are stopped as for maintenance. */
+  /** Stops Patroni and PostgreSQL of the member properly, as for maintenance. */
   async shutDown(member: number): Promise<void> {
     const child = this.#children.get(member) as ChildProcess;
     child.kill('SIGTERM');
     await once(child, 'exit');
   }
 
-  /** The cable is pulled: the member runs on, and nobody hears of it. */
+  /** Cuts the member off from the network. Its processes go on running. */
   async cutOff(member: number): Promise<void> {
     await run('ip', ['link', 'set', this.#space(member), 'down']);
   }
@@ -251,7 +252,8 @@ ${servers.join('\n')}
     for (const member of MEMBERS) {
       await this.#killAll(member).catch(() => {});
       await run('ip', ['netns', 'delete', this.#space(member)]).catch(() => {});
-      await run('ip', ['link', 'delete', this.#space(member)]).catch(() => {}); // else it goes a moment later
+      // The link would disappear with its namespace, but only a moment later.
+      await run('ip', ['link', 'delete', this.#space(member)]).catch(() => {});
     }
     await run('ip', ['link', 'delete', this.#names]).catch(() => {});
     await rm(this.folder, { recursive: true, force: true });

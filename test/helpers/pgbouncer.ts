@@ -8,18 +8,19 @@ import pg from 'pg';
 import type { Test } from 'tap';
 import { findFreePort } from '../../scripts/postgres.js';
 
-/** Fewer than two replicas' pools, so that sessions change hands all the time. */
+/** Fewer than the pools of two replicas have, so that the sessions change between clients all the time. */
 const SERVER_CONNECTIONS = 5;
 const START_TIMEOUT_MS = 30_000;
 const NOBODY = 65534;
 
 /**
- * PgBouncer (the program on the PATH) in transaction mode in front of a PostgreSQL server, ended with the test.
- * @returns the URL of a database through it
+ * Starts PgBouncer (from the PATH) in transaction mode in front of a PostgreSQL server. It is stopped when the test
+ * ends.
+ * @returns a function that turns the URL of a database into one that leads through PgBouncer
  */
 export async function startPgBouncer(t: Test, server: string): Promise<(databaseUrl: string) => string> {
   const folder = await mkdtemp(join(tmpdir(), 'pgbouncer-'));
-  await chmod(folder, 0o755); // as root it runs as another user
+  await chmod(folder, 0o755); // when called by root, PgBouncer runs as another user, which must be able to enter
   t.teardown(() => rm(folder, { recursive: true }));
   const { hostname, port, username, password } = new URL(server);
   const listenPort = await findFreePort();
@@ -46,7 +47,7 @@ default_pool_size = ${SERVER_CONNECTIONS}
   child.stderr.on('data', (text) => (log += text));
   const exited = once(child, 'exit');
   const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill); // also when the test runs out of time
+  process.once('exit', kill); // also if the test exceeds its time limit
   t.teardown(() => {
     process.removeListener('exit', kill);
     kill();
@@ -65,7 +66,7 @@ default_pool_size = ${SERVER_CONNECTIONS}
 
 async function answers(url: string): Promise<boolean> {
   const client = new pg.Client({ connectionString: url });
-  client.on('error', () => {}); // told by connect
+  client.on('error', () => {}); // connect() fails with the same error
   try {
     await client.connect();
     return true;

@@ -2,7 +2,7 @@ import type { Test } from 'tap';
 import { type ProblemCode, problems } from '../../src/errors.js';
 import type { Answer } from './app.js';
 
-/** Asserts that an answer is the problem document of `code`, complete (RFC 9457), and returns it. */
+/** Asserts that an answer is a complete problem document (RFC 9457) with this code, and returns it. */
 export function assertProblem(t: Test, answer: Answer, code: ProblemCode): Answer['body'] {
   const { body, headers } = answer;
   const { status, title } = problems[code];

@@ -4,7 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const START_TIMEOUT_MS = 20_000;
 
-/** HAProxy with this configuration; `variables` are what it takes from the environment. */
+/**
+ * Starts HAProxy with a configuration file.
+ * @param variables the environment variables that the configuration uses
+ * @param probe whether HAProxy serves already
+ */
 export async function startHaproxy(file: string, variables: Record<string, string>, probe: () => Promise<boolean>) {
   const child = spawn('haproxy', ['-db', '-f', file], {
     stdio: ['ignore', 'pipe', 'pipe'],

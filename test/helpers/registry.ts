@@ -7,18 +7,19 @@ import { type Held, Model, type ModelRange } from './model.js';
 /** PROPERTY_SEED=… repeats a run. */
 export const propertySeed = Number(process.env.PROPERTY_SEED ?? Date.now() % 2 ** 31);
 
-/** The ports of alpha's range that are left free: few, so that it runs full. */
+/** Ports of alpha's range that are left free. They are few, so that the range becomes full. */
 export const someGaps = fc.uniqueArray(fc.integer({ min: 3000, max: 3099 }), { maxLength: 6 });
 
-/** What a property starts from: one range that is all but full, and an empty one. */
+/** The ranges with which a property test starts: alpha's is almost full, beta's is empty. */
 const RANGES: ModelRange[] = [
   { startPort: 3000, endPort: 3099, project: 'alpha', kind: 'project', description: null },
   { startPort: 3100, endPort: 3199, project: 'beta', kind: 'project', description: null },
 ];
 
 /**
- * Makes the database hold the two ranges, alpha's filled up to `gaps` on localhost/tcp, and nothing else.
- * @returns the model of that
+ * Resets the database to the two ranges. All ports of alpha's but `gaps` are held on localhost/tcp, and nothing else
+ * is.
+ * @returns a model in the same state
  */
 export async function resetRegistry(db: Kysely<Tables>, gaps: readonly number[]): Promise<Model> {
   const rows = Array.from({ length: 100 }, (_, i): Held => {
@@ -47,7 +48,7 @@ export async function emptyRegistry(db: Kysely<Tables>): Promise<void> {
   );
 }
 
-/** Facts that must hold of every database, whatever was done to it. Returns those that do not. */
+/** Checks what must hold for every database, whatever was done to it. Returns a sentence for each violation. */
 export async function findViolations(db: Kysely<Tables>): Promise<string[]> {
   const { rows } = await sql<{ violation: string }>`
     select format('%s allocations hold %s/%s port %s', count(*), host, protocol, port) as violation

@@ -2,7 +2,7 @@ import type { ProjectCommand } from '../../src/allocator/decide.js';
 
 export const PROJECT = 'odin';
 export const FIRST = 3300;
-/** Ports that are left to play with: few, so that they run out. The rest of the range is held all the time. */
+/** How many ports of the range the commands can use. They are few, so that they run out. The others are always held. */
 export const ROOM = 4;
 
 type Protocol = 'tcp' | 'udp';
@@ -27,22 +27,22 @@ interface Owner {
   environment: string | null;
 }
 
-/** What may be seen of an outcome: a code, or ports and states. */
+/** The part of an outcome that is compared: a refusal's code, or ports and states. */
 export type Expected = string;
 
 /**
- * The registry as a person would explain it: one project, a command at a time, every rule spelled out with
- * no regard to speed. What the service does to a batch has to look like this.
+ * A simple model of the registry: one project, one command at a time, every rule spelled out without regard to speed. A
+ * batch of commands in the service must have the same results as the same commands here, one after another.
  */
 export class Model {
   readonly allocations: ModelAllocation[] = [];
   readonly reservations: ModelReservation[] = [];
-  /** By protocol and port. */
+  /** The service and environment that released each cooling port, by protocol and port. */
   readonly cooling = new Map<string, { service: string; environment: string }>();
 
   constructor(private readonly cooldown: boolean) {}
 
-  /** @returns what is expected, and where a new id has to be filled in */
+  /** @returns the expected outcome, and the new objects, whose ids are to be filled in from the real outcome */
   apply(command: ProjectCommand): { expected: Expected; created: (ModelAllocation | ModelReservation)[] } {
     switch (command.kind) {
       case 'get-or-allocate': {
@@ -118,7 +118,8 @@ export class Model {
       case 'adopt': {
         const held = this.#active().find((one) => one.port === command.port && one.protocol === command.protocol);
         if (held) {
-          const { service } = command; // an import that made it a numbered name finds it again
+          // An earlier import may have given the service a numbered name, such as `web-2`. That one is found again.
+          const { service } = command;
           const isMeant = service === null || held.service.replace(/-\d+$/, '') === service;
           return { expected: `${isMeant ? 'held' : 'conflict'} ${held.service}`, created: [] };
         }
@@ -140,7 +141,7 @@ export class Model {
     if (reservation.status === 'active') reservation.status = 'expired';
   }
 
-  /** What is held and reserved in the room, and how many ports cool, as text to compare. */
+  /** What is held and reserved, and how many ports are cooling down, as texts to compare. */
   describe(): string[] {
     const cooling = ['tcp', 'udp'].map((protocol) => {
       const count = ports().filter(

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../../src/database/tables.js';
 
-/** Everything the registry holds, to show that a refusal changed nothing. */
+/** Returns everything in the registry as a text, to show that a refusal changed nothing. */
 export async function readRegistry(db: Kysely<Tables>): Promise<string> {
   const { rows } = await sql<{ state: string }>`
     select jsonb_build_object(
@@ -18,11 +18,11 @@ interface NewReservation {
   service?: string;
   host?: string;
   protocol?: 'tcp' | 'udp';
-  /** From now; negative for one that has expired already. */
+  /** When it expires, from now. Negative for a reservation that has expired already. */
   seconds: number;
 }
 
-/** Inserts a reservation as its own operations do. Returns its id. */
+/** Inserts a reservation. Returns its id. */
 export async function insertReservation(db: Kysely<Tables>, reservation: NewReservation): Promise<string> {
   const { port, project, service = null, host = 'localhost', protocol = 'tcp', seconds } = reservation;
   const { rows } = await sql<{ id: string }>`

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { packageRoot } from '../../src/package-root.js';
 
-/** Generous: several of these start at once on a small machine. */
+/** Long enough for several services that start at the same time on a small machine. */
 const START_TIMEOUT_MS = 60_000;
 
 export interface Reply {
@@ -16,16 +16,16 @@ export interface Reply {
   headers: Headers;
 }
 
-/** The built service in a process of its own. */
+/** The compiled service in a process of its own. */
 export interface Service {
   readonly child: ChildProcess;
-  /** Once it listens. */
+  /** Resolves once the service listens. */
   readonly url: Promise<string>;
-  /** What it has written so far, stdout and stderr. */
+  /** Everything that it has written to stdout and stderr so far. */
   output(): string;
   /** The exit code, or null after a signal. */
   readonly exited: Promise<number | null>;
-  /** Until `/readyz` says 200. */
+  /** Waits until `/readyz` answers with 200. */
   ready(): Promise<Service>;
   /** @throws when there is no answer within `timeoutMs`, or the connection breaks */
   call(
@@ -37,7 +37,7 @@ export interface Service {
   kill(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Runs a script of `dist/`; it sees these variables and no others, and is killed when the test ends. */
+/** Runs a script of `dist/` with PATH and these variables as its only environment. It is killed when the test ends. */
 export function startProcess(t: Test, script: string, variables: Record<string, string>) {
   const child = spawn(process.execPath, [join(packageRoot, 'dist', script)], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -47,7 +47,7 @@ export function startProcess(t: Test, script: string, variables: Record<string, 
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
   const exited = once(child, 'close').then(([code]) => code as number | null);
   const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill); // also when the test runs out of time
+  process.once('exit', kill); // also if the test exceeds its time limit
   t.teardown(() => {
     process.removeListener('exit', kill);
     kill();
@@ -102,7 +102,7 @@ export function startService(t: Test, variables: Record<string, string>): Servic
   return service;
 }
 
-/** Runs a script to its end. */
+/** Runs a script and waits for its end. */
 export async function runScript(t: Test, script: string, variables: Record<string, string>) {
   const { exited, output } = startProcess(t, script, variables);
   return { code: await exited, output: output() };

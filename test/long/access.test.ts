@@ -7,11 +7,11 @@ import { loadConfig } from '../../src/config.js';
 import { openToolsForKeys, tools } from '../../src/mcp/tools.js';
 import { createService } from '../../src/service.js';
 import {
-  beside,
   EXAMPLE,
   type Fixture,
   type ForOthers,
   operations,
+  otherRoutes,
   type ToolUse,
   toolUses,
 } from '../helpers/access-cases.js';
@@ -46,7 +46,7 @@ const strangers = {
   'a revoked key': keys.revoked.key,
 };
 
-/** Consilio's things, each of which says `hush` somewhere: what nobody else may hear. */
+/** Creates the objects of consilio. Each contains the word `hush`, which callers without access must never read. */
 async function makeFixture(): Promise<Fixture> {
   const details = { description: 'hush', cloudflareHostname: 'hush.example.com', metadata: { hush: true } };
   const send = async (method: 'PUT' | 'POST', path: string, body: object) =>
@@ -64,7 +64,7 @@ async function makeFixture(): Promise<Fixture> {
   return { allocation: allocation.id, reservation: reservation.id, apiKey: apiKey.id, emptyRange: range.startPort };
 }
 
-/** All that a refusal must leave as it is. */
+/** Everything that a refusal must not change. */
 async function readAll(): Promise<string> {
   const { rows } = await sql<{ state: string }>`
     select jsonb_build_object(
@@ -79,7 +79,7 @@ interface Told {
   code?: string;
   detail?: string;
 }
-/** One operation, however it is called, with a key and on the fixture's things. */
+/** One operation, called with a key on the objects of the fixture, over any transport. */
 type Call = (key: string | null, fixture: Fixture) => Promise<Told>;
 type Rule = Pick<ToolUse, 'allowed' | 'others'>;
 
@@ -140,13 +140,13 @@ t.test('every operation of the contract', async (t) => {
     [],
     'these are no operations of the contract (any more): take them out of test/helpers/access-cases.ts',
   );
-  for (const [id, operation] of Object.entries({ ...operations, ...beside })) {
+  for (const [id, operation] of Object.entries({ ...operations, ...otherRoutes })) {
     const { method, path, body } = operation;
     const call: Call = async (key, fixture) => {
       const url = path(fixture);
       const headers: Record<string, string> = key === null ? {} : bearer(key);
       const answer = await request(method, url, body, headers);
-      const text = answer.text.replaceAll(url, ''); // a problem tells the path that was asked for
+      const text = answer.text.replaceAll(url, ''); // a problem document contains the requested path
       const detail = answer.body?.detail?.replaceAll(/[0-9a-f-]{36}/g, '<id>');
       return { status: answer.status, text, code: answer.body?.code, detail };
     };
@@ -154,7 +154,7 @@ t.test('every operation of the contract', async (t) => {
   }
 });
 
-/** What a tool answered, read as REST would have said it. */
+/** Converts the answer of a tool to the answer that REST would have given. */
 function read(result: { isError?: boolean; content: { text?: string }[] }): Told {
   const text = result.content[0]?.text ?? '';
   if (!result.isError) return { status: 200, text };
@@ -186,7 +186,7 @@ t.test('every MCP tool', async (t) => {
       return read(message.result);
     };
     await t.test(`${name} over HTTP`, (t) => check(t, use, overHttp));
-    // As a stdio process calls it, itself or through the process that has the registry open.
+    // As a stdio process calls it, either itself or through the process that has the registry open.
     const withKey: Call = async (apiKey, fixture) => {
       const signal = new AbortController().signal;
       const call = { name, input: use.input(fixture), idempotencyKey: null, requestId: 'r', signal, apiKey };

@@ -51,7 +51,7 @@ t.test('the audit streams its progress, and ends with the result', async (t) => 
   t.equal(events.filter(({ event }) => event === 'result').length, 1);
 });
 
-t.test('what is refused before it begins is an ordinary problem', async (t) => {
+t.test('an audit that is refused before it begins is answered with an ordinary problem document', async (t) => {
   const { request } = await setUpSlow(t);
   t.match(await request('POST', '/v1/audits', { host: '10.0.0.5' }, EVENTS), {
     status: 422,
@@ -75,7 +75,7 @@ for (const accept of ['text/event-stream', 'application/json']) {
   });
 }
 
-t.test('a bounded number of audits runs at a time', async (t) => {
+t.test('the number of audits that run at a time is limited', async (t) => {
   const { request } = await setUpSlow(t);
   const answers = await Promise.all(Array.from({ length: 6 }, () => request('POST', '/v1/audits')));
   t.same(answers.map(({ status }) => status).sort(), [200, 200, 200, 200, 503, 503]);

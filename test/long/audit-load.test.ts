@@ -11,7 +11,7 @@ import { openPostgres } from '../helpers/database.js';
 import { listen, openBlackHole } from '../helpers/listeners.js';
 
 setFlagsFromString('--expose-gc');
-/** Without it, the heap would be as full as the collector happens to leave it. */
+/** Collects garbage before measuring, since the size of the heap otherwise depends on when it was last collected. */
 const collectGarbage = runInNewContext('gc') as () => void;
 
 const HOST = '127.0.0.71';

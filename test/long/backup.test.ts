@@ -1,4 +1,5 @@
-// Backup and restore of the embedded database. test/deploy/backup.test.ts has the commands, as docs/backup.md gives them.
+// Backup and restore of the embedded database. test/deploy/backup.test.ts has the commands, as docs/backup.md gives
+// them.
 import { cp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
@@ -11,7 +12,7 @@ const folder = await makeDataDir(t);
 const file = join(folder, 'backup.tar.gz');
 await backUp(dataDir, file);
 
-t.test('a backup is one file, for its owner alone', async (t) => {
+t.test('a backup is one file that only its owner can read', async (t) => {
   t.same(await readdir(folder), ['backup.tar.gz']);
   t.equal((await stat(file)).mode & 0o777, 0o600);
 });
@@ -23,13 +24,13 @@ t.test('a file that exists is never overwritten', async (t) => {
   t.equal(await readFile(other, 'utf8'), 'kept');
 });
 
-t.test('a folder without a registry is refused, and none is made', async (t) => {
+t.test('a folder without a registry is refused, and no registry is created', async (t) => {
   const none = await makeDataDir(t);
   await t.rejects(backUp(none, join(folder, 'none')), { name: 'CommandRefused', message: /holds no registry/ });
   t.same(await readdir(none), []);
 });
 
-t.test('a registry is never replaced', async (t) => {
+t.test('an existing registry is never replaced', async (t) => {
   await t.rejects(restore(dataDir, file), { name: 'CommandRefused', message: /holds a registry already/ });
 });
 
@@ -39,7 +40,7 @@ t.test('a backup is restored, file by file', async (t) => {
   t.same(await readdir(target), ['database']);
 });
 
-t.test('what is no whole backup restores nothing', async (t) => {
+t.test('a file that is no complete backup restores nothing', async (t) => {
   const whole = await readFile(file);
   const middle = whole.length >> 1;
   const cases: [name: string, content: Buffer | null][] = [

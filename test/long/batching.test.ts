@@ -14,7 +14,7 @@ const key = (service: string) => ({
   protocol: 'tcp' as const,
 });
 
-/** A command as a run can name it: the ids of allocations differ from run to run. */
+/** A command without ids, because the ids of allocations differ from run to run. */
 type Step = (heldIds: string[]) => ProjectCommand;
 
 const service = fc.constantFrom('a', 'b', 'c');
@@ -46,7 +46,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   ),
 );
 
-/** Outcomes without what differs from run to run by its nature: ids and times. */
+/** Outcomes without ids and times, which differ from run to run. */
 function shapeOf(outcomes: Outcome[], ids: string[]): unknown {
   const plain = outcomes.map((outcome) => (outcome.ok ? outcome.value : { code: outcome.error.code }));
   return JSON.parse(JSON.stringify(plain), (name, value) => {

@@ -1,4 +1,4 @@
-// A project whose lock somebody else keeps.
+// A project whose lock is held by somebody else.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import t, { type Test } from 'tap';
@@ -8,19 +8,19 @@ import { type Answer, makeApp, requester } from '../helpers/app.js';
 import { createDatabase, openPostgres, silentLog } from '../helpers/database.js';
 
 const LOCK_TIMEOUT_MS = 500;
-/** What store.ts lets wait for one project, and what one transaction takes of it. */
+/** How many commands may wait for one project, and how many of them one transaction executes. */
 const QUEUE = 4096;
 const BATCH = 256;
 
 const url = await createDatabase(t);
 await openPostgres(t, url);
 const psql = new pg.Pool({ connectionString: url });
-// Sooner than the lock timeout, for the connections that are made from here on.
+// Shorter than the lock timeout. It applies to connections that are made after this.
 await psql.query(`alter database ${new URL(url).pathname.slice(1)} set deadlock_timeout = '100ms'`);
 const variables = { DATABASE_URL: url, LOCK_TIMEOUT_MS: String(LOCK_TIMEOUT_MS) };
 const database = await connectDatabase(loadConfig(variables), silentLog);
 const request = requester(await makeApp(t, database, variables));
-// Waits so long that whoever waited for it would not be answered before the others.
+// Long enough that a caller who waited for the lock could not be answered before the others.
 const PATIENCE_MS = 8000;
 const patient = await connectDatabase(loadConfig({ ...variables, LOCK_TIMEOUT_MS: String(PATIENCE_MS) }), silentLog);
 const ask = requester(
@@ -30,7 +30,7 @@ t.teardown(() => patient.close());
 t.teardown(() => psql.end());
 t.teardown(() => database.close());
 
-/** Keeps the project's ranges until the test ends, or until what it returns is called. */
+/** Locks the project's ranges until the test ends, or until the returned function is called. */
 async function keepLocked(t: Test, project: string): Promise<() => Promise<void>> {
   const client = await psql.connect();
   await client.query('begin');
@@ -46,7 +46,7 @@ async function keepLocked(t: Test, project: string): Promise<() => Promise<void>
   return letGo;
 }
 
-t.test('a project that is kept locked is busy for whoever would change it, and for nobody else', async (t) => {
+t.test('a locked project is busy for callers who would change it, and for nobody else', async (t) => {
   const { body: held } = await request('PUT', '/v1/projects/consilio/services/held');
   const letGo = await keepLocked(t, 'consilio');
   const calls = [
@@ -81,7 +81,7 @@ t.test('a deadlock with somebody at a psql prompt is answered as busy, and chang
   const { body: second } = await request('POST', '/v1/ranges', { project: 'odin' });
   const { body: before } = await request('GET', '/v1/projects/odin/summary');
   const client = await psql.connect();
-  await client.query("begin; set local deadlock_timeout = '1min'"); // it is not the one that is ended
+  await client.query("begin; set local deadlock_timeout = '1min'"); // so that PostgreSQL does not end this transaction
   await client.query('select from port_ranges where start_port = $1 for update', [second.startPort]);
   const call = request('PUT', '/v1/projects/odin/services/deadlocked');
   const waiting = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
@@ -96,14 +96,14 @@ t.test('a deadlock with somebody at a psql prompt is answered as busy, and chang
   t.equal((await request('PUT', '/v1/projects/odin/services/deadlocked')).status, 201);
 });
 
-/** Begins the calls; `answered` tells how many of them are done. */
+/** Starts the calls. `answered` returns how many of them have been answered. */
 function begin(calls: Promise<Answer>[]): { answers: Promise<Answer[]>; answered(): number } {
   let answered = 0;
   for (const call of calls) void call.finally(() => answered++);
   return { answers: Promise.all(calls), answered: () => answered };
 }
 
-t.test('callers who wait for a busy project do not hold up those of others', async (t) => {
+t.test('callers who wait for a busy project do not delay callers of other projects', async (t) => {
   const letGo = await keepLocked(t, 'health-agent');
   const services = Array.from({ length: 40 }, (_, i) => `s${i}`);
   const waiting = begin(services.map((service) => ask('PUT', `/v1/projects/health-agent/services/${service}`)));
@@ -120,7 +120,7 @@ t.test('callers who wait for a busy project do not hold up those of others', asy
   t.same(statuses, Array(40).fill(201));
 });
 
-t.test('of callers who wait for a busy project, who came first gets the lower port', async (t) => {
+t.test('of two callers who wait for a busy project, the one who came first gets the lower port', async (t) => {
   const { body: range } = await ask('POST', '/v1/ranges', { project: 'orderly' });
   const letGo = await keepLocked(t, 'orderly');
   const calls: Promise<Answer>[] = [];
@@ -159,7 +159,7 @@ t.test(
   },
 );
 
-t.test('callers who wait to change the range of a busy project do not hold up those of others', async (t) => {
+t.test('callers who wait to change a range of a busy project do not delay callers of other projects', async (t) => {
   const letGo = await keepLocked(t, 'meta-supervisor');
   const waiting = begin(
     Array.from({ length: 40 }, (_, i) => ask('PATCH', '/v1/ranges/3000', { description: `change ${i}` })),
@@ -179,7 +179,7 @@ t.test('callers who wait to change the range of a busy project do not hold up th
   t.ok((await waiting.answers).some(({ status }) => status === 200));
 });
 
-t.test('a creation that waits holds up no change of another range, and takes the next block at last', async (t) => {
+t.test('a range creation that waits does not delay changes of other ranges, and gets the next block', async (t) => {
   const client = await psql.connect();
   t.teardown(() => client.release());
   const { rows } = await client.query('select max(end_port) + 1 as free from port_ranges where end_port < 9000');

@@ -13,12 +13,12 @@ for (const [name, open] of databases) {
     const portOf = async (project: string, name: string, query = '') =>
       (await request('PUT', service(project, name, query))).body.port;
     const cool = (startPort: number) => request('PATCH', `/v1/ranges/${startPort}`, { reuseCooldownSeconds: 600 });
-    /** The cooldown of all that was released passes, by the database's clock. */
+    /** Ends the cooldown of everything that was released, by the database's clock. */
     const pass = () =>
       sql`update port_allocations set released_at = released_at - interval '1 hour'
           where released_at is not null`.execute(database.db);
 
-    t.test('a released port is kept from others until it passes, and its service has it back at once', async (t) => {
+    t.test('a cooling port is kept from other services, and the service that released it gets it back', async (t) => {
       await cool(3100);
       t.equal(await portOf('consilio', 'a'), 3100);
       await request('DELETE', service('consilio', 'a'));
@@ -35,7 +35,7 @@ for (const [name, open] of databases) {
       t.equal(await portOf('consilio', 'c'), 3100);
     });
 
-    t.test('the SQL functions honour it', async (t) => {
+    t.test('the SQL functions respect the cooldown', async (t) => {
       await cool(3300);
       const call = async (query: ReturnType<typeof sql<{ port: number }>>) =>
         (await query.execute(database.db)).rows[0]?.port;
@@ -102,7 +102,7 @@ for (const [name, open] of databases) {
       t.equal((await request('POST', `/v1/reservations/${last.body.id}/claim`)).body.port, 3200);
     });
 
-    t.test('a reservation can be claimed also when the cooldown is raised after it', async (t) => {
+    t.test('a reservation can be claimed even if the cooldown has been raised since', async (t) => {
       await request('POST', '/v1/ranges', { project: 'raised', startPort: 5000 });
       await portOf('raised', 'a');
       await request('DELETE', service('raised', 'a'));
@@ -125,7 +125,7 @@ for (const [name, open] of databases) {
       t.same(portsOf(await put('x', 'api', 'new', 'web')), [3401, 3404, 3400]);
     });
 
-    t.test('an exhausted range tells when its next port comes free', async (t) => {
+    t.test('the refusal for an exhausted range says when its next port becomes free', async (t) => {
       await cool(3500);
       const full = await request('PUT', '/v1/projects/quiculum-monitor/environments/full', {
         services: Array.from({ length: 97 }, (_, i) => ({ service: `s${i}` })),

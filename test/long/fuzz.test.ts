@@ -1,4 +1,5 @@
-// Whatever is sent: never a 5xx, every refusal a problem document, and nothing changed by it. FUZZ_RUNS, FUZZ_SEED.
+// Random requests never get a 5xx, every refusal is a problem document, and a refused request changes nothing.
+// FUZZ_RUNS sets their number, FUZZ_SEED repeats a run.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { type Kysely, sql } from 'kysely';
@@ -21,7 +22,7 @@ const ENDS: Record<string, 'allocations' | 'reservations'> = {
   claimReservation: 'reservations',
 };
 
-/** Everything that is kept, but for the answers kept under an idempotency key and when a key was last used. */
+/** Everything that is stored, except the answers to idempotency keys and the times at which API keys were last used. */
 async function fingerprint(db: Kysely<Tables>): Promise<string> {
   const { rows } = await sql<{ md5: string }>`
     select md5(string_agg(kept, ',' order by kept)) as md5 from (
@@ -34,7 +35,7 @@ async function fingerprint(db: Kysely<Tables>): Promise<string> {
   return rows[0]?.md5 ?? '';
 }
 
-/** The newest ids, at the end, are asked for. */
+/** The newest ids are at the end, and only these are used in requests. */
 function toFront(ids: string[], id = ''): void {
   const at = ids.indexOf(id);
   if (at >= 0) ids.unshift(...ids.splice(at, 1));
@@ -42,7 +43,7 @@ function toFront(ids: string[], id = ''): void {
 
 t.setTimeout(280_000);
 
-t.test(`${RUNS} requests that keep to the contract, or do not`, async (t) => {
+t.test(`${RUNS} valid and invalid requests`, async (t) => {
   const { db } = await openPostgres(t);
   const request = requester(await makeApp(t, { db }, { ...WITH_KEYS, PROBE_TIMEOUT_MS: '50' }));
   const ids = { allocations: [] as string[], reservations: [] as string[], 'api-keys': [] as string[] };

@@ -1,4 +1,4 @@
-// The checker of histories itself: what the promises allow passes, and every fault planted is caught.
+// Tests of the history checker: it accepts what the promises allow, and detects every fault that is planted.
 import fc from 'fast-check';
 import t from 'tap';
 import { checkHistory } from '../helpers/history/check.js';
@@ -200,10 +200,10 @@ t.test('planted faults', async (t) => {
   fails('a history without an end', /without a list/, get(0, 1, 'a', created('A', 3000)));
 });
 
-/** Enough for the gaps that a faulty service might skip, and few enough to run out. */
+/** Enough ports that a faulty service can skip one, and few enough to run out. */
 const SIMULATED_PORTS = [...PORTS, 3004, 3005, 3006];
 
-t.test('whatever callers at once ask of a service that keeps its promises passes', async () => {
+t.test('every history of concurrent callers of a correct service is accepted', async () => {
   const property = fc.property(fc.integer(), (seed) => {
     const { violations } = checkHistory(
       simulate({ seed, callers: 4, operations: 200, ports: SIMULATED_PORTS }),

@@ -1,5 +1,5 @@
-// Keys over stdio, in processes as an agent starts them: each on PostgreSQL, and with calls that are passed on to the
-// service that has the embedded registry open.
+// API keys over stdio, in processes as an agent starts them: on PostgreSQL, and with calls that are passed on to the
+// service that has the embedded database open.
 import t, { type Test } from 'tap';
 import { createDatabase, makeSeededDir } from '../helpers/database.js';
 import { ADMIN, ADMIN_KEY, WITH_KEYS } from '../helpers/keys.js';
@@ -18,7 +18,7 @@ const places: [name: string, place: Place][] = [
     },
   ],
   [
-    'passed on to a service', // which alone knows that keys are in force
+    'passed on to a service', // only the service knows that keys are in force
     async (t) => {
       const variables = { DATA_DIR: await makeSeededDir(t) };
       return { service: { ...variables, ...WITH_KEYS }, agent: variables };
@@ -27,7 +27,7 @@ const places: [name: string, place: Place][] = [
 ];
 
 for (const [name, place] of places) {
-  t.test(`a key counts for what it is, ${name}`, async (t) => {
+  t.test(`a key has the rights of its role, ${name}`, async (t) => {
     const variables = await place(t);
     const service = await startService(t, variables.service).ready();
     const keyOf = async (role: string, ...projects: string[]): Promise<string> => {

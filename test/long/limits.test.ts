@@ -7,7 +7,7 @@ import { assertProblem } from '../helpers/problems.js';
 
 const LIMIT = 20;
 
-t.test('a key, and an address without one, is answered so many requests a minute', async (t) => {
+t.test('the number of requests a minute is limited for each key, and for each address without one', async (t) => {
   const app = await makeApp(t, await openPostgres(t), {
     ...WITH_KEYS,
     RATE_LIMIT_PER_MINUTE: String(LIMIT),
@@ -22,7 +22,7 @@ t.test('a key, and an address without one, is answered so many requests a minute
     return answers.map(({ status }) => status).filter((status) => status !== 429).length;
   };
 
-  t.test('no more, with the time after which to try again', async (t) => {
+  t.test('requests beyond the limit are refused, with the time after which to try again', async (t) => {
     t.equal(await statuses(2 * LIMIT, bearer(one.key)), LIMIT);
     const refusal = await ask(bearer(one.key));
     assertProblem(t, refusal, 'too-many-requests');
@@ -31,12 +31,12 @@ t.test('a key, and an address without one, is answered so many requests a minute
     t.equal((await request('POST', '/mcp', {}, bearer(one.key))).status, 429, 'at /mcp too');
   });
 
-  t.test('each for itself', async (t) => {
+  t.test('each key and address has its own limit', async (t) => {
     t.equal((await ask(bearer(other.key))).status, 200);
     t.equal((await ask(ADMIN)).status, 200);
   });
 
-  t.test('whoever guesses at keys is counted by address, as the proxy tells it', async (t) => {
+  t.test('requests with invalid keys are counted by address, which the proxy passes on', async (t) => {
     const from = (address: string, key = 'x'.repeat(40)) => ({ ...bearer(key), 'x-forwarded-for': address });
     t.equal(await statuses(2 * LIMIT, from('192.0.2.1')), LIMIT);
     assertProblem(t, await ask(from('192.0.2.1', 'y'.repeat(40))), 'too-many-requests');
@@ -47,7 +47,7 @@ t.test('a key, and an address without one, is answered so many requests a minute
     t.equal((await ask({ ...bearer(other.key), 'x-forwarded-for': '192.0.2.1' })).status, 200, 'a key is not');
   });
 
-  t.test('health checks never are', async (t) => {
+  t.test('requests to the health endpoints are never counted', async (t) => {
     for (const path of ['/livez', '/readyz']) t.equal(await statuses(2 * LIMIT, {}, path), 2 * LIMIT);
     t.equal(await statuses(2 * LIMIT, bearer(one.key), '/metrics'), 2 * LIMIT);
   });
@@ -63,9 +63,9 @@ t.test('the limit’s default is none on loopback without keys, and 60000 otherw
   t.throws(() => limit({ RATE_LIMIT_PER_MINUTE: '-1' }), { message: /RATE_LIMIT_PER_MINUTE/ });
 });
 
-t.test('requests that are over leave room for others, however they ended', async (t) => {
+t.test('finished requests make room for others, however they ended', async (t) => {
   const request = requester(await makeApp(t, await openPostgres(t)));
-  // More than may be under way at a time.
+  // More than may be in progress at a time.
   for (let round = 0; round < 9; round++) {
     const answers = await Promise.all(Array.from({ length: 1000 }, () => request('GET', '/v1/ports/x')));
     t.ok(answers.every(({ status }) => status === 400));

@@ -1,4 +1,5 @@
-// Look after the lock: what another transaction commits while a caller waits for a project's ranges counts.
+// Commands read the state of a project after they have its lock, so they see what other transactions committed while
+// they waited for it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import t from 'tap';
@@ -18,7 +19,7 @@ t.beforeEach(async () => {
   await seed(db, 0);
 });
 
-/** Runs `inside` in a transaction that holds the project's ranges, and `call` while it does. Both results. */
+/** Runs `inside` in a transaction that locks the project's ranges, and `call` meanwhile. Returns both results. */
 async function whileLocked<T>(
   project: string,
   call: () => Promise<T>,
@@ -38,7 +39,7 @@ async function whileLocked<T>(
   }
 }
 
-/** Until so many connections wait for a lock. */
+/** Waits until this many connections wait for a lock. */
 async function untilWaiting(count: number): Promise<void> {
   for (;;) {
     const { rows } = await psql.query(
@@ -153,8 +154,8 @@ async function readClock(client: pg.PoolClient): Promise<Date> {
   return (await client.query('select clock_timestamp()::timestamptz(3) as now')).rows[0].now;
 }
 
-t.test('allocate_port() takes no port of a range that came after it looked for ranges to lock', async (t) => {
-  // In slow motion: between the lock and the look it waits for us.
+t.test('allocate_port() takes no port of a range that was created after it locked the ranges', async (t) => {
+  // A changed version that waits for this test between locking the ranges and reading what is held.
   const { rows } = await psql.query("select pg_get_functiondef('allocate_port'::regproc) as definition");
   const [{ definition }] = rows;
   const look = 'select c.port into new_port';

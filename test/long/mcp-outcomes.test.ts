@@ -33,7 +33,7 @@ function withResolvers() {
   return { promise, resolve };
 }
 
-/** `call(tool, input)` of a process that has to pass its calls on, for now. */
+/** Returns `call(tool, input)` of a process that has to pass its calls on to the holder of the lock. */
 function openAgent(t: Test, dataDir: string) {
   const registry = openRegistry(loadConfig({ DATA_DIR: dataDir }), log);
   t.teardown(() => registry.close());
@@ -42,7 +42,7 @@ function openAgent(t: Test, dataDir: string) {
     registry.callTool({ name, input, idempotencyKey: null, requestId: 'r', signal: new AbortController().signal });
 }
 
-/** A holder that answers calls in this way. */
+/** Starts a holder of the lock that answers calls with this function. */
 async function startHolder(t: Test, dataDir: string, respond: (answer: ServerResponse) => void) {
   const lock = await lockDataDir(dataDir);
   let calls = 0;
@@ -61,7 +61,7 @@ async function startHolder(t: Test, dataDir: string, respond: (answer: ServerRes
   return { calls: () => calls, release: () => lock.release() };
 }
 
-/** One that takes calls and dies before it answers. */
+/** A holder that receives calls and dies before it answers. */
 const startDyingHolder = (t: Test, dataDir: string) => startHolder(t, dataDir, ({ req }) => req.socket.destroy());
 
 t.test('a release by key whose outcome is unknown is not repeated, and the agent is told what to do', async (t) => {
@@ -76,7 +76,7 @@ t.test('a release by key whose outcome is unknown is not repeated, and the agent
   await holder.release();
 });
 
-t.test('a call that does no harm twice is repeated until a holder answers, or there is none', async (t) => {
+t.test('a call that is safe to repeat is repeated until a holder answers, or there is none', async (t) => {
   const dataDir = await makeSeededDir(t);
   const holder = await startDyingHolder(t, dataDir);
   const asked = openAgent(t, dataDir)('get-port', { project: 'odin', service: 'api' });
@@ -85,7 +85,7 @@ t.test('a call that does no harm twice is repeated until a holder answers, or th
   t.match(await asked, { structuredContent: { port: 3300 } });
 });
 
-t.test('an allocation whose answer was lost is found again, and not made twice', async (t) => {
+t.test('an allocation whose answer was lost is found by the retry, and not made twice', async (t) => {
   const dataDir = await makeSeededDir(t);
   const config = loadConfig({ DATA_DIR: dataDir });
   const database = await connectDatabase(config, log);
@@ -110,7 +110,7 @@ t.test('an allocation whose answer was lost is found again, and not made twice',
   await database.close();
 });
 
-t.test('no agent takes the data directory while a service waits for it', async (t) => {
+t.test('no agent locks the data directory while a service waits for it', async (t) => {
   const dataDir = await makeSeededDir(t);
   const waiting = await awaitDataDir(dataDir);
   t.equal(await awaitDataDir(dataDir), null, 'one service at a time');
@@ -128,7 +128,7 @@ t.test('no agent takes the data directory while a service waits for it', async (
   t.match(await asked, { structuredContent: { port: 3300 } });
 });
 
-t.test('a holder that gives way has gone as soon as the last call is answered', async (t) => {
+t.test('a holder that gives way releases the lock as soon as its last call is answered', async (t) => {
   const dataDir = await makeDataDir(t);
   const answered = { content: [{ type: 'text' as const, text: '{}' }] };
   const { promise: mayAnswer, resolve: letAnswer } = withResolvers();
@@ -155,7 +155,7 @@ t.test('a holder that gives way has gone as soon as the last call is answered', 
   t.ok(performance.now() - since < 2000, 'a connection that is kept alive keeps nobody waiting');
 });
 
-t.test('what the holder cannot take is refused at once, and never asked for again', async (t) => {
+t.test('a call that the holder refuses as invalid or too large is refused at once, and not repeated', async (t) => {
   for (const [status, code] of [
     [400, 'validation-failed'],
     [413, 'payload-too-large'],
@@ -171,7 +171,7 @@ t.test('what the holder cannot take is refused at once, and never asked for agai
   }
 });
 
-t.test('an input that no body of REST may hold never reaches the holder', async (t) => {
+t.test('an input that REST would refuse is never sent to the holder', async (t) => {
   const dataDir = await makeSeededDir(t);
   const holder = await startHolder(t, dataDir, (answer) => answer.writeHead(503).end());
   const call = openAgent(t, dataDir);
@@ -191,9 +191,9 @@ t.test('an input that no body of REST may hold never reaches the holder', async 
   await holder.release();
 });
 
-t.test('a call that is passed on waits for its answer longer than fetch would', async (t) => {
+t.test('a call that is passed on waits for its answer longer than the default of fetch', async (t) => {
   const before = getGlobalDispatcher();
-  setGlobalDispatcher(new Agent({ headersTimeout: 500 })); // 5 minutes by itself
+  setGlobalDispatcher(new Agent({ headersTimeout: 500 })); // the default is 5 minutes
   t.teardown(() => setGlobalDispatcher(before));
   const dataDir = await makeSeededDir(t);
   const answered = { content: [{ type: 'text', text: '{}' }], structuredContent: {} };
@@ -206,7 +206,7 @@ t.test('a call that is passed on waits for its answer longer than fetch would', 
   await holder.release();
 });
 
-t.test('an import that waits for its turn is not executed for a caller who has gone', async (t) => {
+t.test('an import that waits for its turn is not executed if its caller has left', async (t) => {
   const dataDir = await makeSeededDir(t);
   const registry = openRegistry(loadConfig({ DATA_DIR: dataDir }), log);
   t.teardown(() => registry.close());

@@ -1,4 +1,5 @@
-// Growing out of the embedded default. test/deploy/move-crash.test.ts has the command itself, and what kills it.
+// Moving a registry from the embedded database to PostgreSQL. test/deploy/move-crash.test.ts runs the command itself,
+// and kills it.
 import { type Kysely, sql } from 'kysely';
 import t, { type Test } from 'tap';
 import { copyRegistry, listTables } from '../../src/database/move.js';
@@ -6,7 +7,10 @@ import type { Tables } from '../../src/database/tables.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { openEmbedded, openPostgres, silentLog } from '../helpers/database.js';
 
-/** Of every kind of column that JSON could spoil, and made by no migration: the tables are found, and not listed. */
+/**
+ * Tables with every type of column that a copy as JSON could damage. No migration creates them, so they are copied only
+ * if the copy finds the tables in the database instead of having a list.
+ */
 const LATER_TABLE = `create table aaa_later (
   id bigint generated always as identity primary key, allocation uuid references port_allocations, hash bytea,
   tags text[], amount numeric, twice numeric generated always as (amount * 2) stored, seen timestamptz, span interval)`;
@@ -54,7 +58,7 @@ async function openTarget(t: Test): Promise<Kysely<Tables>> {
   return db;
 }
 
-/** Everything, as PostgreSQL writes it. */
+/** Everything in the tables, as text by PostgreSQL. */
 async function readAll(db: Kysely<Tables>): Promise<Record<string, string[]>> {
   const content: Record<string, string[]> = {};
   for (const { name } of await listTables(db)) {
@@ -78,20 +82,20 @@ t.test('everything is copied as it is, whatever the type, and the source is as b
   }
 });
 
-t.test('tables come behind those that they refer to, and Kysely’s own are none of them', async (t) => {
+t.test('tables are copied after those that they refer to, and the tables of Kysely are not copied', async (t) => {
   const names = (await listTables(source.db)).map(({ name }) => name);
   t.ok(names.indexOf('port_allocations') < names.indexOf('aaa_later'));
   t.ok(names.indexOf('port_allocations') < names.indexOf('port_health_checks'));
   t.notOk(names.some((name) => name.startsWith('kysely')));
 });
 
-t.test('the migrations make no sequence, which a copy of rows would leave at its start', async (t) => {
+t.test('the migrations create no sequence, because copying rows would not advance it', async (t) => {
   const { db } = await openPostgres(t);
   t.same((await sql`select sequencename from pg_sequences`.execute(db)).rows, []);
 });
 
 t.test('a target that holds anything is refused and left alone', async (t) => {
-  const { db } = await openPostgres(t); // with the seven ranges
+  const { db } = await openPostgres(t); // has the seven seed ranges
   await sql.raw(LATER_TABLE).execute(db);
   const before = await readAll(db);
   await t.rejects(copyRegistry(source.db, db, silentLog), {
@@ -101,7 +105,7 @@ t.test('a target that holds anything is refused and left alone', async (t) => {
   t.strictSame(await readAll(db), before);
 });
 
-t.test('a target that somebody works in is refused', async (t) => {
+t.test('a target that somebody else is using is refused', async (t) => {
   const target = await openTarget(t);
   await target.transaction().execute(async (trx) => {
     await sql`select from port_ranges for update`.execute(trx);
@@ -109,7 +113,7 @@ t.test('a target that somebody works in is refused', async (t) => {
   });
 });
 
-t.test('a copy that differs is noticed, and nothing of it stays', async (t) => {
+t.test('a copy that differs from the source is detected and rolled back', async (t) => {
   const target = await openTarget(t);
   await sql`create function meddle() returns trigger language plpgsql as
     $$ begin new.reason := 'x'; return new; end $$`.execute(target);

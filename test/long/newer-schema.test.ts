@@ -1,5 +1,5 @@
-// The rule for migrations (docs/production.md): the version before runs on, beside and after it. So a migration adds;
-// what it adds, the older code neither sees nor needs.
+// The rule for migrations (docs/production.md): the previous version must keep working while a migration runs and after
+// it. So a migration only adds things, which the older code neither sees nor needs.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,16 +13,21 @@ import { PROJECTS, portsOf, Traffic } from '../helpers/history/traffic.js';
 import { findViolations } from '../helpers/registry.js';
 import { startService } from '../helpers/service.js';
 
-/** The last migration of the first release. No older version ever ran beside it, or beside those before it. */
+/** The last migration from before the first release. No other version ever ran on the schema of an earlier one. */
 const FIRST_RELEASE = '0013';
 
-/** What takes something from the older code: a removed or renamed thing, another type, a column it would have to fill. */
+/**
+ * Matches a statement that takes something from the older code: it removes or renames something, changes a type, or adds a
+ * column that must be filled.
+ */
 const TAKES_AWAY =
   /\bdrop\s+(table|column|view|function|type|domain|schema)|\brename\b|\balter\s+column\s+\w+\s+(set\s+data\s+)?type\b|\bset\s+not\s+null\b|\badd\s+(column\s+)?(if\s+not\s+exists\s+)?\w+\s+[^,;]*\bnot\s+null\b(?![^,;]*\bdefault\b)/i;
-/** Says that the release before already did without it. */
+/** A comment with which a migration states that the previous release no longer used what it removes. */
 const SAYS_SINCE_WHEN = /^-- Unused since \d+\.\d+\.\d+: /m;
 
-/** All that the rule allows, in each table that the service writes; locked in the order in which the service does. */
+/**
+ * Everything that the rule allows, in each table that the service writes, locked in the same order as by the service.
+ */
 const NEWER = `
   lock table port_ranges in access exclusive mode;
   alter table port_allocations add column owner text, add column priority integer not null default 0;
@@ -32,7 +37,7 @@ const NEWER = `
   create table port_notes (id bigint generated always as identity primary key, port integer not null, note text);
   insert into kysely_migration (name, timestamp) values ('9999_newer', '2100-01-01T00:00:00.000Z')`;
 
-t.test('every migration since the first release keeps the rule', async (t) => {
+t.test('every migration since the first release follows the rule', async (t) => {
   t.match('alter table a drop column b', TAKES_AWAY);
   t.match('alter table a add column b text not null', TAKES_AWAY);
   t.match('alter table a alter column b type text', TAKES_AWAY);
@@ -43,7 +48,7 @@ t.test('every migration since the first release keeps the rule', async (t) => {
   }
 });
 
-t.test('replicas serve on while a newer one migrates, and start again afterwards', async (t) => {
+t.test('replicas go on serving while a newer one migrates, and can be started again afterwards', async (t) => {
   const url = await createDatabase(t, process.env.TEST_TEMPLATE);
   const { db } = await openPostgres(t, url);
   const start = () => startService(t, { DATABASE_URL: url }).ready();

@@ -9,21 +9,23 @@ import { createDatabase, openPostgres } from '../helpers/database.js';
 
 const RELEASED = 50_000;
 const HELD = 40;
-/** Longer than the calls take, so that what cools down at first does so to the end. */
+/** Longer than all calls take, so that the ports that cool down at first still do at the end. */
 const COOLDOWN_SECONDS = 30;
 /** Full ranges of other projects. */
 const OTHERS = 100;
 const ROUNDS = 20;
-/** Calls of a round that look which ports of a range are taken: four that take the lowest, a port's state, a summary. */
+/** The calls of a round that read which ports of a range are taken: four that take the lowest, a port, a summary. */
 const SEARCHES = 6 * ROUNDS;
-/** Looks at what cools down in a range where nothing is held: a call that takes and a summary, twice each at the most. */
+/**
+ * The reads of cooling ports in a range where nothing is held: a call that takes a port and a summary, twice at most.
+ */
 const COOLING_LOOKS = 4 * ROUNDS;
 const RANGE_PORTS = 100;
 /** Idempotency keys, reservations that ended and health checks, all too young to be deleted. */
 const RECENT = 20_000;
 const TABLES = ['port_allocations', 'idempotency_keys', 'port_reservations', 'port_health_checks'];
 
-/** What the statistics collector counted since they were reset. */
+/** What PostgreSQL has counted since its statistics were reset. */
 interface Reads {
   /** Rows read by scans of a whole table, by table. */
   sequential: Record<string, number>;
@@ -36,7 +38,7 @@ for (const analyzed of [true, false]) {
   t.test(`every operation and sweep reads what it needs and no table from end to end, in ${mood}`, async (t) => {
     const url = await createDatabase(t, process.env.TEST_TEMPLATE);
     const observer = await openPostgres(t, url);
-    // Which mood the planner is in is this test's to say, and not for autovacuum when it happens to come by.
+    // This test decides what the planner knows of the tables. Autovacuum must not analyze them at a random moment.
     for (const table of TABLES) {
       await sql`alter table ${sql.table(table)} set (autovacuum_enabled = false)`.execute(observer.db);
     }
@@ -83,7 +85,7 @@ for (const analyzed of [true, false]) {
     const request = requester(await makeApp(t, database));
     await sql`select pg_stat_reset()`.execute(observer.db);
     for (let round = 0; round < ROUNDS; round++) await askForEverything(t, request, round);
-    // Where nothing is known of a table, PostgreSQL takes a third of it for old.
+    // For a table without statistics, PostgreSQL assumes that a third of the rows match such a comparison.
     if (analyzed) await sweep(database.db);
     await database.close();
     await everyOtherBackendIsGone(observer.db);
@@ -92,7 +94,7 @@ for (const analyzed of [true, false]) {
     for (const table of TABLES) t.equal(reads.sequential[table], 0, `${table} is never read from end to end`);
     t.ok((reads.entries.port_allocations_active_key ?? 0) >= ROUNDS, 'look-ups use the index of keys');
     t.ok((reads.entries.port_allocations_pkey ?? 0) >= 2 * ROUNDS, 'look-ups by id and releases use the primary key');
-    // The gap search reads what is held in the range, and at the worst the dead entries of this very run.
+    // The search for a gap reads what is held in the range, and in the worst case the dead entries of this run.
     const gaps = reads.entries.port_allocations_active_port ?? 0;
     t.ok(
       gaps >= HELD * SEARCHES,
@@ -107,7 +109,7 @@ for (const analyzed of [true, false]) {
   });
 }
 
-/** The operations of one project that change or look up what it holds; what they make is released again. */
+/** Calls the operations that change or look up what a project holds. What they allocate is released again. */
 async function askForEverything(t: Test, request: ReturnType<typeof requester>, round: number): Promise<void> {
   const ask = async (status: number, ...asked: Parameters<typeof request>) => {
     const answer = await request(...asked);
@@ -151,7 +153,7 @@ async function sweep(db: Database['db']): Promise<void> {
   t.same(await runRetention(db, kept), { healthChecks: 0, allocations: 0 });
 }
 
-/** A backend hands in its counts before it leaves the list of activity; a connection can be closed earlier. */
+/** Waits until the backends have ended: each reports its counts before it disappears from pg_stat_activity. */
 async function everyOtherBackendIsGone(db: Database['db']): Promise<void> {
   for (let attempt = 0; attempt < 200; attempt++) {
     const { rows } = await sql`

@@ -1,4 +1,4 @@
-// One caller: every answer is the model's. PROPERTY_SEED=… repeats a run.
+// A single caller: every answer must be the one that the model predicts. PROPERTY_SEED=… repeats a run.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
@@ -30,7 +30,7 @@ for (const [name, open, numRuns] of kinds) {
           const answer = await send(request, command);
           const observed = observe(answer);
           assert.deepEqual(observed, model.apply(command, observed), JSON.stringify(command));
-          // A replayed answer is as old as its key.
+          // A replayed answer has the state of its first use, and not the current one.
           const told = answer.headers['idempotent-replayed'] ? [] : allocationsOf(answer.body);
           for (const allocation of told) {
             checkTimes(allocation, last.get(allocation.id));
@@ -51,7 +51,7 @@ for (const [name, open, numRuns] of kinds) {
   });
 }
 
-/** The allocations that the answer says something about. */
+/** The allocations in an answer. */
 function allocationsOf(body: unknown): Allocation[] {
   const { items = [body] } = (body ?? {}) as { items?: unknown[] };
   return items.filter((item): item is Allocation => typeof item === 'object' && item !== null && 'allocatedAt' in item);

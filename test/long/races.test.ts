@@ -1,5 +1,5 @@
-// Callers that race over two service instances, each with a pool of its own, on one database: what they
-// agree on, they agree on through the database.
+// Concurrent callers of two service instances on one database. Each instance has its own pool, so only the database can
+// make them agree.
 import t from 'tap';
 import { seed } from '../../src/database/seed.js';
 import { type Answer, makeApp, requester } from '../helpers/app.js';
@@ -13,7 +13,7 @@ const instances = [
   requester(await makeApp(t, await openPostgres(t, url))),
   requester(await makeApp(t, await openPostgres(t, url))),
 ] as const;
-/** The instances in turn. */
+/** Calls the instances in turn. */
 const of = (caller: number) => instances[caller % 2 === 0 ? 0 : 1];
 
 t.beforeEach(async () => {

@@ -6,7 +6,7 @@ import { createDatabase, openPostgres } from '../helpers/database.js';
 
 const REQUEST_TIMEOUT_MS = 300;
 
-t.test('a request that takes too long is answered, and what it asked for is not begun afterwards', async (t) => {
+t.test('a request that takes too long is answered, and its command is not started afterwards', async (t) => {
   const url = await createDatabase(t);
   const database = await openPostgres(t, url);
   const request = requester(await makeApp(t, database, { REQUEST_TIMEOUT_MS: String(REQUEST_TIMEOUT_MS) }));
@@ -37,7 +37,7 @@ t.test('a request that takes too long is answered, and what it asked for is not 
   t.ok(services.includes('next'));
 });
 
-t.test('a request that does not arrive is answered, and its connection closed', async (t) => {
+t.test('a request that does not arrive completely is answered, and its connection closed', async (t) => {
   const database = await openPostgres(t);
   const app = await makeApp(t, database, { REQUEST_TIMEOUT_MS: String(REQUEST_TIMEOUT_MS) });
   await app.listen({ host: '127.0.0.1', port: 0 });

@@ -7,7 +7,7 @@ import type { Tables } from '../../src/database/tables.js';
 import { databases } from '../helpers/database.js';
 import { FIRST, Model, PROJECT, ROOM } from '../helpers/reservation-model.js';
 
-// A run is some ten transactions; the embedded default is the slower one.
+// A run has about ten transactions. The embedded database is slower, so it gets fewer runs.
 t.setTimeout(120_000);
 const RUNS = { PostgreSQL: 25, 'the embedded default': 3 } as Record<string, number>;
 
@@ -21,7 +21,7 @@ const key = fc.record({ project: fc.constant(PROJECT), service, environment, hos
 const details = fc.constant({});
 const idempotency = fc.constant(null);
 const kind = <K extends string>(name: K) => fc.constant(name);
-/** Stands for one of those that there are when the batch begins. */
+/** Stands for one of the objects that exist when the batch begins. */
 const reservationId = fc.nat().map(String);
 
 const command: fc.Arbitrary<ProjectCommand> = fc.oneof(
@@ -72,7 +72,7 @@ const step = fc.oneof(
 );
 
 for (const [name, open] of databases) {
-  t.test(`on ${name}, batches are as if their commands had come one after another`, async (t) => {
+  t.test(`on ${name}, a batch has the same results as its commands one after another`, async (t) => {
     const { db } = await open(t);
     await fc.assert(
       fc.asyncProperty(

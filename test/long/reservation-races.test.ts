@@ -12,7 +12,7 @@ t.test('replicas over one PostgreSQL', async (t) => {
   const everywhere = <T>(times: number, call: (request: (typeof replicas)[0], place: number) => Promise<T>) =>
     Promise.all(Array.from({ length: times }, (_, place) => call(replicas[place % 2] ?? request, place)));
 
-  t.test('racing claims of one reservation give one allocation', async (t) => {
+  t.test('concurrent claims of one reservation make one allocation', async (t) => {
     const { body } = await request('POST', '/v1/projects/odin/reservations', { ttlSeconds: 60, service: 'api' });
     const claims = await everywhere(20, (request) => request('POST', `/v1/reservations/${body.id}/claim`));
     t.same(claims.filter(({ status }) => status === 201).length, 1);
@@ -21,7 +21,7 @@ t.test('replicas over one PostgreSQL', async (t) => {
     t.equal((await request('GET', '/v1/allocations?project=odin')).body.items.length, 1);
   });
 
-  t.test('a claim and a cancellation of one reservation: one of them wins, and nobody has half of it', async (t) => {
+  t.test('of a claim and a cancellation of one reservation at the same time exactly one succeeds', async (t) => {
     for (let round = 0; round < 10; round++) {
       const { body } = await request('POST', '/v1/projects/odin/reservations', {
         ttlSeconds: 60,
@@ -55,7 +55,7 @@ t.test('replicas over one PostgreSQL', async (t) => {
     );
   });
 
-  t.test('one expired, unswept port is reserved again by one of many', async (t) => {
+  t.test('a port whose reservation has expired but was not swept is reserved by one of many callers', async (t) => {
     const { body } = await request('POST', '/v1/projects/health-agent/reservations', { ttlSeconds: 60, port: 3450 });
     await sql`update port_reservations set expires_at = clock_timestamp() - interval '1 second'
               where id = ${body.id}`.execute(one.db);
@@ -69,7 +69,7 @@ t.test('replicas over one PostgreSQL', async (t) => {
     t.same(answers.map(({ status }) => status).sort(), [201, ...Array(9).fill(409)]);
   });
 
-  t.test('imports of projects in common, from both ends, wait for each other and never deadlock', async (t) => {
+  t.test('imports with the same projects in opposite orders wait for each other and never deadlock', async (t) => {
     const ports = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? 3000 + i : 9000 + i));
     const answers = await everywhere(12, (request, place) =>
       request('POST', '/v1/imports', {

@@ -64,7 +64,7 @@ t.test('the monitor audits on AUDIT_SCHEDULE, and outlives a pass that fails', a
   t.ok(warnings.includes('A scheduled pass failed'));
 });
 
-t.test('every scheduled audit looks for squatters on this machine, and no longer tells of one that left', async (t) => {
+t.test('every scheduled audit looks for squatters on this machine, and forgets those that have gone', async (t) => {
   const [db] = await openReplicas(t);
   const config = loadConfig({ AUDIT_SCHEDULE: '* * * * * *' });
   const stranger = await listen(t, '127.0.0.1', 3577);

@@ -1,4 +1,4 @@
-// People at a psql prompt and callers of the service, on one project at once.
+// Callers of the SQL functions (as at a psql prompt) and callers of the service, concurrently in one project.
 import pg from 'pg';
 import t from 'tap';
 import { seed } from '../../src/database/seed.js';
@@ -51,7 +51,7 @@ t.test('150 callers of both kinds for 100 ports: 100 get one, 50 hear that none 
     ports.sort((a, b) => a - b),
     span(3100, 100),
   );
-  // Which kind of caller comes too late is nobody's promise.
+  // It is not specified which kind of caller gets the ports.
   t.same(
     codes.filter((code) => code !== 'PA002' && code !== 'range-exhausted'),
     [],
@@ -60,7 +60,7 @@ t.test('150 callers of both kinds for 100 ports: 100 get one, 50 hear that none 
 });
 
 t.test('allocations and releases of both kinds lose nothing and double nothing', async (t) => {
-  /** What this test believes to be held. */
+  /** The ports that should be held. */
   const held = new Set<number>();
   const worker = async (name: number) => {
     for (let i = 0; i < 40; i++) {
@@ -68,7 +68,7 @@ t.test('allocations and releases of both kinds lose nothing and double nothing',
       if (held.has(port)) t.fail(`port ${port} was handed out while it was held`);
       held.add(port);
       if (i % 4 === 3) continue; // kept
-      held.delete(port); // before it is released: a moment later it may be someone else's
+      held.delete(port); // before the release, since the port may have another holder right after it
       if ((name + i) % 2) {
         const { rows } = await psql.query('select release_port($1) as released', [port]);
         t.equal(rows[0].released, true, 'release_port() found it held');
@@ -109,7 +109,7 @@ t.test('of release_port() and the service, one releases the port; the other find
   }
 });
 
-t.test('allocate_port() refuses a snapshot that may be stale', async (t) => {
+t.test('allocate_port() refuses an isolation level in which its snapshot may be stale', async (t) => {
   const client = await psql.connect();
   try {
     for (const level of ['repeatable read', 'serializable']) {

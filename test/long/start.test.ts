@@ -1,4 +1,4 @@
-// Starting over an empty, a migrated and a newer database, alone and together.
+// Starting on an empty, a migrated and a newer database, as one process and as several at the same time.
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import { createDatabase } from '../helpers/database.js';

@@ -7,7 +7,7 @@ import t from 'tap';
 import { packageRoot } from '../../src/package-root.js';
 import { makeDataDir } from '../helpers/database.js';
 
-/** Runs the built service until `reached` says so, then asks it to stop. */
+/** Runs the compiled service until `reached` returns true, and then sends it a signal to stop. */
 async function stopWhen(dataDir: string, reached: (output: string) => Promise<boolean>) {
   const child = spawn(process.execPath, [join(packageRoot, 'dist', 'src', 'main.js')], {
     env: { ...process.env, DATA_DIR: dataDir, DATABASE_URL: '', PORT: '0', LOG_LEVEL: 'info' },

@@ -1,5 +1,5 @@
-// A primary whose synchronous standby does not answer: COMMIT waits, and when the wait is cut short PostgreSQL
-// answers it as if all were well, with a warning.
+// A primary whose synchronous standby does not answer. COMMIT waits, and if the wait is cut short, PostgreSQL answers
+// with success and a warning.
 import pg from 'pg';
 import t from 'tap';
 import { startPostgres } from '../../scripts/postgres.js';
@@ -28,7 +28,7 @@ async function setStandby(name: string): Promise<void> {
   while ((await psql.query('show synchronous_standby_names')).rows[0].synchronous_standby_names !== name);
 }
 
-/** Cuts short the one wait for the standby, once there is one. */
+/** Waits until a connection waits for the standby, and cuts that wait short. */
 async function untilCutShort(by: 'pg_cancel_backend' | 'pg_terminate_backend'): Promise<void> {
   const cut = `select ${by}(pid) from pg_stat_activity where wait_event = 'SyncRep'`;
   while ((await psql.query(cut)).rowCount === 0);
@@ -37,7 +37,7 @@ async function untilCutShort(by: 'pg_cancel_backend' | 'pg_terminate_backend'): 
 const unknown = { status: 503, body: { code: 'database-unavailable', detail: /it may or may not have been made/ } };
 
 for (const by of ['pg_cancel_backend', 'pg_terminate_backend'] as const) {
-  t.test(`a commit whose wait for the standby ${by} cuts short is never told as done`, async (t) => {
+  t.test(`a commit whose wait for the standby ${by} cuts short is never answered as done`, async (t) => {
     await setStandby('nobody');
     t.teardown(() => setStandby(''));
     for (const [method, path, body] of [
@@ -55,7 +55,7 @@ for (const by of ['pg_cancel_backend', 'pg_terminate_backend'] as const) {
   });
 }
 
-t.test('once the standby answers, what is asked again is told as done', async (t) => {
+t.test('once the standby answers, a repeated request is answered as done', async (t) => {
   t.equal((await request('PUT', '/v1/projects/odin/services/api')).status, 201);
   t.match(await request('PUT', '/v1/projects/consilio/services/cancel'), { status: 200, body: { port: 3100 } });
 });

@@ -2,7 +2,7 @@ import t from 'tap';
 import { renderContract } from '../../scripts/contract.js';
 import { tools } from '../../src/mcp/tools.js';
 
-/** Operations of the contract that are no tool, and why. */
+/** Operations of the contract that have no tool, and why. */
 const NOT_TOOLS: Record<string, string> = {
   getLiveness: 'is for orchestrators',
   getReadiness: 'is for orchestrators',
@@ -22,7 +22,7 @@ const NOT_TOOLS: Record<string, string> = {
   renewReservation: 'an agent reserves for as long as it needs, and get-port keeps for good',
 };
 
-t.test('every operation of the contract is a tool, or is said not to be one', async (t) => {
+t.test('every operation of the contract has a tool, or is listed with the reason why not', async (t) => {
   const { paths } = JSON.parse((await renderContract()).json) as { paths: Record<string, Record<string, object>> };
   const operations = Object.values(paths).flatMap((path) =>
     Object.values(path).map((operation) => (operation as { operationId: string }).operationId),

@@ -30,7 +30,7 @@ t.test('MCP over HTTP', async (t) => {
       t.same((await client.callTool(call)).structuredContent, result.structuredContent);
     });
 
-    t.test(`${name} is told by the protocol that a tool is unknown`, async (t) => {
+    t.test(`${name} gets an error of the protocol for an unknown tool`, async (t) => {
       const client = await closeAtEnd(t, overHttp(url));
       await t.rejects(client.callTool({ name: 'take-port' }), { code: -32602, message: /no tool take-port/ });
     });
@@ -58,13 +58,13 @@ t.test('MCP over HTTP', async (t) => {
     }
   });
 
-  t.test('what is no JSON, and what is no JSON-RPC, gets the protocol’s own error', async (t) => {
+  t.test('a body that is not JSON or not JSON-RPC gets an error of the protocol', async (t) => {
     const json = { 'content-type': 'application/json', ...ACCEPT };
     t.match(await request('POST', '/mcp', '{', json), { status: 400, body: { error: { code: -32700 } } });
     t.equal((await request('POST', '/mcp', { no: 'message' }, ACCEPT)).status, 400);
   });
 
-  t.test('what no body of REST may hold is refused here too, and nothing is stored', async (t) => {
+  t.test('values that REST refuses in a body are refused here too, and nothing is stored', async (t) => {
     const json = { 'content-type': 'application/json', ...ACCEPT };
     const call = (fields: string) =>
       `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get-port","arguments":{"project":"odin",` +
@@ -93,7 +93,7 @@ t.test('MCP over HTTP', async (t) => {
   });
 });
 
-t.test('an entry of ALLOWED_ORIGINS that is no origin is named', async (t) => {
+t.test('an entry of ALLOWED_ORIGINS that is no origin is reported', async (t) => {
   t.throws(() => loadConfig({ ALLOWED_ORIGINS: 'https://a.example, b.example' }), {
     message: /ALLOWED_ORIGINS: "b\.example" is no origin/,
   });

@@ -11,7 +11,7 @@ t.test('tools for stacks, reservations and what is running', async (t) => {
   const ask = async (name: string, input: object) => (await call(name, input)).structuredContent;
   const refusal = async (name: string, input: object): Promise<string> => (await call(name, input)).content[0].text;
 
-  t.test('a stack gets its ports at once, is listed, and gives them back', async (t) => {
+  t.test('a stack gets all its ports in one call, is listed, and releases them', async (t) => {
     const stack = { project: 'odin', environment: 'feature-x' };
     const services = [{ service: 'web' }, { service: 'api', serviceType: 'http' }];
     const { items } = await ask('get-environment-ports', { ...stack, services });

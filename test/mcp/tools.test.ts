@@ -3,7 +3,7 @@ import { makeApp } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
 import { clients, closeAtEnd, listenMcp } from '../helpers/mcp.js';
 
-/** `call(tool, input)` of a client of its own, over a registry of its own. */
+/** Returns `call(tool, input)` of a new client of a new registry. */
 async function makeCaller(t: Test) {
   const url = await listenMcp(await makeApp(t, await openPostgres(t)));
   const client = await closeAtEnd(t, (clients[0] as (typeof clients)[0]).overHttp(url));
@@ -57,7 +57,7 @@ t.test('tools', async (t) => {
     t.match(await refusal('update-port', {}), /\/project is required where no id is given/);
   });
 
-  t.test('list-ports shows 25 in order, and how to go on', async (t) => {
+  t.test('list-ports shows 25 in order, and how to get the next ones', async (t) => {
     for (let i = 0; i < 30; i += 1) await ask('get-port', { project: 'consilio', service: `s${i}` });
     const first = await ask('list-ports', { project: 'consilio' });
     t.same(
@@ -71,7 +71,7 @@ t.test('tools', async (t) => {
     t.match(await refusal('list-ports', { cursor: 'made-up' }), /^validation-failed: .*start without it/);
   });
 
-  t.test('an agent goes on after a refusal', async (t) => {
+  t.test('an agent can continue after a refusal', async (t) => {
     const missing = await refusal('get-port', { project: 'atlas', service: 'api' });
     t.equal(
       missing,
@@ -108,7 +108,7 @@ t.test('tools', async (t) => {
   });
 
   t.test('audit-ports shows 25 conflicts unless asked for more, and counts them all', async (t) => {
-    // Its own project: all of them are down.
+    // A project of its own, of whose services none is running.
     await ask('create-range', { project: 'quiet' });
     const services = Array.from({ length: 30 }, (_, i) => ({ service: `s${i}` }));
     const stack = { project: 'quiet', environment: 'default', services };
@@ -121,7 +121,7 @@ t.test('tools', async (t) => {
     t.match(await refusal('audit-ports', { limit: 0 }), /^validation-failed: \/limit /);
   });
 
-  t.test('a tool that can replace what stands there says so', async (t) => {
+  t.test('a tool that can overwrite something says so', async (t) => {
     const { tools } = await client.listTools();
     const service = odin('described', { environment: 'hints' });
     await ask('get-port', { ...service, description: 'first', metadata: { a: 1 } });

@@ -23,14 +23,14 @@ async function scrape(t: Test): Promise<string> {
   return (await request('GET', '/metrics')).text;
 }
 
-t.test('the rules are rules, and fire when they should', async (t) => {
+t.test('the alerting rules are valid, and fire when they should', async (t) => {
   const promtool = (...args: string[]) => execFileSync('promtool', args, { cwd: folder, encoding: 'utf8' });
   t.match(promtool('check', 'rules', 'alerts.yml'), /SUCCESS/);
   t.match(promtool('check', 'config', 'prometheus.yml'), /SUCCESS/);
   t.match(promtool('test', 'rules', 'alerts.test.yml'), /SUCCESS/);
 });
 
-t.test('every alert says how bad it is, what it means, and where to read on', async (t) => {
+t.test('every alert has a severity, an explanation, and a link to the documentation', async (t) => {
   const { groups } = parse(await readFile(join(folder, 'alerts.yml'), 'utf8'));
   const tests = await readFile(join(folder, 'alerts.test.yml'), 'utf8');
   const runbook = await readFile(join(packageRoot, 'docs/runbook.md'), 'utf8');
@@ -90,7 +90,7 @@ t.test('a real Prometheus scrapes the service, fires the 80 % alert, and finds t
   });
   let log = '';
   const port = await new Promise((resolve, reject) => {
-    // Which has to be read on, or it would stop at a closed pipe.
+    // The output has to be read to the end, or Prometheus would stop when the pipe is closed.
     prometheus.stderr.on('data', (chunk) => {
       log += chunk;
       const [, listening] = /Listening on.*address=127\.0\.0\.1:([1-9]\d*)/.exec(log) ?? [];
@@ -130,7 +130,7 @@ t.test('a real Prometheus scrapes the service, fires the 80 % alert, and finds t
   t.same(droppedTargets, [], 'no target is refused');
 });
 
-/** @param explain what to say of it where nothing was found in time */
+/** @param explain returns the message of the error if nothing was found in time */
 async function until<T>(find: () => Promise<T | undefined>, explain?: () => Promise<unknown>): Promise<T> {
   for (const deadline = Date.now() + DEADLINE_MS; Date.now() < deadline; await setTimeout(200)) {
     const found = await find();

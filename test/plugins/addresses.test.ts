@@ -3,7 +3,7 @@ import { makeApp, requester } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
 import { assertProblem } from '../helpers/problems.js';
 
-t.test('the addresses that the service answers to, and gives out', async (t) => {
+t.test('the addresses to which the service answers, and those in its answers', async (t) => {
   const { db } = await openPostgres(t);
 
   t.test('without authentication only a local Host is answered', async (t) => {
@@ -44,7 +44,7 @@ t.test('the addresses that the service answers to, and gives out', async (t) => 
     t.strictSame((await request('GET', '/v1/allocations')).body.items, []);
   });
 
-  t.test('nor a request that a proxy on this machine passed on', async (t) => {
+  t.test('without authentication a request that a proxy passed on is refused', async (t) => {
     const request = requester(await makeApp(t, { db }));
     for (const header of [
       'forwarded',
@@ -58,13 +58,13 @@ t.test('the addresses that the service answers to, and gives out', async (t) => 
     }
   });
 
-  t.test('with ALLOW_UNAUTHENTICATED=true every Host is, forwarded or not', async (t) => {
+  t.test('with ALLOW_UNAUTHENTICATED=true every Host is answered, forwarded or not', async (t) => {
     const request = requester(await makeApp(t, { db }, { ALLOW_UNAUTHENTICATED: 'true' }));
     const headers = { host: 'ports.example.com', 'x-forwarded-for': '192.0.2.1' };
     t.equal((await request('GET', '/v1/ranges', undefined, headers)).status, 200);
   });
 
-  t.test('what is given out begins with BASE_PATH or PUBLIC_URL', async (t) => {
+  t.test('addresses in answers begin with BASE_PATH or PUBLIC_URL', async (t) => {
     for (const [variables, start] of [
       [{}, ''],
       [{ BASE_PATH: '/ports' }, '/ports'],
@@ -84,7 +84,7 @@ t.test('the addresses that the service answers to, and gives out', async (t) => 
     }
   });
 
-  t.test('under a BASE_PATH the routes are met whether the proxy strips it or not', async (t) => {
+  t.test('under a BASE_PATH the routes match whether the proxy strips it or not', async (t) => {
     const request = requester(await makeApp(t, { db }, { BASE_PATH: '/ports' }));
     for (const path of ['/ports/v1/ranges', '/v1/ranges', '/ports/livez', '/ports/docs/']) {
       t.equal((await request('GET', path, undefined, { accept: '*/*' })).status, 200, path);
@@ -108,7 +108,7 @@ t.test('a foreign page is refused whatever it asks, and changes nothing', async 
   t.equal((await request('GET', '/v1/ranges', undefined, { origin: 'http://localhost:5173' })).status, 200);
 });
 
-t.test('a page at PUBLIC_URL is the dashboard, and no foreign one', async (t) => {
+t.test('a page at PUBLIC_URL is the dashboard, and not refused as a foreign page', async (t) => {
   const variables = { PUBLIC_URL: 'https://ports.example.com/registry', ALLOWED_ORIGINS: 'https://tools.example.com' };
   const request = requester(await makeApp(t, await openPostgres(t), variables));
   for (const [origin, status] of [

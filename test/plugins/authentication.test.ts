@@ -14,7 +14,7 @@ t.test('with ADMIN_API_KEY', async (t) => {
   const request = requester(app);
   await app.ready();
 
-  t.test('every operation of the contract needs it, and says so, but for the health checks', async (t) => {
+  t.test('every operation but the health endpoints needs the key, and the contract says so', async (t) => {
     const { paths = {} } = app.swagger() as unknown as { paths?: Record<string, Record<string, Operation>> };
     for (const [path, operations] of Object.entries(paths)) {
       for (const [method, { operationId, security, responses }] of Object.entries(operations)) {
@@ -35,7 +35,7 @@ t.test('with ADMIN_API_KEY', async (t) => {
     }
   });
 
-  t.test('so do /mcp and what does not exist; pages and contract do not', async (t) => {
+  t.test('/mcp and unknown paths need the key, pages and the contract do not', async (t) => {
     for (const [method, path] of [
       ['POST', '/mcp'],
       ['GET', '/mcp'],
@@ -51,7 +51,7 @@ t.test('with ADMIN_API_KEY', async (t) => {
     }
   });
 
-  t.test('whoever has it does everything, under any Host, forwarded or not', async (t) => {
+  t.test('with the key everything is allowed, under any Host, forwarded or not', async (t) => {
     const headers = { ...RIGHT, host: 'ports.example.com', 'x-forwarded-for': '192.0.2.1' };
     t.equal((await request('GET', '/v1/ranges', undefined, headers)).status, 200);
     t.equal((await request('GET', '/nowhere', undefined, headers)).status, 404);
@@ -62,7 +62,7 @@ t.test('with ADMIN_API_KEY', async (t) => {
   });
 });
 
-t.test('a key that is too short or can not be sent is refused, and never printed', async (t) => {
+t.test('a key that is too short, or that no header can hold, is refused and never printed', async (t) => {
   for (const key of ['short', 'with space '.repeat(5), 'ü'.repeat(40)]) {
     try {
       loadConfig({ ADMIN_API_KEY: key });

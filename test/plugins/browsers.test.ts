@@ -1,4 +1,4 @@
-// What pages may do, and what every answer tells a browser.
+// What web pages may do, and the security headers of every answer.
 import t from 'tap';
 import { makeApp, requester } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
@@ -45,7 +45,7 @@ t.test('without ALLOWED_ORIGINS no page may read anything', async (t) => {
   }
 });
 
-t.test('every answer tells a browser to run, frame, keep and pass on nothing', async (t) => {
+t.test('every answer tells a browser not to run, frame, store or share it', async (t) => {
   const request = requester(await makeApp(t, database, WITH_KEYS));
   const requests = [
     ['GET', '/v1/ranges', ADMIN],
@@ -72,7 +72,7 @@ t.test('every answer tells a browser to run, frame, keep and pass on nothing', a
   }
 });
 
-t.test('the documentation has a policy of its own, under which it works', async (t) => {
+t.test('the documentation has its own content policy, which lets it work', async (t) => {
   const { headers, status } = await requester(await makeApp(t, database, WITH_KEYS))('GET', '/docs/');
   t.equal(status, 200);
   t.match(headers, {

@@ -10,7 +10,7 @@ t.test('the dashboard', async (t) => {
   const page = await request('GET', '/');
   const assets = [...page.text.matchAll(/"\.\/(assets\/[^"]+)"/g)].map(([, path]) => `/${path}`);
 
-  t.test('needs no key, and may load its own files alone', async (t) => {
+  t.test('needs no key, and may load only its own files', async (t) => {
     t.equal(page.status, 200);
     t.equal(page.headers['content-type'], 'text/html; charset=utf-8');
     const policy = String(page.headers['content-security-policy']);
@@ -27,19 +27,19 @@ t.test('the dashboard', async (t) => {
     }
   });
 
-  t.test('is looked at anew each time, and sent anew when it has changed', async (t) => {
+  t.test('is validated by the browser each time, and sent again only if it has changed', async (t) => {
     t.equal(page.headers['cache-control'], 'no-cache');
     const known = await request('GET', '/', undefined, { 'if-none-match': String(page.headers.etag) });
     t.strictSame([known.status, known.text], [304, '']);
     t.equal((await request('GET', '/', undefined, { 'if-none-match': '"other"' })).status, 200);
   });
 
-  t.test('is met under a BASE_PATH, whether the proxy strips it or not', async (t) => {
+  t.test('is found under a BASE_PATH, whether the proxy strips it or not', async (t) => {
     t.equal((await request('GET', '/ports/')).text, page.text);
     for (const path of assets) t.equal((await request('GET', `/ports${path}`)).status, 200, path);
   });
 
-  t.test('answers HEAD, and refuses what it is not', async (t) => {
+  t.test('answers HEAD, and refuses unknown files and other methods', async (t) => {
     const key = { authorization: `Bearer ${variables.ADMIN_API_KEY}` };
     const head = await request('HEAD', '/');
     t.strictSame([head.status, head.text, head.headers.etag], [200, '', page.headers.etag]);

@@ -27,7 +27,7 @@ const request = requester(app);
 const { id: keyId, key } = await makeKey(request, 'project', 'odin');
 const deploy = bearer(key);
 
-/** The lines that a call wrote, from `info` on. */
+/** The lines that a call logged at level `info` or above. */
 async function linesOf(call: () => Promise<unknown>): Promise<Line[]> {
   written = '';
   await call();
@@ -62,7 +62,7 @@ t.test('a change is one line: who did what to which object, and the outcome', as
   t.match(made2, [{ key: 'ADMIN_API_KEY', operation: 'createApiKey', object: { name: 'reader', role: 'reader' } }]);
 });
 
-t.test('so is a tool call', async (t) => {
+t.test('a tool call is one line too', async (t) => {
   const call = (tool: string, input: object) => () => {
     const params = { name: tool, arguments: input };
     const headers = { ...deploy, accept: 'application/json, text/event-stream', 'x-request-id': 'trace-1' };
@@ -78,12 +78,12 @@ t.test('so is a tool call', async (t) => {
   t.same(await linesOf(call('list-ports', {})), [], 'one that looks is none');
 });
 
-t.test('what only looks is no line', async (t) => {
+t.test('a request that only reads is not logged', async (t) => {
   t.same(await linesOf(() => request('GET', '/v1/allocations', undefined, deploy)), []);
   t.same(await linesOf(() => request('PUT', '/v1/projects/odin/services/agent', undefined, deploy)), []);
 });
 
-t.test('no key, header, query or body is in the log, nor in a problem', async (t) => {
+t.test('no key, header, query or body is in the log or in a problem document', async (t) => {
   const secrets = [key, key.slice(-43), ADMIN_KEY, 'querys3cret', 'headers3cret', 'bodys3cret', 'wrong-k3y'];
   const cookie = { cookie: 'session=headers3cret', 'x-api-key': 'headers3cret' };
   written = '';

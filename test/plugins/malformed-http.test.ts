@@ -4,14 +4,14 @@ import { makeApp } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
 import { readRegistry } from '../helpers/rows.js';
 
-t.test('what is no well-formed HTTP', async (t) => {
+t.test('malformed HTTP', async (t) => {
   const { db } = await openPostgres(t);
   const app = await makeApp(t, { db });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as { port: number };
   const before = await readRegistry(db);
 
-  /** Sends bytes as they are, and returns all that comes back until the connection ends. */
+  /** Sends bytes as they are, and returns everything that comes back until the connection ends. */
   const exchange = (bytes: string) =>
     new Promise<{ head: string; body: string }>((resolve, reject) => {
       const socket = connect(port, '127.0.0.1', () => socket.write(bytes, 'latin1'));
@@ -27,7 +27,7 @@ t.test('what is no well-formed HTTP', async (t) => {
   const closing = (start: string, headers = 'Host: localhost\r\n', body = '') =>
     exchange(`${start}\r\n${headers}Connection: close\r\n\r\n${body}`);
 
-  t.test('what is no request is answered with a problem document', async (t) => {
+  t.test('bytes that are no request are answered with a problem document', async (t) => {
     for (const [bytes, detail] of [
       ['hello\r\n\r\n', /no well-formed HTTP/],
       ['GET /v1/ranges HTTP/9.9\r\n\r\n', /no well-formed HTTP/],
@@ -79,7 +79,7 @@ t.test('what is no well-formed HTTP', async (t) => {
     }
   });
 
-  t.test('what Node would answer by itself is answered here', async (t) => {
+  t.test('requests that Node would answer by itself are answered by the service', async (t) => {
     const without = await exchange('GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n');
     t.match(without.head, /^HTTP\/1\.1 400 .*x-request-id: /is);
     t.match(JSON.parse(without.body), { code: 'validation-failed', detail: '/headers/host is required' });
@@ -97,5 +97,5 @@ t.test('what is no well-formed HTTP', async (t) => {
     t.match(body, /not-found/);
   });
 
-  t.test('and none of it changed anything', async (t) => t.equal(await readRegistry(db), before));
+  t.test('none of this changed anything', async (t) => t.equal(await readRegistry(db), before));
 });

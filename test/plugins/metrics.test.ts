@@ -4,7 +4,7 @@ import { makeApp, requester } from '../helpers/app.js';
 import { databases, openPostgres } from '../helpers/database.js';
 import { insertReservation } from '../helpers/rows.js';
 
-/** Samples of Prometheus' text format, by `name{labels}` as they are written. */
+/** Reads Prometheus' text format. Returns the values by `name{labels}`, as it is written there. */
 function parse(text: string): Map<string, number> {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(
@@ -120,7 +120,7 @@ for (const [name, open] of databases) {
   });
 }
 
-t.test('without the database, what the process itself measured is still there', async (t) => {
+t.test('without the database, the metrics of the process itself are still served', async (t) => {
   const database = await openPostgres(t);
   const request = requester(await makeApp(t, database));
   await request('PUT', '/v1/projects/odin/services/a');

@@ -28,7 +28,7 @@ t.test('every refusal is a problem document', async (t) => {
       '/V1/ranges',
       '//v1/ranges',
     ]) {
-      if (path === '/') continue; // the dashboard's place
+      if (path === '/') continue; // the dashboard
       const problem = assertProblem(t, await request('GET', `${path}?a=b`), 'not-found');
       t.equal(problem.instance, path);
     }
@@ -131,7 +131,7 @@ t.test('every refusal is a problem document', async (t) => {
     );
   });
 
-  t.test('a body of no bytes is none, whatever its media type', async (t) => {
+  t.test('an empty body counts as no body, whatever its media type', async (t) => {
     for (const type of ['application/x-www-form-urlencoded', 'text/plain', 'json', 'application/json']) {
       for (const length of [{ 'content-length': '0' }, {}]) {
         const headers = { 'content-type': type, ...length };

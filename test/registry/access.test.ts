@@ -1,4 +1,4 @@
-// What test/long/access.test.ts does not ask: the ways around.
+// Attempts to get around the access rules that test/long/access.test.ts checks for each operation.
 import { randomUUID } from 'node:crypto';
 import t from 'tap';
 import type { Caller } from '../../src/access/caller.js';
@@ -37,14 +37,14 @@ t.test('a filter cannot widen what a list shows', async (t) => {
   );
 });
 
-t.test('nor can the cursor of somebody who sees more', async (t) => {
+t.test('a cursor of somebody who sees more cannot widen it either', async (t) => {
   const { nextCursor } = (await get('/v1/allocations?limit=1', ADMIN)).body;
   await request('PUT', '/v1/projects/openhorizon/services/x', undefined, ADMIN);
   const { items } = (await get(`/v1/allocations?cursor=${nextCursor}`, odin)).body;
   t.ok(items.every(({ project }: { project: string }) => project === 'odin'));
 });
 
-t.test('a project that is named is refused alike, whether it exists or not', async (t) => {
+t.test('a project that the key does not cover gets the same refusal whether it exists or not', async (t) => {
   for (const path of ['summary', 'environments', 'environments/x', 'services/x']) {
     const [there, nowhere] = [
       await get(`/v1/projects/consilio/${path}`, odin),
@@ -68,7 +68,7 @@ t.test('a key may cover several projects, and one that has no range yet', async 
   assertProblem(t, await request('PUT', '/v1/projects/later/services/api', undefined, early), 'project-not-found');
 });
 
-t.test('of another’s port: whose range it is, and whether it is taken', async (t) => {
+t.test('about a port of another project, a key learns whose range it is in and whether it is taken', async (t) => {
   const port = (number: number, who = odin) => get(`/v1/ports/${number}`, who).then(({ body }) => body);
   await insertReservation(db, { port: 3101, project: 'consilio', seconds: 600 });
   for (const number of [3100, 3101]) {
@@ -84,8 +84,8 @@ t.test('of another’s port: whose range it is, and whether it is taken', async 
   t.match(await port(3101, reader), { state: 'reserved', reservation: { project: 'consilio' } });
 });
 
-t.test('a port that cools down after another project is told by the name of that project', async (t) => {
-  // The block was consilio's, and is odin's now.
+t.test('a refusal of a port that another project released names that project and nothing else of it', async (t) => {
+  // The block belonged to consilio before, and belongs to odin now.
   const range = { project: 'consilio', startPort: 12_000 };
   await request('POST', '/v1/ranges', range, ADMIN);
   await request('PATCH', '/v1/ranges/12000', { reuseCooldownSeconds: 3600 }, ADMIN);
@@ -110,7 +110,7 @@ t.test('a port that cools down after another project is told by the name of that
   t.match(told.body.holder, { project: 'consilio', service: 'hush' }, 'who sees everything is told');
 });
 
-t.test('an import adopts into no range of another project, and does not tell what is held there', async (t) => {
+t.test('an import adopts nothing in a range of another project, and does not reveal what is held there', async (t) => {
   const before = (await get('/v1/allocations?project=consilio', ADMIN)).body;
   const items = [{ port: 3100 }, { port: 3150, service: 'x' }, { port: 3350, service: 'mine' }, { port: 40_000 }];
   const { body, text } = await request('POST', '/v1/imports', { items }, odin);
@@ -122,7 +122,7 @@ t.test('an import adopts into no range of another project, and does not tell wha
   t.same((await get('/v1/allocations?project=consilio', ADMIN)).body, before);
 });
 
-t.test('an audit is of what the key covers, and names others who claim a hostname by their project', async (t) => {
+t.test('an audit covers what the key covers, and of others with the same hostname names the project', async (t) => {
   await listen(t, '127.0.0.1', 3305);
   const { body, text } = await request('POST', '/v1/audits', { unallocated: true }, odin);
   t.equal(body.checkedPorts, 200, 'the ports of both ranges, each once');
@@ -155,7 +155,7 @@ t.test('no caller gets an answer that another’s Idempotency-Key has', async (t
   t.equal((await ask(odin)).body.port, ports[0]);
 });
 
-t.test('a session is refused to whoever may not have it, and one that reads changes nothing', async (t) => {
+t.test('a caller without the right gets no session, and a session for reading cannot change anything', async (t) => {
   const project: Caller = { kind: 'key', id: 'x', name: 'x', role: 'project', projects: ['odin'] };
   const registry = new Registry(db);
   const work = async () => t.fail('it may not change anything');

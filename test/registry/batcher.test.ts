@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import { AbandonedError, Batcher, QueueFullError } from '../../src/registry/batcher.js';
 
-/** Executes when told to, and tells which batches it was given. */
+/** A batcher whose batches end only when the test says so. Records the batches that it executes. */
 function makeBatcher(options: { maxBatch?: number; maxQueue?: number; concurrency?: number } = {}) {
   const batches: string[][] = [];
   const gates: (() => void)[] = [];
@@ -17,7 +17,7 @@ function makeBatcher(options: { maxBatch?: number; maxQueue?: number; concurrenc
     maxQueue: 100,
     ...options,
   });
-  /** Lets the oldest batch under way end, and what follows it start. */
+  /** Lets the oldest batch in progress end, and the batches after it start. */
   const finish = async () => {
     gates.shift()?.();
     await settle();
@@ -25,12 +25,12 @@ function makeBatcher(options: { maxBatch?: number; maxQueue?: number; concurrenc
   return { batcher, batches, finish };
 }
 
-/** Turns of the event loop enough for every batch that can start to have started; no clock in it. */
+/** Waits for enough turns of the event loop that every batch that can start has started. No time is involved. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await setImmediate();
 }
 
-t.test('requests that arrive while a batch is under way are executed together by the next', async (t) => {
+t.test('requests that arrive while a batch is in progress are executed together in the next one', async (t) => {
   const { batcher, batches, finish } = makeBatcher();
   const first = batcher.submit('p', 'a');
   await settle();
@@ -52,7 +52,7 @@ t.test('lanes do not wait for each other', async (t) => {
   t.same(batches, [['a'], ['b']]);
 });
 
-t.test('a batch is bounded, and so is the number under way', async (t) => {
+t.test('the size of a batch is limited, and so is the number of batches in progress', async (t) => {
   const { batcher, batches, finish } = makeBatcher({ maxBatch: 2, concurrency: 2 });
   const all = ['a', 'b', 'c', 'd', 'e'].map((request) => batcher.submit('p', request));
   await settle();
@@ -90,7 +90,7 @@ t.test('a request whose caller has gone before its batch starts is not executed'
   t.same(batches, [['a'], ['c']]);
 });
 
-t.test('an error reaches every request of its batch and none of the next', async (t) => {
+t.test('an error reaches every request of its batch and none of the next batch', async (t) => {
   const { batcher, finish } = makeBatcher();
   const failing = Promise.allSettled(['bad', 'b'].map((request) => batcher.submit('p', request)));
   await settle();

@@ -16,7 +16,7 @@ const key = (service: string): AllocationKey => ({
   protocol: 'tcp',
 });
 
-t.test('a look-up that cannot be made is alone with its error', async (t) => {
+t.test('a look-up that fails does not make others fail that were sent together with it', async (t) => {
   const session = new Registry(db).asBackground();
   const { allocation } = await session.execute('consilio', { kind: 'get-or-allocate', key: key('a'), details: {} });
   const results = await Promise.allSettled([
@@ -30,7 +30,7 @@ t.test('a look-up that cannot be made is alone with its error', async (t) => {
   );
 });
 
-t.test('a command that cannot be executed is alone with its error', async (t) => {
+t.test('a command that fails does not make others fail in the same batch', async (t) => {
   const session = new Registry(db).asBackground();
   const results = await Promise.allSettled([
     session.execute('consilio', { kind: 'get-or-allocate', key: key('b'), details: {} }),
@@ -43,7 +43,7 @@ t.test('a command that cannot be executed is alone with its error', async (t) =>
   );
 });
 
-t.test('the project of an id is known where it was allocated; that the row is gone, the change sees', async (t) => {
+t.test('the project of an id is remembered by the replica that allocated it, even after the row is gone', async (t) => {
   const session = new Registry(db).asBackground();
   const { allocation } = await session.execute('consilio', {
     kind: 'allocate',
@@ -58,11 +58,11 @@ t.test('the project of an id is known where it was allocated; that the row is go
   await t.rejects(releaseAllocation(session, allocation.id), { code: 'allocation-not-found' });
 });
 
-t.test('what is kept prepared goes on when a newer migration adds a column', async (t) => {
+t.test('prepared statements still work when a newer migration adds a column', async (t) => {
   const session = new Registry(db).asBackground();
   const command = { kind: 'get-or-allocate' as const, key: key('kept'), details: {} };
   const { allocation } = await session.execute('consilio', command);
-  // On every connection of the pool, more often than it takes for a plan to be kept.
+  // On every connection of the pool, more often than it takes until PostgreSQL keeps a generic plan.
   const lookUp = async () => {
     const sessions = Array.from({ length: 40 }, () => new Registry(db).asBackground());
     await Promise.all(sessions.map((one) => one.findById(allocation.id)));
@@ -82,9 +82,9 @@ t.test(
     const psql = new pg.Client({ connectionString: url });
     await psql.connect();
     t.teardown(() => psql.end());
-    // The first commit that inserts a row of this service ends its own connection instead.
+    // The first commit that inserts a row of this service terminates its own connection instead of committing.
     await psql.query('create sequence shots_fired');
-    // A sequence is not rolled back, so that only the first transaction is shot.
+    // A sequence is not rolled back, so only the first transaction is terminated.
     await psql.query(`
     create function shoot() returns trigger language plpgsql as $$
     begin

@@ -87,7 +87,7 @@ t.test('the list of allocations', async (t) => {
     }
   });
 
-  t.test('what is released or allocated between two pages moves nothing else', async (t) => {
+  t.test('a release or an allocation between two pages does not move the other items', async (t) => {
     const first = await request('GET', '/v1/allocations?project=openhorizon&limit=4');
     await request('DELETE', `/v1/allocations/${first.body.items[1].id}`);
     const { body: before } = await request('GET', '/v1/allocations?project=openhorizon&limit=1000');
@@ -95,7 +95,7 @@ t.test('the list of allocations', async (t) => {
     t.strictSame(rest.body.items, before.items.slice(3));
   });
 
-  t.test('limits, cursors and filters that are none are refused', async (t) => {
+  t.test('invalid limits, cursors and filters are refused', async (t) => {
     for (const [query, pointer] of [
       ['limit=0', '/query/limit'],
       ['limit=1001', '/query/limit'],

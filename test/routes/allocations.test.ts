@@ -131,7 +131,7 @@ for (const [name, open] of databases) {
       t.equal((await allocate('quiculum-monitor', { service: 'third' })).body.port, first.port + 1);
     });
 
-    t.test('a release is repeated also when its range is gone', async (t) => {
+    t.test('a release can be repeated after its range has been deleted', async (t) => {
       const { startPort } = (await request('POST', '/v1/ranges', { project: 'short-lived' })).body;
       const { id } = (await allocate('short-lived', { service: 'a' })).body;
       const released = (await request('DELETE', `/v1/allocations/${id}`)).body;
@@ -139,7 +139,7 @@ for (const [name, open] of databases) {
       t.strictSame((await request('DELETE', `/v1/allocations/${id}`)).body, released);
     });
 
-    t.test('a port can be released and taken again many times, and every holder is history', async (t) => {
+    t.test('a port can be released and taken again many times, and every holder stays in the history', async (t) => {
       const path = '/v1/projects/meta-supervisor/services/cycle';
       for (let i = 0; i < 10; i++) {
         t.equal((await request('PUT', path)).body.port, 3000);
@@ -157,7 +157,7 @@ for (const [name, open] of databases) {
       t.equal((await request('GET', `/v1/allocations/${body.id}`)).body.description, null);
     });
 
-    t.test('an allocation that never was is not found', async (t) => {
+    t.test('an allocation that never existed is not found', async (t) => {
       const id = randomUUID();
       for (const method of ['GET', 'PATCH', 'DELETE'] as const) {
         const problem = assertProblem(t, await request(method, `/v1/allocations/${id}`), 'allocation-not-found');

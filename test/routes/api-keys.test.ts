@@ -6,13 +6,13 @@ import { createDatabase, databases, openPostgres } from '../helpers/database.js'
 import { ADMIN, bearer, makeKey, WITH_KEYS } from '../helpers/keys.js';
 import { assertInvalid, assertProblem } from '../helpers/problems.js';
 
-/** What the design promises, of every replica. */
+/** Within this time a revoked key is refused on every replica. */
 const EFFECTIVE_WITHIN_MS = 5000;
 const KEY = /^pa_[0-9a-f]{32}_[A-Za-z0-9_-]{43}$/;
 
 type Request = ReturnType<typeof requester>;
 
-/** Asks until the key is refused. @returns how long that took, in ms */
+/** Sends requests until the key is refused. @returns how long that took, in ms */
 async function untilRefused(request: Request, key: string): Promise<number> {
   const began = performance.now();
   while ((await request('GET', '/v1/ranges', undefined, bearer(key))).status !== 401) {
@@ -37,7 +37,7 @@ for (const [name, open] of databases) {
       return rows[0]?.all ?? '';
     };
 
-    t.test('the secret is told once, and stored nowhere', async (t) => {
+    t.test('the secret is shown once, and stored nowhere', async (t) => {
       const wanted = { name: 'deploy', role: 'project', projects: ['consilio'], expiresAt: '2999-01-01T00:00:00.000Z' };
       const { status, body } = await create(wanted, { 'idempotency-key': 'once' });
       t.equal(status, 201);
@@ -54,7 +54,7 @@ for (const [name, open] of databases) {
       t.equal((await request('GET', '/v1/allocations', undefined, bearer(key))).status, 200);
     });
 
-    t.test('what makes no sense is refused', async (t) => {
+    t.test('invalid keys are refused', async (t) => {
       const named = { name: 'x' };
       assertInvalid(t, await create({ ...named, role: 'project' }), '/projects');
       assertInvalid(t, await create({ ...named, role: 'reader', projects: ['odin'] }), '/projects');
@@ -65,7 +65,7 @@ for (const [name, open] of databases) {
       assertInvalid(t, await create({ role: 'admin' }), '/name');
     });
 
-    t.test('when it was last used is known, without a write per request', async (t) => {
+    t.test('the time of the last use is known, without a write for each request', async (t) => {
       const { id, key } = await makeKey(request, 'reader');
       const version = async () =>
         (await sql<{ ctid: string }>`select ctid::text from api_keys where id = ${id}`.execute(db)).rows[0]?.ctid;
@@ -77,7 +77,7 @@ for (const [name, open] of databases) {
       t.ok(Math.abs(Date.parse(lastUsedAt) - began) < 60_000, lastUsedAt);
     });
 
-    t.test('pages of them', async (t) => {
+    t.test('the list of keys has pages', async (t) => {
       const all = await list();
       const first = (await request('GET', '/v1/api-keys?limit=1', undefined, ADMIN)).body;
       t.same(first.items, all.slice(0, 1));
@@ -108,10 +108,10 @@ t.test('a key is valid at once, and revoked within 5 seconds, on every replica',
   t.ok(Math.max(...took) < EFFECTIVE_WITHIN_MS, `${took}`);
 });
 
-t.test('a key expires by the clock of the database, without anybody looking it up anew', async (t) => {
+t.test('a key expires by the clock of the database, without being looked up again', async (t) => {
   const database = await openPostgres(t);
   const request = requester(await makeApp(t, database, WITH_KEYS));
-  await makeKey(request, 'reader'); // so that what follows does not wait for a connection
+  await makeKey(request, 'reader'); // opens a connection, so that the requests below need not wait for one
   const expiresAt = new Date(Date.now() + 3000).toISOString();
   const wanted = { name: 'short', role: 'reader', expiresAt };
   const { key } = (await request('POST', '/v1/api-keys', wanted, ADMIN)).body;
@@ -121,7 +121,7 @@ t.test('a key expires by the clock of the database, without anybody looking it u
   t.ok(late >= -50 && late < EFFECTIVE_WITHIN_MS, `refused ${late} ms after its time`);
 });
 
-t.test('while the database is away a key is neither right nor wrong, and the administrator’s is right', async (t) => {
+t.test('while the database is unavailable only ADMIN_API_KEY is accepted, and no key is called wrong', async (t) => {
   const database = await openPostgres(t);
   const request = requester(await makeApp(t, database, WITH_KEYS));
   const { key } = await makeKey(request, 'reader');
@@ -132,7 +132,7 @@ t.test('while the database is away a key is neither right nor wrong, and the adm
   t.equal((await request('GET', '/nowhere', undefined, ADMIN)).status, 404);
 });
 
-t.test('without ADMIN_API_KEY nobody makes keys that would outlast that', async (t) => {
+t.test('without ADMIN_API_KEY nobody can create keys, which would be valid once keys are in force', async (t) => {
   const request = requester(await makeApp(t, await openPostgres(t)));
   const wanted = { name: 'later', role: 'admin' };
   assertProblem(t, await request('POST', '/v1/api-keys', wanted), 'forbidden');

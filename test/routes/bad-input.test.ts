@@ -1,4 +1,4 @@
-// What is refused, case by case; test/long/fuzz.test.ts sends anything at all.
+// Bad input, case by case. test/long/fuzz.test.ts sends random requests.
 import t, { type Test } from 'tap';
 import { makeApp, requester } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
@@ -7,7 +7,7 @@ import { readRegistry } from '../helpers/rows.js';
 
 const deep = (levels: number): unknown => (levels === 0 ? 1 : { a: deep(levels - 1) });
 
-t.test('bad input is refused whole and changes nothing', async (t) => {
+t.test('bad input is refused as a whole and changes nothing', async (t) => {
   const { db } = await openPostgres(t);
   const request = requester(await makeApp(t, { db }));
   const path = '/v1/projects/consilio/services/api';
@@ -72,7 +72,7 @@ t.test('bad input is refused whole and changes nothing', async (t) => {
         ['PATCH', `/v1/ranges/${text}`],
         ['DELETE', `/v1/ranges/${text}`],
       ] as const) {
-        if (text === '') continue; // the path of something else
+        if (text === '') continue; // would be the path of another operation
         assertInvalid(
           t,
           await request(method, encodeURI(decodeURI(url))),

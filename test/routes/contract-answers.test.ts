@@ -6,7 +6,7 @@ import { openPostgres } from '../helpers/database.js';
 import { ADMIN, bearer, WITH_KEYS } from '../helpers/keys.js';
 import { insertReservation } from '../helpers/rows.js';
 
-t.test('answers are what the contract says', async (t) => {
+t.test('answers are as the contract describes them', async (t) => {
   const { db } = await openPostgres(t);
   const app = await makeApp(t, { db });
   const send = requester(app);
@@ -47,7 +47,7 @@ t.test('answers are what the contract says', async (t) => {
     return answer;
   };
 
-  t.test('of every operation, done and refused', async () => {
+  t.test('every operation, successful and refused', async () => {
     const service = '/v1/projects/consilio/services/api';
     const details = {
       serviceType: 'http',
@@ -182,7 +182,7 @@ t.test('answers are what the contract says', async (t) => {
     }
   });
 
-  t.test('it is served as JSON, as YAML and for people', async (t) => {
+  t.test('the contract is served as JSON, as YAML and as pages to read', async (t) => {
     t.match((await send('GET', '/openapi.yaml', undefined, { accept: 'application/yaml' })).text, /^openapi: 3\.1\.0/);
     const docs = await send('GET', '/docs/', undefined, { accept: 'text/html' });
     t.equal(docs.status, 200);

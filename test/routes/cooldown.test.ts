@@ -10,7 +10,7 @@ t.test('reuse cooldown', async (t) => {
   const put = async (path: string) => (await request('PUT', `/v1/projects/${path}`)).body;
   const cool = (startPort: number, reuseCooldownSeconds: number) =>
     request('PATCH', `/v1/ranges/${startPort}`, { reuseCooldownSeconds });
-  /** As if that much more time had passed since the release. */
+  /** Dates releases back, as if that much more time had passed since. */
   const age = (port: number, seconds: number) =>
     sql`
     update port_allocations set released_at = released_at - make_interval(secs => ${seconds})
@@ -56,7 +56,7 @@ t.test('reuse cooldown', async (t) => {
     t.equal(asked.status, 201, 'by its number');
   });
 
-  t.test('a cooldown is one of a host and protocol', async (t) => {
+  t.test('a port cools down only on the host and protocol on which it was released', async (t) => {
     await cool(3300, 3600);
     await put('odin/services/a');
     await request('DELETE', '/v1/projects/odin/services/a');
@@ -79,7 +79,7 @@ t.test('reuse cooldown', async (t) => {
     t.match((await request('GET', '/v1/ranges/3400')).body, { allocatedPorts: 1, coolingPorts: 0, availablePorts: 99 });
   });
 
-  t.test('an exhausted range tells when the next port has cooled down', async (t) => {
+  t.test('the refusal for an exhausted range says when the next port will have cooled down', async (t) => {
     await cool(3500, 3600);
     const held = [];
     for (let i = 0; i < 100; i++) held.push(await put(`quiculum-monitor/services/s${i}`));
@@ -103,7 +103,7 @@ t.test('reuse cooldown', async (t) => {
     t.equal((await other('GET', '/v1/ranges/3000')).body.reuseCooldownSeconds, 0);
   });
 
-  t.test('a cooldown set to nothing frees what was cooling', async (t) => {
+  t.test('setting the cooldown to zero frees the ports that were cooling down', async (t) => {
     t.match((await request('GET', '/v1/ports/3300')).body.state, 'cooling');
     await cool(3300, 0);
     t.match((await request('GET', '/v1/ports/3300')).body.state, 'free');

@@ -36,7 +36,7 @@ for (const [name, open] of databases) {
       t.same(portsOf(read.body), ['web 3100', 'api 3101', 'db 3102', 'queue 3103']);
     });
 
-    t.test('one call ends it, and may be repeated', async (t) => {
+    t.test('one call releases the whole stack, and may be repeated', async (t) => {
       const url = '/v1/projects/consilio/environments/feature-a';
       const released = await request('DELETE', url);
       t.equal(released.status, 200);
@@ -47,7 +47,7 @@ for (const [name, open] of databases) {
       t.equal((await request('GET', '/v1/projects/consilio/environments/feature-b')).body.items.length, 1);
     });
 
-    t.test('one that does not fit leaves nothing behind', async (t) => {
+    t.test('a stack that does not fit gets no port at all', async (t) => {
       await put(
         'odin',
         'full',
@@ -67,7 +67,7 @@ for (const [name, open] of databases) {
       t.equal((await put('odin', 'small', [{ service: 'b' }])).body.items[0].port, 3399);
     });
 
-    t.test('dotenv lines for a shell', async (t) => {
+    t.test('as text the answer is dotenv lines, which a shell can read', async (t) => {
       const services = [{ service: 'web-app' }, { service: 'api.v2' }];
       const started = await put('openhorizon', 'main', services, TEXT);
       t.equal(started.status, 201);
@@ -79,7 +79,7 @@ for (const [name, open] of databases) {
       t.equal((await request('GET', '/v1/projects/openhorizon/environments/none', undefined, TEXT)).text, '');
     });
 
-    t.test('names that are no variables are refused before anything is allocated', async (t) => {
+    t.test('services whose names make no distinct variables are refused before anything is allocated', async (t) => {
       const services = [{ service: 'a-b' }, { service: 'a.b' }, { service: '3scale' }, { service: 'fine' }];
       const refused = await put('health-agent', 'main', services, TEXT);
       t.match([refused.status, refused.body.code], [409, 'dotenv-name-conflict']);
@@ -90,7 +90,7 @@ for (const [name, open] of databases) {
       t.match([read.status, read.body.code], [409, 'dotenv-name-conflict']);
     });
 
-    t.test('the list tells which are abandoned', async (t) => {
+    t.test('the list shows which environments are no longer used', async (t) => {
       await put('quiculum-monitor', 'old', [{ service: 'web' }, { service: 'api' }]);
       await request('PUT', '/v1/projects/quiculum-monitor/services/web?environment=old&protocol=udp&host=db1');
       await put('quiculum-monitor', 'new', [{ service: 'web' }]);

@@ -13,7 +13,7 @@ for (const [name, open] of databases) {
       return answer;
     };
 
-    await t.test('of an empty registry break no consumer', async (t) => {
+    await t.test('exports of an empty registry are valid for every consumer', async (t) => {
       t.equal((await read('dotenv')).text, '');
       t.same(parse((await read('cloudflared')).text), { ingress: [{ service: 'http_status:404' }] });
       t.same((await read('prometheus')).body, []);
@@ -44,7 +44,7 @@ for (const [name, open] of databases) {
       t.equal(answer.headers['x-duplicate-hostnames'], 'api.example.com');
     });
 
-    t.test('the later holder of a hostname is left out whatever is asked for', async (t) => {
+    t.test('the later holder of a hostname is left out whatever the export is limited to', async (t) => {
       const answer = await read('cloudflared', '?project=odin&host=localhost');
       t.same(
         parse(answer.text).ingress.map(({ hostname }: { hostname?: string }) => hostname),
@@ -149,7 +149,7 @@ for (const [name, open] of databases) {
       t.equal(changed.status, 200);
     });
 
-    t.test('what cannot be exported is refused with what can', async (t) => {
+    t.test('an unknown format is refused, and the refusal lists the formats', async (t) => {
       const unknown = await request('GET', '/v1/exports/xml');
       t.equal(unknown.status, 400);
       t.match(JSON.stringify(unknown.body), /dotenv.*cloudflared.*prometheus.*traefik.*consul/);

@@ -20,7 +20,7 @@ async function setUp(t: Test, variables: Record<string, string> = {}) {
   return { db, request, allocate, verify, read };
 }
 
-t.test('open makes it in use, refused takes it back', async (t) => {
+t.test('the outcome `open` makes the status `in_use`, `refused` makes it `allocated` again', async (t) => {
   const { allocate, verify, read, request } = await setUp(t);
   const held = await allocate('api');
   const server = await listen(t, HOST, held.port);
@@ -43,7 +43,7 @@ t.test('open makes it in use, refused takes it back', async (t) => {
   t.same(history.body, { items: [gone.body, again.body, found.body], nextCursor: null });
 });
 
-t.test('a timeout and an unreachable host leave the status', async (t) => {
+t.test('a timeout and an unreachable host do not change the status', async (t) => {
   const { db, allocate, verify, read } = await setUp(t, {
     PROBE_TIMEOUT_MS: '200',
     PROBE_ALLOWED_HOSTS: 'nowhere.invalid',
@@ -65,7 +65,7 @@ t.test('a probe may take longer than a request', async (t) => {
   t.match(await verify(slow.id), { status: 201, body: { outcome: 'timeout' } });
 });
 
-t.test('what is not probeable is refused, with the way out, and nothing is stored', async (t) => {
+t.test('a port that may not be probed is refused with what to do, and nothing is stored', async (t) => {
   const { db, request, allocate, verify } = await setUp(t);
   const udp = await allocate('dns', 'host=web&protocol=udp');
   const far = await allocate('far', 'host=10.0.0.5');
@@ -87,12 +87,12 @@ t.test('an address of a forbidden range stays forbidden when it is allowed by a 
   const { allocate, verify } = await setUp(t, { PROBE_ALLOWED_HOSTS: 'ip6-allnodes' });
   const { id } = await allocate('multicast', 'host=ip6-allnodes');
   const answer = await verify(id);
-  // Where the machine's hosts file does not have the name, it leads nowhere.
+  // If the machine's hosts file does not have the name, it resolves to no address.
   if (answer.status === 422) t.match(answer.body, { code: 'not-probeable', detail: /multicast/ });
   else t.match(answer.body, { outcome: 'unreachable' });
 });
 
-t.test('an allocation released while the probe was under way is not resurrected', async (t) => {
+t.test('an allocation that is released during the probe stays released', async (t) => {
   const { db, request, allocate, read } = await setUp(t);
   const held = await allocate('api');
   await request('DELETE', `/v1/allocations/${held.id}`);

@@ -14,7 +14,7 @@ t.test('Idempotency-Key', async (t) => {
       (a: { port: number }) => a.port,
     );
 
-  t.test('a retry gets the first answer back, and says that it is one', async (t) => {
+  t.test('a retry gets the first answer again, with a header that says so', async (t) => {
     const first = await allocate('consilio', 'k1', { service: 'api', metadata: { b: 1, a: [2] } });
     t.equal(first.status, 201);
     t.equal(first.headers['idempotent-replayed'], undefined);
@@ -26,7 +26,7 @@ t.test('Idempotency-Key', async (t) => {
     t.strictSame(await ports('consilio'), [3100]);
   });
 
-  t.test('the order of fields, the spelling of the host and defaults written out make no other request', async (t) => {
+  t.test('the order of fields, the spelling of the host and explicit defaults make no difference', async (t) => {
     const json = { 'content-type': 'application/json' };
     const first = await allocate('consilio', 'k2', '{"service":"a","metadata":{"x":1,"y":{"p":1,"q":2}}}', json);
     for (const body of [
@@ -57,14 +57,14 @@ t.test('Idempotency-Key', async (t) => {
     t.equal(there.body.port, 3300);
   });
 
-  t.test('a retry is answered as at first, even when the port was released since', async (t) => {
+  t.test('a retry gets the first answer even if the port has been released since', async (t) => {
     const first = await allocate('openhorizon', 'k', { service: 'a' });
     await request('DELETE', `/v1/allocations/${first.body.id}`);
     t.strictSame((await allocate('openhorizon', 'k', { service: 'a' })).body, first.body);
     t.strictSame(await ports('openhorizon'), []);
   });
 
-  t.test('refusals are not stored: the same key works once the way is free', async (t) => {
+  t.test('refusals are not stored: the same key works once the reason for the refusal is gone', async (t) => {
     const taken = await allocate('health-agent', 'holder', { service: 'a', port: 3450 });
     const wanted = { service: 'b', port: 3450 };
     assertProblem(t, await allocate('health-agent', 'k', wanted), 'port-taken');
@@ -79,7 +79,7 @@ t.test('Idempotency-Key', async (t) => {
     t.equal((await allocate('nobody', 'k4', { service: 'b' })).status, 201);
   });
 
-  t.test('a key is forgotten after 24 hours, and swept', async (t) => {
+  t.test('a key has no effect after 24 hours, and is deleted', async (t) => {
     const age = (interval: string) =>
       sql`
       update idempotency_keys set created_at = clock_timestamp() - ${interval}::interval where project = 'quiculum-monitor'`.execute(
@@ -100,7 +100,7 @@ t.test('Idempotency-Key', async (t) => {
     t.strictSame(rows, [{ key: 'fresh' }]);
   });
 
-  t.test('creating a range honours it too', async (t) => {
+  t.test('creating a range takes an Idempotency-Key too', async (t) => {
     const create = (body: object) => request('POST', '/v1/ranges', body, { 'idempotency-key': 'range-1' });
     const first = await create({ project: 'atlas' });
     const retry = await create({ project: 'atlas', kind: 'project' });
@@ -112,7 +112,7 @@ t.test('Idempotency-Key', async (t) => {
     t.equal((await request('GET', '/v1/projects/atlas/summary')).body.ranges.length, 1);
   });
 
-  t.test('of two operations that race for one key, under two locks, one is refused', async (t) => {
+  t.test('of two operations with the same key at the same time, under different locks, one is refused', async (t) => {
     for (let i = 0; i < 20; i++) {
       const headers = { 'idempotency-key': `raced-${i}` };
       const answers = await Promise.all([
@@ -128,7 +128,7 @@ t.test('Idempotency-Key', async (t) => {
     for (const port of [3000, 3001]) t.equal((await request('POST', path, { service: 'a' })).body.port, port);
   });
 
-  t.test('what is no key is refused', async (t) => {
+  t.test('an invalid key is refused', async (t) => {
     for (const key of ['', 'a'.repeat(256), 'two words', 'tab\there', 'ümlaut']) {
       assertInvalid(t, await allocate('consilio', key, { service: 'a' }), '/headers/idempotency-key');
     }

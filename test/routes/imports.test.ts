@@ -24,7 +24,7 @@ for (const [name, open] of databases) {
     const tell = (body: { items: Item[] }) =>
       body.items.map(({ port, outcome, allocation }) => [port, outcome, allocation?.service]);
 
-    t.test('what listens already is adopted by the project whose range it lies in', async (t) => {
+    t.test('a port that is listened on is adopted by the project whose range it is in', async (t) => {
       const rehearsal = await request('POST', '/v1/imports?dryRun=true', SS, TEXT);
       t.equal(rehearsal.status, 200);
       t.equal(rehearsal.body.dryRun, true);
@@ -67,7 +67,7 @@ for (const [name, open] of databases) {
       });
     });
 
-    t.test('names that were numbered are held the second time, and a process may have any name', async (t) => {
+    t.test('a repeated import finds the names that were numbered, and a process may have any name', async (t) => {
       const items = [9320, 9321, 9322].map((port) => ({ port, service: 'grafana' }));
       const first = await request('POST', '/v1/imports', { items });
       t.same(
@@ -90,7 +90,7 @@ for (const [name, open] of databases) {
       );
     });
 
-    t.test('what is kept for someone else is a conflict that names them', async (t) => {
+    t.test('a port that is taken or cooling down for somebody else is a conflict that names them', async (t) => {
       await request('POST', '/v1/projects/openhorizon/allocations', {
         service: 'web',
         port: 3210,

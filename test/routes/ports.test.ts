@@ -52,7 +52,7 @@ t.test('the owner of a port', async (t) => {
     t.match(await describe('3100'), { state: 'free', allocation: null }, 'history holds nothing');
   });
 
-  t.test('a reserved port is told with its reservation', async (t) => {
+  t.test('a reserved port is answered with its reservation', async (t) => {
     const id = await insertReservation(db, { port: 3250, project: 'openhorizon', service: 'soon', seconds: 3600 });
     const { state, reservation, allocation } = await describe('3250');
     t.equal(state, 'reserved');
@@ -86,7 +86,7 @@ t.test('the owner of a port', async (t) => {
     t.match(await describe('3300'), { state: 'free' });
   });
 
-  t.test('what is no port is refused', async (t) => {
+  t.test('a number that is no port is refused', async (t) => {
     for (const port of ['0', '65536', '-1', 'http', '3100.5', '%F0%9F%98%80', '99999999999999999999']) {
       assertInvalid(t, await request('GET', `/v1/ports/${port}`), '/path/port');
     }

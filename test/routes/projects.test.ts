@@ -142,7 +142,7 @@ t.test('projects and their summaries', async (t) => {
     t.strictSame(seen, all);
   });
 
-  t.test('a project that is none is refused', async (t) => {
+  t.test('an unknown project and an invalid name are refused', async (t) => {
     assertProblem(t, await request('GET', '/v1/projects/nobody/summary'), 'project-not-found');
     assertInvalid(t, await request('GET', '/v1/projects/No%20body/summary'), '/path/project');
     assertInvalid(t, await request('GET', '/v1/projects/odin/summary?environment=x'), '/query/environment');

@@ -79,7 +79,7 @@ for (const [name, open] of databases) {
       }
     });
 
-    t.test('a range in the ephemeral ports of Linux says so', async (t) => {
+    t.test('a range that overlaps the ephemeral ports of Linux has a warning', async (t) => {
       for (const [startPort, warns] of [
         [32600, false],
         [32700, true],
@@ -153,7 +153,7 @@ for (const [name, open] of databases) {
       t.equal((await create({ project: 'heir' })).body.startPort, 3600, 'the block is free again');
     });
 
-    t.test('a range that is none is not found', async (t) => {
+    t.test('a range that does not exist is not found', async (t) => {
       for (const startPort of [3050, 65000, 0]) {
         for (const method of ['GET', 'PATCH', 'DELETE'] as const) {
           assertProblem(t, await request(method, `/v1/ranges/${startPort}`), 'range-not-found');
@@ -176,7 +176,7 @@ for (const [name, open] of databases) {
       assertInvalid(t, await request('GET', '/v1/ranges?cursor=nonsense'), '/query/cursor');
     });
 
-    t.test('without a block left a range is refused', async (t) => {
+    t.test('if no block is free, a range is refused', async (t) => {
       for (;;) {
         const { status, body } = await create({ project: 'filler', kind: 'shared' });
         if (status !== 201) {

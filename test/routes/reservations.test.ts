@@ -11,7 +11,7 @@ for (const [name, open] of databases) {
     const request = requester(await makeApp(t, database));
     const reserve = (project: string, body: object, headers?: Record<string, string>) =>
       request('POST', `/v1/projects/${project}/reservations`, body, headers);
-    /** The database's clock moves past its end. */
+    /** Makes a reservation expire now, by the database's clock. */
     const expire = (id: string) =>
       sql`update port_reservations set created_at = created_at - interval '1 hour',
             expires_at = clock_timestamp() - interval '1 second' where id = ${id}`.execute(database.db);
@@ -61,7 +61,7 @@ for (const [name, open] of databases) {
       t.match([unknown.status, unknown.body.code], [404, 'project-not-found']);
     });
 
-    t.test('a cancelled reservation gives its port back, and cancelling is repeatable', async (t) => {
+    t.test('cancelling a reservation frees its port, and is repeatable', async (t) => {
       const { body } = await reserve('openhorizon', { ttlSeconds: 60 });
       const cancelled = await request('DELETE', `/v1/reservations/${body.id}`);
       t.match([cancelled.status, cancelled.body.status], [200, 'cancelled']);
@@ -111,7 +111,7 @@ for (const [name, open] of databases) {
       t.equal(after.allocatedPorts, before.allocatedPorts + 1);
     });
 
-    t.test('a claim says which service, and no other host or protocol', async (t) => {
+    t.test('a claim needs a service, and cannot change the host or protocol', async (t) => {
       const { body } = await reserve('meta-supervisor', { ttlSeconds: 60, host: 'db1' });
       for (const [claim, pointer] of [
         [{}, '/service'],

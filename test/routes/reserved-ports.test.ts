@@ -5,7 +5,7 @@ import { openPostgres } from '../helpers/database.js';
 import { assertProblem } from '../helpers/problems.js';
 import { insertReservation } from '../helpers/rows.js';
 
-t.test('reservations in the way of allocations', async (t) => {
+t.test('the effect of reservations on allocations', async (t) => {
   const { db } = await openPostgres(t);
   const request = requester(await makeApp(t, { db }));
   const put = async (path: string) => (await request('PUT', `/v1/projects/${path}`)).body;
@@ -17,7 +17,7 @@ t.test('reservations in the way of allocations', async (t) => {
     t.equal((await put('consilio/services/a?protocol=udp')).port, 3100);
   });
 
-  t.test('it is named as the holder of its port', async (t) => {
+  t.test('a refusal names the reservation that holds the port', async (t) => {
     const id = await insertReservation(db, { port: 3150, project: 'consilio', service: 'next', seconds: 3600 });
     const answer = await request('POST', '/v1/projects/consilio/allocations', { service: 'a', port: 3150 });
     const problem = assertProblem(t, answer, 'port-taken');
@@ -25,7 +25,7 @@ t.test('reservations in the way of allocations', async (t) => {
     t.match(problem.detail, `is held by consilio/next, by reservation ${id}.`);
   });
 
-  t.test('it is counted as reserved, and once', async (t) => {
+  t.test('a reservation is counted once, as reserved', async (t) => {
     const counted = { allocatedPorts: 1, reservedPorts: 2, coolingPorts: 0, availablePorts: 97, utilization: 1 };
     t.match((await request('GET', '/v1/ranges/3100')).body, counted);
     t.match((await request('GET', '/v1/projects/consilio/summary')).body, counted);
@@ -50,7 +50,7 @@ t.test('reservations in the way of allocations', async (t) => {
     t.equal(answer.status, 201);
   });
 
-  t.test('neither do those that were claimed or cancelled', async (t) => {
+  t.test('claimed and cancelled reservations block nothing', async (t) => {
     for (const status of ['claimed', 'cancelled']) {
       const id = await insertReservation(db, { port: 3300, project: 'odin', seconds: 3600 });
       await sql`update port_reservations set status = ${status}, ended_at = now() where id = ${id}`.execute(db);
@@ -58,7 +58,7 @@ t.test('reservations in the way of allocations', async (t) => {
     t.equal((await put('odin/services/a')).port, 3300);
   });
 
-  t.test('a range exhausted by reservations tells when the first one ends', async (t) => {
+  t.test('the refusal for a range exhausted by reservations says when the first one ends', async (t) => {
     for (let i = 0; i < 99; i++) await put(`health-agent/services/s${i}`);
     const id = await insertReservation(db, { port: 3499, project: 'health-agent', seconds: 1800 });
     const { rows } = await sql<{ at: Date }>`
@@ -67,7 +67,7 @@ t.test('reservations in the way of allocations', async (t) => {
     t.equal(problem.nextPortAvailableAt, rows[0]?.at.toISOString());
   });
 
-  t.test('a reservation also lets no cooling port go to the service that released it', async (t) => {
+  t.test('a reserved port that is cooling down is not given to the service that released it', async (t) => {
     await request('PATCH', '/v1/ranges/3500', { reuseCooldownSeconds: 3600 });
     const { id } = await put('quiculum-monitor/services/a');
     await request('DELETE', `/v1/allocations/${id}`);

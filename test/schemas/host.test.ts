@@ -7,7 +7,7 @@ import { makeApp, requester } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
 import { assertInvalid } from '../helpers/problems.js';
 
-/** What clients send, and what is stored; null is refused. */
+/** What clients send, and what is stored. Null means that it is refused. */
 const forms: [given: string, stored: string | null][] = [
   ['localhost', 'localhost'],
   ['LOCALHOST.', 'localhost'],
@@ -89,21 +89,21 @@ t.test('hosts have one form', async (t) => {
     return rows.map((row) => row.host);
   };
 
-  t.test('canonicalHost() gives it, or null for what is no host', async (t) => {
+  t.test('canonicalHost() returns it, or null for a text that is no host', async (t) => {
     for (const [given, stored] of forms) t.equal(canonicalHost(given), stored, JSON.stringify(given));
   });
 
-  t.test('and so does canonical_host()', async (t) => {
+  t.test('canonical_host() returns the same', async (t) => {
     const given = forms.filter(([host]) => !host.includes('\u0000'));
     const answers = await inDatabase(given.map(([host]) => host));
     for (const [i, [host, stored]] of given.entries()) t.equal(answers[i], stored, JSON.stringify(host));
   });
 
-  t.test('the form of a form is itself', async (t) => {
+  t.test('a host in this form is not changed', async (t) => {
     for (const [, stored] of forms) if (stored !== null) t.equal(canonicalHost(stored), stored);
   });
 
-  t.test('both agree on whatever comes, and give a form that the tables take', async () => {
+  t.test('both functions agree on random input, and return what the tables accept', async () => {
     const word = fc.integer({ min: 0, max: 0xffff }).map((n) => n.toString(16));
     const sparse = fc.oneof({ weight: 2, arbitrary: fc.constantFrom('0', '0', '0000', 'ffff') }, word);
     const octet = fc.integer({ min: 0, max: 260 });
@@ -144,7 +144,7 @@ t.test('hosts have one form', async (t) => {
     );
   });
 
-  t.test('every spelling of a host is one port space, wherever it is given', async (t) => {
+  t.test('all spellings of a host mean the same port space, wherever they are used', async (t) => {
     const { body } = await request('PUT', '/v1/projects/consilio/services/api?host=2001:DB8:0::1');
     t.equal(body.host, '2001:db8::1');
     for (const host of ['2001:db8::1', '%5B2001:db8::1%5D', '2001:0db8:0:0:0:0:0:1']) {
@@ -167,7 +167,7 @@ t.test('hosts have one form', async (t) => {
     }
   });
 
-  t.test('what is no host is refused', async (t) => {
+  t.test('a text that is no host is refused', async (t) => {
     for (const [given, stored] of forms) {
       if (stored !== null) continue;
       const query = `host=${encodeURIComponent(given)}`;

@@ -97,7 +97,7 @@ t.test('one project or one host can be audited alone', async (t) => {
   t.match(await audit({ project: 'openhorizon', host: 'web', unallocated: true }), { allocated: 0, checkedPorts: 100 });
 });
 
-t.test('a host that may not be probed is told, and spoils nothing', async (t) => {
+t.test('a host that may not be probed is reported, and the rest is audited', async (t) => {
   const { request, allocate, audit } = await setUp(t);
   await allocate('odin/a');
   await allocate('odin/b', 'host=10.0.0.5');
@@ -116,7 +116,7 @@ t.test('a host that may not be probed is told, and spoils nothing', async (t) =>
   t.match(await request('POST', '/v1/audits', { everything: true }), { status: 400 });
 });
 
-t.test('what changes hands while the audit runs is neither resurrected nor accused', async (t) => {
+t.test('a port that gets another holder during the audit stays as it is, and is not reported', async (t) => {
   const { db, request, allocate } = await setUp(t);
   const leaving = await allocate('odin/leaving');
   await allocate('odin/staying');
@@ -128,7 +128,7 @@ t.test('what changes hands while the audit runs is neither resurrected nor accus
     released = (await request('DELETE', `/v1/allocations/${leaving.id}`)).body;
     await request('POST', '/v1/projects/odin/allocations', { service: 'new', host: 'web', port: 3360 });
   };
-  /** The registry has been read by the time of the first probe. */
+  /** Called at the first probe. By then the audit has read the registry. */
   class LateProber extends Prober {
     override async probe(...target: Parameters<Prober['probe']>) {
       changed ??= change();
@@ -146,12 +146,12 @@ t.test('what changes hands while the audit runs is neither resurrected nor accus
   t.same((await request('GET', `/v1/allocations/${leaving.id}`)).body, released);
 });
 
-t.test('what is released while the audit runs is told no more, however late', async (t) => {
+t.test('an allocation that is released during the audit is not reported, however late that happens', async (t) => {
   const { db, request, allocate } = await setUp(t);
   const leaving = await allocate('odin/leaving');
   const udp = await allocate('odin/udp', 'host=web&protocol=udp');
   await allocate('odin/staying');
-  /** Both are released after everything was probed and stored. */
+  /** Releases both after everything has been probed and stored. */
   const session = new Registry(db).asBackground();
   const change = session.change.bind(session);
   let released = false;

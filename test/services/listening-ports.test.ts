@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { readListeningPorts, toImportItems } from '../../src/services/listening-ports.js';
 
-/** host:port process, or what was wrong. */
+/** Describes an item as `host:port process`, or by what is wrong with it. */
 function read(text: string): string[] {
   return readListeningPorts(text).items.map((item) =>
     'port' in item ? `${item.host}:${item.port} ${item.processName}` : `? ${item.unreadable}`,
@@ -29,7 +29,7 @@ tcp   LISTEN 0      16              [::]:3706         [::]:*     users:(("grafan
 `;
 const SS_HLTNPE = `LISTEN 0      16           [::]:3706    [::]:* users:(("grafana",pid=29084,fd=4)) ino:696387 sk:5 cgroup:/ v6only:1 <->                                                
 LISTEN 0      16              *:3705       *:* users:(("next-server (v1",pid=29083,fd=3)) ino:696251 sk:6 cgroup:/ v6only:0 <->`;
-// By another user than the sockets' owner.
+// Captured by another user than the owner of the sockets.
 const SS_WITHOUT_PROCESSES = `State  Recv-Q Send-Q Local Address:Port Peer Address:PortProcess
 LISTEN 0      16        127.0.0.53:3710      0.0.0.0:*          
 LISTEN 0      16             [::1]:3708         [::]:*          `;
@@ -45,7 +45,7 @@ dns\\x20se 29087     root    3u  IPv4 696395      0t0  UDP 127.0.0.1:3709
 nameless  29088     root    3u  IPv4 696396      0t0  TCP 127.0.0.53:3710 (LISTEN)
 postgres  29089     root    3u  IPv4 696254      0t0  TCP 127.0.0.1:3708 (LISTEN)
 `;
-// The form of macOS: device addresses, and commands cut at nine characters.
+// As on macOS, where the device is an address and commands are cut off after nine characters.
 const LSOF_MACOS = `COMMAND     PID   USER   FD   TYPE             DEVICE SIZE/OFF NODE NAME
 rapportd    480  alice    8u  IPv4 0x5a3b2d8a8b0c7b6f      0t0  TCP *:49159 (LISTEN)
 rapportd    480  alice   12u  IPv6 0x5a3b2d8a8b0c9d5f      0t0  TCP *:49159 (LISTEN)
@@ -98,7 +98,7 @@ t.test('older and rarer forms', async (t) => {
   t.same(read('My App 77 al 3u IPv4 0x1 0t0 TCP *:3100 (LISTEN)'), ['localhost:3100 My App']);
 });
 
-t.test('a line that cannot be read says why, and keeps no other back', async (t) => {
+t.test('a line that cannot be read is reported with the reason, and the others are read', async (t) => {
   t.same(read(`$ ss -ltnp\n${SS_WITHOUT_PROCESSES}\nLISTEN 0 128 *:http *:*\nLISTEN 0 128 *:99999 *:*`), [
     '? Line 1 is of neither ss nor lsof: "$ ss -ltnp"',
     'localhost:3710 null',
@@ -110,14 +110,14 @@ t.test('a line that cannot be read says why, and keeps no other back', async (t)
   t.match(read('LISTEN 0 128 3100 *:*')[0], /has no address/);
 });
 
-t.test('a text of which nothing can be read is refused', async (t) => {
+t.test('a text without any readable line is refused', async (t) => {
   for (const text of ['', '\n \t\n', 'hello', '3100\n3101', '{"items":[]}']) {
     t.throws(() => toImportItems(text), { code: 'validation-failed' }, JSON.stringify(text));
   }
   t.same(toImportItems('State Recv-Q Send-Q Local Address:Port Peer Address:Port'), [], 'nothing listens');
 });
 
-t.test('junk never throws and is never adopted', async () => {
+t.test('random input never throws and is never adopted', async () => {
   const word = fc.oneof(
     fc.constantFrom('LISTEN', 'TCP', 'UDP', 'IPv4', 'IPv6', '(LISTEN)', 'tcp', '0', '*:3100', '[::]:*', '*:*', '-1:-1'),
     fc.constantFrom('users:(("', '",pid=1', '\\x20', ':', '%', '[', ']', '*:65536', '1.2.3:4', '::1', '0x1:80'),
@@ -135,7 +135,7 @@ t.test('junk never throws and is never adopted', async () => {
           if (!('port' in item)) continue;
           const isPort = Number.isInteger(item.port) && item.port >= 1 && item.port <= 65535;
           if (!isPort || (item.host !== 'localhost' && isIP(item.host) === 0)) return false;
-          // An adopted port stands in the text as a listening socket does.
+          // Every adopted port appears in the text in the form of a listening socket.
           if (!text.includes('LISTEN') || !text.includes(`:${item.port}`)) return false;
         }
         return true;
@@ -145,7 +145,7 @@ t.test('junk never throws and is never adopted', async () => {
   );
 });
 
-t.test('a mebibyte of one line costs little', async (t) => {
+t.test('a line of one mebibyte is read quickly', async (t) => {
   for (const filler of ['a ', ' ', '",', 'IPv4 ', 'users:(("', '[', '%', ':']) {
     const start = performance.now();
     readListeningPorts(`LISTEN 0 0 ${filler.repeat(2 ** 20 / filler.length)}`);

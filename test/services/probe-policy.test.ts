@@ -39,13 +39,13 @@ t.test('localhost is probed on both its addresses', async (t) => {
   t.same((await prober({}).resolve('localhost')).addresses, ['127.0.0.1', '::1']);
 });
 
-t.test('other hosts are not, and the refusal tells the way out', async (t) => {
+t.test('other hosts are not probed, and the refusal says how to allow them', async (t) => {
   for (const host of ['example.com', '10.0.0.5', '2001:db8::1']) {
     await t.rejects(prober({}).resolve(host), { code: 'not-probeable', message: /PROBE_ALLOWED_HOSTS/ });
   }
 });
 
-t.test('what the configuration would refuse to allow is not advised', async (t) => {
+t.test('the refusal does not advise to allow a host that the configuration would not accept', async (t) => {
   const refusal = (await prober({})
     .resolve('169.254.169.254')
     .catch((error) => error)) as Error & { code: string };
@@ -53,7 +53,7 @@ t.test('what the configuration would refuse to allow is not advised', async (t) 
   t.notMatch(refusal.message, /PROBE_ALLOWED_HOSTS/);
 });
 
-t.test('an allowed host is, and a target stands in for its host', async (t) => {
+t.test('an allowed host is probed, and if a host has a target, the target is probed instead', async (t) => {
   t.same((await prober({ PROBE_ALLOWED_HOSTS: '10.0.0.5, db' }).resolve('10.0.0.5')).addresses, ['10.0.0.5']);
   const targets = prober({ PROBE_TARGETS: 'localhost=127.0.0.7, WEB=[::1], api=localhost' });
   t.same((await targets.resolve('localhost')).addresses, ['127.0.0.7']);
@@ -68,14 +68,14 @@ t.test('a name is resolved once, to the address that is used', async (t) => {
   t.ok(resolved.addresses.length <= 1, address);
 });
 
-t.test('a name that leads nowhere makes its ports unreachable', async (t) => {
+t.test('the ports of a name that does not resolve are unreachable', async (t) => {
   const policy = prober({ PROBE_ALLOWED_HOSTS: 'nowhere.invalid' });
   const destination = await policy.resolve('nowhere.invalid');
   t.same(destination.addresses, []);
   t.match(await policy.probe(destination, 3000), { outcome: 'unreachable', error: /nowhere\.invalid/ });
 });
 
-t.test('every bad variable is named at once', async (t) => {
+t.test('all bad variables are reported at once', async (t) => {
   const problems = problemsOf({
     PROBE_TIMEOUT_MS: '0',
     PROBE_CONCURRENCY: 'many',

@@ -6,14 +6,14 @@ import { findClosedPort, listen, openBlackHole } from '../helpers/listeners.js';
 
 const BOTH = ['127.0.0.1', '::1'];
 
-t.test('a port that accepts is open, though it never says a word', async (t) => {
+t.test('a port that accepts a connection is open, even if it never sends anything', async (t) => {
   const { port } = await listen(t, '127.0.0.1');
   const result = await probeTcp(['127.0.0.1'], port, 1000);
   t.match(result, { outcome: 'open', error: null });
   t.type(result.responseTimeMs, 'number');
 });
 
-t.test('nothing is sent, and the connection is closed', async (t) => {
+t.test('the probe sends nothing, and closes the connection', async (t) => {
   const server = await listen(t, '127.0.0.1');
   const ended = new Promise<number>((resolve) => {
     server.once('connection', (socket) => socket.once('close', () => resolve(socket.bytesRead)));
@@ -36,7 +36,7 @@ t.test('localhost is open if either of its addresses accepts', async (t) => {
   t.equal((await probeTcp(['127.0.0.1'], ipv6.port, 1000)).outcome, 'refused');
 });
 
-t.test('silence is a timeout, on time', async (t) => {
+t.test('a host that does not answer is a timeout, within the time limit', async (t) => {
   const port = await openBlackHole(t, '127.0.0.1');
   const started = performance.now();
   t.same(await probeTcp(['127.0.0.1'], port, 200), {
@@ -48,18 +48,18 @@ t.test('silence is a timeout, on time', async (t) => {
   t.ok(took >= 195 && took < 1000, `it took ${took} ms`);
 });
 
-t.test('silence on one address outweighs a refusal on the other', async (t) => {
+t.test('if one address does not answer and the other one refuses, the outcome is a timeout', async (t) => {
   const port = await openBlackHole(t, '127.0.0.1');
   t.equal((await probeTcp(BOTH, port, 200)).outcome, 'timeout');
 });
 
-t.test('an address that nothing leads to is unreachable', async (t) => {
-  // The kernel refuses TCP to a broadcast address itself: no packet leaves.
+t.test('an address without a route is unreachable', async (t) => {
+  // The kernel itself refuses TCP to a broadcast address, so no packet is sent.
   t.match(await probeTcp(['255.255.255.255'], 3000, 1000), { outcome: 'unreachable', responseTimeMs: null });
   t.equal((await probeTcp([], 3000, 1000)).outcome, 'unreachable');
 });
 
-t.test('a connection to oneself is told from one to a listener', async (t) => {
+t.test('a connection of a socket to itself is not taken for one to a listener', async (t) => {
   const port = await findClosedPort();
   const own = connect({ host: '127.0.0.1', port, localAddress: '127.0.0.1', localPort: port });
   await once(own, 'connect');

@@ -3,7 +3,7 @@ import t from 'tap';
 import { runRetention } from '../../src/services/retention.js';
 import { openPostgres } from '../helpers/database.js';
 
-t.test('what is older than its retention goes, in batches; what is held or cools down stays', async (t) => {
+t.test('old rows are deleted in batches, but nothing that is held or cooling down', async (t) => {
   const { db } = await openPostgres(t);
   await sql`update port_ranges set reuse_cooldown_seconds = 2592000 where project = 'consilio'`.execute(db);
   const insert = (project: string, port: number, releasedDaysAgo: number | null) =>
@@ -23,7 +23,7 @@ t.test('what is older than its retention goes, in batches; what is held or cools
     healthChecks: 1200,
     allocations: 0,
   });
-  // The longest cooldown is 30 days: the row released 3 days ago may still be what a cooldown is reckoned from.
+  // The longest cooldown is 30 days, so the row released 3 days ago may still be needed to compute a cooldown.
   t.same(await runRetention(db, { healthCheckRetentionDays: 7, historyRetentionDays: 1 }), {
     healthChecks: 0,
     allocations: 1,

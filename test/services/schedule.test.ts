@@ -7,7 +7,7 @@ import { openReplicas } from '../helpers/database.js';
 
 const never = new AbortController().signal;
 
-t.test('of two replicas, one takes an occurrence, and a late one does not repeat it', async (t) => {
+t.test('an occurrence is run by one of two replicas, and the other one does not repeat it later', async (t) => {
   const [a, b] = await openReplicas(t);
   let passes = 0;
   const job = { name: 'audit', run: async () => void passes++ };
@@ -20,7 +20,7 @@ t.test('of two replicas, one takes an occurrence, and a late one does not repeat
   t.equal(passes, 2);
 });
 
-t.test('a lease ends when it is given up or runs out, and cannot be renewed then', async (t) => {
+t.test('a lease ends when it is released or expires, and cannot be renewed afterwards', async (t) => {
   const [a, b] = await openReplicas(t);
   const [mine, theirs] = ['a', 'b'].map((holder) => ({ name: 'audit', holder })) as [never, never];
   t.equal(await takeLease(a, mine, new Date(1), 60_000), true);
@@ -36,7 +36,7 @@ t.test('a lease ends when it is given up or runs out, and cannot be renewed then
   t.equal(await takeLease(a, mine, new Date(3), 60_000), true);
 });
 
-t.test('a pass longer than its lease keeps it, and a pass that lost it is stopped', async (t) => {
+t.test('a run that takes longer than its lease renews it, and a run that has lost its lease is stopped', async (t) => {
   const [a, b] = await openReplicas(t);
   const long = { name: 'long', run: async () => void (await setTimeout(1500)) };
   const running = runOnce(a, long, new Date(1), never, 500);

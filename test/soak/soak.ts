@@ -1,6 +1,6 @@
-// npm test -- soak --for=1h: mixed load on two instances over one PostgreSQL (fsync on), which is killed and started again
-// in the middle of every window. Prints a line a window; ends with 1 if an answer was wrong, or if memory, descriptors
-// or latency grew from the first half to the second.
+// npm test -- soak --for=1h: mixed load on two instances over one PostgreSQL (fsync on), which is killed and started again in
+// the middle of every window of time. Prints a line for each window. Exits with 1 if an answer was wrong, or if memory,
+// descriptors or latency grew from the first half to the second.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -23,18 +23,18 @@ const OUTAGE_MS = 2000;
 const PROJECTS = 4;
 const CALLERS_PER_PROJECT = 4;
 const PAUSE_MS = 10;
-/** Of a median; a machine does other things too. */
+/** How much a median may grow, since a machine also does other things. */
 const MAX_GROWTH = 1.3;
 const MAX_MORE_DESCRIPTORS = 20;
 const quiet = { info() {}, warn() {} };
 
 interface Window {
   answered: number;
-  /** Of unknown outcome or refused, while the database was away. */
+  /** Calls that were refused or whose outcome is unknown, because the database was unavailable. */
   failed: number;
   p50: number;
   p99: number;
-  /** Of both instances. */
+  /** Of both instances together. */
   residentMiB: number;
   descriptors: number;
   violations: string[];
@@ -60,7 +60,7 @@ class Instance {
     return new Instance(url, child);
   }
 
-  /** As Linux counts them. */
+  /** As Linux counts them, in /proc. */
   measure(): { residentMiB: number; descriptors: number } {
     const status = readFileSync(`/proc/${this.process.pid}/status`, 'utf8');
     const descriptors = readdirSync(`/proc/${this.process.pid}/fd`).length;
@@ -97,7 +97,7 @@ const complaints = judge(windows);
 for (const complaint of complaints) print(complaint);
 process.exitCode = complaints.length > 0 ? 1 : 0;
 
-/** Each window has projects of its own, whose histories start empty, so that the registry grows all the time. */
+/** Each window has new projects, since a history must start empty. So the registry grows all the time. */
 async function runWindow(number: number, { kill, restart }: PostgresServer, { db }: Database): Promise<Window> {
   const projects = Array.from({ length: PROJECTS }, (_, i) => `soak-${number}-${i}`);
   const starts = new Map<string, number>();
@@ -128,7 +128,7 @@ async function runWindow(number: number, { kill, restart }: PostgresServer, { db
   };
 }
 
-/** What else a registry is asked for, once a second; while the database is away nothing comes of it. */
+/** Sends other kinds of requests once a second. While the database is unavailable they fail, which does not matter. */
 async function askOthers(projects: string[], until: number): Promise<void> {
   for (let i = 0; performance.now() < until; i++) {
     const project = projects[i % projects.length];
@@ -157,7 +157,7 @@ async function ask(method: string, path: string, body?: object) {
   return path === '/metrics' ? text : JSON.parse(text);
 }
 
-/** The first window warms up; of the others the second half is held against the first. */
+/** The first window is for warming up. Of the others, the second half is compared with the first. */
 function judge(all: Window[]): string[] {
   const complaints = all.flatMap(({ violations }) => violations);
   const steady = all.slice(1);

@@ -7,7 +7,8 @@ import { closeDialog, notice } from './open.js';
 
 /** Gets a port for a service: the one that it has already, or else a new one. With `port`, gets that port. */
 export function GetPort({ project, port }: { project?: string; port?: number }) {
-  // Kept while the dialog is open. If an answer is lost and the user tries again, it is the same request to the service.
+  // Kept while the dialog is open. If an answer is lost and the user tries again, it is the same request to the
+  // service.
   const [idempotencyKey] = useState(makeIdempotencyKey);
   const { host, protocol } = space.value;
 

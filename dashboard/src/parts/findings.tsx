@@ -8,8 +8,8 @@ import { selectPort } from '../registry/view.js';
 const SHOWN_AT_FIRST = 5;
 
 /**
- * The kinds of findings, worst first: what each is called, which cell of the map it looks like, and whether it is useful
- * to show what the audit found there.
+ * The kinds of findings, worst first: what each is called, which cell of the map it looks like, and whether it is
+ * useful to show what the audit found there.
  */
 const KINDS: Record<AuditConflict['kind'], { name: string; cellClass: string; showsActual?: boolean }> = {
   squatter: { name: 'Uninvited', cellClass: 'conflict', showsActual: true },

@@ -109,7 +109,9 @@ function byPort<T extends Space & { port: number }>(space: Space, items: T[]): M
   return new Map(items.filter((item) => isIn(space, item)).map((item) => [item.port, item]));
 }
 
-/** Whether a finding can still be true: not if the port has another holder by now, or has been found listening since. */
+/**
+ * Whether a finding can still be true: not if the port has another holder by now, or has been found listening since.
+ */
 export function isStillTrue(finding: AuditConflict, { allocations, reservations }: Registry): boolean {
   const isAbout = (item: Space & { port: number }) => item.port === finding.port && isIn(item, finding);
   const allocation = allocations.find(isAbout);

@@ -4,9 +4,9 @@ import { type Allocation, answerOf, api, type Range, type Reservation, type Spac
 const AT_A_TIME = 6;
 
 /**
- * Finds out which ports are cooling down. The list of ranges only says how many there are in each, so the state of single
- * ports is requested until that many are found. Ports that were cooling before come first, then the others in ascending
- * order, because the lowest ports are handed out first.
+ * Finds out which ports are cooling down. The list of ranges only says how many there are in each, so the state of
+ * single ports is requested until that many are found. Ports that were cooling before come first, then the others in
+ * ascending order, because the lowest ports are handed out first.
  * @param before the ports that were cooling when the registry was last read
  */
 export async function findCooling(

@@ -2,7 +2,7 @@ import { type Interval, linearize } from './linearize.js';
 import { describe, nameOf, type Operation, type PortSpace, type Row } from './operations.js';
 import { EMPTY, portSpaceSpec, type Step } from './port-space-spec.js';
 
-/** What the search found of one port space. */
+/** The result of checking a history. */
 interface Report {
   operations: number;
   unknown: number;
@@ -11,9 +11,9 @@ interface Report {
 }
 
 /**
- * Whether there is an order of the recorded operations in which all answers are right, for each port space of
- * its own: one project's ports depend on nothing that is done to another's. Every space starts empty, and its
- * history ends with a `list`.
+ * Checks whether there is an order of the recorded operations in which all answers are right. Each port space is
+ * checked by itself, because the ports of one do not depend on what is done in another. Every space must be empty at
+ * the start, and its history must end with a `list`.
  * @param portsOf the ports of a project's ranges, ascending
  */
 export function checkHistory(history: readonly Operation[], portsOf: (space: PortSpace) => readonly number[]): Report {
@@ -39,9 +39,9 @@ function checkSpace(operations: readonly Operation[], ports: readonly number[]) 
   const last = operations.findLast(({ asked }) => asked.op === 'list');
   if (last?.answer.kind !== 'rows') return { steps: 0, violations: ['the history ends without a list'] };
   const { rows } = last.answer;
-  const plain = findPlainFaults(operations, rows);
-  // Each of these makes the search fail too, and says more than it could.
-  if (plain.length > 0) return { steps: 0, violations: plain };
+  // With an obvious fault the search would fail too, but could not say why.
+  const faults = findObviousFaults(operations, rows);
+  if (faults.length > 0) return { steps: 0, violations: faults };
 
   const made = new Set(operations.flatMap(({ answer }) => (answer.kind === 'created' ? [answer.id] : [])));
   const unclaimed = rows.filter(({ id }) => !made.has(id));
@@ -67,8 +67,8 @@ function checkSpace(operations: readonly Operation[], ports: readonly number[]) 
   };
 }
 
-/** What needs no search to be seen. */
-function findPlainFaults(operations: readonly Operation[], rows: readonly Row[]): string[] {
+/** Finds faults that can be seen without a search: wrong answers, lost allocations, and ports with two holders. */
+function findObviousFaults(operations: readonly Operation[], rows: readonly Row[]): string[] {
   const faults: string[] = [];
   const left = new Map(rows.map((row) => [row.id, row]));
   const makers = new Map<string, Operation>();
@@ -92,7 +92,10 @@ function findPlainFaults(operations: readonly Operation[], rows: readonly Row[])
   return faults;
 }
 
-/** What is certain to have changed nothing explains nothing. */
+/**
+ * The operation for the search, or nothing if it certainly changed nothing. An operation of unknown outcome may have
+ * happened at any time after its start.
+ */
 function asInterval(operation: Operation, rows: readonly Row[]): Interval<Step>[] {
   const { asked, answer, start, end } = operation;
   if (answer.kind === 'refused') return [];
@@ -106,16 +109,18 @@ function asInterval(operation: Operation, rows: readonly Row[]): Interval<Step>[
 }
 
 /**
- * After a commit of unknown outcome the service tries an idempotent operation once more by itself, and
- * answers what the second attempt found. If what the first one made was released in between, that answer
- * says nothing of it. The first attempt is taken to have happened at any time: that excuses a little more.
+ * A possible first attempt of an operation. After a commit of unknown outcome the service repeats an idempotent
+ * operation by itself, and answers what the second attempt found. If somebody released in between what the first
+ * attempt had made, the answer does not show that. The first attempt may then have happened at any time after the
+ * start, which accepts a few more histories than necessary.
  */
 function asFirstAttempt(operation: Operation, unclaimed: readonly Row[]): Interval<Step>[] {
   const { asked, answer, start } = operation;
   if (asked.op !== 'get-or-allocate' || answer.kind === 'refused') return [];
   const told = 'id' in answer ? answer.id : null;
   const others = unclaimed.filter(({ id, holder }) => holder === asked.holder && id !== told);
-  if (others.length <= (answer.kind === 'unknown' ? 1 : 0)) return []; // it accounts for one by itself
+  // If the outcome is unknown, the operation itself explains one of them.
+  if (others.length <= (answer.kind === 'unknown' ? 1 : 0)) return [];
   const attempt: Operation = { ...operation, answer: { kind: 'unknown', why: 'a first attempt' } };
   return [{ op: attempt, start, end: Number.POSITIVE_INFINITY }];
 }

@@ -1,34 +1,37 @@
-/** Something that happened at one moment between its start and its end. */
+/** An operation that took effect at one moment between its start and its end. */
 export interface Interval<Op> {
   op: Op;
   start: number;
-  /** Infinity for what may have happened at any time after its start, or never. */
+  /** Infinity for an operation that may have taken effect at any time after its start, or never. */
   end: number;
 }
 
 export interface Spec<State, Op> {
   /**
-   * The states that the operation may lead to from this one, with the answer it got; none where that answer
-   * would be wrong here, or where it would change nothing and need not have happened at all. What leaves the
-   * state as it is answers that very state.
+   * The states to which the operation may lead from this one, given the answer that it got. Empty if that answer would
+   * be wrong in this state, or if the operation would change nothing and need not have happened. If the state does not
+   * change, the same object must be returned.
    */
   step(state: State, op: Op): readonly State[];
-  /** Equal for states that nothing that follows can tell apart. */
+  /** A key that is equal for states that no later operation can distinguish. */
   keyOf(state: State): string;
 }
 
 export type Verdict<State, Op> =
   | { kind: 'explained'; state: State; steps: number }
-  /** No order explains it: the best one explains `explained` operations, and then none of `stuck` can be next. */
+  /** No order was found. The best attempt explains `explained` operations, and then none of `stuck` can be next. */
   | { kind: 'unexplained' | 'gave-up'; explained: number; stuck: Op[]; steps: number };
 
-/** A valid history takes little more than one step an operation; beyond this the search is lost in an invalid one. */
+/**
+ * A valid history takes little more than one step for each operation. A search that takes more steps than this is most
+ * likely lost in an invalid history.
+ */
 const MAX_STEPS = 200_000;
 
 /**
- * Looks for an order of the operations, one that respects which of them ended before others started, in
- * which every answer is right: linearizability (Herlihy and Wing), searched for in the way of Wing and
- * Gong, and never twice from one configuration (Lowe), as Porcupine does.
+ * Searches for an order of the operations in which every answer is right. An operation that ended before another one
+ * started must come before it. This is linearizability (Herlihy and Wing). The search is that of Wing and Gong, and
+ * visits no configuration twice (Lowe), as Porcupine does.
  */
 export function linearize<State, Op>(
   spec: Spec<State, Op>,
@@ -38,14 +41,14 @@ export function linearize<State, Op>(
 ): Verdict<State, Op> {
   const timeline = new Timeline(intervals);
   const seen = new Set<string>();
-  const decided: Decision<State>[] = [];
+  const decisions: Decision<State>[] = [];
   let state = initial;
   let best: { explained: number; stuck: Op[] } = { explained: -1, stuck: [] };
-  /** Which of the choices that there are now to look at next. */
+  /** The first choice that has not been tried in the current configuration. */
   let from = 0;
   for (let steps = 0; timeline.required > 0; steps++) {
-    if (decided.length > best.explained)
-      best = { explained: decided.length, stuck: timeline.opsOf(timeline.candidates()) };
+    if (decisions.length > best.explained)
+      best = { explained: decisions.length, stuck: timeline.opsOf(timeline.candidates()) };
     if (steps >= maxSteps) return { kind: 'gave-up', ...best, steps };
     const decision: Decision<State> | null = findNext(spec, state, timeline, from);
     if (decision !== null) {
@@ -53,7 +56,7 @@ export function linearize<State, Op>(
       const configuration = `${timeline.key()} ${spec.keyOf(decision.after)}`;
       if (!seen.has(configuration)) {
         seen.add(configuration);
-        decided.push(decision);
+        decisions.push(decision);
         state = decision.after;
         from = 0;
         continue;
@@ -62,21 +65,21 @@ export function linearize<State, Op>(
       from = decision.choice + 1;
       if (decision.after !== state) continue;
     }
-    // A dead end. What left the state as it was is not to blame.
+    // A dead end: go back to the last decision that changed the state. Another order of those that did not cannot help.
     let last: Decision<State> | undefined;
     do {
-      last = decided.pop();
+      last = decisions.pop();
       if (!last) return { kind: 'unexplained', ...best, steps };
       timeline.putBack(last.call);
     } while (last.after === last.before);
     state = last.before;
     from = last.choice + 1;
   }
-  return { kind: 'explained', state, steps: decided.length };
+  return { kind: 'explained', state, steps: decisions.length };
 }
 
 interface Decision<State> {
-  /** Its place among all the choices that there were. */
+  /** Its position among all choices in that configuration. */
   choice: number;
   call: number;
   before: State;
@@ -84,9 +87,11 @@ interface Decision<State> {
 }
 
 /**
- * The choices are, in this order: what leaves the state as it is (if there is an order at all, there is one that
- * goes on with it: moved to the front, it changes nothing for the others), then what must have happened, then
- * what need not have, which is seldom needed before something else shows that it has.
+ * Returns choice number `from` of the operations that can come next; null if there are not so many.
+ *
+ * If an operation would leave the state as it is, it is the only choice: any valid order remains valid when this
+ * operation is moved to the front. Otherwise the operations that must have happened come first, and then those that
+ * need not have, since these are seldom needed before another operation shows their effect.
  */
 function findNext<State, Op>(
   spec: Spec<State, Op>,
@@ -96,9 +101,9 @@ function findNext<State, Op>(
 ): Decision<State> | null {
   const candidates = timeline.candidates();
   const steps = candidates.map((call) => spec.step(before, timeline.opOf(call)));
-  const harmless = steps.findIndex((states) => states.includes(before));
-  if (harmless >= 0) {
-    return from === 0 ? { choice: 0, call: candidates[harmless] as number, before, after: before } : null;
+  const unchanging = steps.findIndex((states) => states.includes(before));
+  if (unchanging >= 0) {
+    return from === 0 ? { choice: 0, call: candidates[unchanging] as number, before, after: before } : null;
   }
   const isRequired = candidates.map((call) => timeline.isRequired(call));
   let choice = 0;
@@ -114,16 +119,16 @@ function findNext<State, Op>(
   return null;
 }
 
-/** Calls and returns in the order of time, as a linked list from which those that are decided are taken out. */
+/** The calls and returns in the order of time, as a linked list. Operations whose place is decided are taken out. */
 class Timeline<Op> {
-  /** How many are left that must have happened. */
+  /** How many operations are left that must have happened. */
   required = 0;
-  /** Of the calls; returns, and both ends, have none. */
+  /** The operation of each place that is a call. Returns and both ends of the list have none. */
   readonly #ops: Op[] = [];
   readonly #returnOf: number[] = [];
   readonly #next: number[] = [];
   readonly #previous: number[] = [];
-  /** The places of the calls that were taken, the furthest at the end; a call is taken only once per decision. */
+  /** After each `take`, the furthest place of a call that has been taken. `putBack` removes the last entry. */
   readonly #furthest: number[] = [];
 
   constructor(intervals: readonly Interval<Op>[]) {
@@ -131,10 +136,10 @@ class Timeline<Op> {
       { i, time: start, isCall: true },
       ...(end === Number.POSITIVE_INFINITY ? [] : [{ i, time: end, isCall: false }]),
     ]);
-    // At one and the same time calls come first: such operations may have come in either order.
+    // At the same time calls come before returns, because such operations may have happened in either order.
     events.sort((a, b) => a.time - b.time || Number(b.isCall) - Number(a.isCall));
     const called: number[] = [];
-    // Place 0 is before everything, the last one behind it.
+    // Place 0 is the beginning of the list, and the last place its end.
     for (const [n, { i, isCall }] of events.entries()) {
       const place = n + 1;
       if (isCall) {
@@ -151,7 +156,7 @@ class Timeline<Op> {
     }
   }
 
-  /** The calls that could come next as far as time goes: those before the first return. */
+  /** The calls that can come next according to their times: those before the first return. */
   candidates(): number[] {
     const calls: number[] = [];
     for (let at = this.#next[0] as number; this.#isCall(at); at = this.#next[at] as number) calls.push(at);
@@ -191,7 +196,7 @@ class Timeline<Op> {
     this.#furthest.pop();
   }
 
-  /** Tells which calls are taken: all up to the furthest, but for these. */
+  /** Identifies the calls that have been taken: all up to the furthest, except those listed. */
   key(): string {
     const furthest = this.#furthest.at(-1) ?? 0;
     const left: number[] = [];

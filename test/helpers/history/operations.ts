@@ -1,18 +1,18 @@
-/** One project on one host and protocol: ports are handed out in it independently of all others. */
+/** One project on one host and protocol. Its ports are handed out independently of all others. */
 export interface PortSpace {
   project: string;
   host: string;
   protocol: 'tcp' | 'udp';
 }
 
-/** What is asked; `holder` is service and environment, as `service@environment`. */
+/** A request. `holder` is the service and environment, as `service@environment`. */
 export type Question =
   | { op: 'get-or-allocate'; holder: string }
   | { op: 'allocate'; holder: string; idempotencyKey: string | null }
   | { op: 'look-up'; holder: string }
   | { op: 'release'; id: string }
   | { op: 'release-holder'; holder: string }
-  /** Everything the space ever held, once all callers have stopped. */
+  /** Every allocation that was ever made in the space, read after all callers have stopped. */
   | { op: 'list' };
 
 export interface Place {
@@ -27,14 +27,14 @@ export type Answer =
   | { kind: 'none' }
   | { kind: 'exhausted' }
   | { kind: 'rows'; rows: Row[] }
-  /** Refused, and the refusal says that nothing was changed. */
+  /** A refusal that says that nothing was changed. */
   | { kind: 'refused'; code: string }
   /** No answer, or one that says that the change may or may not have been made. */
   | { kind: 'unknown'; why: string }
-  /** An answer that is right in no state. */
+  /** An answer that would be wrong in any state. */
   | { kind: 'wrong'; what: string };
 
-/** One call, as its caller saw it. Times are of one clock, in any unit. */
+/** One call, as its caller saw it. All times are from the same clock. The unit does not matter. */
 export interface Operation {
   caller: string;
   space: PortSpace;
@@ -46,7 +46,7 @@ export interface Operation {
 
 export const nameOf = ({ project, host, protocol }: PortSpace): string => `${project} on ${host}/${protocol}`;
 
-/** For people who read a violation. */
+/** Describes an operation in the text of a violation. */
 export function describe({ caller, asked, start, end, answer }: Operation): string {
   const { op, ...of } = asked;
   const { kind, ...what } = answer;

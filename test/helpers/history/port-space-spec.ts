@@ -3,12 +3,12 @@ import type { Answer, Operation, Place, Question } from './operations.js';
 
 type Held = Place & { holder: string };
 
-/** One port space: what is held in it, and what each idempotency key was answered first. Immutable. */
+/** The state of one port space: what is held in it, and the first answer to each idempotency key. Immutable. */
 export interface PortSpaceState {
   /** By port. */
   readonly held: ReadonlyMap<number, Held>;
   readonly firstAnswers: ReadonlyMap<string, Place>;
-  /** Of the unclaimed allocations, those that were made by now. */
+  /** The ids of the unclaimed allocations that have been made by now. */
   readonly found: ReadonlySet<string>;
 }
 
@@ -18,11 +18,11 @@ export const EMPTY: PortSpaceState = { held: new Map(), firstAnswers: new Map(),
 export type Step = Pick<Operation, 'asked' | 'answer'>;
 
 /**
- * The promises as a state machine: the lowest free port first, one holder a port, get-or-allocate by holder,
- * release by id.
- * @param ports of the project's ranges, ascending
- * @param unclaimed allocations that are there at the end, and that no answer claims to have made: only these
- *   can be what operations of unknown outcome made. Without them such an operation might be at any port.
+ * The promises of the service as a state machine: the lowest free port comes first, a port has one holder,
+ * get-or-allocate finds the port of a holder, release is by id.
+ * @param ports the ports of the project's ranges, ascending
+ * @param unclaimed allocations that exist at the end although no answer said that it made them. They must have been
+ * made   by operations whose outcome is unknown. Without this list, such an operation could have taken any port.
  */
 export function portSpaceSpec(ports: readonly number[], unclaimed: readonly Held[]): Spec<PortSpaceState, Step> {
   const lowestGap = ({ held }: PortSpaceState) => ports.find((port) => !held.has(port)) ?? null;
@@ -30,7 +30,7 @@ export function portSpaceSpec(ports: readonly number[], unclaimed: readonly Held
   const allocate = (state: PortSpaceState, { id, port, holder }: Held): PortSpaceState[] =>
     port === lowestGap(state) ? [{ ...state, held: new Map([...state.held, [port, { id, port, holder }]]) }] : [];
 
-  /** Makes an unclaimed allocation of this holder. */
+  /** The states after one of this holder's unclaimed allocations has been made. */
   const find = (state: PortSpaceState, holder: string): { made: Held; next: PortSpaceState }[] =>
     unclaimed
       .filter((row) => row.holder === holder && !state.found.has(row.id))
@@ -38,7 +38,10 @@ export function portSpaceSpec(ports: readonly number[], unclaimed: readonly Held
         allocate(state, made).map((next) => ({ made, next: { ...next, found: new Set([...state.found, made.id]) } })),
       );
 
-  /** The service tried again by itself, and found what its own first attempt, of unknown outcome, had made. */
+  /**
+   * The states after an operation that the service repeated by itself. The outcome of its first attempt was unknown,
+   * and the second attempt found and answered what the first one had made.
+   */
   const findAnswered = (state: PortSpaceState, holder: string, answer: Place): PortSpaceState[] =>
     find(state, holder).flatMap(({ made, next }) => (isSame(made, answer) ? [next] : []));
 
@@ -72,7 +75,8 @@ export function portSpaceSpec(ports: readonly number[], unclaimed: readonly Held
       case 'release': {
         const held = [...state.held.values()].filter(({ id }) => id === asked.id);
         if (answer.kind === 'unknown') return held.length > 0 ? [without(state, held)] : [];
-        // Who knows the id was told of the allocation. Released before, it stays so, and is told again.
+        // The id comes from an earlier answer, so the allocation exists. If it has been released before, releasing it
+        // again changes nothing and gets the same answer.
         return answer.kind === 'released' && answer.id === asked.id ? [without(state, held)] : [];
       }
       case 'release-holder': {
@@ -97,7 +101,7 @@ export function portSpaceSpec(ports: readonly number[], unclaimed: readonly Held
   };
 }
 
-/** By port. */
+/** What a holder holds, by port. */
 function heldBy({ held }: PortSpaceState, holder: string): Held[] {
   return [...held.values()].filter((row) => row.holder === holder).sort((a, b) => a.port - b.port);
 }

@@ -13,17 +13,17 @@ interface Request {
   headers?: Record<string, string>;
 }
 
-/** Asks the service and writes down what was asked, when, and what came of it. */
+/** Sends requests to the service, and records each with its times and its answer. */
 export class Recorder {
   readonly history: Operation[] = [];
-  /** How often each outcome came: a kind of answer, and for what is no answer why. */
+  /** How often each kind of answer came. Unknown outcomes are counted by their cause, and refusals by their code. */
   readonly outcomes = new Map<string, number>();
-  /** When and for how long each call was answered with what it asked for, in ms of `performance.now()`. */
+  /** When each successful call was answered and how long it took, in ms of `performance.now()`. */
   readonly answered: { at: number; ms: number }[] = [];
   readonly #url: () => string;
   readonly #timeoutMs: number;
 
-  /** @param url asked for each time, so that callers can be sent elsewhere */
+  /** @param url called before each request, so that the callers can be moved to another instance */
   constructor(url: () => string, timeoutMs: number) {
     this.#url = url;
     this.#timeoutMs = timeoutMs;
@@ -48,7 +48,7 @@ export class Recorder {
     return answer;
   }
 
-  /** Everything that a space ever held, as the last of its history. */
+  /** Reads every allocation that was ever made in a space, and records that as the last operation of its history. */
   async list(space: PortSpace): Promise<void> {
     const start = performance.now();
     const rows: Row[] = [];
@@ -122,7 +122,7 @@ function toAnswer({ op }: Question, { status, body, headers }: Reply): Answer {
   }
   if (status === 503 && /Nothing was changed/.test(body.detail)) return { kind: 'refused', code };
   if (status === 503 && code) return { kind: 'unknown', why: code };
-  // A proxy's own: it may have lost the answer.
+  // Answers of a proxy, which may have lost the answer of the service.
   if ([502, 503, 504].includes(status)) return { kind: 'unknown', why: `${status} of the proxy` };
   return { kind: 'wrong', what: `${status} ${typeof body === 'string' ? body.slice(0, 200) : JSON.stringify(body)}` };
 }

@@ -7,7 +7,7 @@ interface Simulation {
   callers: number;
   operations: number;
   ports: readonly number[];
-  /** What the service does wrong, now and then, in the second half. */
+  /** What the service sometimes does wrong in the second half. */
   fault?: Fault;
 }
 
@@ -15,12 +15,13 @@ const SPACE: PortSpace = { project: 'simulated', host: 'localhost', protocol: 't
 const HOLDERS = ['a', 'b', 'c', 'd', 'e'];
 const UNKNOWN_ONE_IN = 30;
 const FAULTY_ONE_IN = 3;
-/** In changes: more than can be under way at a time. */
+/** How many changes old the state is that a late read sees. More than can be in progress at a time. */
 const LATE_BY = 8;
 
 /**
- * The history of callers at once of a service that does each call at one moment between its start and its end
- * and keeps its promises, but for the fault. Some calls get no answer: they are done later, or never.
+ * Simulates concurrent callers of a service, and returns their history. Apart from the fault, the service keeps its
+ * promises: each call takes effect at one moment between its start and its end. Some calls get no answer, and take
+ * effect later or never.
  */
 export function simulate({ seed, callers, operations, ports, fault }: Simulation): Operation[] {
   const random = randomOf(seed);
@@ -28,8 +29,8 @@ export function simulate({ seed, callers, operations, ports, fault }: Simulation
   const pick = <T>(items: readonly T[]) => items[Math.floor(random() * items.length)] as T;
   const service = new SimulatedService(ports);
   const history: Operation[] = [];
-  /** Ids that callers were told of. */
-  const told: string[] = [];
+  /** Ids that callers know from answers. */
+  const knownIds: string[] = [];
   const agenda: { time: number; act(): void }[] = [];
   const at = (time: number, act: () => void) => agenda.push({ time, act });
   let left = operations;
@@ -43,7 +44,7 @@ export function simulate({ seed, callers, operations, ports, fault }: Simulation
       'release',
       'release-holder',
     ] as const);
-    if (op === 'release' && told.length > 0) return { op, id: pick(told.slice(-8)) };
+    if (op === 'release' && knownIds.length > 0) return { op, id: pick(knownIds.slice(-8)) };
     const holder = pick(HOLDERS);
     if (op === 'allocate') return { op, holder, idempotencyKey: chance(2) ? `${holder}${left % 20}` : null };
     return { op: op === 'release' ? 'look-up' : op, holder };
@@ -63,7 +64,7 @@ export function simulate({ seed, callers, operations, ports, fault }: Simulation
       });
     }
     at(end, () => {
-      if ('id' in answer) told.push(answer.id);
+      if ('id' in answer) knownIds.push(answer.id);
       history.push({ caller, space: SPACE, asked, start, end, answer });
       call(caller, end + random() / 4);
     });
@@ -81,12 +82,12 @@ export function simulate({ seed, callers, operations, ports, fault }: Simulation
   return history;
 }
 
-/** The promises, one call at a time, and ways to break each. */
+/** A service that keeps the promises, one call at a time, and can break each of them. */
 class SimulatedService {
   rows: Row[] = [];
   readonly #ports: readonly number[];
   readonly #firstAnswers = new Map<string, Place>();
-  /** What was there before each of the last few changes. */
+  /** The rows before each of the last few changes. */
   readonly #past: Row[][] = [[]];
 
   constructor(ports: readonly number[]) {
@@ -153,7 +154,7 @@ class SimulatedService {
 
 const placeOf = ({ id, port }: Place): Place => ({ id, port });
 
-/** Mulberry32: small, and the same numbers for the same seed. */
+/** A random number generator (Mulberry32) that gives the same numbers for the same seed. */
 function randomOf(seed: number): () => number {
   let state = seed;
   return () => {

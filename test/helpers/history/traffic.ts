@@ -3,34 +3,34 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer, PortSpace, Question } from './operations.js';
 import type { Recorder } from './recorder.js';
 
-/** Of callers who share them, so that they meet. */
+/** Holders that all callers use, so that calls of different callers affect one another. */
 const SHARED = ['api@default', 'web@default', 'web@staging'];
-/** What one caller keeps at a time: with a few callers a range of 100 ports does not run out. */
+/** How many ports one caller keeps at a time. With a few callers a range of 100 ports does not run out. */
 const KEPT_AT_MOST = 6;
 const PAUSE_AFTER_REFUSAL_MS = 50;
 
-/** Of the seed's projects, with the starts of their ranges. */
+/** Projects of the seed, with the start ports of their ranges. */
 const START_PORTS: Record<string, number> = { consilio: 3100, openhorizon: 3200, odin: 3300, 'health-agent': 3400 };
 export const PROJECTS = Object.keys(START_PORTS);
 
-/** For `checkHistory`. */
+/** The ports of a project, as `checkHistory` needs them. */
 export const portsOf = ({ project }: PortSpace): number[] =>
   Array.from({ length: 100 }, (_, i) => (START_PORTS[project] as number) + i);
 
 interface TrafficOptions {
   projects: readonly string[];
   callersPerProject: number;
-  /** Between two calls of one caller. */
+  /** The pause between two calls of one caller. */
   pauseMs: number;
 }
 
-/** Callers who allocate, look up and release in several projects until `stop()`, all of it recorded. */
+/** Callers who allocate, look up and release in several projects until `stop()`. All their calls are recorded. */
 export class Traffic {
   readonly spaces: PortSpace[];
   readonly #recorder: Recorder;
   readonly #pauseMs: number;
   readonly #done: Promise<unknown>;
-  /** Idempotency keys and the names they belong to are remembered beyond one run. */
+  /** Part of all names and idempotency keys, because the service remembers those of earlier runs. */
   readonly #run = randomBytes(3).toString('hex');
   #running = true;
 
@@ -45,7 +45,7 @@ export class Traffic {
     );
   }
 
-  /** Ends every caller after its call, and records what is left. */
+  /** Lets every caller finish its call, and then records the final state of each space. */
   async stop(): Promise<void> {
     this.#running = false;
     await this.#done;
@@ -60,7 +60,7 @@ export class Traffic {
       await sleep(answer.kind === 'unknown' || answer.kind === 'refused' ? PAUSE_AFTER_REFUSAL_MS : this.#pauseMs);
       return answer;
     };
-    /** As a careful client does with what is safe to repeat: until there is an answer. */
+    /** Repeats a call until there is an answer, as a careful client does with calls that are safe to repeat. */
     const insist = async (asked: Question): Promise<Answer> => {
       for (;;) {
         const answer = await ask(asked);
@@ -81,7 +81,7 @@ export class Traffic {
           const asked: Question = { op: 'allocate', holder: own, idempotencyKey: isRetried ? own : null };
           const answer = await (isRetried ? insist(asked) : ask(asked));
           if ('id' in answer) kept.push(answer.id);
-          // Nobody knows the id: its name finds it, if it was made.
+          // The allocation may have been made, but its id is unknown. It can be released by its holder's name.
           else if (answer.kind === 'unknown') await insist({ op: 'release-holder', holder: own });
           break;
         }
@@ -93,7 +93,7 @@ export class Traffic {
           break;
         default: {
           if (kept.length < KEPT_AT_MOST / 2) break;
-          // Now and then a late retry, which must not free the next holder's port.
+          // Sometimes this repeats an earlier release, which must not release the port's next holder.
           const id = i % 5 === 0 && released ? released : (kept.shift() as string);
           await insist({ op: 'release', id });
           released = id;
