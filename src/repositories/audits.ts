@@ -20,7 +20,7 @@ export interface AuditedReservation extends Held {
   service: string | null;
 }
 /** One of several active allocations that have the same Cloudflare hostname. */
-export interface HostnameOwner extends Omit<AuditedAllocation, 'project' | 'service'> {
+export interface HostnameOwner extends Omit<Held, 'project'> {
   hostname: string;
   owner: string;
   /** Null where the caller may not see the owner's allocations. */
@@ -51,7 +51,7 @@ export async function findAudited(db: Kysely<Tables>, access: Access, scope: Aud
     order by port, host, protocol`.execute(db);
   const hostnameOwners = await sql<HostnameOwner>`
     select id, port, host, protocol, project as owner, case when ${visibleTo(access)} then service end as service,
-           environment, cloudflare_hostname as hostname
+           cloudflare_hostname as hostname
     from port_allocations
     where released_at is null and cloudflare_hostname in (
       select cloudflare_hostname from port_allocations
