@@ -1,0 +1,293 @@
+// No query tells a caller of projects that the caller may not see.
+import { randomUUID } from 'node:crypto';
+import { type Kysely, sql } from 'kysely';
+import t, { type Test } from 'tap';
+import type { Access } from '../../src/access/access.js';
+import type { Caller } from '../../src/access/caller.js';
+import type { Tables } from '../../src/database/tables.js';
+import type { AppError, ProblemCode } from '../../src/errors.js';
+import { spaceOf } from '../../src/keys.js';
+import { releaseAllocation } from '../../src/registry/allocations.js';
+import { insertHealthChecks, listHealthChecks } from '../../src/registry/health-checks.js';
+import { updateRange } from '../../src/registry/ranges.js';
+import { Registry } from '../../src/registry/registry.js';
+import type { Session } from '../../src/registry/session.js';
+import { findHeldInEnvironment, listAllocations } from '../../src/repositories/allocations.js';
+import { listApiKeys } from '../../src/repositories/api-keys.js';
+import { findAudited } from '../../src/repositories/audits.js';
+import { countPortsByProject } from '../../src/repositories/counts.js';
+import { listEnvironments } from '../../src/repositories/environments.js';
+import { findExported } from '../../src/repositories/exports.js';
+import { describePort } from '../../src/repositories/ports.js';
+import { listProjects, summarizeProject } from '../../src/repositories/projects.js';
+import {
+  findForeignOwners,
+  findRange,
+  listRanges,
+  lockRangesAround,
+  requireRange,
+} from '../../src/repositories/ranges.js';
+import { findReservation, listReservations } from '../../src/repositories/reservations.js';
+import { findConflicts } from '../../src/services/conflicts.js';
+import { openPostgres } from '../helpers/database.js';
+import { getOrAllocate, reserve } from '../helpers/project-commands.js';
+import { callsOf, exportedFunctions } from '../helpers/sources.js';
+
+/** The caller's project. Whatever it holds has `shown` in its names and descriptions. */
+const OWN = 'odin';
+/** The other project. Whatever it holds has `hidden` in its names and descriptions. */
+const OTHER = 'consilio';
+const [OWN_START, OTHER_START] = [3300, 3100];
+const SPACE = spaceOf({});
+const CALLER: Caller = { kind: 'key', id: randomUUID(), name: 'limited', role: 'project', projects: [OWN] };
+
+const { db } = await openPostgres(t);
+const registry = new Registry(db);
+const own = await fill(OWN, OWN_START, 'shown');
+const other = await fill(OTHER, OTHER_START, 'hidden');
+const otherIds = await readIds(OTHER);
+
+/** One way to ask a query something, and what comes of it. */
+interface Ask {
+  ask(session: Session): Promise<unknown>;
+  /** Words of the caller's own project that are in the answer. */
+  shows?: string[];
+  refused?: ProblemCode;
+  /** The answer names the other project, but tells no more of it. */
+  namesOther?: boolean;
+  /** The answer has ids of the other project's rows, for this reason. */
+  whyIds?: string;
+}
+
+/** Every query that takes an `access`. A test below names those that are missing here. */
+const queries: Record<string, Ask[]> = {
+  listAllocations: [
+    { ask: (s) => s.read(listAllocations, {}), shows: ['shown-api', 'shown.example.com'] },
+    { ask: (s) => s.read(listAllocations, { status: 'any' }), shows: ['shown-api', 'shown-released'] },
+    { ask: (s) => s.read(listAllocations, { status: 'released' }), shows: ['shown-released'] },
+    { ask: (s) => s.read(listAllocations, { cloudflareHostname: 'shared.example.com' }), shows: ['shown-api'] },
+    { ask: (s) => s.read(listAllocations, { project: OTHER, status: 'any' }) },
+    { ask: (s) => s.read(listAllocations, { service: 'hidden-api', port: OTHER_START }) },
+  ],
+  findHeldInEnvironment: [
+    { ask: (s) => s.read(findHeldInEnvironment, environment(OWN, 'shown')), shows: ['shown-web'] },
+    { ask: (s) => s.read(findHeldInEnvironment, environment(OTHER, 'hidden')), refused: 'forbidden' },
+  ],
+  listApiKeys: [{ ask: (s) => s.read(listApiKeys, {}), refused: 'forbidden' }],
+  findAudited: [
+    {
+      ask: (s) => s.read(findAudited, {}),
+      shows: ['shown-api', 'shown-web', 'shown-reserved'],
+      namesOther: true,
+      whyIds:
+        'An audit asks by them which owners of a shared hostname are gone by its end. The next test is about that.',
+    },
+    { ask: (s) => s.read(findAudited, { project: OTHER }), refused: 'forbidden' },
+  ],
+  listEnvironments: [
+    { ask: (s) => s.read(listEnvironments, OWN, {}), shows: ['shown'] },
+    { ask: (s) => s.read(listEnvironments, OTHER, {}), refused: 'forbidden' },
+  ],
+  findExported: [
+    { ask: (s) => s.read(findExported, {}), shows: ['shown-api', 'shown-web'] },
+    { ask: (s) => s.read(findExported, { project: OTHER }), refused: 'forbidden' },
+  ],
+  countPortsByProject: [{ ask: (s) => s.read(countPortsByProject), refused: 'forbidden' }],
+  describePort: [
+    { ask: (s) => s.read(describePort, OWN_START, SPACE), shows: ['shown-api', 'shown range'] },
+    { ask: (s) => s.read(describePort, own.reservation.port, SPACE), shows: ['shown-reserved'] },
+    { ask: (s) => s.read(describePort, OTHER_START, SPACE), namesOther: true },
+    { ask: (s) => s.read(describePort, other.reservation.port, SPACE), namesOther: true },
+  ],
+  listProjects: [{ ask: (s) => s.read(listProjects, SPACE, {}), shows: ['shown range', 'shown-api'] }],
+  summarizeProject: [
+    { ask: (s) => s.read(summarizeProject, OWN, SPACE), shows: ['shown range', 'shown-api'] },
+    { ask: (s) => s.read(summarizeProject, OTHER, SPACE), refused: 'forbidden' },
+  ],
+  listRanges: [{ ask: (s) => s.read(listRanges, SPACE, {}), shows: ['shown range'], namesOther: true }],
+  findRange: [
+    { ask: (s) => s.read(findRange, OWN_START, SPACE), shows: ['shown range'] },
+    { ask: (s) => s.read(findRange, OTHER_START, SPACE), namesOther: true },
+  ],
+  requireRange: [
+    { ask: (s) => s.read(requireRange, OWN) },
+    { ask: (s) => s.read(requireRange, OTHER), refused: 'forbidden' },
+  ],
+  lockRangesAround: [
+    {
+      ask: (s) => s.read(inTransaction((trx, access) => lockRangesAround(trx, access, [OWN_START, OTHER_START]))),
+      shows: [OWN],
+    },
+  ],
+  findForeignOwners: [
+    {
+      ask: (s) => s.read(inTransaction((trx, access) => findForeignOwners(trx, access, [OWN_START, OTHER_START]))),
+      namesOther: true,
+    },
+  ],
+  findReservation: [
+    { ask: (s) => s.read(findReservation, own.reservation.id), shows: ['shown-reserved', 'shown reason'] },
+    { ask: (s) => s.read(findReservation, other.reservation.id), refused: 'reservation-not-found' },
+  ],
+  listReservations: [
+    { ask: (s) => s.read(listReservations, { status: 'any' }), shows: ['shown-reserved', 'shown reason'] },
+    { ask: (s) => s.read(listReservations, { project: OTHER, status: 'any' }) },
+  ],
+};
+
+for (const [name, asks] of Object.entries(queries)) {
+  t.test(`${name} tells a caller of the caller’s own project alone`, async (t) => {
+    for (const one of asks) await check(t, one);
+  });
+}
+
+t.test('of another project’s hostname, an audit tells the project’s name alone', async (t) => {
+  const session = registry.as(CALLER, 'read');
+  const audited = await session.read(findAudited, {});
+  const nothing = { probed: [], released: new Set<string>(), refused: new Map(), listeners: null, scope: {} };
+  const conflicts = await findConflicts(session, { registry: audited, ...nothing });
+  t.match(conflicts, [{ kind: 'duplicate-hostname', port: OWN_START, project: OWN, actual: `also ${OTHER}` }]);
+  t.equal(conflicts.length, 1);
+  t.same(wordsNotToBeTold(conflicts, { namesOther: true }), []);
+});
+
+t.test('health checks are those of an allocation that the caller may see', async (t) => {
+  await check(t, { ask: (s) => listHealthChecks(s, own.api, {}), shows: ['shown error'] });
+  await check(t, { ask: (s) => listHealthChecks(s, other.api, {}), refused: 'allocation-not-found' });
+});
+
+t.test('the words and ids of the other project are there for a caller who sees everything', async (t) => {
+  const all = registry.asBackground();
+  const seen = [
+    await all.read(listAllocations, { status: 'any' }),
+    await all.read(listReservations, {}),
+    await all.read(listRanges, SPACE, {}),
+    await listHealthChecks(all, other.api, {}),
+  ];
+  for (const words of seen) t.ok(wordsNotToBeTold(words, { namesOther: true }).includes('hidden'));
+  t.same(
+    otherIds.filter((id) => !JSON.stringify(seen).includes(id)),
+    [],
+  );
+});
+
+t.test('every query that takes an access is asked above', async (t) => {
+  const found = exportedFunctions('src/repositories').filter(({ parameterTypes }) => parameterTypes.includes('Access'));
+  t.ok(found.length > 0);
+  const problems = found.flatMap(({ name, file, parameterTypes }) => {
+    if (name === 'visibleTo') return []; // the condition itself, which the queries are made with
+    if (parameterTypes[1] !== 'Access')
+      return [`${name} of ${file}: make access its second parameter, as Session.read passes it`];
+    return name in queries
+      ? []
+      : [`${name} of ${file}: add what it is asked, and what it has to show, to \`queries\` in this test`];
+  });
+  t.same(problems, []);
+  const names = new Set(found.map(({ name }) => name));
+  t.same(
+    Object.keys(queries).filter((name) => !names.has(name)),
+    [],
+    'and there is each query that is asked',
+  );
+});
+
+/** The queries that may run unfiltered, each with the reason. */
+const unfiltered: Record<string, string> = {
+  findTaken: 'It tells only whether a port is taken, as everybody may know of every port.',
+  findReleased:
+    'It tells which ids are not active any more, and the audit that asks has read those ids by findAudited.',
+  findAnswer: 'An answer is kept under its caller, and nobody else gets it.',
+  findRangeRow: 'It reads whose a range is, which everybody may know, and only admins change ranges.',
+  listHealthChecks: 'The allocation whose checks they are has been found for the caller before.',
+};
+
+t.test('only queries that may be are run unfiltered', async (t) => {
+  const calls = callsOf('src', 'readUnfiltered');
+  const problems = calls
+    .filter(({ firstArgument }) => !(firstArgument in unfiltered))
+    .map(({ file, firstArgument }) => {
+      return `${file} runs ${firstArgument} unfiltered: let it take an access, or add it to \`unfiltered\` in this test with the reason`;
+    });
+  t.same(problems, []);
+  const used = new Set(calls.map(({ firstArgument }) => firstArgument));
+  t.same(
+    Object.keys(unfiltered).filter((name) => !used.has(name)),
+    [],
+    'and each of them is in use',
+  );
+});
+
+async function check(t: Test, { ask, shows = [], refused, namesOther = false, whyIds }: Ask): Promise<void> {
+  const answer = await ask(registry.as(CALLER, 'read')).catch((error: unknown) => error);
+  const text = `${ask}`;
+  if (refused) {
+    t.match(answer, { code: refused }, text);
+    // A refusal may repeat the name that the caller gave.
+    const { message, extras } = answer as AppError;
+    t.same(wordsNotToBeTold({ message, extras }, { namesOther: true, ids: [] }), [], text);
+    return;
+  }
+  if (answer instanceof Error) throw answer;
+  t.same(wordsNotToBeTold(answer, { namesOther, ...(whyIds && { ids: [] }) }), [], text);
+  t.same(
+    shows.filter((word) => !toJson(answer).includes(word)),
+    [],
+    text,
+  );
+  if (namesOther) t.ok(toJson(answer).includes(OTHER), text);
+}
+
+function wordsNotToBeTold(
+  answer: unknown,
+  { namesOther, ids = otherIds }: { namesOther: boolean; ids?: string[] },
+): string[] {
+  const words = ['hidden', ...ids, ...(namesOther ? [] : [OTHER])];
+  return words.filter((word) => toJson(answer).includes(word));
+}
+
+function toJson(answer: unknown): string {
+  return JSON.stringify(answer, (_, part) => (part instanceof Map ? [...part] : part)) ?? '';
+}
+
+function inTransaction<T>(work: (trx: Parameters<typeof lockRangesAround>[0], access: Access) => Promise<T>) {
+  return (db: Kysely<Tables>, access: Access) => db.transaction().execute((trx) => work(trx, access));
+}
+
+function environment(project: string, environment: string) {
+  return { project, environment, ...SPACE };
+}
+
+/** Gives a project something of everything that a caller could see, with `word` in every name and description. */
+async function fill(project: string, startPort: number, word: string) {
+  const session = registry.asBackground();
+  await updateRange(session, startPort, { description: `${word} range` });
+  const hold = async (service: string, given: object, details: object) => {
+    const command = getOrAllocate(`${word}-${service}`, { project, ...given, details });
+    return (await session.execute(project, command)).allocation;
+  };
+  const description = { description: `${word} words`, serviceType: word, metadata: { team: word } };
+  const api = await hold(
+    'api',
+    { environment: `${word}-first` },
+    { ...description, cloudflareHostname: 'shared.example.com' },
+  );
+  await hold('web', { environment: word }, { ...description, cloudflareHostname: `${word}.example.com` });
+  await releaseAllocation(session, (await hold('released', { host: `${word}-host` }, description)).id);
+  const probe = { port: api.port, host: api.host, outcome: 'timeout' as const, responseTimeMs: null };
+  await insertHealthChecks(session, [{ allocationId: api.id, ...probe, error: `${word} error` }]);
+  const texts = { service: `${word}-reserved`, reservedBy: `${word} ci`, reason: `${word} reason` };
+  const { reservation } = await session.execute(project, reserve(texts));
+  await sql`
+    insert into api_keys (id, name, role, projects, hash)
+    values (${randomUUID()}, ${`${word} key`}, 'project', ${[project]}, ${Buffer.alloc(32)})`.execute(db);
+  return { api: api.id, reservation };
+}
+
+async function readIds(project: string): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select id from port_allocations where project = ${project}
+    union all select id from port_reservations where project = ${project}
+    union all select c.id from port_health_checks c join port_allocations a on a.id = c.allocation_id
+      where a.project = ${project}`.execute(db);
+  return rows.map(({ id }) => id);
+}
