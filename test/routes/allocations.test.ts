@@ -69,7 +69,7 @@ for (const [name, open] of databases) {
     });
 
     t.test('a full range is refused', async (t) => {
-      for (let i = 0; i < 100; i++) await allocate('health-agent', { service: 'x' });
+      await Promise.all(Array.from({ length: 100 }, () => allocate('health-agent', { service: 'x' })));
       const problem = assertProblem(t, await allocate('health-agent', { service: 'x' }), 'range-exhausted');
       t.match(problem, { nextPortAvailableAt: null, instance: '/v1/projects/health-agent/allocations' });
     });

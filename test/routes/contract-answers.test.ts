@@ -92,7 +92,9 @@ t.test('answers are as the contract describes them', async (t) => {
     for (const port of ['80', '3100', '3101', '3150', '3199', '70000']) await request('GET', `/v1/ports/${port}`);
     await request('PUT', '/v1/projects/odin/services/api');
     await request('GET', '/v1/ports/3300');
-    for (let i = 0; i < 100; i++) await send('POST', '/v1/projects/odin/allocations', { service: 'fill' });
+    await Promise.all(
+      Array.from({ length: 100 }, () => send('POST', '/v1/projects/odin/allocations', { service: 'fill' })),
+    );
     await request('PUT', '/v1/projects/odin/services/more');
 
     await request('GET', '/v1/ranges');

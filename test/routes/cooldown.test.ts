@@ -81,8 +81,8 @@ t.test('reuse cooldown', async (t) => {
 
   t.test('the refusal for an exhausted range says when the next port will have cooled down', async (t) => {
     await cool(3500, 3600);
-    const held = [];
-    for (let i = 0; i < 100; i++) held.push(await put(`quiculum-monitor/services/s${i}`));
+    const puts = Array.from({ length: 100 }, (_, i) => put(`quiculum-monitor/services/s${i}`));
+    const held = (await Promise.all(puts)).sort((a, b) => a.port - b.port);
     const first = (await request('DELETE', `/v1/allocations/${held[40].id}`)).body;
     await request('DELETE', `/v1/allocations/${held[10].id}`);
     const problem = assertProblem(

@@ -71,7 +71,8 @@ t.test('projects and their summaries', async (t) => {
 
   t.test('counts never mix hosts or protocols, and never pass 100 %', async (t) => {
     for (const space of ['', '&host=db1', '&host=db2', '&protocol=udp']) {
-      for (let i = 0; i < 40; i++) await put(`health-agent/services/s${i}?environment=default${space}`);
+      const path = (i: number) => `health-agent/services/s${i}?environment=default${space}`;
+      await Promise.all(Array.from({ length: 40 }, (_, i) => put(path(i))));
     }
     for (const space of ['', '?host=db1', '?host=db2', '?protocol=udp', '?host=DB1.&protocol=tcp']) {
       const counted = { allocatedPorts: 40, availablePorts: 60, utilization: 40 };

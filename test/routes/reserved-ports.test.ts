@@ -59,7 +59,7 @@ t.test('the effect of reservations on allocations', async (t) => {
   });
 
   t.test('the refusal for a range exhausted by reservations says when the first one ends', async (t) => {
-    for (let i = 0; i < 99; i++) await put(`health-agent/services/s${i}`);
+    await Promise.all(Array.from({ length: 99 }, (_, i) => put(`health-agent/services/s${i}`)));
     const id = await insertReservation(db, { port: 3499, project: 'health-agent', seconds: 1800 });
     const { rows } = await sql<{ at: Date }>`
       select expires_at as at from port_reservations where id = ${id}`.execute(db);

@@ -163,7 +163,12 @@ for (const [name, open] of databases) {
 
     t.test('a full range is refused with what to do, and a further range helps', async (t) => {
       const full = '/v1/projects/health-agent/services';
-      for (let i = 1; i < 100; i++) t.equal((await request('PUT', `${full}/s${i}`)).body.port, 3400 + i);
+      const puts = Array.from({ length: 99 }, (_, i) => request('PUT', `${full}/s${i + 1}`));
+      const ports = (await Promise.all(puts)).map(({ body }) => body.port).sort((a, b) => a - b);
+      t.strictSame(
+        ports,
+        Array.from({ length: 99 }, (_, i) => 3401 + i),
+      );
       const problem = assertProblem(t, await request('PUT', `${full}/one-more`), 'range-exhausted');
       t.match(problem.detail, /No port of health-agent \(3400–3499\) is free on localhost\/tcp\. Release one/);
       t.equal(problem.nextPortAvailableAt, null);
