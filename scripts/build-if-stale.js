@@ -2,14 +2,15 @@
 // Agents may start several processes at the same time. Therefore each builds into a folder of its own, and then renames
 // that folder to dist/.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isBuildStale } from './staleness.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 
-if (isStale()) {
+if (isBuildStale()) {
   const fresh = `${dist}-${process.pid}`;
   const built =
     run(
@@ -27,19 +28,9 @@ function run(...command) {
   return spawnSync(process.execPath, command, { stdio: ['ignore', process.stderr, 'inherit'] }).status === 0;
 }
 
-function isStale() {
-  const sources = ['src', 'scripts', 'dashboard/src', 'dashboard/styles'].flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true }).map((file) => join(root, folder, String(file))),
-  );
-  const built = statSync(join(dist, '.tsbuildinfo'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  // The lock file counts as a source, because the dashboard's libraries are bundled with the dashboard.
-  const others = ['dashboard/index.html', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
-  return [...sources, ...others.map((file) => join(root, file))].some((file) => statSync(file).mtimeMs > built);
-}
-
 /** Renames the new build to dist/, unless another process has done so with its own build of the same sources. */
 function replaceDist(fresh) {
-  if (!isStale()) return;
+  if (!isBuildStale()) return;
   const old = `${fresh}-old`;
   try {
     renameSync(dist, old);
@@ -49,7 +40,7 @@ function replaceDist(fresh) {
   try {
     renameSync(fresh, dist);
   } catch (error) {
-    if (isStale()) throw error;
+    if (isBuildStale()) throw error;
   }
   rmSync(old, { recursive: true, force: true });
 }

@@ -1,5 +1,5 @@
-// npm test -- [SUITE | FILE]... [--OPTION[=VALUE]]...: provides what the tests need, compiles them and runs them with tap, which is
-// given the options. `npm test -- --list` prints the suites.
+// npm test -- [SUITE | FILE]... [--OPTION[=VALUE]]...: provides what the tests need and runs them with tap, which is given
+// the options. `npm test -- --list` prints the suites.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
@@ -40,8 +40,8 @@ async function test(names: string[]): Promise<number> {
   try {
     await provide(chosen, provided);
     const env = Object.assign({}, process.env, ...provided.map(({ variables }) => variables));
-    let code = await run(env, 'tsc', '-p', join(packageRoot, 'tsconfig.test.json'));
-    if (code === 0 && files.length > 0) {
+    let code = 0;
+    if (files.length > 0) {
       const limits = chosen.flatMap(({ timeoutSeconds }) => timeoutSeconds ?? []);
       const timeout = limits.length > 0 ? [`--timeout=${Math.max(...limits)}`] : [];
       const coverage = isWhole ? [] : WITHOUT_COVERAGE;

@@ -22,11 +22,10 @@ const SETTINGS = { fsync: 'off', max_connections: '300' };
  * seeded: a test copies it in a moment, where making one takes seconds of a processor.
  */
 export async function providePostgres(): Promise<Provided> {
-  const server = await findServer();
-  process.stderr.write(`PostgreSQL for the tests: ${server.from}\n`);
   const dataDir = await mkdtemp(join(tmpdir(), 'port-allocator-template-'));
   process.once('exit', () => rmSync(dataDir, { recursive: true, force: true })); // also after a Ctrl-C
-  await makeTemplate({ DATA_DIR: dataDir });
+  const [server] = await Promise.all([findServer(), makeTemplate({ DATA_DIR: dataDir })]);
+  process.stderr.write(`PostgreSQL for the tests: ${server.from}\n`);
   const template = `template_${process.pid}`;
   const templateUrl = new URL(server.url);
   templateUrl.pathname = `/${template}`;

@@ -26,7 +26,7 @@ export interface Suite {
 /** Runs when no suite is named. */
 export const quick: Suite = {
   proves: 'every operation, tool, table and setting; 90 % of the lines are run; the default',
-  takes: '5 min',
+  takes: '4 min',
   postgres: true,
 };
 
@@ -70,7 +70,7 @@ export const suites: Record<string, Suite> = {
   },
   mcp: {
     proves: 'the inspector and the official conformance suite of MCP pass',
-    takes: '2 min',
+    takes: '1 min',
     requires: 'the npm registry',
     program: 'dist/scripts/test/mcp.js',
   },
