@@ -1,20 +1,12 @@
-// What the registry refuses, except because of who asks (`access-refusals.ts`). Each function is named after what stands
-// in the way, and its refusal is thrown where that is found out. How to go on is told by each transport's table of next
-// steps, and some refusals carry facts for those tables.
+// What the registry refuses, except because of who asks (`access/refusals.ts`). Each function is named after what
+// stands in the way, and its refusal is thrown where that is found out. How to go on is told by each transport's table
+// of next steps, and some refusals carry facts for those tables.
 import { AppError, type Holder, invalid } from './errors.js';
+import type { AllocationKey, Space } from './keys.js';
 
-interface Space {
-  host: string;
-  protocol: string;
-}
 interface Bounds {
   start_port: number;
   end_port: number;
-}
-interface Key extends Space {
-  project: string;
-  service: string;
-  environment: string;
 }
 interface CoolingPort {
   port: number;
@@ -122,7 +114,7 @@ export function allocationNotFound(id: string): AppError {
   return new AppError('allocation-not-found', `There is no allocation ${id}.`);
 }
 
-export function keyNotFound({ project, service, environment, host, protocol }: Key): AppError {
+export function keyNotFound({ project, service, environment, host, protocol }: AllocationKey): AppError {
   return new AppError(
     'allocation-not-found',
     `${project}/${service} holds no ${protocol} port on ${host} in environment ${environment}.`,
@@ -134,8 +126,8 @@ export function allocationReleased(id: string): AppError {
   return new AppError('allocation-released', `Allocation ${id} was released and is history now.`);
 }
 
-export function serviceListedTwice(place: number, service: string): AppError {
-  return invalid(`/services/${place}/service`, `${service} is listed twice.`);
+export function serviceListedTwice(index: number, service: string): AppError {
+  return invalid(`/services/${index}/service`, `${service} is listed twice.`);
 }
 
 export function reservationNotFound(id: string): AppError {

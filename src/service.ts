@@ -33,7 +33,9 @@ export interface ServiceOptions {
   log: Logger;
   readiness?: Readiness;
   observer?: Observer;
-  /** How many commands or look-ups one batch may hold. The benchmark sets 1, to compare with a service without batches. */
+  /**
+   * How many commands or look-ups one batch may hold. The benchmark sets 1, to compare with a service without batches.
+   */
   maxBatch?: number;
 }
 

@@ -16,7 +16,7 @@ import * as refusals from '../src/refusals.js';
 
 const at = new Date('2026-01-02T03:04:05.000Z');
 const id = '0b4e1d1e-6d3c-4a8f-9d55-0f7f6a3f2c11';
-const space = { host: 'localhost', protocol: 'tcp' };
+const space = { host: 'localhost', protocol: 'tcp' } as const;
 const bounds = { start_port: 3300, end_port: 3399 };
 const range = { ...bounds, project: 'odin' };
 const place = { project: 'odin', service: 'web', environment: 'default' };

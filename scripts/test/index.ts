@@ -1,5 +1,5 @@
-// npm test -- [SUITE | FILE]... [--OPTION[=VALUE]]...: provides what the tests need and runs them with tap, which is given
-// the options. `npm test -- --list` prints the suites.
+// npm test -- [SUITE | FILE]... [--OPTION[=VALUE]]...: provides what the tests need and runs them with tap, which is
+// given the options. `npm test -- --list` prints the suites.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';

@@ -21,10 +21,10 @@ export interface Needs {
 }
 
 /**
- * One kind of change that can be asked of a project. A command never talks to the database: `needs` says what has to be
+ * What one kind of command is. It never talks to the database: `needs` says what has to be
  * read for it, and `decide` works on what was read.
  */
-export interface Command<Input, Result> {
+export interface CommandDefinition<Input, Result> {
   needs(input: Input): Needs;
   /**
    * Decides the command and records in `state` what has to be written. A refusal has to be thrown before anything is
@@ -33,11 +33,11 @@ export interface Command<Input, Result> {
    */
   decide(state: ProjectState, input: Input): Result;
   /**
-   * Whether the command may be executed a second time when nobody knows whether the first time was committed: only where
-   * executing it twice leaves and answers the same as once, also when others change things in between.
+   * Whether the command may be executed again when nobody knows whether it was committed the first time. It may where
+   * the caller gets what it asked for either way, and where nothing is undone that others did in between.
    */
   repeatable(input: Input): boolean;
 }
 
-/** For `repeatable`: details given again would undo what somebody else has changed in between. */
+/** For `repeatable`: details that are applied again would undo what somebody else has changed in between. */
 export const hasNoDetails = (details: object): boolean => Object.keys(details).length === 0;

@@ -1,5 +1,5 @@
 import { AppError } from '../errors.js';
-import type { Command, Needs } from './command.js';
+import type { CommandDefinition, Needs } from './command.js';
 import { adopt } from './commands/adopt.js';
 import { allocate } from './commands/allocate.js';
 import { allocateEnvironment } from './commands/allocate-environment.js';
@@ -15,7 +15,8 @@ import { update } from './commands/update.js';
 import { updateService } from './commands/update-service.js';
 import type { ProjectState } from './project-state.js';
 
-/** Every command, by the kind that names it. A new one is a file in commands/ and a line here. */
+/** Every kind of command. A new one is a file in commands/ and a line here. */
+// `satisfies` refuses an entry that lacks a part, and the types below follow from the entries.
 const commands = {
   'get-or-allocate': getOrAllocate,
   allocate,
@@ -30,18 +31,20 @@ const commands = {
   'renew-reservation': renewReservation,
   'cancel-reservation': cancelReservation,
   adopt,
-};
+} satisfies Record<string, CommandDefinition<never, unknown>>;
 
 type Commands = typeof commands;
 type Kind = keyof Commands;
-type InputOf<K extends Kind> = Commands[K] extends Command<infer Input, infer _> ? Input : never;
+type InputOf<K extends Kind> = Commands[K] extends CommandDefinition<infer Input, infer _> ? Input : never;
 type Result = ReturnType<Commands[Kind]['decide']>;
 
-/** What is asked of a project: a command's kind, and its input beside it. */
+/** One change that is asked of a project: the kind of command, and its input. */
 export type ProjectCommand = { [K in Kind]: { kind: K } & InputOf<K> }[Kind];
 export type ResultOf<C extends ProjectCommand> = ReturnType<Commands[C['kind']]['decide']>;
 
-/** What became of one command. A refusal is a value here, so that it cannot touch the other commands of a transaction. */
+/**
+ * What became of one command. A refusal is a value here, so that it cannot touch the other commands of a transaction.
+ */
 export type Outcome = { ok: true; value: Result } | { ok: false; error: AppError };
 
 export const needsOf = (command: ProjectCommand): Needs => definitionOf(command).needs(command);
@@ -60,6 +63,6 @@ export function decideAll(state: ProjectState, given: readonly ProjectCommand[])
 }
 
 /** TypeScript does not see that a command's kind picks the definition that takes this very command. */
-function definitionOf(command: ProjectCommand): Command<ProjectCommand, Result> {
-  return commands[command.kind] as Command<ProjectCommand, Result>;
+function definitionOf(command: ProjectCommand): CommandDefinition<ProjectCommand, Result> {
+  return commands[command.kind] as CommandDefinition<ProjectCommand, Result>;
 }

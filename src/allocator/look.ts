@@ -11,9 +11,9 @@ import type { CoolingPort, RangeBounds } from './port-space.js';
 import type { ProjectFacts } from './project-state.js';
 
 /**
- * Locks the project's ranges and reads all that the commands need, in one round trip. Two cases take another: what
- * depends on a reservation, whose row has to be read first, and a port space that has too few free ports, for which the
- * refusal says when the next one comes free.
+ * Locks the project's ranges and reads all that the commands need, in one round trip. A second round trip is needed in
+ * two cases: a command refers to a reservation, whose row says which port space to read; or a port space has too few
+ * free ports, and the refusal has to say when the next one comes free.
  */
 export async function lockAndLook(
   trx: Transaction<Tables>,
@@ -59,7 +59,7 @@ function planOf(
   const spaces = distinctSpaces([...keys, ...takes, ...reservations]).map((space) =>
     needsOfSpace(space, takes, reservations),
   );
-  const changing = spaces.filter(({ changes }) => changes);
+  const changing = spaces.filter(({ mayTake }) => mayTake);
   return {
     spaces,
     parts: {
@@ -89,12 +89,12 @@ function needsOfSpace(
   return {
     host,
     protocol,
-    // A command that names its port may take one of the lowest ports, so that the others need one more each. But where all
-    // commands name their ports, none of them asks which ports are the lowest.
+    // One for each command: a command that names its port may take one of the lowest ports away from the others. Where
+    // every command names its port, none of them needs the lowest ones.
     lowest: takes.some(({ port }) => port === null) ? takes.length : 0,
     ports: [...new Set([...takes, ...reservations].flatMap(({ port }) => port ?? []))],
-    changes: takes.length > 0 || reservations.length > 0,
-    reserves: reservations.length > 0,
+    mayTake: takes.length > 0 || reservations.length > 0,
+    allReservations: reservations.length > 0,
   };
 }
 
@@ -104,7 +104,9 @@ async function toFacts(
   spaces: SpaceNeeds[],
   { now, allocations, free, cooling, holders, reserved, answers }: Read,
 ): Promise<ProjectFacts> {
-  const short = spaces.filter(({ reserves, lowest, ...space }) => !reserves && inSpace(space, free).length < lowest);
+  const short = spaces.filter(
+    ({ allReservations, lowest, ...space }) => !allReservations && inSpace(space, free).length < lowest,
+  );
   const reservedWhereShort = short.length > 0 ? await readReserved(trx, known.project, short) : [];
   const rows = [...new Map(allocations.map((row) => [row.id, row])).values()];
   return {
@@ -132,7 +134,7 @@ async function readReserved(
 ): Promise<Read['reserved']> {
   const reserved = reservedPortsOf(
     project,
-    spaces.map((space) => ({ ...space, reserves: true })),
+    spaces.map((space) => ({ ...space, allReservations: true })),
   );
   const [read] = await sendTogether<[ReadRow]>(trx, [readTogether(trx, { reserved })]);
   return toRead(read).reserved;
@@ -153,8 +155,9 @@ type Parts = Record<keyof ReadParts, RawBuilder<unknown> | null>;
 type ReadRow = { now: Date } & { [Part in keyof ReadParts]?: object[] | null };
 
 /**
- * All parts as one statement, so that they are of one moment, with the database's clock. PostgreSQL computes columns in
- * the order in which they stand and the clock is the last, so that whatever any part took for ended has ended by `now`.
+ * All parts as one statement, so that they are of one moment, and the database's clock. The clock is the last column,
+ * and PostgreSQL computes columns in their order. So `now` is later than each part: a reservation that a part left out
+ * because it had expired has also expired by `now`.
  */
 function readTogether(trx: Transaction<Tables>, parts: Partial<Parts>): CompiledQuery<ReadRow> {
   const columns = Object.entries(parts).flatMap(([name, part]) =>
@@ -198,10 +201,10 @@ interface SpaceNeeds extends Space {
   lowest: number;
   /** The ports whose holders are needed. */
   ports: number[];
-  /** Whether a command may take a port here or give one back, so that cooling ports matter. */
-  changes: boolean;
-  /** Whether all active reservations are needed, or only those in ranges that have a cooldown. */
-  reserves: boolean;
+  /** Whether a command may take a port here, so that the ports that cool down are needed. */
+  mayTake: boolean;
+  /** Whether every active reservation is needed, or only those in ranges that have a cooldown. */
+  allReservations: boolean;
 }
 
 function freePortsOf(project: string, needs: SpaceNeeds[]): RawBuilder<unknown> | null {
@@ -223,7 +226,7 @@ function coolingPortsOf(project: string, needs: SpaceNeeds[]): RawBuilder<unknow
   );
 }
 
-/** Of any project: the range of a port that is asked for is checked when the command is decided. */
+/** Who holds or has reserved the ports, of whichever project: only the decision checks in whose range a port lies. */
 function holdersOf(needs: SpaceNeeds[]): RawBuilder<unknown> | null {
   return ofSpaces(
     needs.filter(({ ports }) => ports.length > 0),
@@ -252,7 +255,7 @@ function reservedPortsOf(project: string, needs: SpaceNeeds[]): RawBuilder<unkno
       from ${spaces} cross join port_ranges r
       join port_reservations v on v.host = k.host and v.protocol = k.protocol
         and v.port between r.start_port and r.end_port and v.status = 'active' and v.expires_at > clock_timestamp()
-      where r.project = ${project} and (k.reserves or r.reuse_cooldown_seconds > 0)`,
+      where r.project = ${project} and (k."allReservations" or r.reuse_cooldown_seconds > 0)`,
   );
 }
 
@@ -267,5 +270,5 @@ function ofSpaces(
 ): RawBuilder<unknown> | null {
   if (needs.length === 0) return null;
   return query(sql`jsonb_to_recordset(${JSON.stringify(needs)}::jsonb)
-    as k (host text, protocol text, lowest integer, ports integer[], reserves boolean)`);
+    as k (host text, protocol text, lowest integer, ports integer[], "allReservations" boolean)`);
 }

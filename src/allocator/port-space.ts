@@ -24,13 +24,16 @@ export interface SpaceFacts extends Space {
   free: number[];
   /** Also those under a reservation: they go on cooling when it ends. */
   cooling: CoolingPort[];
-  /** Who holds or has reserved each port that a command asks for by number. */
+  /** The allocation or reservation that each port has which a command asks for by number. */
   holders: { port: number; holder: Holder }[];
   /** All active reservations. Read only where one could matter that is not among `holders`. */
   reserved: { port: number; holder: Holder; expires_at: Date }[];
 }
 
-/** Who asks for a port. A reservation names no environment, and need not name a service. */
+/**
+ * For whom a port is asked: a service in an environment. A reservation names no environment, and need not name a
+ * service.
+ */
 interface Taker {
   service: string | null;
   environment: string | null;
@@ -83,19 +86,23 @@ export class PortSpace {
    * @returns the port, if the taker may have it
    * @throws AppError port-outside-range, port-taken
    */
-  require(port: number, taker: Taker, reservation?: Pick<ReservationRow, 'id' | 'service'>): number {
+  requirePort(port: number, taker: Taker, reservation?: Pick<ReservationRow, 'id' | 'service'>): number {
     if (!this.#rangeOf(port)) throw refusals.portOutsideRange(this.project, port, this.ranges);
     const holder = this.#holders.get(port);
     if (holder && holder.id !== reservation?.id) throw refusals.portTaken(port, this.facts, holder);
     const cooling = this.#cooling.get(port);
-    if (cooling && !this.#coolsFor(cooling, taker) && !(reservation && this.#cooledLater(cooling, reservation))) {
+    if (
+      cooling &&
+      !this.#coolsFor(cooling, taker) &&
+      !(reservation && this.#isOlderThanCooldown(cooling, reservation))
+    ) {
       throw refusals.portCooling(this.facts, cooling);
     }
     return port;
   }
 
   /**
-   * Refuses unless there is a port for each of the takers, none of which holds one.
+   * Refuses unless there is a port for each of the takers. Give only takers that hold none yet.
    * @throws AppError range-exhausted
    */
   requireRoom(takers: Taker[]): void {
@@ -167,11 +174,11 @@ export class PortSpace {
   }
 
   /**
-   * Whether the range's cooldown was raised after the port had been reserved. While a port cools down it can be reserved
-   * only for the service that released it, so a reservation for anybody else is older than the cooldown, and the promise
-   * that it can be claimed counts for more.
+   * Whether the port cools down for somebody else than the reservation names. A port that cools down can be reserved
+   * only for the service that released it, so this is possible only where the range's cooldown was raised after the
+   * reservation had been made. Then the reservation wins, because it was promised that it can be claimed.
    */
-  #cooledLater({ project, service }: CoolingPort, reservation: Pick<ReservationRow, 'service'>): boolean {
+  #isOlderThanCooldown({ project, service }: CoolingPort, reservation: Pick<ReservationRow, 'service'>): boolean {
     return project !== this.project || service !== reservation.service;
   }
 

@@ -36,8 +36,8 @@ export interface Writes {
 type KeyInProject = Omit<AllocationKey, 'project'>;
 
 /**
- * A project as it was read under its lock, and as the commands of the transaction change it one after another: each sees
- * what those before it did. It is plain memory without a database, so that decisions can be tested by themselves.
+ * A project as it was read under its lock, and as the commands of the transaction change it one after another: each
+ * sees what those before it did. It is plain memory without a database, so that decisions can be tested by themselves.
  */
 export class ProjectState {
   readonly writes: Writes = {
@@ -48,7 +48,7 @@ export class ProjectState {
     insertedReservations: new Set(),
     answers: [],
   };
-  /** Of each name that an import wanted and found used: the number that it appended last. */
+  /** For imports: the last number that was appended to each name which was used already. */
   readonly nameNumbers = new Map<string, number>();
   readonly project: string;
   readonly now: Date;
@@ -122,7 +122,7 @@ export class ProjectState {
     const taker = { service, environment };
     const row: AllocationRow = {
       id: randomUUID(),
-      port: port === null ? space.lowestFor(taker) : space.require(port, taker, reservation),
+      port: port === null ? space.lowestFor(taker) : space.requirePort(port, taker, reservation),
       project: this.project,
       service,
       environment,
@@ -199,8 +199,8 @@ export class ProjectState {
   }
 
   /**
-   * The first answer that was given under the idempotency key, or else what `act` answers, which is kept under the key if
-   * `act` created something.
+   * The answer that was stored under the idempotency key (`replayed`), or else what `act` answers, which is stored
+   * under the key if `act` created something. `created` of a replayed answer is that of the first time, which was true.
    * @throws AppError idempotency-key-reused when the key was used for another request
    */
   once<T extends object>(key: IdempotencyKey | null, act: () => { response: T; created: boolean }) {

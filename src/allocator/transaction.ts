@@ -10,11 +10,11 @@
  *   4. write   what was decided, and COMMIT: write.ts
  *
  * Any number of processes may do this at the same time. PostgreSQL gives the lock on a project's range rows to one
- * transaction after another, and the SQL functions (`allocate_port()`, `release_port()`) take the same lock, so that the
+ * transaction after another, and the SQL functions (`allocate_port()`, `release_port()`) take the same lock. So the
  * result is always one that could have come about if the callers had come one after another.
  *
- * An example. Port 3199 is the last free one of consilio, and two callers, A and B, ask at once, each through a
- * replica of its own:
+ * An example. Port 3199 is the last free one of consilio, and two callers, A and B, ask at once, each through a replica
+ * of its own:
  *
  *     A                                      B
  *     begin
@@ -28,22 +28,35 @@
  *                                            write: nothing, commit
  *                                            → 409 range-exhausted
  *
- * Three things make B's look see A's port, and each of them is easily lost:
- *   - Lock and look are two statements. A statement sees what was committed when it began: if one statement both locked
- *     and looked, B's would have begun before A had written, and B would get 3199 too.
+ * Two things make B's look see what A wrote, and both are easily lost:
+ *   - Lock and look are two statements. A statement sees what was committed when it began. If one statement both locked
+ *     and looked, it would have begun before A had written, and B would decide for 3199 too.
  *   - The isolation is READ COMMITTED, in which each statement sees what is committed by then. In REPEATABLE READ the
- *     whole transaction would see what was committed when it began. The driver allows no other level (driver.ts).
- *   - Ranges are locked in the order of their start ports, always. Two transactions that each held one range of a project and
- *     waited for the other's would wait for ever.
- * Should all of this fail, the unique index on active (host, protocol, port) still refuses the second row.
+ *     whole transaction would see what was committed when it began. Every transaction begins with this level
+ *     (../database/server-settings.ts).
+ * If both were lost, the unique index on active (host, protocol, port) would still refuse B's row: B would get an error
+ * that asks it to try again, and not a port that A has.
  *
- * Many commands share one transaction (group commit). Where A and B ask the same replica, B arrives while the
- * transaction of somebody else is under way, waits in the project's queue (../registry/command-queue.ts) and is decided in the
- * next one together with A: A first, and B on the state that A's decision has left, with the same two answers. One commit then serves
- * both, and a project that many ask at once holds one database connection.
+ * A project may have several ranges, and an import locks those of several projects. They are always locked in the order
+ * of their start ports. Otherwise two transactions could each hold one range and wait for the other's for ever.
  *
- * A transaction takes two round trips to the database: BEGIN, lock and look go out together, and so do writes and COMMIT.
- * PostgreSQL still executes them one after another, so the look begins only when the lock has been granted.
+ * Many commands share one transaction (group commit). While a transaction of a project is under way, the commands that
+ * arrive for the same project wait in its queue (../registry/command-queue.ts), and the next transaction decides all of
+ * them in the order of their arrival. Where A and B ask the same replica, this gives the same answers: either both are
+ * in one batch, and B is decided on the state that A's decision has left; or A's transaction is under way already, and
+ * the next one looks for B when A has port 3199. One commit serves many callers.
+ *
+ * BEGIN, lock and look are sent together, and so are the writes and COMMIT, so that the usual transaction waits for the
+ * database twice. PostgreSQL still executes the statements one after another: the look begins when the lock has been
+ * granted.
+ *
+ * What if …
+ *   - the process is killed before COMMIT has reached PostgreSQL? The connection is gone, PostgreSQL rolls back and
+ *     gives up the lock, and the port is free. If COMMIT has arrived, the port is allocated although nobody was told,
+ *     and the same PUT answers it the next time.
+ *   - the connection is lost while COMMIT is under way? Nobody knows the outcome: ../registry/retry.ts.
+ *   - A leaves while it waits in the queue? Its command is dropped, and B gets the port. Once the batch of A has
+ *     started, its command is executed.
  */
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import { compilePrepared, send } from '../database/statements.js';
@@ -70,7 +83,8 @@ export async function executeCommands(
     const lock = compilePrepared(rangeLock(project), trx);
     return decideAndWrite(trx, await lockAndLook(trx, project, lock, commands), commands);
   });
-  // Where a write fails COMMIT rolls back and reports no error of its own, so the write's error has to be asked for.
+  // COMMIT after a failed statement is a successful ROLLBACK to PostgreSQL, so the error has to be taken from the
+  // writes.
   await written;
   observer.wrote(project, changed);
   return outcomes;
@@ -111,13 +125,13 @@ async function decideAndWrite(trx: Transaction<Tables>, facts: ProjectFacts, com
   const outcomes = decideAll(state, commands);
   const { answered: written } = await send(trx, toStatements(trx, state.writes, state.now));
   if (state.writes.answers.length > 0) {
-    await written;
+    await written; // or a write that failed would be reported as the error of the statement after it
     await insertAnswers(trx, state.project, state.writes.answers, 201);
   }
   return { outcomes, changed: countChanges(state.writes), written };
 }
 
-/** An allocation can be released by a later command of the same transaction; then it is both. */
+/** An allocation that a later command of the same transaction released counts as allocated and as released. */
 function countChanges({ inserted, releasedIds }: Writes): { allocated: number; released: number } {
   const insertedAndReleased = [...inserted].filter((row) => row.released_at !== null).length;
   return { allocated: inserted.size, released: releasedIds.length + insertedAndReleased };

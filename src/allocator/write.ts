@@ -48,8 +48,8 @@ function updateAllocations(rows: Set<AllocationRow>): RawBuilder<unknown> {
 }
 
 /**
- * Sets every column that can change. A sweep may have marked a row as expired a moment before it was renewed in time: the
- * renewal, which was decided under the lock, counts.
+ * Sets every column that can change. A sweep may have marked a row as expired a moment before it was renewed in time:
+ * the renewal, which was decided under the lock, counts.
  */
 function updateReservations(rows: Set<ReservationRow>): RawBuilder<unknown> {
   return sql`
@@ -59,7 +59,10 @@ function updateReservations(rows: Set<ReservationRow>): RawBuilder<unknown> {
     where v.id = u.id`;
 }
 
-/** Until a sweep marks it, an expired reservation keeps its entry in the unique index, where it would refuse the new one. */
+/**
+ * Until a sweep marks it, an expired reservation keeps its entry in the unique index, where it would refuse the new
+ * one.
+ */
 function endExpired(rows: Set<ReservationRow>, now: Date): RawBuilder<unknown> {
   return sql`
     update port_reservations v set status = 'expired', ended_at = v.expires_at

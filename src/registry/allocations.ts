@@ -7,8 +7,9 @@ import type { Allocation, AllocationDetails } from '../schemas/allocation.js';
 import type { Session } from './session.js';
 
 /**
- * The lowest port that the key holds, or else the lowest free one, which the key holds from then on. However many callers
- * race for one key, they get one port. Where the key holds a port already, this takes neither lock nor transaction.
+ * The lowest port that the key holds, or else the lowest free one, which the key holds from then on. However many
+ * callers race for one key, they get one port. Where the key holds a port already, this takes neither lock nor
+ * transaction.
  * @throws AppError project-not-found, range-exhausted
  */
 export async function getOrAllocate(

@@ -3,12 +3,12 @@ export class QueueFullError extends Error {
   override readonly name = 'QueueFullError';
 }
 
-/** The caller had given up before its request was executed. Nothing was executed. */
+/** The request was abandoned before its batch started. Nothing was executed. */
 export class AbandonedError extends Error {
   override readonly name = 'AbandonedError';
 }
 
-/** Whether the caller no longer waits for an answer. Asked once, when the request's batch starts. */
+/** Whether the caller no longer waits: it has left, or was answered by a timeout. Asked once, when the batch starts. */
 export type IsAbandoned = () => boolean;
 
 export interface BatcherOptions<Request, Result> {
@@ -42,8 +42,9 @@ interface Queue<Request, Result> {
 }
 
 /**
- * Group commit for any kind of request: those of one queue that arrive while a batch is under way are executed together
- * by the next batch. Nobody joins a batch that has started. Queues never wait for each other.
+ * Executes requests in batches: those of one queue that arrive while a batch is under way are executed together by the
+ * next batch. For commands this is group commit, for look-ups a shared query. Nobody joins a batch that has started.
+ * Queues never wait for each other.
  */
 export class Batcher<Request, Result> {
   readonly #options: Required<BatcherOptions<Request, Result>>;
@@ -54,7 +55,7 @@ export class Batcher<Request, Result> {
   }
 
   /**
-   * @param isAbandoned a request whose caller has given up before its batch starts is not executed
+   * @param isAbandoned a request that is abandoned when its batch starts is not executed
    * @throws QueueFullError, AbandonedError, or what `execute` throws
    */
   submit(name: string, request: Request, isAbandoned?: IsAbandoned): Promise<Result> {

@@ -11,8 +11,9 @@ import { retryBatch } from './retry.js';
 const MAX_COMMANDS = 256;
 
 /**
- * The commands that wait for their project. Those that arrive while a transaction of the project is under way are decided
- * together by the next one, so that a project holds one database connection however many ask.
+ * A queue of commands for each project. Those that arrive while a transaction of the project is under way are decided
+ * together by the next one, so that in this process a project uses one database connection for commands, however many
+ * ask.
  */
 export class CommandQueue {
   readonly #batcher: Batcher<ProjectCommand, Outcome>;
@@ -29,7 +30,9 @@ export class CommandQueue {
     });
   }
 
-  /** @throws AppError the command's own refusal; project-busy when too many wait; overloaded when its caller has left */
+  /**
+   * @throws AppError the command's own refusal; project-busy when too many wait; overloaded when its caller has left
+   */
   async execute<C extends ProjectCommand>(
     project: string,
     command: C,

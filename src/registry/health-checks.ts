@@ -35,8 +35,8 @@ export function insertHealthCheck(
 ): Promise<{ healthCheck: HealthCheck; replayed: boolean }> {
   const insert = (trx: Transaction<Tables>) => insertOnce(trx, project, check, idempotency);
   const work = (db: Kysely<Tables>) => db.transaction().execute(insert);
-  // With an idempotency key it takes the project's lock, and so waits in a queue. What was probed is stored for all that
-  // read it, also when its caller has left.
+  // With an idempotency key it takes the project's lock, and so waits in a queue. What was probed is stored for all
+  // that read it, also when its caller has left.
   return session.change({ project }, work, idempotency ? { queue: project, evenIfAbandoned: true } : {});
 }
 

@@ -12,12 +12,14 @@ import type { Session } from './session.js';
 /** A port to adopt, or what is wrong with a line that should have been one. */
 export type ImportItem = Adopt | { unreadable: string };
 
-/** One queue for all imports, so that they do not wait, on a database connection each, for the lock of one busy project. */
+/**
+ * One queue for all imports, so that they do not wait, on a database connection each, for the lock of one busy project.
+ */
 const IMPORTS = 'imports of ports';
 
 /**
- * Adopts ports that are in use already, each into the project whose range covers it, and tells what became of each. It is
- * one transaction, under the locks of all projects involved that the caller sees.
+ * Adopts ports that are in use already, each into the project whose range covers it, and tells what became of each. It
+ * is one transaction, under the locks of all projects involved that the caller sees.
  * @param options with `dryRun`, the same report, and nothing is written, not even an answer for `idempotency`
  * @throws AppError idempotency-key-reused, forbidden
  */

@@ -47,7 +47,10 @@ export class LookUps {
   }
 }
 
-/** One query for all. After an unexpected error one query for each, so that the look-up at fault is alone with its error. */
+/**
+ * One query for all. After an unexpected error one query for each, so that the look-up at fault is alone with its
+ * error.
+ */
 async function findEach<T>(
   wanted: readonly T[],
   find: (wanted: readonly T[]) => Promise<(AllocationRow | null)[]>,

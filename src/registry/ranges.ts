@@ -30,8 +30,8 @@ interface CreationOptions {
 /**
  * Creates a range at `startPort`, or in the lowest free block.
  *
- * Creations wait for one another through an advisory lock that nothing else takes, so that two callers who leave the port
- * out get two blocks. The exclusion constraint holds whatever else happens.
+ * Creations wait for one another through an advisory lock that nothing else takes, so that two callers who leave the
+ * port out get two blocks. The exclusion constraint holds whatever else happens.
  * @throws AppError range-overlap, no-free-block, idempotency-key-reused, forbidden
  */
 export function createRange(

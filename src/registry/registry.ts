@@ -37,7 +37,7 @@ export class Registry {
 
   /**
    * The registry as one caller may use it.
-   * @param options with `isAbandoned` a change whose caller has left before its turn comes is not made
+   * @param options a change that waits in a queue and is abandoned before its turn comes is not made
    * @throws AppError unauthorized, forbidden
    */
   as(caller: Caller, intent: Intent, { isAbandoned }: { isAbandoned?: IsAbandoned } = {}): Session {

@@ -30,8 +30,8 @@ export function reserve(
 /**
  * Turns a reservation into an allocation of the same port. However many callers race, they get one allocation, and a
  * caller that asks again later gets it too.
- * @throws AppError reservation-not-found, reservation-expired, reservation-ended; port-taken while the port cools down for
- * another service; validation-failed where no service is named, or another host or protocol
+ * @throws AppError reservation-not-found, reservation-expired, reservation-ended; port-taken while the port cools down
+ * for another service; validation-failed where no service is named, or another host or protocol
  */
 export async function claimReservation(
   session: Session,

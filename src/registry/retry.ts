@@ -10,10 +10,10 @@ import type { Observer } from '../observer.js';
  * What becomes of a batch of commands whose transaction failed with `error`.
  *
  * - Where nothing was done (the database is away or busy), every command gets the error.
- * - Where the connection was lost during the commit, nobody knows whether it was made. Commands that may be repeated are
- *   executed once more, together; the others are told that the outcome is unknown.
- * - Any other error comes from a command that cannot be executed. Each command then gets a transaction of its own, so
- *   that this one is alone with its error.
+ * - Where the connection was lost during the commit, nobody knows whether it was made. Commands that may be repeated
+ *   are executed once more, together; the others are told that the outcome is unknown.
+ * - Any other error comes from one of the commands: PostgreSQL refuses what it would write, for example. Each command
+ *   then gets a transaction of its own, so that only this one gets the error.
  * @throws the error, where every command gets it
  */
 export async function retryBatch(
@@ -26,6 +26,7 @@ export async function retryBatch(
   const refusal = toAppError(error);
   if (refusal?.status === 503 && !isOutcomeUnknown(error)) throw error;
   if (error instanceof NotReplicatedError) throw error; // a second attempt would wait for the same standby
+  // Of the errors with 503 only the unknown outcomes are left here.
   if (refusal?.code === 'database-unavailable') return repeatRepeatable(db, project, batch, refusal, observer);
   if (batch.length === 1) throw error;
   const outcomes: Outcome[] = [];
@@ -33,18 +34,18 @@ export async function retryBatch(
   return outcomes;
 }
 
-/** @param unknown for the commands that may not be repeated, and for all of them if the second attempt fails too */
+/** @param outcomeUnknown what the other commands get, and all of them if the second attempt fails too */
 async function repeatRepeatable(
   db: Kysely<Tables>,
   project: string,
   batch: ProjectCommand[],
-  unknown: AppError,
+  outcomeUnknown: AppError,
   observer: Observer,
 ): Promise<Outcome[]> {
   const repeatable = batch.filter(isRepeatable);
   const outcomes =
     repeatable.length > 0 ? await executeCommands(db, project, repeatable, observer).catch(() => []) : [];
-  return batch.map((command) => outcomes[repeatable.indexOf(command)] ?? { ok: false, error: unknown });
+  return batch.map((command) => outcomes[repeatable.indexOf(command)] ?? { ok: false, error: outcomeUnknown });
 }
 
 async function executeAlone(

@@ -60,9 +60,10 @@ export class Session {
 
   /**
    * Makes a change that is no command of one project. The changes of one `queue` are made one at a time: a change that
-   * takes a project's lock in a transaction of its own goes through a queue, so that however many wait for the lock, they
-   * hold one database connection of this process.
-   * @param options with `evenIfAbandoned` a change that waited in a queue is also made when its caller has left meanwhile
+   * takes a project's lock in a transaction of its own goes through a queue, so that however many wait for the lock,
+   * they hold one database connection of this process.
+   * @param options with `evenIfAbandoned` a change that waited in a queue is also made when its caller has left
+   * meanwhile
    * @throws AppError what `work` throws; forbidden; project-busy when too many wait
    */
   async change<T>(

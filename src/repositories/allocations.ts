@@ -35,9 +35,9 @@ const columns = sql.join(
 );
 
 /**
- * The allocation of the lowest port that each key holds, in the order given; null for a key that holds none. One query for
- * any number of keys. `offset 0` leaves the search no index but that of keys: without statistics PostgreSQL finds the
- * index of ports just as good, and by that one it reads everything that a host holds.
+ * The allocation of the lowest port that each key holds, in the order given; null for a key that holds none. One query
+ * for any number of keys. `offset 0` leaves the search no index but that of keys: without statistics PostgreSQL finds
+ * the index of ports just as good, and by that one it reads everything that a host holds.
  */
 export async function findLowestHeld(
   db: Kysely<Tables>,
@@ -64,8 +64,9 @@ export async function findLowestHeld(
 }
 
 /**
- * The allocation of each id, active or released, in the order given; null for an id that names nothing. One query for any
- * number. Its plan is kept, so its shape leaves PostgreSQL no choice but the index, also when it plans on an empty table.
+ * The allocation of each id, active or released, in the order given; null for an id that names nothing. One query for
+ * any number. Its plan is kept, so its shape leaves PostgreSQL no choice but the index, also when it plans on an empty
+ * table.
  */
 export async function findAllocationsById(
   db: Kysely<Tables>,
@@ -140,17 +141,17 @@ export interface Wanted {
 }
 
 /**
- * The query for a project's active allocations of the keys, environments and ports, and those of the ids, active or not;
- * null where nothing is wanted. What is wanted goes along as JSON and each thing once, so that thousands of keys are
- * one parameter, and give no more rows than there are.
+ * The query for a project's active allocations of the keys, environments and ports, and those of the ids, active or
+ * not; null where nothing is wanted. What is wanted goes along as JSON and each thing once, so that thousands of keys
+ * are one parameter, and give no more rows than there are.
  */
 export function allocationsWanted(
   project: string,
   { keys, ids, environments, ports }: Wanted,
 ): RawBuilder<unknown> | null {
   const parts: RawBuilder<unknown>[] = [];
-  // `offset 0` keeps each search inside its loop and to the index meant for it, so that no plan, whatever the statistics,
-  // reads what other projects hold.
+  // `offset 0` keeps each search inside its loop and to the index meant for it, so that no plan, whatever the
+  // statistics, reads what other projects hold.
   const active = (condition: RawBuilder<unknown>) => sql`cross join lateral (
     select * from port_allocations a
     where a.released_at is null and a.project = ${project} and ${condition} offset 0) a`;

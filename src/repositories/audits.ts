@@ -82,8 +82,8 @@ export async function findReleased(db: Kysely<Tables>, ids: readonly string[]): 
 }
 
 /**
- * Which of these TCP ports are taken now: a port that was free when an audit began may have been allocated since. It tells
- * that a port is taken and not by whom, and so needs no access.
+ * Which of these TCP ports are taken now: a port that was free when an audit began may have been allocated since. It
+ * tells that a port is taken and not by whom, and so needs no access.
  */
 export async function findTaken(
   db: Kysely<Tables>,

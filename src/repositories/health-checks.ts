@@ -21,12 +21,12 @@ export async function insertHealthChecks(trx: Transaction<Tables>, checks: reado
 }
 
 /**
- * One statement that stores checks and moves the allocations' statuses: open makes `in_use`, refused takes `in_use` back
- * to `allocated`; a timeout and an unreachable host say nothing about the service and leave it. A released allocation keeps
- * its check as history and stays released.
+ * One statement that stores checks and moves the allocations' statuses: open makes `in_use`, refused takes `in_use`
+ * back to `allocated`; a timeout and an unreachable host say nothing about the service and leave it. A released
+ * allocation keeps its check as history and stays released.
  *
- * It skips the status of allocations that somebody else is changing at this very moment: to wait for them in an order that
- * differs from theirs would be a deadlock, and the next check finds the same again.
+ * It skips the status of allocations that somebody else is changing at this very moment: to wait for them in an order
+ * that differs from theirs would be a deadlock, and the next check finds the same again.
  */
 function insertion(checks: readonly NewHealthCheck[]): RawBuilder<unknown> {
   return sql`

@@ -55,7 +55,8 @@ export async function findAnswer(trx: Kysely<Tables>, project: string, key: Idem
 }
 
 /**
- * The same for a change that takes no project's lock. It locks the key, so that callers that use one key wait for one another.
+ * The same for a change that takes no project's lock. It locks the key, so that callers that use one key wait for one
+ * another.
  * @throws AppError idempotency-key-reused
  */
 export async function lockAndFindAnswer(
@@ -74,7 +75,8 @@ export async function lockName(trx: Transaction<Tables>, name: string): Promise<
 
 /**
  * Stores answers in the transaction of the changes that they tell of, so that both are kept or neither.
- * @throws AppError idempotency-key-reused when a change that waits for another lock has stored the key since it was looked up
+ * @throws AppError idempotency-key-reused when a change that waits for another lock has stored the key since it was
+ * looked up
  */
 export async function insertAnswers(
   trx: Transaction<Tables>,

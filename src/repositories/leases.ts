@@ -7,8 +7,8 @@ export interface Lease {
 }
 
 /**
- * Takes a lease for one occurrence of a schedule, so that one replica alone does the work. It fails while another replica
- * holds the lease, and when this occurrence or a later one has been taken already.
+ * Takes a lease for one occurrence of a schedule, so that one replica alone does the work. It fails while another
+ * replica holds the lease, and when this occurrence or a later one has been taken already.
  */
 export async function takeLease(
   db: Kysely<Tables>,

@@ -7,7 +7,8 @@ export interface Page<T> {
 
 /**
  * Makes a page of `limit` items. The one row more, if it is there, shows that there is a next page.
- * @param keyOf what the list is ordered by; the cursor holds it for the last item, in a form that only this service reads
+ * @param keyOf what the list is ordered by; the cursor holds it for the last item, in a form that only this service
+ * reads
  */
 export function toPage<Row, T>(
   rows: Row[],
@@ -54,8 +55,8 @@ export const isName = (part: unknown): part is string => typeof part === 'string
 export const isUuid = (part: unknown): part is string =>
   typeof part === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(part);
 /**
- * A time in the one form that cursors have. `Date` would also take times that PostgreSQL refuses: the year 0, and the 30th of
- * February, which `Date` reads as the 2nd of March.
+ * A time in the one form that cursors have. `Date` would also take times that PostgreSQL refuses: the year 0, and the
+ * 30th of February, which `Date` reads as the 2nd of March.
  */
 export const isTime = (part: unknown): part is string => {
   if (typeof part !== 'string' || part < '0001' || Number.isNaN(Date.parse(part))) return false;

@@ -9,11 +9,12 @@ import { findRange } from './ranges.js';
 import { toReservation } from './reservations.js';
 
 /**
- * Who owns a number in one port space. A number that no range covers is `unmanaged`; of one in another project's
- * range a caller is told whose that is, and whether the number is taken or free.
+ * Whose a number is in one port space. A number that is in no range is `unmanaged`. Of a number in another project's
+ * range a caller learns that project's name, and whether the number is taken (`allocated`, also where it is reserved)
+ * or `free`.
  *
- * The statements share one snapshot (it locks nothing, so REPEATABLE READ is safe here): an answer never
- * says `free` beside counts from after an allocation.
+ * The statements see one moment (REPEATABLE READ, which is safe here because nothing is locked), so that the state and
+ * the counts of the range agree.
  */
 export function describePort(db: Kysely<Tables>, access: Access, port: number, space: Space): Promise<Port> {
   return db.transaction().execute(async (trx) => {

@@ -90,7 +90,10 @@ export async function deleteEnded(db: Kysely<Tables>, limit: number): Promise<nu
   return Number(numAffectedRows ?? 0);
 }
 
-/** An expired reservation has the status `expired` on the wire, whether or not a sweep has marked its row. @param now the database's clock */
+/**
+ * An expired reservation has the status `expired` on the wire, whether or not a sweep has marked its row. @param now
+ * the database's clock
+ */
 export function toReservation(row: ReservationRow, now: Date): Reservation {
   const expired = row.status === 'active' && row.expires_at <= now;
   return {

@@ -2,8 +2,9 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Access } from '../access/access.js';
 
 /**
- * The condition that leaves out what a caller may not see. Every query that reads rows of a project takes it, because this
- * is the only thing that keeps other projects' rows from the caller. Ranges are the exception: everybody may read them.
+ * The condition that leaves out the rows of projects that a caller may not see. Every query over several projects has
+ * it. Where the caller names one project, `access.requireProject` refuses instead, and a row that was found by its id
+ * is checked with `access.sees`. Ranges are for everybody. test/repositories/visible.test.ts runs every query.
  * @param column that holds the project
  */
 export function visibleTo({ projects }: Access, column = 'project'): RawBuilder<boolean> {

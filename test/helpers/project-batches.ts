@@ -140,8 +140,8 @@ const stepOf = (kind: string, input: fc.Arbitrary<object>): fc.Arbitrary<Step> =
     .map(({ input, pick }) => ({ command: { kind, ...input } as ProjectCommand, pick }));
 
 /**
- * A batch of any commands, or of an import. As in the service, the two do not mix: within an import the numbers of names
- * go on from the last one, also where an earlier one would be free again after a release.
+ * A batch of any commands, or of an import. As in the service, the two do not mix: within an import the numbers of
+ * names go on from the last one, also where an earlier one would be free again after a release.
  */
 export const someSteps: fc.Arbitrary<Step[]> = fc.oneof(
   {

@@ -82,8 +82,8 @@ export function rowsOf(given: Partial<Rows>): Rows {
 }
 
 /**
- * The facts that follow from the rows, by the same rules as the queries of look.ts. They tell all there is of the project,
- * which is more than look.ts reads for any command. The rows are copied, because decisions change them.
+ * The facts that follow from the rows, by the same rules as the queries of look.ts. They tell all there is of the
+ * project, which is more than look.ts reads for any command. The rows are copied, because decisions change them.
  */
 export function factsOf(given: Partial<Rows>): ProjectFacts {
   const rows = structuredClone(rowsOf(given));

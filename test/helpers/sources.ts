@@ -12,7 +12,9 @@ export function exportedFunctions(folder: string): { file: string; name: string;
   );
 }
 
-/** Every call of a method in the sources of a folder. `firstArgument` is without the object in front of its last dot. */
+/**
+ * Every call of a method in the sources of a folder. `firstArgument` is without the object in front of its last dot.
+ */
 export function callsOf(folder: string, method: string): { file: string; firstArgument: string }[] {
   return parse(folder).flatMap((source) => {
     const calls: { file: string; firstArgument: string }[] = [];

@@ -17,8 +17,8 @@ import { startService } from '../helpers/service.js';
 const FIRST_RELEASE = '0013';
 
 /**
- * Matches a statement that takes something from the older code: it removes or renames something, changes a type, or adds a
- * column that must be filled.
+ * Matches a statement that takes something from the older code: it removes or renames something, changes a type, or
+ * adds a column that must be filled.
  */
 const TAKES_AWAY =
   /\bdrop\s+(table|column|view|function|type|domain|schema)|\brename\b|\balter\s+column\s+\w+\s+(set\s+data\s+)?type\b|\bset\s+not\s+null\b|\badd\s+(column\s+)?(if\s+not\s+exists\s+)?\w+\s+[^,;]*\bnot\s+null\b(?![^,;]*\bdefault\b)/i;

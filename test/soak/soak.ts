@@ -1,6 +1,6 @@
-// npm test -- soak --for=1h: mixed load on two instances over one PostgreSQL (fsync on), which is killed and started again in
-// the middle of every window of time. Prints a line for each window. Exits with 1 if an answer was wrong, or if memory,
-// descriptors or latency grew from the first half to the second.
+// npm test -- soak --for=1h: mixed load on two instances over one PostgreSQL (fsync on), which is killed and started
+// again in the middle of every window of time. Prints a line for each window. Exits with 1 if an answer was wrong, or
+// if memory, descriptors or latency grew from the first half to the second.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';

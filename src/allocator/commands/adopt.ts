@@ -2,7 +2,7 @@ import { AppError, type Holder } from '../../errors.js';
 import type { Space } from '../../keys.js';
 import { toAllocation } from '../../repositories/allocations.js';
 import type { Import } from '../../schemas/import.js';
-import type { Command } from '../command.js';
+import type { CommandDefinition } from '../command.js';
 import type { ProjectState } from '../project-state.js';
 
 /** A port that is in use already, to be taken into the registry. */
@@ -23,7 +23,7 @@ export interface Adoption extends Omit<Import['items'][number], 'port' | 'host'>
 const MAX_NAME_LENGTH = 63;
 
 /** Holds a port for the service that uses it already, or tells who has it. It never refuses. */
-export const adopt: Command<Adopt, Adoption> = {
+export const adopt: CommandDefinition<Adopt, Adoption> = {
   needs: ({ port, environment, host, protocol }) => ({
     environment: { environment: environment ?? 'default', host, protocol },
     port: { port, host, protocol },

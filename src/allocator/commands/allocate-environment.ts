@@ -1,6 +1,6 @@
 import type { AllocationKey } from '../../keys.js';
 import type { Allocation, AllocationDetails } from '../../schemas/allocation.js';
-import { type Command, hasNoDetails } from '../command.js';
+import { type CommandDefinition, hasNoDetails } from '../command.js';
 import { getOrAllocate } from './get-or-allocate.js';
 
 export interface AllocateEnvironment {
@@ -9,7 +9,7 @@ export interface AllocateEnvironment {
 }
 
 /** Get-or-allocate for every service, or for none of them. */
-export const allocateEnvironment: Command<AllocateEnvironment, { items: Allocation[]; created: boolean }> = {
+export const allocateEnvironment: CommandDefinition<AllocateEnvironment, { items: Allocation[]; created: boolean }> = {
   needs({ services }) {
     const keys = services.map(({ key }) => key);
     return { keys, takes: keys.map((key) => ({ ...key, port: null })) };

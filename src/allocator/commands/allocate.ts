@@ -2,7 +2,7 @@ import type { AllocationKey } from '../../keys.js';
 import { toAllocation } from '../../repositories/allocations.js';
 import type { IdempotencyKey } from '../../repositories/idempotency-keys.js';
 import type { Allocation, AllocationDetails } from '../../schemas/allocation.js';
-import type { Command } from '../command.js';
+import type { CommandDefinition } from '../command.js';
 
 export interface Allocate {
   key: AllocationKey;
@@ -13,7 +13,7 @@ export interface Allocate {
 }
 
 /** Always a new port, however many the key holds already. */
-export const allocate: Command<Allocate, { allocation: Allocation; replayed: boolean }> = {
+export const allocate: CommandDefinition<Allocate, { allocation: Allocation; replayed: boolean }> = {
   needs: ({ key, port, idempotency }) => ({ takes: [{ ...key, port }], idempotency }),
 
   decide(state, { key, details, port, idempotency }) {

@@ -1,9 +1,9 @@
 import { toReservation } from '../../repositories/reservations.js';
 import type { Reservation } from '../../schemas/reservation.js';
-import type { Command } from '../command.js';
+import type { CommandDefinition } from '../command.js';
 
 /** Gives a reservation up. One that has ended, in whatever way, is answered as it is. */
-export const cancelReservation: Command<{ reservationId: string }, Reservation> = {
+export const cancelReservation: CommandDefinition<{ reservationId: string }, Reservation> = {
   needs: ({ reservationId }) => ({ reservationId }),
 
   decide(state, { reservationId }) {

@@ -3,7 +3,7 @@ import * as refusals from '../../refusals.js';
 import { toAllocation } from '../../repositories/allocations.js';
 import type { IdempotencyKey } from '../../repositories/idempotency-keys.js';
 import type { Allocation, AllocationDetails } from '../../schemas/allocation.js';
-import type { Command } from '../command.js';
+import type { CommandDefinition } from '../command.js';
 import type { ProjectState } from '../project-state.js';
 
 export interface ClaimReservation {
@@ -25,7 +25,7 @@ interface Claimed {
 }
 
 /** Turns a reservation into an allocation of the same port. Claiming it again answers that allocation. */
-export const claimReservation: Command<ClaimReservation, Claimed> = {
+export const claimReservation: CommandDefinition<ClaimReservation, Claimed> = {
   needs: ({ reservationId, idempotency }) => ({ reservationId, idempotency }),
 
   decide(state, input) {

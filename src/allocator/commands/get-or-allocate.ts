@@ -1,7 +1,7 @@
 import type { AllocationKey } from '../../keys.js';
 import { toAllocation } from '../../repositories/allocations.js';
 import type { Allocation, AllocationDetails } from '../../schemas/allocation.js';
-import { type Command, hasNoDetails } from '../command.js';
+import { type CommandDefinition, hasNoDetails } from '../command.js';
 
 export interface GetOrAllocate {
   key: AllocationKey;
@@ -9,7 +9,7 @@ export interface GetOrAllocate {
 }
 
 /** The lowest port that the key holds, or else the lowest free one, which the key holds from then on. */
-export const getOrAllocate: Command<GetOrAllocate, { allocation: Allocation; created: boolean }> = {
+export const getOrAllocate: CommandDefinition<GetOrAllocate, { allocation: Allocation; created: boolean }> = {
   needs: ({ key }) => ({ keys: [key], takes: [{ ...key, port: null }] }),
 
   decide(state, { key, details }) {

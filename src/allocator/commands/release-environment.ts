@@ -1,10 +1,10 @@
 import type { Space } from '../../keys.js';
 import { toAllocation } from '../../repositories/allocations.js';
 import type { Allocation } from '../../schemas/allocation.js';
-import type { Command } from '../command.js';
+import type { CommandDefinition } from '../command.js';
 
 /** Releases every active allocation of an environment in one port space, and answers them by port. */
-export const releaseEnvironment: Command<Space & { environment: string }, Allocation[]> = {
+export const releaseEnvironment: CommandDefinition<Space & { environment: string }, Allocation[]> = {
   needs: ({ environment, host, protocol }) => ({ environment: { environment, host, protocol } }),
 
   decide(state, { environment, host, protocol }) {

@@ -1,10 +1,10 @@
 import type { AllocationKey } from '../../keys.js';
 import { toAllocation } from '../../repositories/allocations.js';
 import type { Allocation } from '../../schemas/allocation.js';
-import type { Command } from '../command.js';
+import type { CommandDefinition } from '../command.js';
 
 /** Releases every active allocation of a key, and answers them by port; none if the key held nothing. */
-export const releaseService: Command<{ key: AllocationKey }, Allocation[]> = {
+export const releaseService: CommandDefinition<{ key: AllocationKey }, Allocation[]> = {
   needs: ({ key }) => ({ keys: [key] }),
 
   decide(state, { key }) {

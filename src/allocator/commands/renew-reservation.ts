@@ -1,9 +1,9 @@
 import { toReservation } from '../../repositories/reservations.js';
 import type { Reservation } from '../../schemas/reservation.js';
-import type { Command } from '../command.js';
+import type { CommandDefinition } from '../command.js';
 
 /** Lets an active reservation last `ttlSeconds` from now on. */
-export const renewReservation: Command<{ reservationId: string; ttlSeconds: number }, Reservation> = {
+export const renewReservation: CommandDefinition<{ reservationId: string; ttlSeconds: number }, Reservation> = {
   needs: ({ reservationId }) => ({ reservationId }),
 
   decide(state, { reservationId, ttlSeconds }) {

@@ -3,7 +3,7 @@ import type { Space } from '../../keys.js';
 import type { IdempotencyKey } from '../../repositories/idempotency-keys.js';
 import { toReservation } from '../../repositories/reservations.js';
 import type { Reservation } from '../../schemas/reservation.js';
-import type { Command } from '../command.js';
+import type { CommandDefinition } from '../command.js';
 
 export interface Reserve extends Space {
   /** One particular port; null takes the lowest free one. */
@@ -16,7 +16,7 @@ export interface Reserve extends Space {
 }
 
 /** Reserves a port for a while. One that is cooling down can be reserved only for the service that released it. */
-export const reserve: Command<Reserve, { reservation: Reservation; replayed: boolean }> = {
+export const reserve: CommandDefinition<Reserve, { reservation: Reservation; replayed: boolean }> = {
   needs: ({ host, protocol, port, idempotency }) => ({ takes: [{ host, protocol, port }], idempotency }),
 
   decide(state, { host, protocol, port, service, ttlSeconds, reservedBy, reason, idempotency }) {
@@ -25,7 +25,7 @@ export const reserve: Command<Reserve, { reservation: Reservation; replayed: boo
       const space = state.space({ host, protocol });
       const row = state.insertReservation({
         id: randomUUID(),
-        port: port === null ? space.lowestFree() : space.require(port, { service, environment: null }),
+        port: port === null ? space.lowestFree() : space.requirePort(port, { service, environment: null }),
         project: state.project,
         service,
         host,

@@ -2,10 +2,10 @@ import type { AllocationKey } from '../../keys.js';
 import * as refusals from '../../refusals.js';
 import { toAllocation } from '../../repositories/allocations.js';
 import type { Allocation, AllocationDetails } from '../../schemas/allocation.js';
-import type { Command } from '../command.js';
+import type { CommandDefinition } from '../command.js';
 
 /** Changes what describes every active allocation of a key, and answers them by port. */
-export const updateService: Command<{ key: AllocationKey; details: AllocationDetails }, Allocation[]> = {
+export const updateService: CommandDefinition<{ key: AllocationKey; details: AllocationDetails }, Allocation[]> = {
   needs: ({ key }) => ({ keys: [key] }),
 
   decide(state, { key, details }) {
