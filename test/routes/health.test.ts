@@ -56,5 +56,10 @@ t.test('health endpoints', async (t) => {
       t.equal(answer.headers['retry-after'], '1');
       t.notMatch(answer.text, /ECONNREFUSED|127\.0\.0\.1:1\b|nobody/, 'nothing of the database leaks');
     }
+    const twice = { services: [{ service: 'web' }, { service: 'web' }] };
+    const environment = '/v1/projects/consilio/environments/default';
+    const checks = '/v1/allocations/0b4e1d1e-6d3c-4a8f-9d55-0f7f6a3f2c11/health-checks?cursor=x';
+    t.equal((await request('PUT', environment, twice)).status, 400, 'bad input needs no database to be refused');
+    t.equal((await request('GET', checks)).status, 400);
   });
 });
