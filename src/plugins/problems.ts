@@ -3,8 +3,11 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Redact } from '../access/api-key.js';
 import { toRefusal } from '../database/errors.js';
 import { AppError, type FieldError, nextStepOf, type ProblemCode, problems } from '../errors.js';
-import { describeFinding, type Finding } from '../schemas/validation.js';
+import { BODY_LIMIT_BYTES, describeFinding, type Finding } from '../schemas/validation.js';
 import { nextSteps } from './next-steps.js';
+
+/** A larger body, and one of unknown length, is not worth its time. */
+const DISCARDED_BODY_BYTES = 8 * BODY_LIMIT_BYTES;
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -48,12 +51,22 @@ export function sendProblem(refusal: AppError, request: FastifyRequest, reply: F
   const { retryAfter, allow } = extras;
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
   if (allow) reply.header('allow', allow.join(', '));
+  if (code === 'payload-too-large' && isWorthReading(request)) reply.removeHeader('connection');
   // Serialized without the route's response schemas, which would drop the fields that they do not know.
   return reply
     .code(status)
     .header('content-type', 'application/problem+json; charset=utf-8')
     .serializer((body: unknown) => JSON.stringify(body))
     .send(toProblem(refusal, request));
+}
+
+/**
+ * Whether to read the rest of a body that is too large, and throw it away. Fastify closes the connection at once
+ * instead. The kernel then resets it, because bytes have arrived that nobody read, and the reset can overtake our
+ * answer: nginx, which was still sending the body, answered 502 in its place.
+ */
+function isWorthReading({ headers }: FastifyRequest): boolean {
+  return Number(headers['content-length'] ?? Number.POSITIVE_INFINITY) <= DISCARDED_BODY_BYTES;
 }
 
 /** The problem document of a refusal. */

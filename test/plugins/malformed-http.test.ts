@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { makeApp } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
@@ -26,6 +27,29 @@ t.test('malformed HTTP', async (t) => {
     });
   const closing = (start: string, headers = 'Host: localhost\r\n', body = '') =>
     exchange(`${start}\r\n${headers}Connection: close\r\n\r\n${body}`);
+
+  t.test('a body that is a little too large is read to its end, so that its refusal is not lost', async (t) => {
+    const socket = connect(port, '127.0.0.1');
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk;
+    });
+    const until = async (pattern: RegExp) => {
+      for (let i = 0; i < 200 && !pattern.test(text); i++) await setTimeout(20);
+      t.match(text, pattern);
+    };
+    const piece = 'x'.repeat(100_000);
+    socket.write('POST /v1/imports HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n');
+    socket.write(`Content-Length: ${12 * piece.length}\r\n\r\n${piece}`);
+    await until(/^HTTP\/1\.1 413 /);
+    for (let i = 1; i < 12; i++) {
+      socket.write(piece);
+      await setTimeout(10);
+    }
+    socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+    await until(/HTTP\/1\.1 200 /);
+    socket.destroy();
+  });
 
   t.test('bytes that are no request are answered with a problem document', async (t) => {
     for (const [bytes, detail] of [
