@@ -160,12 +160,62 @@ t.test('the contract', async (t) => {
   });
 
   t.test('allows no unknown fields in requests, and new fields in answers', async (t) => {
-    const sent = new Set(
-      operations.flatMap(([, { requestBody }]) => requestBody?.content['application/json'].schema.$ref ?? []),
-    );
+    const sent = new Set<string>();
+    const collect = (node: Json) => {
+      for (const [, reference = ''] of JSON.stringify(node).matchAll(/"\$ref":"([^"]+)"/g)) {
+        sent.add(reference);
+        collect(contract.components.schemas[reference.split('/').at(-1) ?? '']);
+      }
+    };
+    for (const [, { requestBody }] of operations) if (requestBody) collect(requestBody);
     for (const [name, schema] of schemas) {
       const closed = sent.has(`#/components/schemas/${name}`);
       t.equal(schema.additionalProperties, closed ? false : undefined, name);
     }
+  });
+
+  // SDK generators make a type for each of several media types, and a required field of one that has a default.
+  t.test('declares one media type where headers choose it, and tells of the others', async (t) => {
+    const alternatives: string[] = [];
+    for (const [name, { operationId, requestBody, responses }] of operations) {
+      if (operationId === 'exportAllocations') continue; // its path chooses the media type
+      for (const [status, { content, description }] of [
+        ['body', requestBody ?? {}],
+        ...Object.entries<Json>(responses),
+      ]) {
+        if (!content) continue;
+        const [[mediaType, media], ...others]: Json = Object.entries(content);
+        t.strictSame(others, [], `${name} ${status}`);
+        t.match(mediaType, /json$/, `${name} ${status}`);
+        for (const alternative of Object.keys(media['x-alternatives'] ?? {})) {
+          alternatives.push(`${operationId} ${status} ${alternative}`);
+          t.match(description, `With \`Accept: ${alternative}\``, `${name} ${status}`);
+        }
+      }
+    }
+    t.strictSame(alternatives.sort(), [
+      'allocateEnvironment 200 text/plain',
+      'allocateEnvironment 201 text/plain',
+      'auditPorts 200 text/event-stream',
+      'getEnvironment 200 text/plain',
+      'getOrAllocatePort 200 text/plain',
+      'getOrAllocatePort 201 text/plain',
+      'getServicePort 200 text/plain',
+    ]);
+  });
+
+  t.test('has defaults in query parameters alone, and tells those of bodies in words', async (t) => {
+    const bare = JSON.parse(rendered.json);
+    for (const parameter of Object.values<Json>(bare.paths)
+      .flatMap(Object.values<Json>)
+      .flatMap((o) => o.parameters ?? []))
+      if (parameter.in === 'query' && !parameter.required) delete parameter.schema.default;
+    t.notMatch(JSON.stringify(bare), /"default":/);
+    const { NewAllocation, NewRange, AuditScope, Allocation } = contract.components.schemas;
+    t.match(NewAllocation.properties.environment.description, / Left out: `default`\.$/);
+    t.match(NewAllocation.properties.protocol.description, / Left out: `tcp`\.$/);
+    t.match(NewRange.properties.kind.description, /^Left out: `project`\.$/);
+    t.match(AuditScope.properties.unallocated.description, / Left out: `false`\.$/);
+    t.notMatch(Allocation.properties.protocol.description, 'Left out');
   });
 });

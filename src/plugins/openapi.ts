@@ -10,12 +10,23 @@ export interface ContractOptions {
   publicUrl: string;
 }
 
+type Schema = {
+  $ref?: string;
+  description?: string;
+  default?: unknown;
+  properties?: Record<string, Schema>;
+  items?: Schema;
+  additionalProperties?: boolean;
+};
+
 type Operation = {
   security?: object[];
-  parameters?: { in: string; name: string; description?: string; schema: { description?: string } }[];
-  requestBody?: { required?: boolean; content: Record<string, { schema: { $ref?: string } }> };
+  parameters?: { in: string; name: string; description?: string; schema: Schema }[];
+  requestBody?: { required?: boolean; content: Record<string, { schema: Schema }> };
   responses: Record<string, { headers?: Record<string, object>; content?: object; description: string }>;
 };
+
+type Contract = { paths: Record<string, Record<string, Operation>>; components: { schemas: Record<string, Schema> } };
 
 /** Generates the contract from the routes, and serves it as `/openapi.json`, `/openapi.yaml` and `/docs`. */
 export async function registerOpenapi(app: FastifyInstance, { version, publicUrl }: ContractOptions): Promise<void> {
@@ -58,9 +69,7 @@ export async function registerOpenapi(app: FastifyInstance, { version, publicUrl
     refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `def-${i}`) },
     transformObject(document) {
       const contract = 'openapiObject' in document ? document.openapiObject : document.swaggerObject;
-      for (const path of Object.values(contract.paths ?? {})) {
-        for (const operation of Object.values(path as Record<string, Operation>)) completeOperation(operation);
-      }
+      completeContract(contract as Contract);
       return contract;
     },
   });
@@ -76,10 +85,18 @@ export async function registerOpenapi(app: FastifyInstance, { version, publicUrl
   );
 }
 
+function completeContract({ paths, components }: Contract): void {
+  for (const operation of Object.values(paths).flatMap((path) => Object.values(path))) completeOperation(operation);
+  components.schemas = mapValues(components.schemas, withoutDefaults);
+}
+
 /** Adds to an operation what holds for all of them, so that the routes need not repeat it. */
 function completeOperation(operation: Operation): void {
   operation.security ??= [{ bearer: [] }];
-  for (const parameter of operation.parameters ?? []) parameter.description ??= parameter.schema.description ?? '';
+  for (const parameter of operation.parameters ?? []) {
+    parameter.description ??= parameter.schema.description ?? '';
+    if (parameter.in === 'path') parameter.schema = withoutDefaults(parameter.schema);
+  }
   const body = operation.requestBody;
   if (body) {
     // No body equals `{}`, so a body is required only if its schema has required fields.
@@ -93,6 +110,35 @@ function completeOperation(operation: Operation): void {
       ...response.headers,
     };
   }
+}
+
+/**
+ * Removes the defaults from a schema; where it is sent, the description tells them instead. Generators would take a
+ * property with a default for one that is always there: openapi-typescript requires it in a request too, and orval moves
+ * a path parameter with a default to the end. Only query parameters keep theirs, as all generators leave these optional.
+ *
+ * The schemas of the routes keep all defaults: the validator fills them in before a request with an `Idempotency-Key` is
+ * hashed, so that a retry which says `"protocol": "tcp"` is the same request as one that leaves it out.
+ */
+function withoutDefaults(schema: Schema): Schema {
+  const isSent = schema.additionalProperties === false; // a test holds that requests are closed and answers are not
+  const { default: _, ...rest } = schema;
+  return {
+    ...rest,
+    ...(rest.items && { items: withoutDefaults(rest.items) }),
+    ...(rest.properties && {
+      properties: mapValues(rest.properties, ({ ...property }) => {
+        if (isSent && property.default !== undefined) {
+          property.description = `${property.description ?? ''} Left out: \`${property.default}\`.`.trimStart();
+        }
+        return withoutDefaults(property);
+      }),
+    }),
+  };
+}
+
+function mapValues<T>(object: Record<string, T>, map: (value: T) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, map(value)]));
 }
 
 const compile = SerializerSelector()(Object.fromEntries(components.map((component) => [component.$id, component])));

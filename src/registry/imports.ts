@@ -6,7 +6,7 @@ import type { Tables } from '../database/tables.js';
 import * as refusals from '../refusals.js';
 import { type IdempotencyKey, insertAnswers, lockAndFindAnswer, NO_PROJECT } from '../repositories/idempotency-keys.js';
 import { blockAround, findForeignOwners, lockRangesAround } from '../repositories/ranges.js';
-import type { Import } from '../schemas/import.js';
+import type { Import, ImportedPort } from '../schemas/import.js';
 import type { Session } from './session.js';
 
 /** A port to adopt, or what is wrong with a line that should have been one. */
@@ -53,7 +53,7 @@ async function adoptAll(
   access: Access,
   items: readonly ImportItem[],
   dryRun: boolean,
-): Promise<Import['items']> {
+): Promise<ImportedPort[]> {
   const readable = items.filter((item) => 'port' in item);
   const ports = readable.map(({ port }) => port);
   const ranges = await lockRangesAround(trx, access, ports);
@@ -84,7 +84,7 @@ function describe(
   item: ImportItem,
   adoption: Adoption | undefined,
   foreignOwners: ReadonlyMap<number, string>,
-): Import['items'][number] {
+): ImportedPort {
   if ('unreadable' in item) {
     return { port: null, host: null, outcome: 'invalid', detail: item.unreadable, allocation: null };
   }

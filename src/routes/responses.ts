@@ -62,32 +62,32 @@ export function answer<T extends TSchema>(schema: T, description: string, header
 
 /** Describes an answer that is JSON, or with `Accept: text/plain` the port number alone. */
 export function answerOrPort<T extends TSchema>(schema: T, description: string) {
-  return answerOrText(schema, description, { description: 'The port alone.', examples: ['3100'] });
+  return answerOr('text/plain', schema, `${description} With \`Accept: text/plain\` the port number alone.`, '3100');
 }
 
 /** Describes an answer that is JSON, or with `Accept: text/plain` the lines of a dotenv file. */
 export function answerOrDotenv<T extends TSchema>(schema: T, description: string) {
-  return answerOrText(schema, description, { description: 'Dotenv lines.', examples: ['WEB_PORT=3100\n'] });
-}
-
-function answerOrText(schema: TSchema, description: string, text: object) {
-  return {
-    description,
-    content: {
-      'application/json': { schema: { $ref: schema.$id } },
-      'text/plain': { schema: { type: 'string', ...text } },
-    },
-  };
+  const both = `${description} With \`Accept: text/plain\` the lines of a dotenv file.`;
+  return answerOr('text/plain', schema, both, 'WEB_PORT=3100\n');
 }
 
 /** Describes an answer that is JSON, or with `Accept: text/event-stream` a stream of events that ends with it. */
 export function answerOrEvents<T extends TSchema>(schema: T, description: string) {
+  const both = `${description} With \`Accept: text/event-stream\` as server-sent events.`;
+  return answerOr('text/event-stream', schema, both, 'event: progress\ndata: {"done":1,"total":2}\n\n');
+}
+
+/**
+ * Describes an answer that has another media type if the `Accept` header asks for that one. Only JSON is declared as the
+ * answer's content: if both were, SDK generators would give the answer the type `Allocation | string`, of which no
+ * program could read `port`, although a request without that header always gets JSON. Programs that read the contract
+ * find the other media type in `x-alternatives`.
+ */
+function answerOr(mediaType: string, schema: TSchema, description: string, example: string) {
+  const alternatives = { [mediaType]: { schema: { type: 'string' }, example } };
   return {
     description,
-    content: {
-      'application/json': { schema: { $ref: schema.$id } },
-      'text/event-stream': { schema: { type: 'string', description: 'Server-sent events.' } },
-    },
+    content: { 'application/json': { schema: { $ref: schema.$id }, 'x-alternatives': alternatives } },
   };
 }
 

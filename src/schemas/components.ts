@@ -1,11 +1,17 @@
 import { Allocation, AllocationDetails, AllocationPage, NewAllocation, ReleasedAllocations } from './allocation.js';
 import { ApiKey, ApiKeyPage, CreatedApiKey, NewApiKey } from './api-key.js';
 import { Audit, AuditConflict, AuditScope } from './audit.js';
-import { Environment, EnvironmentPage, EnvironmentPorts, EnvironmentServices } from './environment.js';
+import {
+  Environment,
+  EnvironmentPage,
+  EnvironmentPorts,
+  EnvironmentService,
+  EnvironmentServices,
+} from './environment.js';
 import { ExportDocument } from './export.js';
 import { Liveness, Readiness } from './health.js';
 import { HealthCheck, HealthCheckPage, NewHealthCheck } from './health-check.js';
-import { Import, NewImport } from './import.js';
+import { Import, ImportedPort, NewImport, PortToImport } from './import.js';
 import { Port } from './port.js';
 import { Problem } from './problem.js';
 import { NewRange, ProjectPage, ProjectSummary, Range, RangeChange, RangePage } from './range.js';
@@ -25,11 +31,13 @@ export const components = [
   Environment,
   EnvironmentPage,
   EnvironmentPorts,
+  EnvironmentService,
   EnvironmentServices,
   ExportDocument,
   HealthCheck,
   HealthCheckPage,
   Import,
+  ImportedPort,
   Liveness,
   NewAllocation,
   NewApiKey,
@@ -38,6 +46,7 @@ export const components = [
   NewRange,
   NewReservation,
   Port,
+  PortToImport,
   Problem,
   ProjectPage,
   ProjectSummary,

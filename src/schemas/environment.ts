@@ -8,6 +8,7 @@ import {
   Page,
   ProjectName,
   Protocol,
+  Ref,
   ServiceName,
   Timestamp,
 } from './common.js';
@@ -57,9 +58,19 @@ export const EnvironmentPorts = Items(Allocation, {
   examples: [{ items: [allocationExample] }],
 });
 
+export const EnvironmentService = Type.Object(
+  { service: ServiceName, ...descriptive },
+  {
+    $id: 'EnvironmentService',
+    additionalProperties: false,
+    description: 'One service of a stack.',
+    examples: [{ service: 'web', serviceType: 'http' }],
+  },
+);
+
 export const EnvironmentServices = Type.Object(
   {
-    services: Type.Array(Type.Object({ service: ServiceName, ...descriptive }, { additionalProperties: false }), {
+    services: Type.Array(Ref(EnvironmentService), {
       minItems: 1,
       maxItems: 1000,
       description: 'Each once. Services that the environment has already and that are not named are left alone.',

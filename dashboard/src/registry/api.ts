@@ -45,7 +45,7 @@ export function authorization(): Record<string, string> {
   return apiKey.value === null ? {} : { authorization: `Bearer ${apiKey.value}` };
 }
 
-export const api = createClient<paths, 'application/json' | 'application/problem+json'>({
+export const api = createClient<paths>({
   baseUrl: serviceUrl,
   fetch: (request) =>
     fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]), cache: 'no-store' }),

@@ -1,7 +1,7 @@
 import { AppError, type Holder } from '../../errors.js';
 import type { Space } from '../../keys.js';
 import { toAllocation } from '../../repositories/allocations.js';
-import type { Import } from '../../schemas/import.js';
+import type { ImportedPort } from '../../schemas/import.js';
 import type { CommandDefinition } from '../command.js';
 import type { ProjectState } from '../project-state.js';
 
@@ -15,7 +15,7 @@ export interface Adopt extends Space {
   processName: string | null;
 }
 
-export interface Adoption extends Omit<Import['items'][number], 'port' | 'host'> {
+export interface Adoption extends Omit<ImportedPort, 'port' | 'host'> {
   /** Who stands in the way, where that is not the project itself: not every caller may be told. */
   holder?: Holder;
 }
