@@ -19,7 +19,7 @@ export function isBuildStale() {
 
 /** Whether any of these or a test changed since they were compiled together. */
 export function areTestsStale() {
-  // The generated client is a package of its own.
+  // The generated clients are a package of their own.
   const tests = filesIn('test').filter((file) => !file.startsWith(join(root, 'test/contract-client')));
   return changedSince(timeOf('.built-with-tests'), [...sourcesOfBuild(), ...tests]);
 }

@@ -64,7 +64,7 @@ export const suites: Record<string, Suite> = {
     timeoutSeconds: 300,
   },
   client: {
-    proves: 'a client generated from the contract compiles and does the main job',
+    proves: 'the clients that four generators make from the contract compile and do the main job',
     takes: '1 min',
     program: 'test/contract-client/run.js',
   },
