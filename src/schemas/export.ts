@@ -26,7 +26,8 @@ export const ExportDocument = Type.Unsafe<unknown>({
   description:
     'What the program reads: a list of target groups for Prometheus, an object for Traefik and Consul; as their manuals describe it.',
   type: ['array', 'object'],
-  items: { type: 'object' },
+  items: { type: 'object', additionalProperties: true },
+  additionalProperties: true, // without this, openapi-typescript takes the object for an empty one
   examples: [
     [
       {
