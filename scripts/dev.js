@@ -19,7 +19,7 @@ let lastRestart = Promise.resolve();
 process.exitCode = 0; // a build that failed is told, and mended while this runs
 watchSources();
 watchDashboard();
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, end);
+for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) process.once(signal, end);
 
 function watchSources() {
   const say = (diagnostic, _newLine, _options, errors) => {

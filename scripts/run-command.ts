@@ -1,14 +1,15 @@
 import { resolve } from 'node:path';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { type Config, loadConfig } from '../src/config.js';
 import { CommandRefused } from '../src/errors.js';
+import { openLog } from '../src/process/log.js';
 import { describeStartError } from '../src/start-error.js';
 
 /** Runs a command of an operator. If it fails, prints one message and sets exit code 1. */
 export async function runCommand(work: (config: Config, log: Logger) => Promise<void>): Promise<void> {
   try {
     const config = loadConfig(process.env, { dotenv: true });
-    await work(config, pino({ level: config.logLevel }));
+    await work(config, openLog(config.logLevel, 1));
   } catch (error) {
     process.stderr.write(`${describeStartError(error)}\n`);
     process.exitCode = 1;

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import closeWithGrace from 'close-with-grace';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { buildApp } from './app.js';
 import { closeServer } from './close-server.js';
 import { type Config, loadConfig } from './config.js';
@@ -8,6 +7,8 @@ import { prepareDatabase } from './database/prepare.js';
 import { connectForService, servePeers } from './mcp/peers.js';
 import { openToolsForKeys } from './mcp/tools.js';
 import { Metrics } from './metrics.js';
+import { closeBeforeExit, exit } from './process/ending.js';
+import { openLog } from './process/log.js';
 import { Readiness } from './readiness.js';
 import { createService } from './service.js';
 import { runMonitor } from './services/monitor.js';
@@ -24,7 +25,7 @@ const closers: (() => Promise<void>)[] = [];
 
 async function main(): Promise<void> {
   const config = loadConfig(process.env, { dotenv: true });
-  const log = pino({ level: config.logLevel });
+  const log = openLog(config.logLevel, 1);
   const readiness = new Readiness();
 
   // Comes before everything that takes time: the first process of a container ignores a signal that it has no handler
@@ -60,8 +61,8 @@ async function main(): Promise<void> {
 
 /** On a signal or an uncaught error: stops being ready, waits DRAIN_MS, and closes what was opened, the last first. */
 function closeOnSignal(config: Config, log: Logger, readiness: Readiness): void {
-  const delay = config.drainMs + config.requestTimeoutMs + CLOSE_MARGIN_MS;
-  closeWithGrace({ delay, logger: log }, async ({ signal, err }) => {
+  const patienceMs = config.drainMs + config.requestTimeoutMs + CLOSE_MARGIN_MS;
+  closeBeforeExit(log, patienceMs, async ({ signal, err }) => {
     if (err) log.fatal({ err }, 'Unexpected error; stopping');
     else log.info({ signal }, 'Stopping: finishing what is in flight');
     readiness.stopping();
@@ -72,8 +73,7 @@ function closeOnSignal(config: Config, log: Logger, readiness: Readiness): void 
 
     const failures: unknown[] = [];
     for (const close of closers.reverse()) await close().catch((error: unknown) => failures.push(error));
-    // An error from here is logged, and makes the exit code 1.
-    if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be closed');
+    if (failures.length > 0) throw new AggregateError(failures, 'Some of it could not be closed');
     log.info('Stopped');
   });
 }
@@ -82,5 +82,5 @@ main().catch((error: unknown) => {
   // While the process stops, starting fails because what it uses is being closed. That is no error.
   if (stopping.signal.aborted) return;
   process.stderr.write(`${describeStartError(error)}\n`);
-  process.exit(1);
+  return exit(1);
 });

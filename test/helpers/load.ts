@@ -18,12 +18,12 @@ export class Load {
   /** How often each status or refusal code came. `broken` is a lost connection, `hung` is no answer in time. */
   readonly outcomes = new Map<string, number>();
   slowestMs = 0;
-  readonly #service: () => Service;
+  readonly #service: () => Pick<Service, 'call'>;
   readonly #done: Promise<unknown>;
   #running = true;
 
   /** @param service called before each request, because restarting a service makes a new one */
-  constructor(service: () => Service, options: { project: string; callers: number; timeoutMs?: number }) {
+  constructor(service: () => Pick<Service, 'call'>, options: { project: string; callers: number; timeoutMs?: number }) {
     this.#service = service;
     const { project, callers, timeoutMs = 30_000 } = options;
     this.#done = Promise.all(Array.from({ length: callers }, (_, name) => this.#call(project, `s${name}`, timeoutMs)));
@@ -77,7 +77,7 @@ export class Load {
   }
 
   /** Compares the registry with what was acknowledged. Returns a sentence for each promise that was not kept. */
-  async findBrokenPromises(service: Service): Promise<string[]> {
+  async findBrokenPromises(service: Pick<Service, 'call'>): Promise<string[]> {
     const rows = new Map<string, { id: string; port: number; status: string; host: string; protocol: string }>();
     let path: string | null = '/v1/allocations?status=any&limit=1000';
     while (path !== null) {

@@ -83,23 +83,27 @@ export function startService(t: Test, variables: Record<string, string>): Servic
       }
       return service;
     },
-    async call(method, path, body, { headers = {}, timeoutMs = 30_000 } = {}) {
-      const response = await fetch((await url) + path, {
-        method,
-        headers: { ...(body && { 'content-type': 'application/json' }), ...headers },
-        ...(body && { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(timeoutMs),
-      });
-      const text = await response.text();
-      const isJson = /json/.test(response.headers.get('content-type') ?? '');
-      return { status: response.status, body: isJson ? JSON.parse(text) : text, headers: response.headers };
-    },
+    call: callerOf(url),
     kill(signal) {
       child.kill(signal);
       return exited;
     },
   };
   return service;
+}
+
+export function callerOf(url: Promise<string> | string): Service['call'] {
+  return async (method, path, body, { headers = {}, timeoutMs = 30_000 } = {}) => {
+    const response = await fetch((await url) + path, {
+      method,
+      headers: { ...(body && { 'content-type': 'application/json' }), ...headers },
+      ...(body && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    const text = await response.text();
+    const isJson = /json/.test(response.headers.get('content-type') ?? '');
+    return { status: response.status, body: isJson ? JSON.parse(text) : text, headers: response.headers };
+  };
 }
 
 /** Runs a script and waits for its end. */

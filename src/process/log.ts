@@ -1,0 +1,37 @@
+import { closeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { type Logger, pino } from 'pino';
+import sonic from 'sonic-boom';
+import type { Config } from '../config.js';
+
+/** How much of the log waits in memory while it cannot be written. Further lines are lost. */
+const MAX_UNWRITTEN_BYTES = 1024 * 1024;
+
+const STDIO = [0, 1, 2];
+const terminals = STDIO.filter((fd) => isatty(fd));
+
+/**
+ * Opens the log of a process. A log that cannot be written never keeps the process from working, nor from ending:
+ * - A reader that stops reading blocks no thread but the one that writes. The stream that pino opens by default would
+ *   block the whole process when it exits, until somebody reads.
+ * - Errors of the stream are ignored, and the next line tries again: a closed terminal (EIO), a reader that has gone
+ *   (EPIPE), a full disk (ENOSPC). With pino's own stream the first two ended in an uncaught error or, at exit, in an
+ *   endless loop: it repeats the last write until it succeeds.
+ * @param fd 1 for stdout, 2 for stderr
+ */
+export function openLog(level: Config['logLevel'], fd: 1 | 2): Logger {
+  const stream = new sonic.SonicBoom({ fd, sync: false, maxLength: MAX_UNWRITTEN_BYTES });
+  stream.on('error', () => {});
+  process.once('exit', closeLostTerminals);
+  return pino({ level }, stream);
+}
+
+/**
+ * When a process exits, Node restores the settings of the terminals that it was started on. If a terminal is gone, Node
+ * takes that error for a bug of its own and aborts with a core dump (seen in 20.20). It leaves closed descriptors alone.
+ */
+function closeLostTerminals(): void {
+  for (const fd of terminals) {
+    if (!isatty(fd)) closeSync(fd);
+  }
+}
