@@ -150,6 +150,36 @@ t.test('the database is closed even if closing something else fails', async (t) 
   const service = startService(t, { DATABASE_URL: await createDatabase(t), ...faulty });
   t.equal(await service.exited, 1);
   t.equal(service.output().match(/a pool is closed/g)?.length, 2, 'the one of the migrations, and the service’s');
-  t.match(service.output(), /Not everything could be closed.*the monitor has failed/);
+  t.match(service.output(), /the monitor has failed.*Not everything could be closed/);
   t.notMatch(service.output(), /"Stopped"/);
+});
+
+for (const [how, body, end] of [
+  ['waits for ever', 'return new Promise(() => {});', [1, null]],
+  ['never returns', 'for (;;);', [null, 'SIGKILL']],
+] as const) {
+  t.test(`a process ends although something that it closes ${how}`, async (t) => {
+    const folder = t.testdir({
+      'faulty.mjs': `
+        import pg from 'pg';
+        const { end } = pg.Pool.prototype;
+        pg.Pool.prototype.end = function () {
+          if (this.options.max === 1) return end.call(this); // the connection of the migrations
+          ${body}
+        };`,
+    });
+    const faulty = { NODE_OPTIONS: `--import=${pathToFileURL(join(folder, 'faulty.mjs'))}` };
+    const variables = { DATABASE_URL: await createDatabase(t), REQUEST_TIMEOUT_MS: '1000', ...faulty };
+    const service = await startService(t, variables).ready();
+    const began = Date.now();
+    service.child.kill('SIGTERM');
+    t.same(await once(service.child, 'exit'), end);
+    t.ok(Date.now() - began < 1000 + 5000 + 2000 + 1000 + 5000, 'its patience, and the margins');
+  });
+}
+
+t.test('a fault of the process itself ends it at once', async (t) => {
+  const service = await startService(t, { DATABASE_URL: await createDatabase(t) }).ready();
+  service.child.kill('SIGSEGV');
+  t.same(await once(service.child, 'exit'), [null, 'SIGSEGV']);
 });
