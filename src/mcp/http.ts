@@ -1,10 +1,13 @@
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type Caller, callerId, UNIDENTIFIED } from '../access/caller.js';
+import { mediaTypes } from '../media-types.js';
 import { decodeUtf8, NOT_UTF8 } from '../plugins/bodies.js';
 import type { Service } from '../service.js';
 import { createServer } from './server.js';
 import { openTools } from './tools.js';
+
+const PRODUCES = [mediaTypes.json, mediaTypes.events];
 
 /**
  * MCP over Streamable HTTP, without sessions: each request gets a server of its own, by the current revision of the
@@ -35,7 +38,7 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
     {
       schema: { hide: true },
       // No timeout, because an audit may take any time. What the other tools wait for has time limits of its own.
-      config: { produces: ['application/json', 'text/event-stream'], timeoutMs: null },
+      config: { produces: PRODUCES, timeoutMs: null },
     },
     (request, reply) => {
       const { caller } = request;
@@ -54,6 +57,8 @@ function toWebRequest(request: FastifyRequest, reply: FastifyReply): Request {
   for (const [name, value] of Object.entries(request.headers)) headers.set(name, String(value));
   headers.delete('authorization');
   headers.set('x-request-id', request.id);
+  // The MCP handler looks for the names of both types in the text of `Accept`, and would refuse `*/*`.
+  headers.set('accept', PRODUCES.filter((type) => request.accepts().type([type])).join(', '));
   // Not `request.signal`, which is aborted as soon as the body has been read.
   const closed = new AbortController();
   reply.raw.once('close', () => closed.abort());

@@ -1,6 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
 import { Type } from '@sinclair/typebox';
-import type { FastifyInstance } from 'fastify';
-import { invalid, invalidField } from '../errors.js';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { AppError, invalid, invalidField } from '../errors.js';
 import { createValidator, findUnstorable } from '../schemas/validation.js';
 
 export const NOT_UTF8 = invalid('', 'The body is not UTF-8.');
@@ -20,10 +22,22 @@ export function registerBodies(app: FastifyInstance): void {
   // By default Fastify does not read the body of a GET or HEAD, and a request with one would not be refused.
   for (const method of ['GET', 'HEAD']) app.addHttpMethod(method, { hasBody: true, overrideExisting: true });
   // The media type of an empty body is ignored: `curl -d ''` sends `application/x-www-form-urlencoded`.
-  app.addHook('onRequest', ({ headers }, _reply, done) => {
+  app.addHook('onRequest', ({ headers }, reply, done) => {
     const { 'content-length': length = '0', 'transfer-encoding': transferEncoding } = headers;
-    if (length === '0' && transferEncoding === undefined) delete headers['content-type'];
+    if (length !== '0' || transferEncoding !== undefined) return done(requireReadable(headers, reply));
+    delete headers['content-type'];
     done();
+  });
+  // Only its first byte tells whether a chunked body is empty. One that is gets the headers of no body.
+  app.addHook('preParsing', ({ headers }, _reply, payload, done) => {
+    if (headers['transfer-encoding'] === undefined) return done();
+    payload.once('readable', () => {
+      if ((payload as Readable).readableLength === 0) {
+        delete headers['transfer-encoding'];
+        delete headers['content-type'];
+      }
+      done();
+    });
   });
   app.addHook('preValidation', (request, _reply, done) => {
     const { schema, url = '' } = request.routeOptions;
@@ -53,6 +67,24 @@ export function registerBodies(app: FastifyInstance): void {
       return validate(values) || { error: validate.errors ?? [] };
     };
   });
+}
+
+/** Returns a refusal if the body is compressed, or in a charset other than UTF-8, of which ASCII is a part. */
+function requireReadable(headers: IncomingHttpHeaders, reply: FastifyReply): AppError | undefined {
+  const encoding = headers['content-encoding'] ?? 'identity';
+  if (!/^\s*identity\s*$/i.test(encoding)) {
+    reply.header('accept-encoding', 'identity'); // RFC 9110, 15.5.16
+    return new AppError(
+      'unsupported-media-type',
+      `The body is encoded as ${JSON.stringify(encoding)}. Send it as it is, without Content-Encoding.`,
+    );
+  }
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
+  if (/^(utf-?8|us-ascii)$/i.test(charset)) return undefined;
+  return new AppError(
+    'unsupported-media-type',
+    `Content-Type says that the body is in the charset ${JSON.stringify(charset)}. Send UTF-8.`,
+  );
 }
 
 /**

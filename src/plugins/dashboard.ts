@@ -4,6 +4,7 @@ import makeEtag from 'etag';
 import type { FastifyInstance } from 'fastify';
 import isFresh from 'fresh';
 import { AppError } from '../errors.js';
+import { mediaTypes } from '../media-types.js';
 import { packageRoot } from '../package-root.js';
 
 const FOLDER = join(packageRoot, 'dist', 'dashboard');
@@ -46,10 +47,10 @@ export function registerDashboard(app: FastifyInstance): void {
     readdirSync(join(FOLDER, 'assets')).map((name) => [name, readFileSync(join(FOLDER, 'assets', name))]),
   );
 
-  app.get('/', { schema: { hide: true }, config: { produces: ['text/html'] } }, (request, reply) => {
+  app.get('/', { schema: { hide: true }, config: { produces: [mediaTypes.html] } }, (request, reply) => {
     reply.headers({ ...PAGE_HEADERS, etag });
     if (isFresh(request.headers, { etag })) return reply.code(304).send();
-    return reply.type('text/html; charset=utf-8').send(page);
+    return reply.type(mediaTypes.html).send(page);
   });
 
   app.get<{ Params: { name: string } }>('/assets/:name', { schema: { hide: true } }, (request, reply) => {

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import { mediaTypes } from '../media-types.js';
 import type { Metrics } from '../metrics.js';
 import type { Observer } from '../observer.js';
 import type { Registry } from '../registry/registry.js';
@@ -29,7 +30,7 @@ export function registerMetrics(app: FastifyInstance, metrics: Metrics): void {
 
 /** Serves `/metrics` in the text format of Prometheus. */
 export function serveMetrics(app: FastifyInstance, metrics: Metrics, registry: Registry): void {
-  const config = { produces: ['text/plain'], isExemptFromLimits: true };
+  const config = { produces: [mediaTypes.metrics], isExemptFromLimits: true };
   app.get('/metrics', { schema: { hide: true }, config }, async ({ caller }, reply) => {
     const session = registry.as(caller, 'read');
     session.access.requireEveryProject();
@@ -39,6 +40,6 @@ export function serveMetrics(app: FastifyInstance, metrics: Metrics, registry: R
       setTimeout(DATABASE_TIMEOUT_MS, null, { ref: false, signal: answered.signal }).catch(() => null),
     ]);
     answered.abort();
-    return reply.type(metrics.registry.contentType).send(await metrics.render(projects));
+    return reply.type(mediaTypes.metrics).send(await metrics.render(projects));
   });
 }

@@ -2,6 +2,7 @@ import SerializerSelector from '@fastify/fast-json-stringify-compiler';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
+import { mediaTypes } from '../media-types.js';
 import { components } from '../schemas/components.js';
 
 export interface ContractOptions {
@@ -79,9 +80,9 @@ export async function registerOpenapi(app: FastifyInstance, { version, publicUrl
     // This service is served over plain HTTP. The directive would make browsers load the page's files over HTTPS.
     transformStaticCSP: (policy) => policy.replace(/\s*upgrade-insecure-requests;?/, ''),
   });
-  app.get('/openapi.json', { schema: { hide: true }, config: { produces: ['application/json'] } }, () => app.swagger());
-  app.get('/openapi.yaml', { schema: { hide: true }, config: { produces: ['application/yaml'] } }, (_request, reply) =>
-    reply.type('application/yaml').send(app.swagger({ yaml: true })),
+  app.get('/openapi.json', { schema: { hide: true }, config: { produces: [mediaTypes.json] } }, () => app.swagger());
+  app.get('/openapi.yaml', { schema: { hide: true }, config: { produces: [mediaTypes.yaml] } }, (_request, reply) =>
+    reply.type(mediaTypes.yaml).send(app.swagger({ yaml: true })),
   );
 }
 

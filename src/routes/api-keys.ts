@@ -3,7 +3,7 @@ import { createApiKey, revokeApiKey } from '../registry/api-keys.js';
 import { listApiKeys } from '../repositories/api-keys.js';
 import { ApiKeyPage, ApiKeyParams, CreatedApiKey, NewApiKey } from '../schemas/api-key.js';
 import { PageQuery, Ref } from '../schemas/common.js';
-import { IdempotencyHeaders, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
+import { IdempotencyHeaders, NO_CONTENT, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
 import { answer, LINK, refusals } from './responses.js';
 
 export const apiKeyRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { keyring, publicUrl }) => {
@@ -54,6 +54,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app,
   app.delete(
     '/v1/api-keys/:id',
     {
+      config: NO_CONTENT,
       schema: {
         operationId: 'revokeApiKey',
         summary: 'Revoke a key',

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { mediaTypes } from '../media-types.js';
 import { Audit, AuditScope } from '../schemas/audit.js';
 import { Ref } from '../schemas/common.js';
 import { abortOnDisconnect, type SendEvent, sendEvents } from './event-stream.js';
@@ -9,7 +10,7 @@ import { answerOrEvents, refusals } from './responses.js';
 /**
  * Configures a route that answers JSON or events. REQUEST_TIMEOUT_MS does not apply, because audits may take longer.
  */
-const JSON_OR_EVENTS = { produces: ['application/json', 'text/event-stream'], timeoutMs: null };
+const JSON_OR_EVENTS = { produces: [mediaTypes.json, mediaTypes.events], timeoutMs: null };
 /** The least time between two progress events. A progress bar still moves smoothly at this rate. */
 const PROGRESS_MS = 100;
 
@@ -39,7 +40,7 @@ export const auditRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, 
       },
     },
     (request, reply) => {
-      if (request.answerType !== 'text/event-stream') {
+      if (request.answerType !== mediaTypes.events) {
         return auditor.run(request.session, request.body, { signal: abortOnDisconnect(reply) });
       }
       return sendEvents(request, reply, (send, signal) =>

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { spaceOf } from '../keys.js';
+import { mediaTypes } from '../media-types.js';
 import { allocateEnvironment, findEnvironment } from '../registry/environments.js';
 import { listEnvironments } from '../repositories/environments.js';
 import { ProjectParams, ReleasedAllocations } from '../schemas/allocation.js';
@@ -57,13 +58,13 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
     },
     async (request, reply) => {
       const { services } = request.body;
-      const asText = request.answerType === 'text/plain';
+      const asText = request.answerType === mediaTypes.text;
       // Called only to refuse names that no dotenv file can hold, before anything is allocated.
       if (asText) toVariableNames(services.map(({ service }) => service));
       const environment = { ...request.params, ...spaceOf(request.query) };
       const { items, created } = await allocateEnvironment(request.session, environment, services);
       reply.code(created ? 201 : 200);
-      return asText ? reply.type('text/plain').send(toDotenv(items)) : { items };
+      return asText ? reply.type(mediaTypes.text).send(toDotenv(items)) : { items };
     },
   );
 
@@ -87,7 +88,7 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
     },
     async (request, reply) => {
       const items = await findEnvironment(request.session, { ...request.params, ...spaceOf(request.query) });
-      return request.answerType === 'text/plain' ? reply.type('text/plain').send(toDotenv(items)) : { items };
+      return request.answerType === mediaTypes.text ? reply.type(mediaTypes.text).send(toDotenv(items)) : { items };
     },
   );
 

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { mediaTypes } from '../media-types.js';
 import { toHttpRefusal, toProblem } from '../plugins/problems.js';
 import { callerLeft } from '../refusals.js';
 
@@ -27,7 +28,7 @@ export async function sendEvents(
       reply.hijack();
       raw.writeHead(200, {
         ...(reply.getHeaders() as Record<string, string>),
-        'content-type': 'text/event-stream; charset=utf-8',
+        'content-type': mediaTypes.events,
         'cache-control': 'no-store',
         'x-accel-buffering': 'no', // without this, nginx would buffer the events
         connection: 'close', // a replica that shuts down would otherwise wait until the idle connection times out

@@ -10,13 +10,12 @@ import { refusals } from './responses.js';
 
 /** How many duplicate hostnames the header names at most, so that it stays short. */
 const MAX_NAMED_DUPLICATES = 20;
-const mediaTypes = [...new Set(Object.values(exporters).map(({ mediaType }) => mediaType))];
 
 export const exportRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app) => {
   app.get(
     '/v1/exports/:format',
     {
-      config: { produces: ['application/json', ...mediaTypes.filter((type) => type !== 'application/json')] },
+      config: { produces: [...new Set(Object.values(exporters).map(({ mediaType }) => mediaType))] },
       schema: {
         operationId: 'exportAllocations',
         summary: 'Export what is held for another program',

@@ -7,7 +7,7 @@ import { findRange, listRanges } from '../repositories/ranges.js';
 import { ProjectParams } from '../schemas/allocation.js';
 import { PageQuery, Ref, SpaceQuery } from '../schemas/common.js';
 import { NewRange, ProjectPage, ProjectSummary, Range, RangeChange, RangePage, RangeParams } from '../schemas/range.js';
-import { IdempotencyHeaders, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
+import { IdempotencyHeaders, NO_CONTENT, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
 import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
 const SpacePageQuery = Type.Composite([SpaceQuery, PageQuery], { additionalProperties: false });
@@ -99,6 +99,7 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
   app.delete(
     '/v1/ranges/:startPort',
     {
+      config: NO_CONTENT,
       schema: {
         operationId: 'deleteRange',
         summary: 'Delete a range',

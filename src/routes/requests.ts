@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { callerId } from '../access/caller.js';
+import { mediaTypes } from '../media-types.js';
 import type { Registry } from '../registry/registry.js';
 import type { Session } from '../registry/session.js';
 import { hashRequest, type IdempotencyKey } from '../repositories/idempotency-keys.js';
@@ -59,7 +60,10 @@ export function readIdempotencyKey(
 }
 
 /** Configures a route that answers JSON, or plain text if the client's `Accept` header prefers that. */
-export const JSON_OR_TEXT = { produces: ['application/json', 'text/plain'] };
+export const JSON_OR_TEXT = { produces: [mediaTypes.json, mediaTypes.text] };
+
+/** Configures a route whose answer has no content. */
+export const NO_CONTENT = { produces: [] };
 
 /** Sends a page of a list. If there is a next page, adds a `Link` header to it (RFC 8288). */
 export function sendPage<T>(request: FastifyRequest, reply: FastifyReply, publicUrl: string, page: Page<T>): Page<T> {

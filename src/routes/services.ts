@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { keyOf } from '../keys.js';
+import { mediaTypes } from '../media-types.js';
 import { findService, getOrAllocate } from '../registry/allocations.js';
 import { Allocation, AllocationDetails, KeyQuery, ReleasedAllocations, ServiceParams } from '../schemas/allocation.js';
 import { Ref } from '../schemas/common.js';
@@ -34,7 +35,7 @@ export const serviceRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app
       const key = keyOf(request.params, request.query);
       const { allocation, created } = await getOrAllocate(request.session, key, request.body);
       reply.code(created ? 201 : 200);
-      return request.answerType === 'text/plain' ? sendPort(reply, allocation) : allocation;
+      return request.answerType === mediaTypes.text ? sendPort(reply, allocation) : allocation;
     },
   );
 
@@ -57,7 +58,7 @@ export const serviceRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app
     },
     async (request, reply) => {
       const allocation = await findService(request.session, keyOf(request.params, request.query));
-      return request.answerType === 'text/plain' ? sendPort(reply, allocation) : allocation;
+      return request.answerType === mediaTypes.text ? sendPort(reply, allocation) : allocation;
     },
   );
 
@@ -85,5 +86,5 @@ export const serviceRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app
 };
 
 function sendPort(reply: { type(mime: string): { send(body: string): unknown } }, { port }: Allocation) {
-  return reply.type('text/plain').send(String(port));
+  return reply.type(mediaTypes.text).send(String(port));
 }

@@ -1,12 +1,13 @@
 import { isIPv6 } from 'node:net';
 import { stringify } from 'yaml';
+import { type MediaType, mediaTypes } from '../media-types.js';
 import type { Exported } from '../repositories/exports.js';
 import type { Allocation } from '../schemas/allocation.js';
 import type { ExportFormat } from '../schemas/export.js';
 import { toExportedDotenv } from './dotenv.js';
 
 export interface Exporter {
-  mediaType: string;
+  mediaType: MediaType;
   /** Renders the allocations in the order given. The same allocations always give the same text. */
   render(exported: readonly Exported[]): string;
 }
@@ -17,14 +18,14 @@ export interface Exporter {
  */
 export const exporters: Record<ExportFormat, Exporter> = {
   dotenv: {
-    mediaType: 'text/plain',
+    mediaType: mediaTypes.text,
     render: (exported) => toExportedDotenv(exported.map(({ allocation }) => allocation)),
   },
-  cloudflared: { mediaType: 'application/yaml', render: toCloudflared },
-  prometheus: { mediaType: 'application/json', render: (exported) => toJson(tcpOf(exported).map(toTargetGroup)) },
-  traefik: { mediaType: 'application/json', render: toTraefik },
+  cloudflared: { mediaType: mediaTypes.yaml, render: toCloudflared },
+  prometheus: { mediaType: mediaTypes.json, render: (exported) => toJson(tcpOf(exported).map(toTargetGroup)) },
+  traefik: { mediaType: mediaTypes.json, render: toTraefik },
   consul: {
-    mediaType: 'application/json',
+    mediaType: mediaTypes.json,
     render: (exported) => toJson({ services: tcpOf(exported).map(toConsulService) }),
   },
 };
