@@ -106,7 +106,7 @@ export async function buildApp(service: Service, metrics: Metrics): Promise<Fast
   registerBodies(app);
   const publicUrl = config.publicUrl ?? basePath;
   await registerOpenapi(app, { version, publicUrl });
-  registerDashboard(app);
+  registerDashboard(app, config);
 
   app.addHook('preClose', async () => auditor.stop());
   app.addHook('onClose', () => keyring.touch());
@@ -143,5 +143,8 @@ function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
 /** Removes BASE_PATH from a URL that has it, so that the routes match whether or not the proxy in front removes it. */
 function withoutBasePath(url: string, basePath: string): string {
   if (url === '*') return '/*'; // `*` names no resource (RFC 9110, 7.1), but the router would treat it as the root
-  return basePath !== '' && url.startsWith(`${basePath}/`) ? url.slice(basePath.length) : url;
+  if (basePath === '' || !url.startsWith(basePath)) return url;
+  const rest = url.slice(basePath.length);
+  if (rest.startsWith('/')) return rest;
+  return rest === '' || rest.startsWith('?') ? `/${rest}` : url; // the dashboard redirects to the path with the slash
 }

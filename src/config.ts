@@ -1,11 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseEnv } from 'node:util';
+import { Ajv } from 'ajv';
 import { envSchema } from 'env-schema';
 import { checkVariables, parseTarget, splitList } from './config/checks.js';
+import { findDataDir } from './config/data-dir.js';
 import { type EnvironmentVariables, environmentVariables } from './config/environment-variables.js';
 import { readSecretFiles } from './config/secret-files.js';
+import { normalizeVariables, toTypedVariables, trimVariables } from './config/spellings.js';
 import { packageRoot } from './package-root.js';
 import { canonicalHost, isLoopback } from './schemas/host.js';
 
@@ -67,17 +69,26 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads, checks and freezes the configuration. An empty variable counts as unset. With `dotenv`, variables that are not
+ * Reads, checks and freezes the configuration. White space at the ends of values is removed, and an empty variable counts
+ * as unset. With `dotenv`, variables that are not
  * set are read from the file `.env` in this package's folder. They are never read from the current folder: the MCP
  * server starts in the folder that an agent works in, whose `.env` belongs to another program.
  * @throws ConfigError naming every bad variable
  */
 export function loadConfig(variables: Record<string, string | undefined>, options: { dotenv?: boolean } = {}): Config {
-  const given = { ...withoutEmpty(options.dotenv ? readDotenv() : {}), ...withoutEmpty(variables) };
-  const { values, problems } = readSecretFiles(given);
+  const given = { ...trimVariables(options.dotenv ? readDotenv() : {}), ...trimVariables(variables) };
+  const secrets = readSecretFiles(given);
+  const values = normalizeVariables(secrets.values);
+  const { dataDir, problems } = findDataDir(values);
+  problems.push(...secrets.problems);
   let env: EnvironmentVariables;
   try {
-    env = envSchema<EnvironmentVariables>({ schema: environmentVariables, data: values, env: false });
+    env = envSchema<EnvironmentVariables>({
+      schema: environmentVariables,
+      data: toTypedVariables(values),
+      env: false,
+      ajv: new Ajv({ allErrors: true, removeAdditional: true, useDefaults: true }), // without its conversion of types
+    });
   } catch (error) {
     const findings = (error as { errors?: { instancePath: string; message?: string; params?: object }[] }).errors;
     if (!findings) throw error;
@@ -90,7 +101,7 @@ export function loadConfig(variables: Record<string, string | undefined>, option
     host: env.HOST,
     port: env.PORT,
     databaseUrl: env.DATABASE_URL ?? null,
-    dataDir: resolve(env.DATA_DIR ?? defaultDataDir(variables)),
+    dataDir,
     migrateOnStart: env.MIGRATE_ON_START,
     seedOnStart: env.SEED_ON_START ?? env.DATABASE_URL === undefined,
     databasePoolSize: env.DATABASE_POOL_SIZE,
@@ -98,8 +109,8 @@ export function loadConfig(variables: Record<string, string | undefined>, option
     requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
     drainMs: env.DRAIN_MS,
     logLevel: env.LOG_LEVEL,
-    basePath: env.BASE_PATH.replace(/\/$/, ''),
-    publicUrl: env.PUBLIC_URL?.replace(/\/$/, '') ?? null,
+    basePath: env.BASE_PATH,
+    publicUrl: env.PUBLIC_URL?.replace(/\/+$/, '') ?? null,
     trustProxy: splitList(env.TRUST_PROXY),
     reuseCooldownSeconds: env.REUSE_COOLDOWN_SECONDS,
     adminApiKey: env.ADMIN_API_KEY ?? null,
@@ -128,28 +139,19 @@ function readDotenv(): NodeJS.Dict<string> {
   return existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {};
 }
 
-function withoutEmpty(variables: Record<string, string | undefined>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(variables).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
-  );
-}
-
 function describeFinding(
-  finding: { instancePath: string; message?: string; params?: object },
+  { instancePath, message = 'is not valid', params = {} }: { instancePath: string; message?: string; params?: object },
   values: Record<string, string | undefined>,
 ): string {
-  const name = finding.instancePath.slice(1);
-  const allowed = (finding.params as { allowedValues?: string[] } | undefined)?.allowedValues;
-  return `${name}: ${JSON.stringify(values[name])} ${finding.message ?? 'is not valid'}${allowed ? ` (${allowed.join(', ')})` : ''}`;
-}
-
-/** XDG Base Directory Specification on Linux, and its counterparts on macOS and Windows. */
-function defaultDataDir(variables: Record<string, string | undefined>): string {
-  if (variables.XDG_DATA_HOME) return join(variables.XDG_DATA_HOME, 'port-allocator');
-  const home = homedir();
-  if (process.platform === 'darwin') return join(home, 'Library', 'Application Support', 'port-allocator');
-  if (process.platform === 'win32') {
-    return join(variables.LOCALAPPDATA ?? join(home, 'AppData', 'Local'), 'port-allocator');
-  }
-  return join(home, '.local', 'share', 'port-allocator');
+  const name = instancePath.slice(1);
+  const { type, allowedValues } = params as { type?: string; allowedValues?: string[] };
+  const wrong =
+    type === 'integer'
+      ? 'is no whole number in decimal digits'
+      : type === 'boolean'
+        ? 'is neither true nor false'
+        : allowedValues
+          ? `is not one of ${allowedValues.join(', ')}`
+          : message;
+  return `${name}: ${JSON.stringify(values[name])} ${wrong}`;
 }

@@ -1,18 +1,9 @@
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import t from 'tap';
 import { ConfigError, loadConfig } from '../src/config.js';
 import { isLoopback } from '../src/schemas/host.js';
-
-const problemsOf = (variables: Record<string, string>): string[] => {
-  try {
-    loadConfig(variables);
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-};
+import { problemsOf } from './helpers/config.js';
 
 t.test('without a variable the service runs on loopback, embedded, with the documented defaults', async (t) => {
   t.strictSame(
@@ -56,7 +47,7 @@ t.test('every variable is taken', async (t) => {
         HOST: '0.0.0.0',
         PORT: '0',
         DATABASE_URL: 'postgresql://u:p@db/x',
-        DATA_DIR: 'relative',
+        DATA_DIR: '/srv/ports/../registry/',
         MIGRATE_ON_START: 'false',
         SEED_ON_START: 'true',
         DATABASE_POOL_SIZE: '3',
@@ -86,7 +77,7 @@ t.test('every variable is taken', async (t) => {
       host: '0.0.0.0',
       port: 0,
       databaseUrl: 'postgresql://u:p@db/x',
-      dataDir: resolve('relative'),
+      dataDir: '/srv/registry',
       migrateOnStart: false,
       seedOnStart: true,
       databasePoolSize: 3,
@@ -173,7 +164,7 @@ t.test('every bad variable is reported, all at once', async (t) => {
     LOCK_TIMEOUT_MS: '-5',
     REQUEST_TIMEOUT_MS: 'soon',
     LOG_LEVEL: 'loud',
-    BASE_PATH: 'ports',
+    BASE_PATH: 'po rts',
     PUBLIC_URL: 'example.com',
     TRUST_PROXY: 'true',
     REUSE_COOLDOWN_SECONDS: '1.5',
@@ -203,7 +194,7 @@ t.test('every bad variable is reported, all at once', async (t) => {
 t.test('a refusal says what is wrong with the value', async (t) => {
   t.strictSame(problemsOf({ PORT: '65536' }), ['PORT: "65536" must be <= 65535']);
   t.strictSame(problemsOf({ LOG_LEVEL: 'loud' }), [
-    'LOG_LEVEL: "loud" must be equal to one of the allowed values (fatal, error, warn, info, debug, trace, silent)',
+    'LOG_LEVEL: "loud" is not one of fatal, error, warn, info, debug, trace, silent',
   ]);
   t.strictSame(problemsOf({ TRUST_PROXY: '10.0.0.1, proxy' }), [
     'TRUST_PROXY: "proxy" is neither an IP address nor a CIDR block',

@@ -7,6 +7,8 @@ import type { EnvironmentVariables } from './environment-variables.js';
 
 type TextVariable =
   | 'HOST'
+  | 'BASE_PATH'
+  | 'PUBLIC_URL'
   | 'ADMIN_API_KEY'
   | 'TRUST_PROXY'
   | 'ALLOWED_ORIGINS'
@@ -15,21 +17,14 @@ type TextVariable =
   | 'PROBE_ALLOWED_HOSTS'
   | 'AUDIT_SCHEDULE';
 
+type Variables = { [Name in keyof EnvironmentVariables]?: unknown } & { [Name in TextVariable]?: string | undefined };
+
 /**
  * @param env parsed, or raw as they were set if the schema found problems, so that both kinds are reported together
  * @returns a line for each problem
  */
-export function checkVariables(
-  env: { [Name in keyof EnvironmentVariables]?: unknown } & { [Name in TextVariable]?: string | undefined },
-): string[] {
+export function checkVariables(env: Variables): string[] {
   const problems: string[] = [];
-  const host = env.HOST ?? '127.0.0.1';
-  if (!isLoopback(host) && env.ADMIN_API_KEY === undefined && String(env.ALLOW_UNAUTHENTICATED ?? false) !== 'true') {
-    problems.push(
-      `HOST: ${JSON.stringify(host)} is not a loopback address, and there anyone could take and release ports. ` +
-        'Set ADMIN_API_KEY, listen on 127.0.0.1, or set ALLOW_UNAUTHENTICATED=true if the network in front of the service is trusted',
-    );
-  }
   for (const entry of splitList(env.TRUST_PROXY)) {
     if (isIP(entry) === 0 && !ipaddr.isValidCIDR(entry)) {
       problems.push(`TRUST_PROXY: ${JSON.stringify(entry)} is neither an IP address nor a CIDR block`);
@@ -41,11 +36,44 @@ export function checkVariables(
     }
   }
   return [
+    ...checkHost(env),
     ...problems,
+    ...checkBasePath(env.BASE_PATH),
+    ...checkPublicUrl(env.PUBLIC_URL),
     ...checkAdminApiKey(env.ADMIN_API_KEY),
     ...checkDatabaseUrl(env.DATABASE_URL),
     ...checkProbes(env),
     ...checkSchedule(env.AUDIT_SCHEDULE),
+  ];
+}
+
+function checkHost(env: Variables): string[] {
+  const host = env.HOST ?? '127.0.0.1';
+  const given = `HOST: ${JSON.stringify(host)}`;
+  if (isIP(host) === 0 && (isWildcard(host) || canonicalHost(host) === null)) {
+    return [`${given} is neither an IP address nor a host name; all addresses are 0.0.0.0 or ::`];
+  }
+  const isOpen = env.ADMIN_API_KEY !== undefined || String(env.ALLOW_UNAUTHENTICATED ?? false) === 'true';
+  if (isLoopback(host) || isOpen) return [];
+  return [
+    `${given} is not a loopback address, and there anyone could take and release ports. Set ADMIN_API_KEY, ` +
+      'listen on 127.0.0.1, or set ALLOW_UNAUTHENTICATED=true if the network in front of the service is trusted',
+  ];
+}
+
+/** Clients remove the segments `.` and `..` from a path before they send it. */
+function checkBasePath(path = ''): string[] {
+  if (/^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~-]+)*$/.test(path)) return [];
+  return [`BASE_PATH: ${JSON.stringify(path)} is no path such as /ports, of letters, digits, and - . _ ~`];
+}
+
+/** The problem does not quote the value, because it may have a password in it. */
+function checkPublicUrl(url: string | undefined): string[] {
+  const parsed = url !== undefined && /^https?:\/\/[^\s?#]+$/.test(url) && URL.canParse(url) ? new URL(url) : null;
+  if (url === undefined || (parsed && parsed.username === '' && parsed.password === '')) return [];
+  return [
+    'PUBLIC_URL: what was given is no URL such as https://ports.example.com/registry, without a user, a password, ' +
+      '? and #',
   ];
 }
 
@@ -60,11 +88,11 @@ function checkAdminApiKey(key: string | undefined): string[] {
 
 /** The problem does not quote the value, because it may have a password in it. */
 function checkDatabaseUrl(url: string | undefined): string[] {
-  // Like libpq, pg accepts a URL without a host, such as `postgres://user@/database?host=/run/postgresql`.
+  // Like libpq, pg accepts a URL without a host, such as `postgresql://user@/database?host=/run/postgresql`.
   if (url === undefined || (/^postgres(ql)?:\/\//.test(url) && URL.canParse(url.replace('@/', '@localhost/'))))
     return [];
   return [
-    'DATABASE_URL: what was given is not of the form postgres://user:password@host:port/database; ' +
+    'DATABASE_URL: what was given is not of the form postgresql://user:password@host:port/database; ' +
       'in the user and the password, :, /, ?, #, [, ] and @ are percent-encoded',
   ];
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { checkPath } from './data-dir.js';
 
 /**
  * Variables whose value can be in a file instead, for example at the path in DATABASE_URL_FILE. The environment of a
@@ -17,6 +18,9 @@ export function readSecretFiles(given: Record<string, string>): { values: Record
       problems.push(`${name}_FILE: ${name} is set too; set one of them`);
       continue;
     }
+    const wrongPath = checkPath(`${name}_FILE`, path);
+    problems.push(...wrongPath);
+    if (wrongPath.length > 0) continue;
     try {
       const content = readFileSync(path, 'utf8').trim();
       if (content === '') problems.push(`${name}_FILE: ${JSON.stringify(path)} is empty`);

@@ -1,5 +1,5 @@
-import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { tryLock } from 'fs-native-extensions';
 
 /** Another process has the data directory open. */
@@ -80,12 +80,34 @@ export function awaitDataDir(dataDir: string): Promise<DataDirLock | null> {
 
 /** @returns null if another process has locked the file */
 async function lockFile(dataDir: string, name: string, options?: { shared: boolean }): Promise<DataDirLock | null> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await createFolder(dataDir);
   const file = await open(join(dataDir, name), 'a+', 0o600);
   if (tryLock(file.fd, options)) return { release: () => file.close() };
   await file.close();
   return null;
 }
+
+/**
+ * Creates a folder, and the folders above it that are missing. Node's own recursive `mkdir` tries for ever where the
+ * system answers ENOENT although the folder above exists, as in /proc.
+ */
+async function createFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (await isFolder(path)) return;
+    const above = dirname(path);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || above === path || (await isFolder(above))) throw error;
+    await createFolder(above);
+    await createFolder(path);
+  }
+}
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 
 /**
  * Writes who holds the lock, and where that process serves others. Only the process that holds the lock may call this.

@@ -3,6 +3,7 @@ import { extname, join } from 'node:path';
 import makeEtag from 'etag';
 import type { FastifyInstance } from 'fastify';
 import isFresh from 'fresh';
+import type { Config } from '../config.js';
 import { AppError } from '../errors.js';
 import { mediaTypes } from '../media-types.js';
 import { packageRoot } from '../package-root.js';
@@ -40,7 +41,10 @@ const PAGE_HEADERS = {
  * replaces the files on disk while this service still runs.
  * @throws when the dashboard was not built
  */
-export function registerDashboard(app: FastifyInstance): void {
+export function registerDashboard(
+  app: FastifyInstance,
+  { basePath, publicUrl }: Pick<Config, 'basePath' | 'publicUrl'>,
+): void {
   const page = readFileSync(join(FOLDER, 'index.html'));
   const etag = makeEtag(page);
   const assets = new Map(
@@ -48,6 +52,12 @@ export function registerDashboard(app: FastifyInstance): void {
   );
 
   app.get('/', { schema: { hide: true }, config: { produces: [mediaTypes.html] } }, (request, reply) => {
+    // The page names its files relative to its own address. At `/ports` a browser would look for `/assets/…`, and not
+    // for `/ports/assets/…`.
+    const [path, ...query] = request.originalUrl.split('?');
+    if (basePath !== '' && path === basePath) {
+      return reply.redirect([`${publicUrl ?? basePath}/`, ...query].join('?'), 308);
+    }
     reply.headers({ ...PAGE_HEADERS, etag });
     if (isFresh(request.headers, { etag })) return reply.code(304).send();
     return reply.type(mediaTypes.html).send(page);

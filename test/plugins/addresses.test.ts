@@ -93,6 +93,26 @@ t.test('the addresses to which the service answers, and those in its answers', a
       assertProblem(t, await request('GET', path), 'not-found');
     }
   });
+
+  t.test('a BASE_PATH without its slash leads to the dashboard, whose files are relative to its address', async (t) => {
+    for (const [variables, start] of [
+      [{ BASE_PATH: '/ports' }, '/ports/'],
+      [{ BASE_PATH: 'ports/', PUBLIC_URL: 'https://example.com/registry' }, 'https://example.com/registry/'],
+    ] as const) {
+      const request = requester(await makeApp(t, { db }, variables));
+      for (const [path, location] of [
+        ['/ports', start],
+        ['/ports?a=b?c', `${start}?a=b?c`],
+      ] as const) {
+        for (const method of ['GET', 'HEAD'] as const) {
+          t.match(await request(method, path), { status: 308, headers: { location } }, path);
+        }
+      }
+      for (const path of ['/ports/', '/ports/?a=b', '/']) t.equal((await request('GET', path)).status, 200, path);
+      assertProblem(t, await request('POST', '/ports'), 'method-not-allowed');
+      assertProblem(t, await request('GET', '/portsx'), 'not-found');
+    }
+  });
 });
 
 t.test('a foreign page is refused whatever it asks, and changes nothing', async (t) => {
