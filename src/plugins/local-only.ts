@@ -6,25 +6,75 @@ import { isLoopback } from '../schemas/host.js';
  * Refuses requests whose `Host` is not a local name, and requests that a proxy passed on. It is used while no keys are
  * in force. Without it, a web page could reach the service through a host name of its own that resolves to 127.0.0.1
  * (DNS rebinding), and a proxy on this machine would make the service available to everybody whom the proxy serves.
+ *
+ * A proxy is recognized by what it adds. nginx up to 1.29.6 adds no header by default, and sends the address of this
+ * service as `Host`, but it speaks HTTP/1.0, which hardly any other program does. A proxy that shows none of this cannot
+ * be told from a local program: docs/access.md says so.
+ *
+ * Health checks in HTTP/1.0, with a local `Host` or none, are answered: they are usual, and change and reveal nothing.
  */
 export function registerLocalOnly(app: FastifyInstance): void {
-  app.addHook('onRequest', ({ headers }, _reply, done) => {
+  app.addHook('onRequest', ({ headers, raw, routeOptions }, _reply, done) => {
     for (const name in headers) {
-      if (FORWARDED.test(name)) return done(refuseForwarded(name));
+      if (isAddedByProxy(name)) return done(refuseForwarded(name));
     }
+    const isOldHealthCheck = raw.httpVersion === '1.0' && HEALTH_ENDPOINTS.has(routeOptions.url);
+    if (raw.httpVersion === '1.0' && !isOldHealthCheck) return done(refuseOldHttp());
+    if (headers.host === undefined && isOldHealthCheck) return done();
     const host = hostOf(headers.host ?? '');
     if (isLoopback(host) || host.endsWith('.localhost')) return done();
     done(refuseHost(host));
   });
 }
 
-const FORWARDED = /^(x-)?forwarded($|-)/;
+const HEALTH_ENDPOINTS: ReadonlySet<string | undefined> = new Set(['/livez', '/readyz']);
+
+/**
+ * Headers that proxies, load balancers, CDNs and tunnels add to the requests that they pass on. What programs send by
+ * themselves is not among them: ids of requests and traces, such as `X-Request-Id`, `Traceparent`, `X-Amzn-Trace-Id`
+ * and `X-Cloud-Trace-Context`. The balancers of AWS and Google, which add the last two, add `X-Forwarded-For` as well.
+ */
+const OF_PROXIES = [
+  // The standards: RFC 7239, RFC 9110 (7.6.3) and RFC 8586.
+  'forwarded',
+  'via',
+  'cdn-loop',
+  // Apache, Caddy, Envoy, HAProxy (if told to), IIS, ngrok, Tailscale and Traefik; the balancers of AWS, Azure and Google.
+  /^x-forwarded/,
+  // The address of the client: X-Real-IP (nginx, Traefik), Client-IP, X-Client-IP, X-Cluster-Client-IP, True-Client-IP
+  // (Akamai), CF-Connecting-IP, Fastly-Client-IP, Fly-Client-IP, DO-Connecting-IP, X-Azure-ClientIP, X-Remote-Addr.
+  /(^|-)(client|connecting|real|remote|original|user)-?(ip|addr|address)$/,
+  // What the client asked for before the proxy changed it: X-Original-URL, X-Original-Host, X-Original-For.
+  /^x-original-/,
+  'x-rewrite-url',
+  'x-scheme',
+  'x-url-scheme',
+  'front-end-https',
+  // Marks of single products. Each adds some of them to every request.
+  /^cf-/, // Cloudflare, also its tunnels
+  /^(cloudfront-|x-amz-cf-)/,
+  /^(x-)?(akamai|fastly|fly|ngrok|tailscale|vercel|varnish)(-|$)/,
+  /^x-(appengine|arr|azure|envoy|nf|nginx|proxy)-/, // Google, IIS, Azure, Envoy, Netlify
+  /^l5d-/, // Linkerd
+];
+const NAMES: ReadonlySet<unknown> = new Set(OF_PROXIES);
+const PATTERN = new RegExp(OF_PROXIES.flatMap((of) => (of instanceof RegExp ? of.source : [])).join('|'));
+
+const isAddedByProxy = (name: string): boolean => NAMES.has(name) || PATTERN.test(name);
 
 function refuseForwarded(name: string): AppError {
   return new AppError(
     'forbidden',
     `Without authentication this service answers no forwarded requests, and this one has ${name}. ` +
       'Ask it directly on this machine, or set ADMIN_API_KEY or ALLOW_UNAUTHENTICATED=true.',
+  );
+}
+
+function refuseOldHttp(): AppError {
+  return new AppError(
+    'forbidden',
+    'Without authentication this service answers no requests in HTTP/1.0, because nginx forwards requests in it. ' +
+      'Ask in HTTP/1.1, directly on this machine, or set ADMIN_API_KEY or ALLOW_UNAUTHENTICATED=true.',
   );
 }
 

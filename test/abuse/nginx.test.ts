@@ -18,8 +18,17 @@ t.setTimeout(120_000);
 const NGINX_IDLE_SECONDS = 60;
 const LIMIT = 40;
 
-/** Two ways to put a service under a sub-path: nginx removes the path (`stripped`) or passes it on (`kept`). */
-const configuration = (folder: string, service: string, ports: { stripped: number; kept: number }) => `
+interface Ports {
+  stripped: number;
+  kept: number;
+  bare: number;
+}
+
+/**
+ * Two ways to put a service under a sub-path: nginx removes the path (`stripped`) or passes it on (`kept`). `bare` has
+ * nothing but a `proxy_pass`, so that everything else is as nginx has it by default.
+ */
+const configuration = (folder: string, service: string, ports: Ports) => `
 daemon off;
 pid ${folder}/pid;
 error_log ${folder}/error.log;
@@ -30,19 +39,21 @@ http {
   client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/fastcgi;
   uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
   upstream port_allocator { server ${service}; keepalive 8; keepalive_timeout ${NGINX_IDLE_SECONDS}s; }
+  server { listen 127.0.0.1:${ports.stripped}; ${SETTINGS} location /ports/ { proxy_pass http://port_allocator/; } }
+  server { listen 127.0.0.1:${ports.kept}; ${SETTINGS} location /ports/ { proxy_pass http://port_allocator; } }
+  server { listen 127.0.0.1:${ports.bare}; location / { proxy_pass http://${service}; } }
+}`;
+const SETTINGS = `
   proxy_http_version 1.1;
   proxy_set_header Connection "";
   proxy_set_header Host $host;
   proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-  proxy_set_header X-Forwarded-Proto $scheme;
-  server { listen 127.0.0.1:${ports.stripped}; location /ports/ { proxy_pass http://port_allocator/; } }
-  server { listen 127.0.0.1:${ports.kept}; location /ports/ { proxy_pass http://port_allocator; } }
-}`;
+  proxy_set_header X-Forwarded-Proto $scheme;`;
 
-async function startNginx(t: Test, service: string): Promise<{ stripped: number; kept: number }> {
+async function startNginx(t: Test, service: string): Promise<Ports> {
   const folder = await mkdtemp(join(tmpdir(), 'port-allocator-nginx-'));
   await chmod(folder, 0o777); // when nginx is started by root, its workers run as another user
-  const ports = { stripped: await findFreePort(), kept: await findFreePort() };
+  const ports = { stripped: await findFreePort(), kept: await findFreePort(), bare: await findFreePort() };
   const file = join(folder, 'nginx.conf');
   await writeFile(file, configuration(folder, service, ports));
   const nginx = spawn('nginx', ['-p', folder, '-e', join(folder, 'error.log'), '-c', file], { stdio: 'inherit' });
@@ -96,7 +107,8 @@ t.test('behind nginx under /ports', async (t) => {
   const upstream = new URL(await service.url).host;
   const ports = await startNginx(t, upstream);
 
-  for (const [how, port] of Object.entries(ports)) {
+  const { stripped, kept } = ports;
+  for (const [how, port] of Object.entries({ stripped, kept })) {
     t.test(`with the path ${how}`, async (t) => {
       const body = JSON.stringify({ service: 'web' });
       const path = '/ports/v1/projects/odin/allocations';
@@ -167,8 +179,13 @@ t.test('without keys in force, what nginx passes on is refused, and the refusal 
   const variables = { DATABASE_URL: await createDatabase(t, process.env.TEST_TEMPLATE), BASE_PATH: '/ports' };
   const service = await startService(t, variables).ready();
   const ports = await startNginx(t, new URL(await service.url).host);
-  for (const port of Object.values(ports)) {
-    const refusal = await ask(port, '/ports/v1/ranges', { headers: { host: 'localhost' } });
-    t.match(JSON.parse(refusal.text), { code: 'forbidden', detail: /forwarded.*ADMIN_API_KEY/ });
+  for (const [how, reason] of [
+    ['stripped', 'forwarded'],
+    ['kept', 'forwarded'],
+    ['bare', String.raw`HTTP/1\.0`],
+  ] as const) {
+    const refusal = await ask(ports[how], '/ports/v1/ranges', { headers: { host: 'localhost' } });
+    t.match(JSON.parse(refusal.text), { code: 'forbidden', detail: new RegExp(`${reason}.*ADMIN_API_KEY`) }, how);
   }
+  t.equal((await ask(ports.bare, '/livez')).status, 200, 'a health check reveals nothing');
 });
