@@ -66,7 +66,6 @@ export class Refusal extends Error {
     readonly problem: Problem | null,
   ) {
     super(problem?.detail ?? `The answer was ${status}, and not from the registry: ask whoever runs the proxy.`);
-    if (status === 401) keyRefusal.value = this.message;
   }
 }
 
@@ -81,10 +80,17 @@ export async function answerOf<T>(
 ): Promise<T> {
   const { data, error, response } = await call;
   if (response.ok) return data as T;
-  throw new Refusal(response.status, isProblem(error) ? error : null);
+  throw receiveRefusal(response.status, error);
 }
 
-export function isProblem(body: unknown): body is Problem {
+/** Makes a `Refusal` of an answer. If the key was missing or wrong, also opens the dialog that asks for one. */
+export function receiveRefusal(status: number, body: unknown): Refusal {
+  const refusal = new Refusal(status, isProblem(body) ? body : null);
+  if (status === 401) keyRefusal.value = refusal.message;
+  return refusal;
+}
+
+function isProblem(body: unknown): body is Problem {
   return typeof body === 'object' && body !== null && 'code' in body && 'detail' in body;
 }
 

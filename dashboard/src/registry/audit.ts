@@ -5,8 +5,7 @@ import {
   type AuditConflict,
   authorization,
   describeFailure,
-  isProblem,
-  Refusal,
+  receiveRefusal,
   type Space,
   serviceUrl,
 } from './api.js';
@@ -60,8 +59,7 @@ async function streamAudit(
     signal,
   });
   if (!response.ok || !response.body) {
-    const body: unknown = await response.json().catch(() => null);
-    throw new Refusal(response.status, isProblem(body) ? body : null);
+    throw receiveRefusal(response.status, await response.json().catch(() => null));
   }
   const events = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
   const reader = events.getReader();
@@ -70,7 +68,7 @@ async function streamAudit(
     if (done) throw new Error('The event stream ended without a result');
     const data = JSON.parse(value.data);
     if (value.event === 'progress') onProgress(data);
-    if (value.event === 'problem') throw new Refusal(data.status, data);
+    if (value.event === 'problem') throw receiveRefusal(data.status, data);
     if (value.event === 'result') return data;
   }
 }
