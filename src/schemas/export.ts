@@ -13,7 +13,10 @@ export const ExportParams = Type.Object({
 export const ExportQuery = Type.Object(
   {
     project: Type.Optional(ProjectName),
-    environment: Type.Optional(EnvironmentName),
+    // Not EnvironmentName itself, whose default would leave out all environments but one.
+    environment: Type.Optional(
+      Type.String({ pattern: EnvironmentName.pattern as string, description: 'Those of one environment.' }),
+    ),
     host: Type.Optional(Type.String({ ...HostFilter, description: 'Those on one host, in any of its spellings.' })),
   },
   { additionalProperties: false },

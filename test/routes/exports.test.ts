@@ -31,6 +31,18 @@ for (const [name, open] of databases) {
     const released = (await put('odin/services/gone', { cloudflareHostname: 'gone.example.com' })).body;
     await request('DELETE', `/v1/allocations/${released.id}`);
 
+    t.test('every environment is exported unless one is named', async (t) => {
+      const staging = (await put('odin/services/api?environment=staging')).body;
+      const environmentsOf = async (query: string) =>
+        (await read('prometheus', query)).body
+          .map(({ labels }: { labels: object }) => labels)
+          .map(({ environment }: { environment: string }) => environment);
+      t.ok((await environmentsOf('?project=odin')).includes('staging'));
+      t.ok((await environmentsOf('?project=odin')).includes('default'));
+      t.same(await environmentsOf('?project=odin&environment=staging'), ['staging']);
+      await request('DELETE', `/v1/allocations/${staging.id}`);
+    });
+
     t.test('cloudflared routes each hostname to its first holder, wildcards late and the catch-all last', async (t) => {
       const answer = await read('cloudflared');
       t.match(answer.headers['content-type'], /^application\/yaml/);
