@@ -47,6 +47,8 @@ export interface FieldError {
   /** JSON pointer into the body, or `/query/<name>`, `/path/<name>`, `/headers/<name>`. */
   pointer: string;
   detail: string;
+  /** Only of a name that is refused for its form: a name that can be used instead. */
+  suggestion?: string;
 }
 
 /** Who stands in the way of a port, as far as the caller may know. */
@@ -64,6 +66,8 @@ export interface Facts {
   service?: string;
   port?: number;
   startPort?: number;
+  /** How many allocations and reservations stand in the way. */
+  taken?: { allocated: number; reserved: number };
   /** A key was sent with the request, and is not valid. */
   isKeyWrong?: boolean;
   /** Services of several projects, environments, hosts or protocols were asked for at once. */
@@ -74,6 +78,8 @@ export interface Facts {
 
 export interface ProblemExtras extends Facts {
   errors?: FieldError[];
+  /** Names of projects that are similar to the one that is not there, and that the caller may see. */
+  suggestions?: string[];
   holder?: Holder;
   /** When a port of the project comes free by itself (RFC 3339). */
   nextPortAvailableAt?: string | null;

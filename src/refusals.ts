@@ -23,8 +23,13 @@ const NAMED_PROBLEMS = 20;
 
 // Projects and ranges
 
-export function projectNotFound(project: string): AppError {
-  return new AppError('project-not-found', `Project ${project} has no range.`);
+/** @param suggestions names of similar projects that the caller may see */
+export function projectNotFound(project: string, suggestions: string[] = []): AppError {
+  const question = suggestions.length > 0 ? ` Did you mean ${suggestions.join(' or ')}?` : '';
+  return new AppError('project-not-found', `Project ${project} has no range.${question}`, {
+    project,
+    ...(suggestions.length > 0 && { suggestions }),
+  });
 }
 
 export function rangeNotFound(startPort: number): AppError {
@@ -35,7 +40,7 @@ export function rangeInUse(range: Bounds & { project: string }, allocated: numbe
   return new AppError(
     'range-in-use',
     `Range ${boundsOf(range)} still holds ${allocated} allocation(s) and ${reserved} reservation(s).`,
-    { project: range.project },
+    { project: range.project, taken: { allocated, reserved } },
   );
 }
 

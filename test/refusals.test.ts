@@ -149,8 +149,9 @@ const expected: Record<ProblemCode, [refusal: AppError, rest: string, mcp: strin
   ],
   'range-in-use': [
     made.rangeInUse,
-    'Release them first: GET /v1/allocations?project=odin lists the allocations.',
-    'release what it holds first',
+    'Release the allocations first: GET /v1/allocations?project=odin lists them. ' +
+      'Cancel the reservations first: GET /v1/reservations?project=odin lists them.',
+    'release the allocations with release-port: list-ports shows them. cancel the reservations with',
   ],
   'allocation-released': [
     made.allocationReleased,
@@ -197,9 +198,13 @@ t.test('if a code has several next steps, the facts of the refusal decide which 
     [made.dotenvPlaceConflict, 'Ask for one project, environment and host, or take the JSON.'],
     [made.releasedNotProbeable, 'GET /v1/ports/3300 tells who has the number now.'],
     [fromDatabase.away, ''],
+    [refusals.rangeInUse(range, 0, 2), 'Cancel the reservations first: GET /v1/reservations?project=odin lists them.'],
+    [refusals.rangeInUse(range, 1, 0), 'Release the allocations first: GET /v1/allocations?project=odin lists them.'],
   ] as const) {
     t.equal(tell(refusal).detail, `${refusal.message} ${rest}`.trim());
   }
+  t.match(tell(refusals.rangeInUse(range, 0, 2)).text, /Next: cancel the reservations with cancel-reservation/);
+  t.match(tell(refusals.rangeInUse(range, 1, 0)).text, /Next: release the allocations [^.]+\.$/);
   t.match(tell(made.releasedNotProbeable).text, /Next: describe-port tells who has 3300 now\.$/);
 });
 
@@ -218,7 +223,7 @@ t.test('the details are the same as in earlier versions', async (t) => {
 
 t.test('the facts of a refusal are not part of the problem document', async (t) => {
   const fields = ['type', 'title', 'status', 'detail', 'instance', 'code', 'requestId'];
-  const extras = ['errors', 'holder', 'nextPortAvailableAt'];
+  const extras = ['errors', 'suggestion', 'suggestions', 'holder', 'nextPortAvailableAt'];
   for (const refusal of [...Object.values(made), ...Object.values(fromDatabase).flat()]) {
     const other = Object.keys(tell(refusal).document).filter((name) => ![...fields, ...extras].includes(name));
     t.strictSame(other, [], refusal.code);

@@ -2,7 +2,7 @@ import { createMcpHandler } from '@modelcontextprotocol/server';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type Caller, callerId, UNIDENTIFIED } from '../access/caller.js';
 import { mediaTypes } from '../media-types.js';
-import { decodeUtf8, NOT_UTF8 } from '../plugins/bodies.js';
+import { decodeUtf8, NOT_UTF8, refuseRepeatedName } from '../plugins/bodies.js';
 import type { Service } from '../service.js';
 import { createServer } from './server.js';
 import { openTools } from './tools.js';
@@ -30,7 +30,14 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, bytes, done) => {
     const text = decodeUtf8(bytes as Buffer);
-    done(text === null ? NOT_UTF8 : null, text);
+    if (text === null) return done(NOT_UTF8);
+    let refusal: Error | null = null;
+    try {
+      refusal = refuseRepeatedName(text, JSON.parse(text));
+    } catch {
+      // Not JSON: answered by the handler.
+    }
+    done(refusal, text);
   });
 
   app.post(

@@ -19,7 +19,7 @@ export const nextSteps: NextSteps<RefusedCall> = {
   'project-not-found': 'look for the right name with list-ranges, or give the project a range with create-range.',
   'range-not-found': 'list-ranges shows the ranges, describe-port the one that covers a number.',
   'allocation-not-found': 'list-ports shows what is held; get-port allocates.',
-  'reservation-not-found': 'reserve-port makes a new one; ended ones are forgotten after 7 days.',
+  'reservation-not-found': 'reserve-port makes a new one.',
   'api-key-not-found': 'ask the user: keys are for the administrators of the registry.',
   'method-not-allowed': 'call one of the tools that are listed.',
   'not-acceptable': 'call the tool with a client that accepts JSON.',
@@ -32,7 +32,14 @@ export const nextSteps: NextSteps<RefusedCall> = {
     'another range with create-range.',
   'range-overlap': 'leave `startPort` out to get the lowest free block, or choose another; list-ranges shows them.',
   'no-free-block': 'ask the user to delete a range that nobody uses; list-ranges shows how full each is.',
-  'range-in-use': 'release what it holds first: list-ports shows it.',
+  'range-in-use': ({ taken }) =>
+    [
+      taken?.allocated !== 0 && 'release the allocations with release-port: list-ports shows them.',
+      taken?.reserved !== 0 &&
+        'cancel the reservations with cancel-reservation, or wait until they expire: describe-port shows that of a port.',
+    ]
+      .filter(Boolean)
+      .join(' '),
   'allocation-released': 'call get-port to allocate for the service again, and describe that.',
   'reservation-ended': 'reserve-port makes a new one.',
   'dotenv-name-conflict': 'rename one of the services that are named.',

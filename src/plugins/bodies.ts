@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { Type } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { AppError, invalid, invalidField } from '../errors.js';
+import { describeSyntaxError, findRepeatedName } from '../input/json.js';
 import { createValidator, findUnstorable } from '../schemas/validation.js';
 
 export const NOT_UTF8 = invalid('', 'The body is not UTF-8.');
@@ -10,21 +11,25 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Parses and validates JSON bodies. Values are not converted, unknown fields not dropped, and no body equals `{}`. */
 export function registerBodies(app: FastifyInstance): void {
-  // The parser need not refuse `__proto__` and `constructor`: `findUnstorable` does, and MCP uses that too.
-  const parseJson = app.getDefaultJsonParser('ignore', 'ignore');
   app.removeContentTypeParser(['application/json', 'text/plain']);
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, bytes, done) => {
     const text = decodeUtf8(bytes as Buffer);
     if (text === null) return done(NOT_UTF8);
     if (text === '') return done(null, {});
-    return parseJson(request, text, done);
+    let body: unknown;
+    try {
+      body = JSON.parse(text);
+    } catch {
+      return done(invalid('', describeSyntaxError(text)));
+    }
+    done(refuseRepeatedName(text, body), body);
   });
   // By default Fastify does not read the body of a GET or HEAD, and a request with one would not be refused.
   for (const method of ['GET', 'HEAD']) app.addHttpMethod(method, { hasBody: true, overrideExisting: true });
   // The media type of an empty body is ignored: `curl -d ''` sends `application/x-www-form-urlencoded`.
   app.addHook('onRequest', ({ headers }, reply, done) => {
     const { 'content-length': length = '0', 'transfer-encoding': transferEncoding } = headers;
-    if (length !== '0' || transferEncoding !== undefined) return done(requireReadable(headers, reply));
+    if (length !== '0' || transferEncoding !== undefined) return done(refuseUnreadable(headers, reply));
     delete headers['content-type'];
     done();
   });
@@ -70,7 +75,7 @@ export function registerBodies(app: FastifyInstance): void {
 }
 
 /** Returns a refusal if the body is compressed, or in a charset other than UTF-8, of which ASCII is a part. */
-function requireReadable(headers: IncomingHttpHeaders, reply: FastifyReply): AppError | undefined {
+function refuseUnreadable(headers: IncomingHttpHeaders, reply: FastifyReply): AppError | undefined {
   const encoding = headers['content-encoding'] ?? 'identity';
   if (!/^\s*identity\s*$/i.test(encoding)) {
     reply.header('accept-encoding', 'identity'); // RFC 9110, 15.5.16
@@ -85,6 +90,12 @@ function requireReadable(headers: IncomingHttpHeaders, reply: FastifyReply): App
     'unsupported-media-type',
     `Content-Type says that the body is in the charset ${JSON.stringify(charset)}. Send UTF-8.`,
   );
+}
+
+/** @returns null if no object in the body has a name twice */
+export function refuseRepeatedName(text: string, body: unknown): AppError | null {
+  const fault = findRepeatedName(text, body);
+  return fault && invalidField(fault.pointer, fault.detail);
 }
 
 /**

@@ -33,8 +33,13 @@ export const nextSteps: NextSteps = {
   'range-overlap':
     'Choose another start port, or leave it out to get the lowest free block. GET /v1/ranges lists the ranges.',
   'no-free-block': 'Delete a range that nobody uses: GET /v1/ranges shows how full each is.',
-  'range-in-use': ({ project }) =>
-    `Release them first: GET /v1/allocations?project=${project ?? '{project}'} lists the allocations.`,
+  'range-in-use': ({ project = '{project}', taken }) =>
+    [
+      taken?.allocated !== 0 && `Release the allocations first: GET /v1/allocations?project=${project} lists them.`,
+      taken?.reserved !== 0 && `Cancel the reservations first: GET /v1/reservations?project=${project} lists them.`,
+    ]
+      .filter(Boolean)
+      .join(' '),
   'allocation-released': 'Allocate a port for the service again and change that.',
   'reservation-ended': 'Reserve a port again.',
   'dotenv-name-conflict': ({ areInSeveralPlaces }) =>

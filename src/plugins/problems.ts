@@ -1,9 +1,12 @@
 import { STATUS_CODES } from 'node:http';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify';
 import type { Redact } from '../access/api-key.js';
 import { toRefusal } from '../database/errors.js';
 import { AppError, type FieldError, nextStepOf, type ProblemCode, problems } from '../errors.js';
-import { BODY_LIMIT_BYTES, describeFinding, type Finding } from '../schemas/validation.js';
+import { describeFinding, type Finding, refuseName } from '../input/findings.js';
+import { findMeantPath, findSlashedNames } from '../input/paths.js';
+import { components } from '../schemas/components.js';
+import { BODY_LIMIT_BYTES } from '../schemas/validation.js';
 import { nextSteps } from './next-steps.js';
 
 /** A larger body, and one of unknown length, is not worth its time. */
@@ -20,25 +23,34 @@ declare module 'fastify' {
 export function registerProblems(app: FastifyInstance, redact: Redact): void {
   app.decorate('redact', redact);
   app.setErrorHandler((error: FastifyError | AppError, request, reply) =>
-    sendProblem(toHttpRefusal(error), request, reply),
+    sendProblem(toHttpRefusal(error, request.routeOptions.schema), request, reply),
   );
-  app.setNotFoundHandler((request, reply) => {
-    const methods = methodsOf(app, request.url.split('?')[0] ?? '/');
-    const refusal =
-      methods.length > 0
-        ? new AppError(
-            'method-not-allowed',
-            `${request.method} is not possible here; this path has ${methods.join(', ')}.`,
-            {
-              allow: methods,
-            },
-          )
-        : new AppError(
-            'not-found',
-            'There is nothing at this path. GET /openapi.json lists all paths, /docs shows them.',
-          );
-    return sendProblem(refusal, request, reply);
-  });
+  const routes = new Set<string>();
+  app.addHook('onRoute', ({ url }) => void routes.add(url));
+  app.setNotFoundHandler((request, reply) => sendProblem(refusePath(app, request, [...routes]), request, reply));
+}
+
+/** The refusal of a request that no route takes, by its method or by its path. */
+function refusePath(app: FastifyInstance, { method, url }: FastifyRequest, routes: string[]): AppError {
+  const path = url.split('?')[0] ?? '/';
+  const methods = methodsOf(app, path);
+  if (methods.length > 0) {
+    const message = `${method} is not possible here; this path has ${methods.join(', ')}.`;
+    return new AppError('method-not-allowed', message, { allow: methods });
+  }
+  const meant = findMeantPath(path, routes);
+  if (meant !== null && methodsOf(app, meant).length > 0) {
+    return new AppError('not-found', `There is nothing at this path. Did you mean ${meant}?`);
+  }
+  const slashed = findSlashedNames(path, routes);
+  if (slashed.length > 0) {
+    const named = slashed.map(({ parameter, value }) => ({ pointer: `/path/${parameter}`, ...refuseName(value) }));
+    return refuseFields(named);
+  }
+  return new AppError(
+    'not-found',
+    'There is nothing at this path. GET /openapi.json lists all paths, /docs shows them.',
+  );
 }
 
 /** Sends a problem document. Also used for errors before routing, which Fastify passes to `frameworkErrors`. */
@@ -52,11 +64,12 @@ export function sendProblem(refusal: AppError, request: FastifyRequest, reply: F
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
   if (allow) reply.header('allow', allow.join(', '));
   if (code === 'payload-too-large' && isWorthReading(request)) reply.removeHeader('connection');
-  // Serialized without the route's response schemas, which would drop the fields that they do not know.
+  // Serialized without the route's response schemas, which would drop the fields that they do not know. The whole text
+  // is redacted, because the path and a refused value can hold a key that was pasted there.
   return reply
     .code(status)
     .header('content-type', 'application/problem+json; charset=utf-8')
-    .serializer((body: unknown) => JSON.stringify(body))
+    .serializer((body: unknown) => request.server.redact(JSON.stringify(body)))
     .send(toProblem(refusal, request));
 }
 
@@ -71,32 +84,36 @@ function isWorthReading({ headers }: FastifyRequest): boolean {
 
 /** The problem document of a refusal. */
 export function toProblem({ code, status, message, extras }: AppError, request: FastifyRequest): object {
-  const { errors, holder, nextPortAvailableAt } = extras;
+  const { errors, suggestions, holder, nextPortAvailableAt } = extras;
+  const [suggestion, ...others] = (errors ?? []).flatMap((error) => error.suggestion ?? []);
   return {
     type: `urn:port-allocator:problem:${code}`,
     title: problems[code].title,
     status,
     detail: [message, nextStepOf(nextSteps, code, extras)].filter(Boolean).join(' '),
-    instance: request.server.redact(request.url.split('?')[0] ?? '/'),
+    instance: request.url.split('?')[0] ?? '/',
     code,
     requestId: request.id,
     ...(errors && { errors }),
+    ...(suggestion !== undefined && others.length === 0 && { suggestion }),
+    ...(suggestions && { suggestions }),
     ...(holder && { holder }),
     ...(nextPortAvailableAt !== undefined && { nextPortAvailableAt }),
   };
 }
 
-/** Translates an error into a refusal, including the errors that Fastify makes itself. */
-export function toHttpRefusal(error: unknown): AppError {
-  return toRefusal(readFastifyError(error as FastifyError) ?? error);
+/**
+ * Translates an error into a refusal, including the errors that Fastify makes itself.
+ * @param schema that of the route, by the parts of a request
+ */
+export function toHttpRefusal(error: unknown, schema: FastifySchema = {}): AppError {
+  return toRefusal(readFastifyError(error as FastifyError, schema) ?? error);
 }
 
-function readFastifyError(error: FastifyError): AppError | null {
+function readFastifyError(error: FastifyError, schema: FastifySchema): AppError | null {
   const { validation, validationContext, code, statusCode, message } = error;
   if (validation) {
-    const errors = validation.map((finding) => describeField(finding, validationContext));
-    const detail = errors.map(({ pointer, detail }) => `${pointer || 'The body'} ${detail}`).join('; ');
-    return new AppError('validation-failed', detail, { errors });
+    return refuseFields(validation.map((finding) => describeField(finding, validationContext, schema)));
   }
   const known = FASTIFY_ERRORS[code ?? ''];
   if (known) return new AppError(known[0], known[1], {}, { cause: error });
@@ -105,14 +122,17 @@ function readFastifyError(error: FastifyError): AppError | null {
   return new AppError('validation-failed', detail, {}, { cause: error });
 }
 
+function refuseFields(errors: FieldError[]): AppError {
+  const detail = errors.map(({ pointer, detail }) => `${pointer || 'The body'} ${detail}`).join(' ');
+  return new AppError('validation-failed', detail, { errors });
+}
+
 // https://fastify.dev/docs/latest/Reference/Errors/
 const FASTIFY_ERRORS: Record<string, [ProblemCode, string]> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'unsupported-media-type',
     'Send JSON, with Content-Type: application/json; only POST /v1/imports takes text/plain too.',
   ],
-  FST_ERR_CTP_INVALID_JSON_BODY: ['validation-failed', 'The body is no valid JSON.'],
-  FST_ERR_CTP_EMPTY_JSON_BODY: ['validation-failed', 'The body is empty.'],
   FST_ERR_CTP_BODY_TOO_LARGE: ['payload-too-large', 'Bodies may have 1 MiB.'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['validation-failed', 'The body is not as long as Content-Length says.'],
   FST_ERR_BAD_URL: [
@@ -123,10 +143,26 @@ const FASTIFY_ERRORS: Record<string, [ProblemCode, string]> = {
 };
 
 /** @param context the part of the request that was validated, as Fastify names it */
-function describeField(finding: Finding, context: string | undefined): FieldError {
-  const root = { body: '', querystring: '/query', params: '/path', headers: '/headers' }[context ?? 'body'] ?? '';
-  const { pointer, detail } = describeFinding(finding);
-  return { pointer: root + pointer, detail };
+function describeField(finding: Finding, context = 'body', schema: FastifySchema): FieldError {
+  const root = { body: '', querystring: '/query', params: '/path', headers: '/headers' }[context] ?? '';
+  const { pointer, detail, ...rest } = describeFinding(finding);
+  return { pointer: root + pointer, detail: detail + describeRightPart(finding, context, schema), ...rest };
+}
+
+const PARTS = { body: 'body', querystring: 'query', params: 'path' } as const;
+
+/** Of a field that is not known in one part of the request: the part that has a field of this name. */
+function describeRightPart({ params }: Finding, context: string, schema: FastifySchema): string {
+  const name = params.additionalProperty;
+  if (typeof name !== 'string') return '';
+  const parts = Object.keys(PARTS) as (keyof typeof PARTS)[];
+  const right = parts.find((part) => part !== context && Object.hasOwn(fieldsOf(schema[part]), name));
+  return right === undefined ? '' : ` It belongs in the ${PARTS[right]}.`;
+}
+
+function fieldsOf(part: unknown): object {
+  const { $ref, properties } = (part ?? {}) as { $ref?: string; properties?: object };
+  return properties ?? components.find(({ $id }) => $id === $ref)?.properties ?? {};
 }
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;

@@ -5,9 +5,11 @@ import type { Caller } from '../access/caller.js';
 import type { ProjectCommand, ResultOf } from '../allocator/decide.js';
 import type { AllocationRow, Tables } from '../database/tables.js';
 import { AppError } from '../errors.js';
+import { findClosest } from '../input/closest.js';
 import type { AllocationKey } from '../keys.js';
 import type { Observer } from '../observer.js';
 import * as refusals from '../refusals.js';
+import { listProjectNames } from '../repositories/projects.js';
 import type { Batcher, IsAbandoned } from './batcher.js';
 import type { CommandQueue } from './command-queue.js';
 import { refuseUnexecuted } from './limits.js';
@@ -24,6 +26,9 @@ export interface Shared {
   /** The project of each allocation that was made here lately, by the allocation's id. It never changes. */
   readonly projectOfAllocation: LRUCache<string, string>;
 }
+
+/** How many names of similar projects a refusal has at most. */
+const MAX_SUGGESTIONS = 3;
 
 type Query<Args extends unknown[], Result> = (db: Kysely<Tables>, access: Access, ...args: Args) => Promise<Result>;
 
@@ -53,7 +58,7 @@ export class Session {
   async execute<C extends ProjectCommand>(project: string, command: C): Promise<ResultOf<C>> {
     this.access.requireChange({ project });
     const { commands, projectOfAllocation } = this.#shared;
-    const result = await commands.execute(project, command, this.#isAbandoned).catch((error) => this.#redact(error));
+    const result = await commands.execute(project, command, this.#isAbandoned).catch((error) => this.#refuse(error));
     if ('allocation' in result && result.allocation) projectOfAllocation.set(result.allocation.id, project);
     return result;
   }
@@ -80,7 +85,7 @@ export class Session {
 
   /** Runs a query that leaves out what the caller may not see. */
   read<Args extends unknown[], Result>(query: Query<Args, Result>, ...args: Args): Promise<Result> {
-    return query(this.#shared.db, this.access, ...args);
+    return query(this.#shared.db, this.access, ...args).catch((error) => this.#refuse(error));
   }
 
   /** Runs a query whose result every caller may see, or whose caller has checked the access. */
@@ -116,9 +121,19 @@ export class Session {
     return this.access.sees(project) ? project : null;
   }
 
-  /** If another project holds the port, tells the caller that project's name and nothing else. */
-  #redact(error: unknown): never {
-    const holder = error instanceof AppError ? error.extras.holder : undefined;
-    throw holder && !this.access.sees(holder.project) ? refusals.keptForOther(holder) : error;
+  /**
+   * Fits a refusal to what the caller may see. If another project holds the port, the caller is told that project's name
+   * and nothing else. If there is no such project, the caller is told the names of similar ones.
+   */
+  async #refuse(error: unknown): Promise<never> {
+    if (!(error instanceof AppError)) throw error;
+    const { code, extras } = error;
+    if (extras.holder && !this.access.sees(extras.holder.project)) throw refusals.keptForOther(extras.holder);
+    if (code === 'project-not-found' && extras.project !== undefined) {
+      // Asked for here, and not where the refusal is made, which may be in a transaction that holds locks.
+      const names = await listProjectNames(this.#shared.db, this.access).catch(() => []);
+      throw refusals.projectNotFound(extras.project, findClosest(extras.project, names, MAX_SUGGESTIONS));
+    }
+    throw error;
   }
 }

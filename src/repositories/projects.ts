@@ -30,6 +30,12 @@ export async function listProjects(
   return { items: await summarize(db, page.items, space), nextCursor: page.nextCursor };
 }
 
+/** The names of all projects that the caller may see. There are some hundreds at most, because ports are finite. */
+export async function listProjectNames(db: Kysely<Tables>, access: Access): Promise<string[]> {
+  const rows = await db.selectFrom('port_ranges').select('project').distinct().where(visibleTo(access)).execute();
+  return rows.map(({ project }) => project);
+}
+
 /** @throws AppError project-not-found, forbidden */
 export async function summarizeProject(
   db: Kysely<Tables>,

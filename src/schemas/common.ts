@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { NAME_PATTERN } from '../input/slug.js';
 
 /**
  * A string schema with `enum`. TypeBox's own union is an `anyOf` of constants, of which SDK generators make no enum.
@@ -23,7 +24,6 @@ export function Ref<T extends TSchema>(schema: T) {
   return Type.Unsafe<Static<T>>(Type.Ref(schema.$id as string));
 }
 
-const NAME_PATTERN = '^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$';
 const NAME_RULE = 'Lower-case letters, digits, dot, underscore and hyphen; 1 to 63 characters.';
 
 export const ProjectName = Type.String({

@@ -2,6 +2,11 @@ import { Type } from '@sinclair/typebox';
 import { type ProblemCode, problems } from '../errors.js';
 import { Nullable, ProjectName, StringEnum, Timestamp } from './common.js';
 
+const Suggestion = Type.String({
+  description: 'A name that can be used instead of the one that was refused for its form.',
+  examples: ['feature-cart-km89'],
+});
+
 /** A problem document (RFC 9457), with a stable `code` that programs can match on. */
 export const Problem = Type.Object(
   {
@@ -13,8 +18,19 @@ export const Problem = Type.Object(
     code: StringEnum(Object.keys(problems) as ProblemCode[]),
     requestId: Type.String({ description: 'The `x-request-id` of the answer, as the logs have it.' }),
     errors: Type.Optional(
-      Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() }), {
-        description: 'The fields that are wrong.',
+      Type.Array(
+        Type.Object({ pointer: Type.String(), detail: Type.String(), suggestion: Type.Optional(Suggestion) }),
+        {
+          description: 'The fields that are wrong.',
+        },
+      ),
+    ),
+    suggestion: Type.Optional(
+      Type.String({ ...Suggestion, description: `${Suggestion.description} Here if one name alone was refused.` }),
+    ),
+    suggestions: Type.Optional(
+      Type.Array(Type.String(), {
+        description: 'Names of projects that are similar to the one that is not there, the most similar first.',
       }),
     ),
     holder: Type.Optional(

@@ -1,6 +1,6 @@
 import { Ajv2020, type Options } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import type { FieldError } from '../errors.js';
+import { toPointer } from '../input/json.js';
 import { components } from './components.js';
 import { canonicalHost } from './host.js';
 
@@ -53,32 +53,6 @@ export function createValidator(options: Pick<Options, 'coerceTypes'>): Ajv2020 
   return ajv;
 }
 
-/** The fields of Ajv's `ErrorObject` that are used here. */
-export interface Finding {
-  instancePath: string;
-  keyword: string;
-  message?: string;
-  params: Record<string, unknown>;
-  parentSchema?: { description?: string };
-}
-
-/** Turns an error of Ajv into the field error that clients get. */
-export function describeFinding(finding: Finding): FieldError {
-  const { instancePath, keyword, params, message = 'is not valid' } = finding;
-  if (keyword === 'additionalProperties') {
-    return { pointer: `${instancePath}/${params.additionalProperty}`, detail: 'is not a known field' };
-  }
-  if (keyword === 'required') {
-    return { pointer: `${instancePath}/${params.missingProperty}`, detail: 'is required' };
-  }
-  const { description } = finding.parentSchema ?? {};
-  if (keyword === 'pattern' && description) {
-    return { pointer: instancePath, detail: `is not of the form that it needs. ${description}` };
-  }
-  const allowed = Array.isArray(params.allowedValues) ? `: ${params.allowedValues.join(', ')}` : '';
-  return { pointer: instancePath, detail: message + allowed };
-}
-
 const MAX_DEPTH = 10;
 // Line feed, carriage return and tab are allowed in texts. The other control characters are refused.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is there to find control characters
@@ -100,7 +74,7 @@ export function findUnstorable(value: unknown, pointer = '', depth = 0): { point
   }
   if (typeof value !== 'object' || value === null) return null;
   for (const [key, item] of Object.entries(value)) {
-    const below = `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    const below = pointer + toPointer([key]);
     const finding =
       describeText(key, below) ?? describePrototype(key, item, below) ?? findUnstorable(item, below, depth + 1);
     if (finding) return finding;

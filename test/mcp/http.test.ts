@@ -64,6 +64,20 @@ t.test('MCP over HTTP', async (t) => {
     t.equal((await request('POST', '/mcp', { no: 'message' }, ACCEPT)).status, 400);
   });
 
+  t.test('a name that stands twice in one object is refused', async (t) => {
+    const json = { 'content-type': 'application/json', ...ACCEPT };
+    const body =
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get-port","arguments":' +
+      '{"project":"odin","service":"twice","project":"consilio"}}}';
+    t.match(await request('POST', '/mcp', body, json), {
+      status: 400,
+      body: {
+        code: 'validation-failed',
+        errors: [{ pointer: '/params/arguments/project', detail: 'stands twice in the same object' }],
+      },
+    });
+  });
+
   t.test('values that REST refuses in a body are refused here too, and nothing is stored', async (t) => {
     const json = { 'content-type': 'application/json', ...ACCEPT };
     const call = (fields: string) =>

@@ -140,14 +140,20 @@ t.test('tools', async (t) => {
   t.test('bad input changes nothing and is named', async (t) => {
     t.match(
       await refusal('get-port', odin('api', { ports: 2 })),
-      /^validation-failed: \/ports is not a known field\nNext: /,
+      /^validation-failed: \/ports is not a known field\. Known are: project, service, .*metadata\.\nNext: /,
     );
+    t.match(await refusal('get-port', odin('api', { enviroment: 'x' })), /\. Did you mean environment\? Known are: /);
     t.match(await refusal('get-port', { project: 'odin' }), /\/service is required/);
+    t.match(await refusal('get-port', { project: 'Odinn', service: 'api' }), /\/project is "Odinn", .* Try odinn\./);
+    t.match(
+      await refusal('get-port', { project: 'odinn', service: 'api' }),
+      /^project-not-found: Project odinn has no range\. Did you mean odin\?\nNext: /,
+    );
     t.match(
       await refusal('get-port', odin('Not A Name')),
-      /\/service is not of the form that it needs\. .*Lower-case letters/,
+      /\/service is "Not A Name", which is not a name\. Names are lower-case letters.*Try not-a-name-[a-z0-9]{4}\.\nNext: /,
     );
-    t.match(await refusal('describe-port', { port: '3100' }), /\/port must be integer/);
+    t.match(await refusal('describe-port', { port: '3100' }), /\/port must be an integer/);
     t.match(
       await refusal('get-port', odin('api', { host: '256.1.1.1' })),
       /\/host must be a host name or an IP address/,

@@ -78,7 +78,9 @@ t.test('every refusal is a problem document', async (t) => {
       '\ufeff{',
     ]) {
       const answer = await request('POST', '/v1/projects/consilio/allocations', body, json);
-      t.match(assertProblem(t, answer, 'validation-failed').detail, /JSON/, body);
+      const { detail, errors } = assertProblem(t, answer, 'validation-failed');
+      t.match(detail, /^The body is not JSON: .*line 1, column \d/, body);
+      t.same(errors, [{ pointer: '', detail }]);
     }
   });
 
@@ -90,7 +92,7 @@ t.test('every refusal is a problem document', async (t) => {
         ['PATCH', '/v1/ranges/3100'],
         ['POST', '/v1/ranges'],
       ] as const) {
-        assertInvalid(t, await request(method, path, body, json), '', /must be object/);
+        assertInvalid(t, await request(method, path, body, json), '', /must be an object/);
       }
     }
   });

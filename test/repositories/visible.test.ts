@@ -19,7 +19,7 @@ import { countPortsByProject } from '../../src/repositories/counts.js';
 import { listEnvironments } from '../../src/repositories/environments.js';
 import { findExported } from '../../src/repositories/exports.js';
 import { describePort } from '../../src/repositories/ports.js';
-import { listProjects, summarizeProject } from '../../src/repositories/projects.js';
+import { listProjectNames, listProjects, summarizeProject } from '../../src/repositories/projects.js';
 import {
   findForeignOwners,
   findRange,
@@ -100,6 +100,7 @@ const queries: Record<string, Ask[]> = {
     { ask: (s) => s.read(describePort, other.reservation.port, SPACE), namesOther: true },
   ],
   listProjects: [{ ask: (s) => s.read(listProjects, SPACE, {}), shows: ['shown range', 'shown-api'] }],
+  listProjectNames: [{ ask: (s) => s.read(listProjectNames), shows: [OWN] }],
   summarizeProject: [
     { ask: (s) => s.read(summarizeProject, OWN, SPACE), shows: ['shown range', 'shown-api'] },
     { ask: (s) => s.read(summarizeProject, OTHER, SPACE), refused: 'forbidden' },

@@ -1,4 +1,4 @@
-// Bad input, case by case. test/long/fuzz.test.ts sends random requests.
+// Bad values, case by case; bad-fields.test.ts has unknown fields. test/long/fuzz.test.ts sends random requests.
 import t, { type Test } from 'tap';
 import { makeApp, requester } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
@@ -19,49 +19,6 @@ t.test('bad input is refused as a whole and changes nothing', async (t) => {
       t.equal(await readRegistry(db), before, 'nothing changed');
     });
   const raw = (body: string) => request('PUT', path, body, { 'content-type': 'application/json' });
-
-  refusing('unknown fields of bodies', async (t) => {
-    for (const [method, url, body, pointer] of [
-      ['PUT', path, { descripton: 'typo' }, '/descripton'],
-      ['PUT', path, { environment: 'staging' }, '/environment'],
-      ['POST', '/v1/projects/consilio/allocations', { service: 'a', project: 'b' }, '/project'],
-      ['PATCH', `/v1/allocations/${id}`, { Description: 'x' }, '/Description'],
-      ['POST', '/v1/ranges', { project: 'x', size: 200 }, '/size'],
-      ['PATCH', '/v1/ranges/3100', { kind: 'shared' }, '/kind'],
-    ] as const) {
-      assertInvalid(t, await request(method, url, body), pointer, 'is not a known field');
-    }
-  });
-
-  refusing('unknown fields of queries', async (t) => {
-    for (const [method, url] of [
-      ['PUT', `${path}?enviroment=x`],
-      ['GET', `${path}?enviroment=x`],
-      ['DELETE', `${path}?enviroment=x`],
-      ['GET', '/v1/ranges?enviroment=x'],
-      ['GET', '/v1/ranges/3100?enviroment=x'],
-      ['GET', '/v1/projects?enviroment=x'],
-      ['GET', '/v1/projects/consilio/summary?enviroment=x'],
-      ['GET', '/v1/allocations?enviroment=x'],
-      ['GET', '/v1/ports/3100?enviroment=x'],
-      ['POST', '/v1/projects/consilio/allocations?enviroment=x'],
-      ['GET', `/v1/allocations/${id}?enviroment=x`],
-      ['PATCH', `/v1/allocations/${id}?enviroment=x`],
-      ['DELETE', `/v1/allocations/${id}?enviroment=x`],
-      ['POST', '/v1/ranges?enviroment=x'],
-      ['PATCH', '/v1/ranges/3100?enviroment=x'],
-      ['DELETE', '/v1/ranges/3500?enviroment=x'],
-    ] as const) {
-      const body = method === 'POST' ? { service: 'a', project: 'b' } : undefined;
-      const valid = url.includes('allocations?') ? { service: 'a' } : url.includes('ranges?') ? { project: 'b' } : body;
-      assertInvalid(
-        t,
-        await request(method, url, method === 'POST' ? valid : undefined),
-        '/query/enviroment',
-        'is not a known field',
-      );
-    }
-  });
 
   refusing('numbers and booleans of URLs in any but their one spelling', async (t) => {
     const spellings = ['0xc1c', '%203100', '3100%20', '3.1e3', '3100.0', '%2b3100', '03100', '3_100', '٣١٠٠', '', '-0'];
@@ -88,7 +45,7 @@ t.test('bad input is refused as a whole and changes nothing', async (t) => {
       const answer = await request('POST', `/v1/imports?dryRun=${text}`, { items: [{ port: 3100 }] });
       assertInvalid(t, answer, '/query/dryRun', /boolean/);
     }
-    assertInvalid(t, await request('GET', '/v1/ports/-1'), '/path/port', />= 1/);
+    assertInvalid(t, await request('GET', '/v1/ports/-1'), '/path/port', 'must be 1 or more');
     t.equal((await request('GET', '/v1/ports/3100')).status, 200);
     t.equal((await request('GET', '/v1/allocations?port=3100&limit=1')).status, 200);
     const dry = await request('POST', '/v1/imports?dryRun=true', { items: [{ port: 3100 }] });

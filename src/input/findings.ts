@@ -1,0 +1,94 @@
+import type { FieldError } from '../errors.js';
+import { findClosest } from './closest.js';
+import { quote, toPointer } from './json.js';
+import { NAME_PATTERN, toSlug } from './slug.js';
+
+/** The fields of Ajv's `ErrorObject` that are used here. */
+export interface Finding {
+  instancePath: string;
+  keyword: string;
+  message?: string;
+  params: Record<string, unknown>;
+  /** The value that was refused, and the schema that refused it. Ajv adds both because of its option `verbose`. */
+  data?: unknown;
+  parentSchema?: { description?: string; pattern?: string; properties?: object; examples?: unknown[] };
+}
+
+const NAME_RULE =
+  'Names are lower-case letters, digits, dot, underscore and hyphen, 1 to 63 characters, beginning and ending with a ' +
+  'letter or digit.';
+
+/** Turns an error of Ajv into the field error that clients get. */
+export function describeFinding(finding: Finding): FieldError {
+  const { instancePath, keyword, params, data, parentSchema = {} } = finding;
+  if (keyword === 'additionalProperties') {
+    const name = String(params.additionalProperty);
+    const known = Object.keys(parentSchema.properties ?? {});
+    return { pointer: instancePath + toPointer([name]), detail: describeUnknown(name, known) };
+  }
+  if (keyword === 'required') {
+    return { pointer: instancePath + toPointer([String(params.missingProperty)]), detail: 'is required' };
+  }
+  if (keyword === 'pattern' && parentSchema.pattern === NAME_PATTERN) {
+    return { pointer: instancePath, ...refuseName(String(data)) };
+  }
+  return { pointer: instancePath, detail: describeRule(finding) };
+}
+
+/** @returns what is wrong with a value that is no name, the rule, and a name that can be used instead */
+export function refuseName(value: string): Pick<FieldError, 'detail' | 'suggestion'> {
+  if (value === '') return { detail: `is empty. ${NAME_RULE}` };
+  const suggestion = toSlug(value);
+  return { detail: `is ${quote(value)}, which is not a name. ${NAME_RULE} Try ${suggestion}.`, suggestion };
+}
+
+function describeUnknown(name: string, known: string[]): string {
+  if (known.length === 0) return 'is not a known field. None is taken here.';
+  const [closest] = findClosest(name, known, 1);
+  const question = closest === undefined ? '' : ` Did you mean ${closest}?`;
+  return `is not a known field.${question} Known are: ${known.join(', ')}.`;
+}
+
+/** What a value breaks, in words. Ajv's own words presuppose that the reader knows JSON Schema. */
+function describeRule({ keyword, params, parentSchema = {}, message = 'is not valid' }: Finding): string {
+  const { limit } = params;
+  switch (keyword) {
+    case 'type':
+      return `must be ${[params.type].flat().map(describeType).join(' or ')}`;
+    case 'enum':
+      return `must be one of: ${(params.allowedValues as unknown[]).join(', ')}`;
+    case 'minimum':
+      return `must be ${limit} or more`;
+    case 'maximum':
+      return `must be ${limit} or less`;
+    case 'minLength':
+      return limit === 1 ? 'must not be empty' : `must have ${limit} characters or more`;
+    case 'maxLength':
+      return `must have ${limit} characters or fewer`;
+    case 'minItems':
+      return limit === 1 ? 'must not be empty' : `must have ${limit} items or more`;
+    case 'maxItems':
+      return `must have ${limit} items or fewer`;
+    case 'uniqueItems':
+      return `has the same item twice, as items ${params.j} and ${params.i} (the first is item 0)`;
+    case 'pattern':
+    case 'format':
+      return `is not of the form that it needs. ${describeForm(parentSchema)}`.trim();
+    default:
+      return message;
+  }
+}
+
+const describeForm = ({ description, examples = [] }: NonNullable<Finding['parentSchema']>): string =>
+  [description, examples.length > 0 && `An example: ${examples[0]}`].filter(Boolean).join(' ');
+
+const TYPES: { [type: string]: string } = {
+  string: 'a string',
+  integer: 'an integer',
+  number: 'a number',
+  boolean: 'true or false (a boolean)',
+  object: 'an object',
+  array: 'a list (an array)',
+  null: 'null',
+};
+const describeType = (type: unknown): string => TYPES[String(type)] ?? String(type);

@@ -1,0 +1,45 @@
+import { findClosest } from './closest.js';
+
+const NAMES = ['project', 'service', 'environment'];
+
+/**
+ * Finds the names that contain a slash, in a path that no route has: in `/v1/projects/shop/services/feature/cart` it is
+ * the service, `feature/cart`. If the path can be read in several ways, the one with the fewest slashes in names counts.
+ * @param routes paths with parameters, such as `/v1/projects/:project/services/:service`
+ * @returns for each such name the parameter that it was meant for; empty if the path cannot be read so
+ */
+export function findSlashedNames(path: string, routes: readonly string[]): { parameter: string; value: string }[] {
+  const readings = routes
+    .filter(isReadable)
+    .map((route) => readNames(path, route))
+    .filter((names) => names !== null);
+  const countSlashes = (names: { value: string }[]) => names.flatMap(({ value }) => value.split('/').slice(1)).length;
+  const [best = []] = readings.sort((a, b) => countSlashes(a) - countSlashes(b));
+  return best.filter(({ value }) => value.includes('/'));
+}
+
+/** Whether all parameters are names, and the first is followed by something that shows where it ends. */
+function isReadable(route: string): boolean {
+  const parameters = [...route.matchAll(/:(\w+)/g)].map(([, parameter]) => parameter as string);
+  return parameters.every((parameter) => NAMES.includes(parameter)) && /:\w+\/\w/.test(route);
+}
+
+function readNames(path: string, route: string): { parameter: string; value: string }[] | null {
+  const pattern = route.replace(/[.-]/g, '\\$&').replace(/:(\w+)/g, '(?<$1>.+?)');
+  const groups = new RegExp(`^${pattern}$`).exec(path)?.groups;
+  if (groups === undefined) return null;
+  return Object.entries(groups).map(([parameter, value]) => ({ parameter, value: decodeURIComponent(value) }));
+}
+
+/**
+ * The path that was most likely meant by one that no route has: with `/v1` before it, without a slash at its end, and
+ * with the right name of the collection (`/project` is `/v1/projects`). Whether that is a path remains to be checked.
+ */
+export function findMeantPath(path: string, routes: readonly string[]): string | null {
+  const parts = path.split('/').filter(Boolean);
+  if (parts[0]?.toLowerCase() === 'v1') parts.shift();
+  const collections = new Set(routes.filter((route) => route.startsWith('/v1/')).map((route) => route.split('/')[2]));
+  const [collection] = findClosest(parts[0] ?? '', [...collections] as string[], 1);
+  const meant = ['/v1', collection, ...parts.slice(1)].join('/');
+  return collection === undefined || meant === path ? null : meant;
+}

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto';
+
+/** The form of the names of projects, services and environments. */
+export const NAME_PATTERN = '^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$';
+
+const NAME = new RegExp(NAME_PATTERN);
+const HASH_LENGTH = 4;
+/** Leaves room for a hyphen and the hash in the 63 characters of a name. */
+const MAX_READABLE_LENGTH = 63 - 1 - HASH_LENGTH;
+
+/**
+ * Makes a name of any text, for example of a branch: `feature/cart` becomes `feature-cart-` and a hash. Two texts that
+ * differ in more than case get different names, because the hash is that of the original text. A text that is a name
+ * stays as it is, and so does one that is a name in capitals, except for its case.
+ */
+export function toSlug(text: string): string {
+  // Only A to Z. `toLowerCase` would also turn the Kelvin sign into a k.
+  const lower = text.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
+  if (NAME.test(lower)) return lower;
+  const readable = trim(trim(lower.replace(/[^a-z0-9._]+/g, '-')).slice(0, MAX_READABLE_LENGTH));
+  // The hash alone if no character could stay, as in a name in another script.
+  return [readable, hashOf(text)].filter(Boolean).join('-');
+}
+
+const trim = (text: string): string => text.replace(/^[._-]+/, '').replace(/(?<![._-])[._-]+$/, '');
+
+/** Four of 36 characters, which is 1.7 million possibilities. */
+function hashOf(text: string): string {
+  const number = createHash('sha256').update(text).digest().readUIntBE(0, 6);
+  return number.toString(36).padStart(HASH_LENGTH, '0').slice(-HASH_LENGTH);
+}
