@@ -1,5 +1,10 @@
 -- Which ports are cooling down: released less than the range's reuse_cooldown_seconds ago, and not allocated since.
 
+-- Functions find this registry's tables whatever the caller's search_path is, so that a person can call them with the
+-- schema in front of the name. The names in a body of `begin atomic` are resolved when the function is created, and
+-- PostgreSQL can still inline it. A PL/pgSQL body is text, so its function sets the search_path that it was created
+-- with (`from current`).
+
 -- The ports of one range that are cooling down, with the key that released each of them and may have it back at once.
 -- Reserved ports are included: a port that cools down under a reservation goes on cooling down when the reservation ends.
 --
@@ -12,7 +17,7 @@ returns table (port integer, project text, service text, environment text, avail
 language sql stable
 set enable_bitmapscan = off
 set enable_seqscan = off
-as $$
+begin atomic
   select candidate.port, last.project, last.service, last.environment,
          last.released_at + make_interval(secs => r.reuse_cooldown_seconds)
   from port_ranges r
@@ -33,8 +38,8 @@ as $$
       where a.released_at is null and a.host = cooling_ports.host
         and a.protocol = cooling_ports.protocol and a.port = candidate.port
     ) is null
-  order by candidate.port
-$$;
+  order by candidate.port;
+end;
 
 -- The ports of one range that are cooling down and not reserved.
 create function unreserved_cooling_ports(range_start integer, host text, protocol text)
@@ -42,7 +47,7 @@ returns table (port integer, project text, service text, environment text, avail
 language sql stable
 set enable_bitmapscan = off
 set enable_seqscan = off
-as $$
+begin atomic
   select c.port, c.project, c.service, c.environment, c.available_at
   from cooling_ports(
     unreserved_cooling_ports.range_start, unreserved_cooling_ports.host, unreserved_cooling_ports.protocol) c
@@ -51,5 +56,5 @@ as $$
     where v.status = 'active' and v.expires_at > clock_timestamp() and v.host = unreserved_cooling_ports.host
       and v.protocol = unreserved_cooling_ports.protocol and v.port = c.port
   ) is null
-  order by c.port
-$$;
+  order by c.port;
+end;

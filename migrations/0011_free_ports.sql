@@ -9,6 +9,7 @@ returns setof integer
 language plpgsql stable
 set enable_bitmapscan = off
 set enable_seqscan = off
+set search_path from current
 as $$
 declare
   r record;
@@ -47,7 +48,8 @@ $$;
 -- When the next port of a project comes free by itself. A reserved port comes free when its reservation ends, a cooling one
 -- when its cooldown has passed, and a port that is both when both have happened.
 create function next_port_available_at(project text, host text, protocol text) returns timestamptz
-language sql stable as $$
+language sql stable
+begin atomic
   select min(greatest(reserved.expires_at, cooling.available_at))
   from (
     select v.port, v.expires_at
@@ -62,5 +64,5 @@ language sql stable as $$
     from port_ranges r
     cross join lateral cooling_ports(r.start_port, next_port_available_at.host, next_port_available_at.protocol) c
     where r.project = next_port_available_at.project and r.reuse_cooldown_seconds > 0
-  ) cooling using (port)
-$$;
+  ) cooling using (port);
+end;

@@ -6,7 +6,8 @@ create function range_counts(host text default 'localhost', protocol text defaul
 returns table (
   start_port integer, total_ports integer, allocated_ports integer, in_use_ports integer,
   reserved_ports integer, cooling_ports integer, available_ports integer, utilization numeric)
-language sql stable as $$
+language sql stable
+begin atomic
   select r.start_port, size.total, taken.allocated, taken.in_use, taken.reserved, cooling.count,
          size.total - taken.allocated - taken.reserved - cooling.count,
          round(100.0 * taken.allocated / size.total, 2)
@@ -25,5 +26,5 @@ language sql stable as $$
       select count(*)::integer
       from unreserved_cooling_ports(r.start_port, range_counts.host, range_counts.protocol)
     ) end as count
-  ) cooling
-$$;
+  ) cooling;
+end;

@@ -6,7 +6,8 @@
 -- In another isolation level a function would look at a snapshot from before it got the lock, and hand out a port that
 -- somebody else took meanwhile. PostgreSQL would not notice, because the lock does not change the range row.
 create function require_read_committed() returns void
-language plpgsql as $$
+language plpgsql
+as $$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'isolation level % is not supported', current_setting('transaction_isolation')
@@ -17,7 +18,9 @@ $$;
 
 -- Returns the host in the form in which it is stored.
 create function require_host(host text) returns text
-language plpgsql immutable as $$
+language plpgsql immutable
+set search_path from current
+as $$
 begin
   if canonical_host(host) is null then
     raise exception '% is not a host', coalesce(quote_literal(host), 'null')
@@ -28,7 +31,8 @@ end
 $$;
 
 create function require_protocol(protocol text) returns void
-language plpgsql immutable as $$
+language plpgsql immutable
+as $$
 begin
   if protocol is null or protocol not in ('tcp', 'udp') then
     raise exception '% is not a protocol', coalesce(quote_literal(protocol), 'null')
@@ -42,7 +46,9 @@ $$;
 create function find_available_port(
   project text, host text default 'localhost', protocol text default 'tcp')
 returns integer
-language plpgsql stable as $$
+language plpgsql stable
+set search_path from current
+as $$
 declare
   found_port integer;
   next_time timestamptz;
@@ -69,7 +75,9 @@ create function allocate_port(
   project text, service text, environment text default 'default',
   host text default 'localhost', protocol text default 'tcp')
 returns integer
-language plpgsql volatile as $$
+language plpgsql volatile
+set search_path from current
+as $$
 declare
   canonical text := require_host(host);
   new_port integer;
@@ -101,7 +109,9 @@ $$;
 -- Returns true if the port was held and is released now, false if nobody held it.
 create function release_port(port integer, host text default 'localhost', protocol text default 'tcp')
 returns boolean
-language plpgsql volatile as $$
+language plpgsql volatile
+set search_path from current
+as $$
 declare
   canonical text := require_host(host);
   released_time timestamptz;
@@ -124,7 +134,9 @@ $$;
 -- Sets the status of reservations that have expired, and returns how many there were. Allocations do not depend on it, because
 -- an expired reservation holds nothing, whatever its status is.
 create function cleanup_expired_reservations() returns integer
-language plpgsql volatile as $$
+language plpgsql volatile
+set search_path from current
+as $$
 declare
   expired integer;
 begin

@@ -3,6 +3,6 @@ import { migrate } from '../src/database/migrate.js';
 import { withDatabase } from './with-database.js';
 
 await withDatabase(async (database, _config, log) => {
-  await database.withoutLimits((db) => migrate(db, log));
+  await migrate(database, log);
   log.info({ database: database.kind }, 'The schema is up to date');
 });

@@ -4,6 +4,8 @@
 import { connectDatabase } from '../src/database/connect.js';
 import { migrate } from '../src/database/migrate.js';
 import { copyRegistry, listTables, requireEmpty } from '../src/database/move.js';
+import { requireServable } from '../src/database/requirements.js';
+import { toStartError } from '../src/database/start-errors.js';
 import { requireRegistry } from '../src/embedded/backup.js';
 import { CommandRefused } from '../src/errors.js';
 import { connectForService } from '../src/mcp/peers.js';
@@ -17,13 +19,16 @@ await runCommand(async (config, log) => {
   const source = await connectForService({ ...config, databaseUrl: null }, log);
   const target = await connectDatabase(config, log); // the connection itself is made at the first query
   try {
+    await requireServable(target);
     await requireEmpty(target.db, await listTables(source.db)); // before the migrations, which create tables and rows
-    await target.withoutLimits((db) => migrate(db, log));
+    await migrate(target, log);
     const rows = await target.withoutLimits((db) => copyRegistry(source.db, db, log));
     log.info(
       { rows, dataDir: config.dataDir },
       'Moved. Run everything with this DATABASE_URL from now on; DATA_DIR is as it was',
     );
+  } catch (error) {
+    throw toStartError(error);
   } finally {
     await target.close();
     await source.close();

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Config } from '../src/config.js';
 import type { Database } from '../src/database/connect.js';
+import { toStartError } from '../src/database/start-errors.js';
 import { connectForService } from '../src/mcp/peers.js';
 import { runCommand } from './run-command.js';
 
@@ -8,6 +9,12 @@ import { runCommand } from './run-command.js';
 export function withDatabase(work: (database: Database, config: Config, log: Logger) => Promise<void>): Promise<void> {
   return runCommand(async (config, log) => {
     const database = await connectForService(config, log);
-    await work(database, config, log).finally(() => database.close());
+    try {
+      await work(database, config, log);
+    } catch (error) {
+      throw toStartError(error);
+    } finally {
+      await database.close();
+    }
   });
 }

@@ -8,6 +8,7 @@ import { findDataDir } from './config/data-dir.js';
 import { type EnvironmentVariables, environmentVariables } from './config/environment-variables.js';
 import { readSecretFiles } from './config/secret-files.js';
 import { normalizeVariables, toTypedVariables, trimVariables } from './config/spellings.js';
+import { StartError } from './errors.js';
 import { packageRoot } from './package-root.js';
 import { canonicalHost, isLoopback } from './schemas/host.js';
 
@@ -18,6 +19,8 @@ export interface Config {
   readonly port: number;
   /** Of PostgreSQL. Null if the embedded database in `dataDir` is used. */
   readonly databaseUrl: string | null;
+  /** The schema of the registry in PostgreSQL. Null if none was named, which means `DEFAULT_SCHEMA`. */
+  readonly databaseSchema: string | null;
   readonly dataDir: string;
   readonly migrateOnStart: boolean;
   readonly seedOnStart: boolean;
@@ -60,7 +63,7 @@ export interface Config {
 }
 
 /** Lists every problem of the configuration, each on a line, so that all can be corrected before the next start. */
-export class ConfigError extends Error {
+export class ConfigError extends StartError {
   override readonly name = 'ConfigError';
 
   constructor(readonly problems: string[]) {
@@ -101,6 +104,7 @@ export function loadConfig(variables: Record<string, string | undefined>, option
     host: env.HOST,
     port: env.PORT,
     databaseUrl: env.DATABASE_URL ?? null,
+    databaseSchema: env.DATABASE_SCHEMA ?? null,
     dataDir,
     migrateOnStart: env.MIGRATE_ON_START,
     seedOnStart: env.SEED_ON_START ?? env.DATABASE_URL === undefined,

@@ -122,8 +122,13 @@ export function nextStepOf<Known>(steps: NextSteps<Known>, code: ProblemCode, kn
   return typeof step === 'function' ? step(known) : step;
 }
 
+/** Why a process cannot start or do its work. The message is for its user: what is wrong and what to do about it. */
+export class StartError extends Error {
+  override readonly name: string = 'StartError';
+}
+
 /** An operator's command that changed nothing; its message says why and what to do. */
-export class CommandRefused extends Error {
+export class CommandRefused extends StartError {
   override readonly name = 'CommandRefused';
 }
 

@@ -12,7 +12,7 @@ import { openLog } from './process/log.js';
 import { Readiness } from './readiness.js';
 import { createService } from './service.js';
 import { runMonitor } from './services/monitor.js';
-import { describeStartError } from './start-error.js';
+import { cannotListen, describeStartError } from './start-error.js';
 
 /** How long closing may take in addition to DRAIN_MS and the longest request. After that the process ends as it is. */
 const CLOSE_MARGIN_MS = 5000;
@@ -44,7 +44,7 @@ async function main(): Promise<void> {
   // a while, and meanwhile this service listens already and answers with 503.
   const prepared = prepareDatabase(database, config, log, stopping.signal);
   if (database.kind === 'embedded') await prepared;
-  await Promise.all([prepared, app.listen({ host: config.host, port: config.port })]);
+  await Promise.all([prepared, app.listen({ host: config.host, port: config.port }).catch(cannotListen)]);
 
   // Only one process can open the embedded database. The stdio processes of agents pass their calls on to this one.
   if (database.kind === 'embedded') {

@@ -1,32 +1,25 @@
-import { ConfigError } from './config.js';
-import { isSchemaMissing, toAppError } from './database/errors.js';
-import { migrationsFolder } from './database/migrate.js';
-import { DataDirLockedError } from './embedded/data-dir-lock.js';
-import { CommandRefused } from './errors.js';
-
-// https://nodejs.org/api/errors.html#common-system-errors
-const DATA_DIR_CODES = new Set(['EACCES', 'EEXIST', 'ENOENT', 'ENOTDIR', 'EPERM', 'EROFS', 'ENOSPC']);
+import { StartError } from './errors.js';
 
 /**
- * Why a process of this package could not start, for its user: a sentence if the reason is known, or else the stack.
+ * Why a process of this package could not start, for its user: the sentence of a StartError, which was made where the
+ * error's reason was known, or else the stack.
  */
 export function describeStartError(error: unknown): string {
-  if ([ConfigError, DataDirLockedError, CommandRefused].some((known) => error instanceof known)) {
-    return (error as Error).message;
+  if (error instanceof StartError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/**
+ * For errors of `listen`.
+ * @throws StartError
+ */
+export function cannotListen(error: NodeJS.ErrnoException & { port?: number }): never {
+  if (error.code === 'EADDRINUSE') {
+    throw new StartError(
+      `PORT: ${error.port} is taken. Another Port Allocator may be running already; if it is something else, set PORT to a free port.`,
+      { cause: error },
+    );
   }
-  if (!(error instanceof Error)) return String(error);
-  const { code = '', syscall, port, path } = error as NodeJS.ErrnoException & { port?: number };
-  if (code === 'EADDRINUSE') {
-    return `PORT: ${port} is taken. Another Port Allocator may be running already; if it is something else, set PORT to a free port.`;
-  }
-  if (syscall === 'listen') return `HOST, PORT: cannot listen there: ${error.message}`;
-  if (path !== undefined && !path.startsWith(migrationsFolder) && DATA_DIR_CODES.has(code)) {
-    return `DATA_DIR: ${error.message}. Set it to a folder that this user may write, or to one that can be created.`;
-  }
-  const refusal = toAppError(error);
-  if (refusal && isSchemaMissing(error)) return `${refusal.message} ${error.message}`;
-  if (refusal?.code === 'database-unavailable') {
-    return `DATABASE_URL: the database does not answer: ${error.message || code}`;
-  }
-  return error.stack ?? error.message;
+  if (error.syscall === undefined) throw error; // Fastify's own, which are no fault of HOST or PORT
+  throw new StartError(`HOST, PORT: cannot listen there: ${error.message}`, { cause: error });
 }

@@ -12,6 +12,7 @@ t.test('without a variable the service runs on loopback, embedded, with the docu
       host: '127.0.0.1',
       port: 8080,
       databaseUrl: null,
+      databaseSchema: null,
       dataDir: '/data/port-allocator',
       migrateOnStart: true,
       seedOnStart: true,
@@ -47,6 +48,7 @@ t.test('every variable is taken', async (t) => {
         HOST: '0.0.0.0',
         PORT: '0',
         DATABASE_URL: 'postgresql://u:p@db/x',
+        DATABASE_SCHEMA: 'ports',
         DATA_DIR: '/srv/ports/../registry/',
         MIGRATE_ON_START: 'false',
         SEED_ON_START: 'true',
@@ -77,6 +79,7 @@ t.test('every variable is taken', async (t) => {
       host: '0.0.0.0',
       port: 0,
       databaseUrl: 'postgresql://u:p@db/x',
+      databaseSchema: 'ports',
       dataDir: '/srv/registry',
       migrateOnStart: false,
       seedOnStart: true,
@@ -247,4 +250,15 @@ t.test('ambiguous hosts to probe are refused', async (t) => {
   t.match(problemsOf({ PROBE_ALLOWED_HOSTS: '*' }), [/^PROBE_ALLOWED_HOSTS: "\*" is neither/]);
   t.match(problemsOf({ PROBE_TARGETS: '*=gateway' }), [/^PROBE_TARGETS: "\*=gateway" is not of the form/]);
   t.match(problemsOf({ PROBE_TARGETS: 'a=b,A=c' }), [/^PROBE_TARGETS: "A=c" is a second target for a/]);
+});
+
+t.test('DATABASE_SCHEMA is a name that needs no quotation marks', async (t) => {
+  for (const name of ['ports', '_p1', 'a'.repeat(63)]) t.same(problemsOf({ DATABASE_SCHEMA: name }), []);
+  for (const name of ['Ports', '1st', 'a-b', 'a,b', '"a"', 'pg_x', 'information_schema', 'a'.repeat(64)]) {
+    t.match(
+      problemsOf({ DATABASE_SCHEMA: name }),
+      [/^DATABASE_SCHEMA: .* is not a name of at most 63 lower-case/],
+      name,
+    );
+  }
 });

@@ -41,7 +41,7 @@ export class Subjects {
     await query(url.href, `create database ${name}`);
     url.pathname = `/${name}`;
     const database = await connectDatabase(loadConfig({ DATABASE_URL: url.href }), quiet);
-    await migrate(database.db, quiet);
+    await migrate(database, quiet);
     await seed(database.db, 0);
     await database.close();
     return url.href;

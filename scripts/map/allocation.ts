@@ -66,7 +66,7 @@ async function openApp(dataDir: string): Promise<{ app: FastifyInstance; close()
   const config = loadConfig({ DATA_DIR: dataDir });
   const log = pino({ level: 'silent' });
   const database = await connectDatabase(config, log);
-  await migrate(database.db, log);
+  await migrate(database, log);
   await seed(database.db, config.reuseCooldownSeconds);
   const metrics = new Metrics(database.poolCounts);
   const service = createService({ database, config, log, observer: metrics });

@@ -63,7 +63,7 @@ const quiet = { info() {}, warn() {} };
 
 async function makeTemplate(variables: Record<string, string>): Promise<void> {
   const database = await connectDatabase(loadConfig(variables), quiet);
-  await database.withoutLimits((db) => migrate(db, quiet));
+  await migrate(database, quiet);
   await seed(database.db, 0);
   await database.close();
 }

@@ -13,6 +13,7 @@ type TextVariable =
   | 'TRUST_PROXY'
   | 'ALLOWED_ORIGINS'
   | 'DATABASE_URL'
+  | 'DATABASE_SCHEMA'
   | 'PROBE_TARGETS'
   | 'PROBE_ALLOWED_HOSTS'
   | 'AUDIT_SCHEDULE';
@@ -42,6 +43,7 @@ export function checkVariables(env: Variables): string[] {
     ...checkPublicUrl(env.PUBLIC_URL),
     ...checkAdminApiKey(env.ADMIN_API_KEY),
     ...checkDatabaseUrl(env.DATABASE_URL),
+    ...checkDatabaseSchema(env.DATABASE_SCHEMA),
     ...checkProbes(env),
     ...checkSchedule(env.AUDIT_SCHEDULE),
   ];
@@ -94,6 +96,17 @@ function checkDatabaseUrl(url: string | undefined): string[] {
   return [
     'DATABASE_URL: what was given is not of the form postgresql://user:password@host:port/database; ' +
       'in the user and the password, :, /, ?, #, [, ] and @ are percent-encoded',
+  ];
+}
+
+/** Only names that mean the same with and without quotation marks, because people write them at a `psql` prompt. */
+function checkDatabaseSchema(schema: string | undefined): string[] {
+  if (schema === undefined || (/^[a-z_][a-z0-9_]{0,62}$/.test(schema) && !/^(pg_|information_schema$)/.test(schema))) {
+    return [];
+  }
+  return [
+    `DATABASE_SCHEMA: ${JSON.stringify(schema)} is not a name of at most 63 lower-case letters, digits and _ that begins with ` +
+      "a letter or _; names that begin with pg_ are PostgreSQL's own",
   ];
 }
 

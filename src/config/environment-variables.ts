@@ -6,6 +6,7 @@ export const environmentVariables = Type.Object({
   PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65535 }),
   DATABASE_URL: Type.Optional(Type.String()),
   DATABASE_URL_FILE: Type.Optional(Type.String()),
+  DATABASE_SCHEMA: Type.Optional(Type.String()),
   DATA_DIR: Type.Optional(Type.String()),
   MIGRATE_ON_START: Type.Boolean({ default: true }),
   SEED_ON_START: Type.Optional(Type.Boolean()),

@@ -1,15 +1,20 @@
+import { X509Certificate } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
+import { createSecureContext } from 'node:tls';
 import { Kysely, sql } from 'kysely';
 import pg from 'pg';
 import type { Config } from '../config.js';
 import { lockDataDir } from '../embedded/data-dir-lock.js';
 import { openEmbedded } from '../embedded/pglite.js';
+import { StartError } from '../errors.js';
 import { readCommittedDialect } from './driver.js';
-import { setUpConnection } from './server-settings.js';
+import { DEFAULT_SCHEMA, setUpConnection } from './server-settings.js';
 import type { Tables } from './tables.js';
 
 export interface Database {
   readonly kind: 'postgresql' | 'embedded';
+  /** DATABASE_SCHEMA. Null if it is not set, and for the embedded database: the registry is in `DEFAULT_SCHEMA` then. */
+  readonly schema: string | null;
   readonly db: Kysely<Tables>;
   /**
    * Does work that may take longer than any request may, such as a migration. On PostgreSQL it gets a connection of its
@@ -24,7 +29,7 @@ export interface Database {
 
 type ConnectConfig = Pick<
   Config,
-  'databaseUrl' | 'dataDir' | 'databasePoolSize' | 'lockTimeoutMs' | 'requestTimeoutMs'
+  'databaseUrl' | 'databaseSchema' | 'dataDir' | 'databasePoolSize' | 'lockTimeoutMs' | 'requestTimeoutMs'
 >;
 export type Log = { info(data: object, message: string): void; warn(data: object, message: string): void };
 
@@ -39,6 +44,7 @@ const KEEP_ALIVE_MS = 10_000;
 /**
  * Opens PostgreSQL or, without a `databaseUrl`, the embedded database of `dataDir`. The pool for PostgreSQL connects
  * when it is first used, and again after an outage.
+ * @throws StartError if DATABASE_URL cannot be used, or if the data directory cannot be opened
  * @throws DataDirLockedError when another process has the data directory open
  */
 export async function connectDatabase(
@@ -52,6 +58,7 @@ export async function connectDatabase(
     const db = new Kysely<Tables>({ dialect: readCommittedDialect(embedded.pool, limits) });
     return {
       kind: 'embedded',
+      schema: null,
       db,
       withoutLimits: (work) => work(db),
       poolCounts: () => countsOf(embedded.pool),
@@ -61,14 +68,16 @@ export async function connectDatabase(
       },
     };
   }
+  const schema = config.databaseSchema ?? DEFAULT_SCHEMA;
   const connection = {
-    onConnect: setUpConnection,
+    onConnect: (client: pg.ClientBase) => setUpConnection(client, schema),
     connectionString: config.databaseUrl,
     application_name: 'port-allocator',
     connectionTimeoutMillis: Math.min(config.requestTimeoutMs, 5000),
     keepAlive: true,
     pipeline: true, // `PipelinedConnection` needs it
   };
+  requireUsable(connection);
   const pool = openPool(log, {
     ...connection,
     max: config.databasePoolSize,
@@ -79,6 +88,7 @@ export async function connectDatabase(
   const db = new Kysely<Tables>({ dialect: readCommittedDialect(pool, limits) });
   return {
     kind: 'postgresql',
+    schema: config.databaseSchema,
     db,
     async withoutLimits(work) {
       const own = new Kysely<Tables>({
@@ -92,6 +102,28 @@ export async function connectDatabase(
     poolCounts: () => countsOf(pool),
     close: () => db.destroy(),
   };
+}
+
+/**
+ * Reads DATABASE_URL as each connection does, with the files of certificates that it names. Without this check, every
+ * attempt to connect would fail, and the service would wait for a database that it can never reach.
+ * @throws StartError
+ */
+function requireUsable(connection: pg.ClientConfig): void {
+  const { ssl } = explaining('', () => new pg.Client(connection)) as { ssl: { ca?: string } | boolean };
+  if (typeof ssl !== 'object') return;
+  const { ca } = ssl;
+  if (ca !== undefined) explaining('the file of sslrootcert: ', () => new X509Certificate(ca));
+  explaining('the files of sslcert and sslkey: ', () => createSecureContext(ssl));
+}
+
+function explaining<T>(what: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const { message } = error as Error;
+    throw new StartError(`DATABASE_URL cannot be used: ${what}${message}`, { cause: error });
+  }
 }
 
 function countsOf({ totalCount, idleCount, waitingCount }: pg.Pool) {

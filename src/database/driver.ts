@@ -3,16 +3,22 @@ import {
   type DatabaseConnection,
   type Dialect,
   type Driver,
+  PostgresAdapter,
   PostgresIntrospector,
   PostgresQueryCompiler,
   type QueryResult,
 } from 'kysely';
 import type pg from 'pg';
 import { markNeverConnected, NotReplicatedError } from './errors.js';
-import { MigrationLockAdapter } from './migration-lock.js';
 import { corkUntilNextTurn } from './pg-internals.js';
 import { PreparedStatements } from './prepared-statements.js';
-import { beginStatement, isDirect, type TransactionLimits } from './server-settings.js';
+import {
+  BEGIN,
+  beginStatement,
+  isDirect,
+  settingsOfEachTransaction,
+  type TransactionLimits,
+} from './server-settings.js';
 import { isPrepared } from './statements.js';
 
 /** Kysely over a pool of pg, of PostgreSQL or of PGlite. Every transaction is READ COMMITTED and bounded in time. */
@@ -20,7 +26,7 @@ export function readCommittedDialect(pool: pg.Pool, limits: TransactionLimits): 
   const begin = beginStatement(limits);
   return {
     createDriver: () => new PoolDriver(pool, begin),
-    createAdapter: () => new MigrationLockAdapter(begin),
+    createAdapter: () => new PostgresAdapter(),
     createQueryCompiler: () => new PostgresQueryCompiler(),
     createIntrospector: (db) => new PostgresIntrospector(db),
   };
@@ -39,15 +45,21 @@ class PoolDriver implements Driver {
   async init(): Promise<void> {}
 
   async acquireConnection(): Promise<PipelinedConnection> {
-    const client = await this.#pool.connect().catch((error) => {
-      markNeverConnected(error);
-      throw error;
-    });
+    const client = await this.#connect();
     const known = this.#connections.get(client);
     if (known) return known;
     const connection = new PipelinedConnection(client);
     this.#connections.set(client, connection);
     return connection;
+  }
+
+  async #connect(): Promise<pg.PoolClient> {
+    try {
+      return await this.#pool.connect(); // also throws at once, if a file that DATABASE_URL names cannot be read
+    } catch (error) {
+      markNeverConnected(error as Error);
+      throw error;
+    }
   }
 
   /** Kysely's transaction settings do not count: no caller chooses an isolation level. */
@@ -81,14 +93,31 @@ const CHANGING = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE']);
 export class PipelinedConnection implements DatabaseConnection {
   readonly #client: pg.PoolClient;
   readonly #prepared: PreparedStatements | null;
+  readonly #settings: string | undefined;
   #begun: Promise<unknown> = Promise.resolve();
+  #isInTransaction = false;
 
   constructor(client: pg.PoolClient) {
     this.#client = client;
     this.#prepared = isDirect(client) ? new PreparedStatements(client) : null;
+    this.#settings = settingsOfEachTransaction(client);
   }
 
-  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+  executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const needsTransaction = this.#settings !== undefined && !this.#isInTransaction;
+    return needsTransaction ? this.#sendInTransaction(query) : this.#send(query);
+  }
+
+  /** Sends BEGIN with the settings, the statement and COMMIT in one flight. */
+  async #sendInTransaction<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    corkUntilNextTurn(this.#client);
+    const begun = this.#client.query(`${BEGIN}; ${this.#settings}`);
+    const answered = this.#send<R>(query);
+    const [, result] = await Promise.all([begun, answered, commit(this.#client)]);
+    return result;
+  }
+
+  async #send<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     corkUntilNextTurn(this.#client);
     const name = isPrepared(query) ? this.#prepared?.nameOf(query.sql) : undefined;
     const { command, rowCount, rows } = await this.#client.query({
@@ -108,7 +137,8 @@ export class PipelinedConnection implements DatabaseConnection {
    */
   async begin(statement: string): Promise<void> {
     corkUntilNextTurn(this.#client);
-    this.#begun = this.#client.query(statement);
+    this.#isInTransaction = true;
+    this.#begun = this.#client.query(this.#settings === undefined ? statement : `${statement}; ${this.#settings}`);
     this.#begun.catch(() => {}); // `commit` throws it
   }
 
@@ -116,6 +146,7 @@ export class PipelinedConnection implements DatabaseConnection {
   async commit(): Promise<void> {
     await this.#begun;
     corkUntilNextTurn(this.#client);
+    this.#isInTransaction = false;
     await commit(this.#client);
   }
 
@@ -124,6 +155,7 @@ export class PipelinedConnection implements DatabaseConnection {
    */
   async rollback(): Promise<void> {
     corkUntilNextTurn(this.#client);
+    this.#isInTransaction = false;
     await this.#client.query('rollback').catch(() => {});
   }
 

@@ -1,4 +1,4 @@
-import { AppError } from '../errors.js';
+import { AppError, StartError } from '../errors.js';
 
 /**
  * The commit was made on the primary, but the wait for its synchronous standby was cut short. The commit is lost if the
@@ -51,8 +51,18 @@ const CONNECTION_LOST = new Set([
 const NOT_MIGRATED = new Set([
   '42P01', // undefined_table
   '42883', // undefined_function
-  '42703', // undefined_column
 ]);
+
+/** The tables, views and functions of the migrations. A missing one is named in the error, in whatever language. */
+const OF_THE_REGISTRY = new RegExp(
+  `\\b(${[
+    'port_ranges|port_allocations|port_reservations|port_health_checks|leases|idempotency_keys|api_keys',
+    'port_allocator_migrations|taken_ports|active_port_allocations|port_range_utilization',
+    'canonical_host|require_host|require_protocol|require_read_committed|cooling_ports|unreserved_cooling_ports',
+    'free_ports|next_port_available_at|range_counts|find_available_port|allocate_port|release_port',
+    'cleanup_expired_reservations',
+  ].join('|')})\\b`,
+);
 
 // Errors of pg, Kysely and PGlite that have no code.
 const POOL_EXHAUSTED_MESSAGE = 'timeout exceeded when trying to connect';
@@ -71,6 +81,8 @@ const VIOLATIONS: Record<string, [pointer: string, detail: string]> = {
  */
 export function toRefusal(error: unknown): AppError {
   if (error instanceof AppError) return error;
+  // In a process that opens the database only when it is called.
+  if (error instanceof StartError) return new AppError('database-unavailable', error.message, {}, { cause: error });
   const message = 'Something went wrong here; the log has it under this requestId.';
   return toAppError(error) ?? new AppError('internal-error', message, {}, { cause: error });
 }
@@ -110,6 +122,11 @@ export function toAppError(error: unknown): AppError | null {
       cause,
     );
   }
+  // insufficient_privilege
+  if (code === '42501') {
+    const detail = 'The database does not give this service all of the rights that it needs. Nothing was changed.';
+    return new AppError('database-unavailable', detail, retry, cause);
+  }
   if (error.message === POOL_EXHAUSTED_MESSAGE) {
     const detail = 'Every database connection of this replica was busy for too long. Nothing was changed; try again.';
     return new AppError('overloaded', detail, retry, cause);
@@ -140,9 +157,12 @@ export function isOutcomeUnknown(error: unknown): boolean {
   return CONNECTION_LOST_MESSAGE.test(error.message);
 }
 
-/** Whether the database lacks a table, column or function that the migrations of this version create. */
+/** Whether the database lacks a table, view, column or function that the migrations of this version create. */
 export function isSchemaMissing(error: unknown): boolean {
-  return error instanceof Error && NOT_MIGRATED.has(String((error as { code?: unknown }).code));
+  if (!(error instanceof Error)) return false;
+  const { code } = error as { code?: unknown };
+  // undefined_column: its error does not always name the table, but the service reads no columns of others.
+  return code === '42703' || (NOT_MIGRATED.has(String(code)) && OF_THE_REGISTRY.test(error.message));
 }
 
 const neverConnected = new WeakSet<Error>();
@@ -159,7 +179,7 @@ export function markNeverConnected(error: Error): void {
  * Whether the error came before the connection was open. If a name has several addresses and none accepts, Node throws
  * an AggregateError with one error for each. A missing Unix socket gives ENOENT of `connect`.
  */
-function isConnecting(error: Error): boolean {
+export function isConnecting(error: Error): boolean {
   if (neverConnected.has(error)) return true;
   const { syscall } = (error instanceof AggregateError ? error.errors[0] : error) as NodeJS.ErrnoException;
   return syscall === 'connect' || syscall === 'getaddrinfo';

@@ -2,7 +2,7 @@ import { type Kysely, sql, type Transaction } from 'kysely';
 import { CommandRefused } from '../errors.js';
 import type { Log } from './connect.js';
 import { isMigrated } from './migrate.js';
-import type { Tables } from './tables.js';
+import { MIGRATIONS_TABLE, type Tables } from './tables.js';
 
 /** Usually a few hundred kilobytes. Some rows are larger: the stored answer of one import may have a megabyte. */
 const BATCH_ROWS = 500;
@@ -70,8 +70,8 @@ export async function requireEmpty(db: Kysely<Tables>, tables: Pick<Table, 'name
 }
 
 /**
- * The tables that the migrations made, each after the tables that it refers to. Kysely's own tables are left out,
- * because the target has them from its own migrations.
+ * The tables that the migrations made, each after the tables that it refers to. The table of the migrations is left
+ * out, because the target has it from its own migrations.
  */
 export async function listTables(db: Kysely<Tables>): Promise<Table[]> {
   const { rows } = await sql<Table>`
@@ -82,7 +82,7 @@ export async function listTables(db: Kysely<Tables>): Promise<Table[]> {
            array(select distinct r.relname::text from pg_constraint f join pg_class r on r.oid = f.confrelid
                  where f.conrelid = t.oid and f.contype = 'f' and r.oid <> t.oid) as references
     from pg_class t
-    where t.relkind = 'r' and t.relnamespace = current_schema()::regnamespace and t.relname not like 'kysely\_%'
+    where t.relkind = 'r' and t.relnamespace = current_schema()::regnamespace and t.relname <> ${MIGRATIONS_TABLE}
     order by t.relname`.execute(db);
   const ordered: Table[] = [];
   for (const left = new Set(rows); left.size > 0; ) {
@@ -108,7 +108,7 @@ async function prepareSession(trx: Transaction<Tables>): Promise<void> {
 
 async function requireSameMigrations(from: Transaction<Tables>, to: Transaction<Tables>): Promise<void> {
   const [source, target] = [await readMigrationNames(from), await readMigrationNames(to)];
-  if (!(await isMigrated<Tables>(from))) {
+  if (!(await isMigrated(from))) {
     throw new CommandRefused(
       'The registry in DATA_DIR was made by an older version, and moving does not change it. Nothing was moved. ' +
         'Run `npm run migrate` without DATABASE_URL, which brings it up to this version, and move it then.',
@@ -122,7 +122,7 @@ async function requireSameMigrations(from: Transaction<Tables>, to: Transaction<
 }
 
 async function readMigrationNames(trx: Transaction<Tables>): Promise<string[]> {
-  const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(trx);
+  const { rows } = await sql<{ name: string }>`select name from ${sql.table(MIGRATIONS_TABLE)}`.execute(trx);
   return rows.map(({ name }) => name).sort();
 }
 

@@ -1,9 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Config } from '../config.js';
 import type { Database, Log } from './connect.js';
-import { isSchemaMissing, toAppError } from './errors.js';
 import { isMigrated, migrate } from './migrate.js';
+import { requireServable } from './requirements.js';
 import { seedIfNew } from './seed.js';
+import { explain, toStartError } from './start-errors.js';
 
 const RETRY_MS = 1000;
 
@@ -11,10 +12,10 @@ const RETRY_MS = 1000;
  * Migrates and seeds the database as the configuration says. Without MIGRATE_ON_START it waits until somebody else has
  * migrated. While the database does not answer it tries again, so that the service may be started before the database.
  * @param signal ends the waiting
- * @throws every error that would not go away by waiting
+ * @throws StartError, or any other error that would not go away by waiting
  */
 export async function prepareDatabase(
-  database: Pick<Database, 'db' | 'withoutLimits'>,
+  database: Pick<Database, 'kind' | 'schema' | 'db' | 'withoutLimits'>,
   config: Pick<Config, 'migrateOnStart' | 'seedOnStart' | 'reuseCooldownSeconds'>,
   log: Log,
   signal: AbortSignal,
@@ -24,16 +25,18 @@ export async function prepareDatabase(
     signal.throwIfAborted();
     let reason = 'the migrations are not applied yet';
     try {
+      await requireServable(database);
       const migrated = await isMigrated(db);
-      if (!migrated && config.migrateOnStart) await database.withoutLimits((own) => migrate(own, log));
+      if (!migrated && config.migrateOnStart) await migrate(database, log);
       if (migrated || config.migrateOnStart) {
         const seeded = config.seedOnStart ? await seedIfNew(db, config.reuseCooldownSeconds) : 0;
         if (seeded > 0) log.info({ ranges: seeded }, 'Seeded a new registry');
         return;
       }
     } catch (error) {
-      if (toAppError(error)?.status !== 503 || isSchemaMissing(error)) throw error;
-      reason = (error as Error).message;
+      const explanation = explain(error);
+      if (!explanation?.mayPass) throw toStartError(error);
+      reason = explanation.sentence;
     }
     log.warn({ reason }, 'Waiting for the database');
     await setTimeout(RETRY_MS, undefined, { signal });

@@ -1,5 +1,11 @@
 import type { ColumnType, Generated, Selectable } from 'kysely';
 
+/**
+ * Has the names of the applied migrations. Its name is not the one that Kysely and other tools use by default, so that
+ * the service can share a database with them.
+ */
+export const MIGRATIONS_TABLE = 'port_allocator_migrations';
+
 type Timestamp = ColumnType<Date, Date | string, Date | string>;
 type NullableTimestamp = ColumnType<Date | null, Date | string | null, Date | string | null>;
 export type Json = Record<string, unknown>;

@@ -19,6 +19,9 @@ export async function backUp(dataDir: string, file: string): Promise<void> {
     await create({ file: partial, cwd: dataDir, gzip: true, strict: true, mode: 0o600 }, [DATABASE_FOLDER]);
     await syncFile(partial);
     await rename(partial, file);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new CommandRefused(`${file} could not be written: ${message}. Nothing was backed up.`, { cause: error });
   } finally {
     await rm(partial, { force: true });
   }

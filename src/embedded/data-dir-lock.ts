@@ -1,9 +1,10 @@
 import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { tryLock } from 'fs-native-extensions';
+import { StartError } from '../errors.js';
 
 /** Another process has the data directory open. */
-export class DataDirLockedError extends Error {
+export class DataDirLockedError extends StartError {
   override readonly name = 'DataDirLockedError';
 
   constructor(
@@ -37,6 +38,23 @@ export interface DataDirLock {
 }
 
 /**
+ * Does work with the files of the data directory.
+ * @throws StartError if the file system refuses it
+ */
+export async function explainingDataDir<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { syscall, message } = error as NodeJS.ErrnoException;
+    if (syscall === undefined) throw error;
+    throw new StartError(
+      `DATA_DIR: ${message}. Set it to a folder that this user may write, or to one that can be created.`,
+      { cause: error },
+    );
+  }
+}
+
+/**
  * Locks the data directory for this process, and creates it if there is none.
  *
  * The kernel holds the lock (an open file description lock on Linux, flock on macOS, LockFileEx on Windows), and
@@ -48,7 +66,7 @@ export interface DataDirLock {
 export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
   const lock = await lockFile(dataDir, 'lock');
   if (!lock) throw new DataDirLockedError(dataDir, await readHolder(dataDir));
-  await announce(dataDir);
+  await explainingDataDir(() => announce(dataDir));
   return lock;
 }
 
@@ -80,8 +98,10 @@ export function awaitDataDir(dataDir: string): Promise<DataDirLock | null> {
 
 /** @returns null if another process has locked the file */
 async function lockFile(dataDir: string, name: string, options?: { shared: boolean }): Promise<DataDirLock | null> {
-  await createFolder(dataDir);
-  const file = await open(join(dataDir, name), 'a+', 0o600);
+  const file = await explainingDataDir(async () => {
+    await createFolder(dataDir);
+    return open(join(dataDir, name), 'a+', 0o600);
+  });
   if (tryLock(file.fd, options)) return { release: () => file.close() };
   await file.close();
   return null;

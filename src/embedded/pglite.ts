@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import pg from 'pg';
-import type { lockDataDir } from './data-dir-lock.js';
+import { StartError } from '../errors.js';
+import { explainingDataDir, type lockDataDir } from './data-dir-lock.js';
 
 export const DATABASE_FOLDER = 'database';
 /**
@@ -28,9 +29,11 @@ export async function openEmbedded(
   const lock = await takeLock(dataDir);
   try {
     const folder = join(dataDir, DATABASE_FOLDER);
-    await removeUnfinished(dataDir);
-    if (!(await exists(folder))) await createDatabase(dataDir, folder);
-    const pglite = await PGlite.create(folder);
+    const pglite = await explainingDataDir(async () => {
+      await removeUnfinished(dataDir);
+      if (!(await exists(folder))) await createDatabase(dataDir, folder);
+      return openFolder(folder);
+    });
     const pool = new pg.Pool(Object.assign(createPgConfig(pglite), { pipeline: true })); // for `PipelinedConnection`
     return {
       pool,
@@ -42,6 +45,19 @@ export async function openEmbedded(
   } catch (error) {
     await lock.release();
     throw error;
+  }
+}
+
+async function openFolder(folder: string): Promise<PGlite> {
+  try {
+    return await PGlite.create(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error;
+    throw new StartError(
+      `DATA_DIR: the database in ${folder} cannot be opened: ${(error as Error).message ?? error}. ` +
+        'Move that folder away, and restore a backup (docs/backup.md).',
+      { cause: error },
+    );
   }
 }
 

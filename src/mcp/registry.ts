@@ -6,7 +6,7 @@ import type { Config } from '../config.js';
 import { connectDatabase, type Database } from '../database/connect.js';
 import { prepareDatabase } from '../database/prepare.js';
 import { DataDirLockedError, lockUnlessAwaited, type PeerEndpoint } from '../embedded/data-dir-lock.js';
-import { AppError } from '../errors.js';
+import { AppError, StartError } from '../errors.js';
 import { createService, type Service } from '../service.js';
 import { requireStorable } from './inputs.js';
 import { type PeerServer, passOn, servePeers } from './peers.js';
@@ -42,19 +42,35 @@ export function openRegistry(config: Config, log: Logger): Registry {
 
 function openOwn(config: Config, log: Logger): Registry {
   const stopping = new AbortController();
-  const opening = connectDatabase(config, log);
-  const prepared = opening.then((database) => prepareDatabase(database, config, log, stopping.signal));
-  prepared.catch((error) => log.warn({ err: error }, 'The database could not be prepared'));
-  const callTool = opening.then((database) => openToolsForKeys(createService({ database, config, log })));
+  const opening = connectDatabase(config, log).then((database) => ({
+    database,
+    callTool: openToolsForKeys(createService({ database, config, log })),
+  }));
+  /** @returns why the database cannot be used */
+  const prepare = async (): Promise<StartError | null> => {
+    try {
+      await prepareDatabase((await opening).database, config, log, stopping.signal);
+    } catch (error) {
+      log.warn({ err: error }, 'The database could not be prepared');
+      if (error instanceof StartError) return error;
+    }
+    return null;
+  };
+  let preparing = prepare();
   return {
     async callTool(request) {
       // Waits until a new database is migrated. If the database does not answer, the call itself is refused for that.
-      await Promise.race([prepared.catch(() => {}), setTimeout(config.requestTimeoutMs, undefined, { ref: false })]);
-      return (await callTool)({ ...request, apiKey: config.apiKey });
+      const reason = await Promise.race([preparing, setTimeout(config.requestTimeoutMs, null, { ref: false })]);
+      if (reason !== null) {
+        preparing = prepare(); // for the next call: somebody may have done by then what the refusal says
+        return refuse(reason, request.requestId, log);
+      }
+      return (await opening).callTool({ ...request, apiKey: config.apiKey });
     },
     async close() {
       stopping.abort();
-      await (await opening).close();
+      const opened = await opening.catch(() => null);
+      await opened?.database.close();
     },
   };
 }

@@ -2,9 +2,10 @@
 import { Console } from 'node:console';
 import { PassThrough } from 'node:stream';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
-import { ConfigError, loadConfig } from '../config.js';
+import { loadConfig } from '../config.js';
 import { closeBeforeExit } from '../process/ending.js';
 import { openLog } from '../process/log.js';
+import { describeStartError } from '../start-error.js';
 import { endOnceAnswered } from './last-answers.js';
 import { openRegistry } from './registry.js';
 import { createServer } from './server.js';
@@ -34,6 +35,6 @@ function main(): void {
 try {
   main();
 } catch (error) {
-  process.stderr.write(`${error instanceof ConfigError ? error.message : (error as Error).stack}\n`);
+  process.stderr.write(`${describeStartError(error)}\n`);
   process.exit(1);
 }

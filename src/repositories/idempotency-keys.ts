@@ -68,9 +68,14 @@ export async function lockAndFindAnswer(
   return findAnswer(trx, project, key);
 }
 
-/** Waits until nobody else has locked the same name, and locks it until the transaction ends (an advisory lock). */
+/**
+ * Waits until nobody else has locked the same name, and locks it until the transaction ends (an advisory lock). The
+ * schema is part of it, because advisory locks belong to the whole database, which may have several registries.
+ */
 export async function lockName(trx: Transaction<Tables>, name: string): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(trx);
+  await sql`select pg_advisory_xact_lock(hashtextextended(${name}, current_schema()::regnamespace::oid::bigint))`.execute(
+    trx,
+  );
 }
 
 /**

@@ -19,9 +19,10 @@ t.test('a schema', async (t) => {
   const connect = async () => {
     const database = await connectDatabase(loadConfig({ DATABASE_URL: url }), silentLog);
     t.teardown(() => database.close());
-    return database.db;
+    return database;
   };
-  const db = await connect();
+  const database = await connect();
+  const { db } = database;
   const applied: object[] = [];
   const log = { info: (data: object) => void applied.push(data), warn() {} };
 
@@ -29,7 +30,7 @@ t.test('a schema', async (t) => {
 
   t.test('is migrated once by replicas that start together', async (t) => {
     const others = await Promise.all([connect(), connect(), connect()]);
-    await Promise.all([db, ...others].map((replica) => migrate(replica, log)));
+    await Promise.all([database, ...others].map((replica) => migrate(replica, log)));
     t.strictSame(
       applied,
       names.map((migration) => ({ migration })),
@@ -40,16 +41,16 @@ t.test('a schema', async (t) => {
   t.test('is left as it is by another migration', async (t) => {
     await seed(db, 0);
     const before = await readRegistry(db);
-    await migrate(db, log);
+    await migrate(database, log);
     t.equal(applied.length, names.length);
     t.equal(await readRegistry(db), before);
   });
 
   t.test('is left alone when it is newer than the code', async (t) => {
-    await sql`insert into kysely_migration (name, timestamp) values ('9999_future', '2099-01-01')`.execute(db);
-    await migrate(db, log);
+    await sql`insert into port_allocator_migrations (name) values ('9999_future')`.execute(db);
+    await migrate(database, log);
     t.equal(await isMigrated(db), true);
-    const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db);
+    const { rows } = await sql<{ name: string }>`select name from port_allocator_migrations order by name`.execute(db);
     t.strictSame(
       rows.map((row) => row.name),
       [...names, '9999_future'],
@@ -77,12 +78,13 @@ t.test('no time limit applies to migrating', async (t) => {
       "create event trigger slow on ddl_command_start when tag in ('CREATE VIEW') execute function wait()",
     );
     t.match(await runScript(t, 'scripts/migrate.js', variables), { code: 0, output: /"The schema is up to date"/ });
-    t.equal((await psql.query('select from kysely_migration')).rowCount, names.length);
+    t.equal((await psql.query('select from port_allocator_migrations')).rowCount, names.length);
   });
 
   t.test('replicas wait for the one that migrates', async (t) => {
     const { variables, psql } = await connect(t);
-    await psql.query('select pg_advisory_lock(3853314791062309107)'); // the lock that Kysely takes to migrate
+    const lock = "hashtextextended('port_allocator_migrations public', 0)";
+    await psql.query(`select pg_advisory_lock(${lock})`);
     const waiting = [
       runScript(t, 'scripts/migrate.js', variables),
       runScript(t, 'scripts/seed.js', variables),
@@ -92,7 +94,7 @@ t.test('no time limit applies to migrating', async (t) => {
     while ((await psql.query(wait)).rowCount !== waiting.length) await sleep(20);
     await sleep(2 * LIMIT_MS);
     t.equal((await psql.query(wait)).rowCount, waiting.length, 'they still wait');
-    await psql.query('select pg_advisory_unlock(3853314791062309107)');
+    await psql.query(`select pg_advisory_unlock(${lock})`);
     const [migrated, seeded, service] = await Promise.all(waiting);
     t.match([migrated, seeded], [{ code: 0 }, { code: 0, output: /"inserted":7/ }]);
     t.notMatch(service.output(), /Waiting for the database/);
@@ -116,9 +118,9 @@ t.test('an error that waiting would not resolve ends the start', async (t) => {
   const database = await openPostgres(t);
   const config = { migrateOnStart: true, seedOnStart: true, reuseCooldownSeconds: 0 };
   await sql`drop table port_allocations cascade`.execute(database.db);
-  await sql`delete from kysely_migration where name > '0001_names_and_hosts'`.execute(database.db);
+  await sql`delete from port_allocator_migrations where name > '0001_names_and_hosts'`.execute(database.db);
   const signal = AbortSignal.timeout(5000);
-  await t.rejects(prepareDatabase(database, config, silentLog, signal), { code: /^42/ }, 'a schema that is not ours');
+  await t.rejects(prepareDatabase(database, config, silentLog, signal), { name: 'StartError', message: /port_ranges/ });
   const missing = Object.assign(new Error('no such file'), { code: 'ENOENT', syscall: 'scandir' });
   const broken = { ...database, withoutLimits: () => Promise.reject(missing) };
   await t.rejects(prepareDatabase(broken, config, silentLog, signal), missing, 'a folder that is not there');

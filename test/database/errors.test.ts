@@ -1,15 +1,15 @@
 // What each database error tells a caller: whether anything was changed, and whether trying again helps.
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
+import { Kysely, PostgresDialect, type PostgresPoolClient, sql } from 'kysely';
 import t from 'tap';
 import { loadConfig } from '../../src/config.js';
 import { connectDatabase } from '../../src/database/connect.js';
-import { isOutcomeUnknown, toAppError } from '../../src/database/errors.js';
+import { isOutcomeUnknown, isSchemaMissing, toAppError } from '../../src/database/errors.js';
+import { toStartError } from '../../src/database/start-errors.js';
 import type { Tables } from '../../src/database/tables.js';
 import { Registry } from '../../src/registry/registry.js';
 import type { Session } from '../../src/registry/session.js';
-import { describeStartError } from '../../src/start-error.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { createDatabase, openPostgres, silentLog } from '../helpers/database.js';
 import { assertProblem } from '../helpers/problems.js';
@@ -56,11 +56,31 @@ t.test('errors after which it is unknown whether anything was changed say that',
 });
 
 t.test('an unmigrated schema means that the database is unavailable and nothing was changed', async (t) => {
-  for (const cause of ['42P01', '42883', '42703'].map(sqlState)) {
+  for (const cause of [
+    error('relation "port_ranges" does not exist', { code: '42P01' }),
+    error('Funktion free_ports(unknown, text) existiert nicht', { code: '42883' }),
+    error('column p.cost does not exist', { code: '42703' }),
+  ]) {
     t.match(toAppError(cause), { code: 'database-unavailable', message: /npm run migrate/ });
     t.equal(isOutcomeUnknown(cause), false);
-    t.match(describeStartError(cause), /does not have the tables of this version yet.*SQLSTATE 42/);
+    t.match(toStartError(cause), {
+      name: 'StartError',
+      message: `DATABASE_URL: tables of the registry are missing: ${cause.message}`,
+    });
   }
+  const ofOthers = error('relation "customers" does not exist', { code: '42P01' });
+  t.equal(toAppError(ofOthers), null, 'a relation that the migrations do not make is a bug');
+  t.equal(toStartError(ofOthers), ofOthers);
+});
+
+t.test('every table, view and function of the migrations is known as one of the registry', async (t) => {
+  const { db } = await openPostgres(t);
+  const { rows } = await sql<{ name: string }>`
+    select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'v')
+    union select proname from pg_proc where pronamespace = 'public'::regnamespace`.execute(db);
+  t.ok(rows.length > 20);
+  for (const { name } of rows)
+    t.ok(isSchemaMissing(error(`relation "${name}" does not exist`, { code: '42P01' })), name);
 });
 
 t.test('a missing file is not taken for an error of the database', async (t) => {

@@ -80,7 +80,7 @@ t.test('behind a pooler, recognized by the process id that it invents, nothing i
   const pool = new pg.Pool({
     connectionString: postgresUrl(),
     pipeline: true,
-    onConnect: (client) => setUpConnection(Object.assign(client, { processID: 1 })),
+    onConnect: (client) => setUpConnection(Object.assign(client, { processID: 1 }), 'public'),
   });
   const db = new Kysely<Tables>({ dialect: readCommittedDialect(pool, { lockTimeoutMs: 0, statementTimeoutMs: 0 }) });
   t.teardown(() => db.destroy());

@@ -58,7 +58,7 @@ t.test('a registry in use moves to PostgreSQL, and can be used there', async (t)
 t.test('a move that is killed leaves the target empty, and the next one moves everything', async (t) => {
   const dataDir = await makeDataDir(t);
   const source = await connectDatabase(loadConfig({ DATA_DIR: dataDir }), silentLog);
-  await migrate(source.db, silentLog);
+  await migrate(source, silentLog);
   await sql`
     insert into port_allocations (port, project, service, status, released_at, metadata)
     select 3000 + i % 100, 'alpha', 's' || i, 'released', clock_timestamp(), jsonb_build_object('text', repeat('x', 1000))

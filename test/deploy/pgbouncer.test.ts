@@ -116,11 +116,33 @@ t.test('replicas that start together migrate once, and leave no lock behind', as
 t.test('a migration that fails leaves nothing behind, no lock either', async (t) => {
   const target = await createDatabase(t);
   const psql = await connect(t, target);
-  await psql.query('create table leases ()'); // makes migration 0003 fail
+  await psql.query('create domain transport_protocol as text'); // makes the first migration fail
   const variables = { DATABASE_URL: throughPgBouncer(target) };
-  t.match(await runScript(t, 'scripts/migrate.js', variables), { code: 1, output: /relation "leases" already exists/ });
+  t.match(await runScript(t, 'scripts/migrate.js', variables), {
+    code: 1,
+    output: /0001_names_and_hosts.*type "transport_protocol" already exists/,
+  });
   t.equal((await psql.query("select to_regclass('port_ranges') as oid")).rows[0].oid, null);
   t.equal(await countAdvisoryLocks(), 0);
-  await psql.query('drop table leases');
+  await psql.query('drop domain transport_protocol');
   t.match(await runScript(t, 'scripts/migrate.js', variables), { code: 0, output: /"The schema is up to date"/ });
+});
+
+t.test('registries in two schemas share the sessions, and do not meet', async (t) => {
+  const target = throughPgBouncer(await createDatabase(t));
+  const variables = { DATABASE_URL: target, SEED_ON_START: 'true' };
+  const [first, second] = await Promise.all(
+    ['one', 'two'].map((schema) => startService(t, { ...variables, DATABASE_SCHEMA: schema }).ready()),
+  );
+  const names = Array.from({ length: 30 }, (_, i) => `s${i}`);
+  await Promise.all(names.map((name) => first?.call('PUT', `/v1/projects/odin/services/${name}`)));
+  const found = await Promise.all(
+    names.flatMap((name) =>
+      [first, second].map((service) => service?.call('GET', `/v1/projects/odin/services/${name}`)),
+    ),
+  );
+  t.same(
+    found.map((answer) => answer?.status),
+    names.flatMap(() => [200, 404]),
+  );
 });

@@ -17,11 +17,14 @@ export function postgresUrl(): string {
   return url;
 }
 
-/** Creates an empty PostgreSQL database, or a copy of `template`. It is dropped when the test ends. Returns its URL. */
-export async function createDatabase(t: Test, template = 'template1'): Promise<string> {
+/**
+ * Creates an empty PostgreSQL database, or a copy of `template`. It is dropped when the test ends. Returns its URL.
+ * @param options further options of `create database`
+ */
+export async function createDatabase(t: Test, template = 'template1', options = ''): Promise<string> {
   const url = new URL(postgresUrl());
   const name = `test_${randomBytes(8).toString('hex')}`;
-  await admin(`create database ${name} template ${template}`);
+  await admin(`create database ${name} template ${template} ${options}`);
   t.teardown(() => dropDatabase(name));
   url.pathname = `/${name}`;
   return url.href;
@@ -94,7 +97,7 @@ export const databases: [name: string, open: (t: Test) => Promise<Database>][] =
 async function open(t: Test, variables: Record<string, string>): Promise<Database> {
   const database = await connectDatabase(loadConfig(variables), silentLog);
   t.teardown(() => database.close());
-  await migrate(database.db, silentLog);
+  await migrate(database, silentLog);
   await seed(database.db, 0);
   return database;
 }

@@ -126,10 +126,10 @@ t.test('a copy that differs from the source is detected and rolled back', async 
 
 t.test('different migrations are refused, with what to do', async (t) => {
   const target = await openTarget(t);
-  await sql`insert into kysely_migration (name, timestamp) values ('9999_future', '2099-01-01')`.execute(target);
+  await sql`insert into port_allocator_migrations (name) values ('9999_future')`.execute(target);
   await t.rejects(copyRegistry(source.db, target, silentLog), { message: /Move with that newer version/ });
   const old = await openEmbedded(t);
-  await sql`delete from kysely_migration where name = '0005_reservations'`.execute(old.db);
+  await sql`delete from port_allocator_migrations where name = '0005_reservations'`.execute(old.db);
   await t.rejects(copyRegistry(old.db, await openTarget(t), silentLog), {
     message: /made by an older version.*Run `npm run migrate` without DATABASE_URL/,
   });

@@ -54,12 +54,12 @@ t.test('MIGRATE_ON_START=false waits until someone has migrated; npm run migrate
 
   t.test('a schema that is newer than the code is left alone', async (t) => {
     const client = await connect(t, url);
-    await client.query("insert into kysely_migration (name, timestamp) values ('9999_from_the_future', 'later')");
-    const before = await client.query('select * from kysely_migration order by name');
+    await client.query("insert into port_allocator_migrations (name) values ('9999_from_the_future')");
+    const before = await client.query('select * from port_allocator_migrations order by name');
     const service = await startService(t, variables).ready();
     t.match(await service.call('PUT', '/v1/projects/consilio/services/api'), { status: 201, body: { port: 3100 } });
     t.match(await runScript(t, 'scripts/migrate.js', variables), { code: 0 });
-    t.same((await client.query('select * from kysely_migration order by name')).rows, before.rows);
+    t.same((await client.query('select * from port_allocator_migrations order by name')).rows, before.rows);
     t.equal(await service.kill('SIGTERM'), 0);
   });
 });

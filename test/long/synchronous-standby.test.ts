@@ -14,7 +14,7 @@ const server = await startPostgres();
 t.teardown(() => server.stop());
 const variables = { DATABASE_URL: server.url, REQUEST_TIMEOUT_MS: '60000' };
 const database = await connectDatabase(loadConfig(variables), silentLog);
-await database.withoutLimits((db) => migrate(db, silentLog));
+await migrate(database, silentLog);
 await seed(database.db, 0);
 const request = requester(await makeApp(t, database, variables));
 t.teardown(() => database.close());

@@ -78,7 +78,7 @@ const { values: options } = parseArgs({ options: { for: { type: 'string', defaul
 const durationMs = parseDuration(options.for);
 const server = await startPostgres({ max_connections: '100' });
 const database = await connectDatabase(loadConfig({ DATABASE_URL: server.url }), quiet);
-await migrate(database.db, quiet);
+await migrate(database, quiet);
 const instances = [await Instance.start(server.url), await Instance.start(server.url)] as const;
 const windows: Window[] = [];
 print('| window | answered | failed in the outage | p50 ms | p99 ms | resident MiB | descriptors | violations |');
