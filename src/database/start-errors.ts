@@ -36,8 +36,7 @@ export function explain(error: unknown): Explanation | null {
   const message = messageOf(error);
   if (isConnecting(error)) {
     const advice = REFUSED[code] ?? (SASL_MESSAGE.test(message) ? REFUSED['28P01'] : adviceOnTls(error));
-    if (advice !== undefined)
-      return { sentence: `the server refuses the connection: ${message}. ${advice}`, mayPass: false };
+    if (advice !== undefined) return { sentence: `no connection can be made: ${message}. ${advice}`, mayPass: false };
     return { sentence: `the database does not answer: ${message}`, mayPass: true };
   }
   // read_only_sql_transaction
