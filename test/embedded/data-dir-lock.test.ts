@@ -22,7 +22,7 @@ t.test('a folder that is missing is created for this user alone, with those abov
 
 t.test('where no folder can be created, that is told and not tried for ever', { timeout: 10_000 }, async (t) => {
   const folder = t.testdir({ file: 'text' });
-  await t.rejects(lockDataDir(join(folder, 'file')), { code: 'EEXIST' });
-  await t.rejects(lockDataDir(join(folder, 'file/data')), { code: 'ENOTDIR' });
-  if (process.platform === 'linux') await t.rejects(lockDataDir('/proc/nope/data'), { code: 'ENOENT' });
+  await t.rejects(lockDataDir(join(folder, 'file')), { cause: { code: 'EEXIST' } });
+  await t.rejects(lockDataDir(join(folder, 'file/data')), { cause: { code: 'ENOTDIR' } });
+  if (process.platform === 'linux') await t.rejects(lockDataDir('/proc/nope/data'), { cause: { code: 'ENOENT' } });
 });
