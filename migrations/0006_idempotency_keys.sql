@@ -6,7 +6,6 @@ create table idempotency_keys (
   caller text not null,
   key text not null,
   request_hash text not null,
-  status integer not null,
   response jsonb not null,
   created_at timestamptz(3) not null default clock_timestamp(),
   primary key (project, caller, key)

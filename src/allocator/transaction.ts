@@ -126,7 +126,7 @@ async function decideAndWrite(trx: Transaction<Tables>, facts: ProjectFacts, com
   const { answered: written } = await send(trx, toStatements(trx, state.writes, state.now));
   if (state.writes.answers.length > 0) {
     await written; // or a write that failed would be reported as the error of the statement after it
-    await insertAnswers(trx, state.project, state.writes.answers, 201);
+    await insertAnswers(trx, state.project, state.writes.answers);
   }
   return { outcomes, changed: countChanges(state.writes), written };
 }

@@ -79,7 +79,6 @@ export interface IdempotencyKeysTable {
   caller: string;
   key: string;
   request_hash: string;
-  status: number;
   response: Json;
   created_at: Timestamp;
 }

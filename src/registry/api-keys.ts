@@ -25,7 +25,7 @@ export function createApiKey(
       const created = await insertApiKey(trx, id, hashApiKey(key), wanted);
       if (idempotency) {
         const withoutSecret = { ...created, key: null };
-        await insertAnswers(trx, NO_PROJECT, [{ ...idempotency, response: withoutSecret }], 201);
+        await insertAnswers(trx, NO_PROJECT, [{ ...idempotency, response: withoutSecret }]);
       }
       return { apiKey: { ...created, key }, replayed: false };
     }),

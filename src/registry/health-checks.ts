@@ -51,7 +51,7 @@ async function insertOnce(
   if (answer) return { healthCheck: answer as HealthCheck, replayed: true };
   const healthCheck = await healthChecks.insertHealthCheck(trx, check);
   if (healthCheck === null) throw refusals.allocationNotFound(check.allocationId);
-  if (idempotency) await insertAnswers(trx, project, [{ ...idempotency, response: healthCheck }], 201);
+  if (idempotency) await insertAnswers(trx, project, [{ ...idempotency, response: healthCheck }]);
   return { healthCheck, replayed: false };
 }
 

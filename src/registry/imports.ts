@@ -36,7 +36,7 @@ export function importPorts(
       const answer = idempotency && (await lockAndFindAnswer(trx, NO_PROJECT, idempotency));
       if (answer) return { report: answer as Import, replayed: true };
       const report: Import = { dryRun, items: await adoptAll(trx, access, items, dryRun) };
-      if (idempotency) await insertAnswers(trx, NO_PROJECT, [{ ...idempotency, response: report }], 200);
+      if (idempotency) await insertAnswers(trx, NO_PROJECT, [{ ...idempotency, response: report }]);
       return { report, replayed: false };
     });
     if (imported.replayed || dryRun) return imported;

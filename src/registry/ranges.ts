@@ -71,7 +71,7 @@ function insertOnce(db: Kysely<Tables>, { access }: Session, range: NewRange, op
       reuse_cooldown_seconds: reuseCooldownSeconds,
     });
     const created = await findRange(trx, access, startPort);
-    if (idempotency) await insertAnswers(trx, range.project, [{ ...idempotency, response: created }], 201);
+    if (idempotency) await insertAnswers(trx, range.project, [{ ...idempotency, response: created }]);
     return { range: created, replayed: false };
   });
 }

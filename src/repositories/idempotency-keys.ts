@@ -87,7 +87,6 @@ export async function insertAnswers(
   trx: Transaction<Tables>,
   project: string,
   answers: readonly (IdempotencyKey & { response: object })[],
-  status: number,
 ): Promise<void> {
   const stored = await trx
     .insertInto('idempotency_keys')
@@ -97,7 +96,6 @@ export async function insertAnswers(
         caller,
         key,
         request_hash: requestHash,
-        status,
         response: response as Json,
         created_at: sql<Date>`clock_timestamp()`,
       })),
@@ -107,7 +105,6 @@ export async function insertAnswers(
         .columns(['project', 'caller', 'key'])
         .doUpdateSet((row) => ({
           request_hash: row.ref('excluded.request_hash'),
-          status: row.ref('excluded.status'),
           response: row.ref('excluded.response'),
           created_at: row.ref('excluded.created_at'),
         }))

@@ -66,8 +66,8 @@ for (const analyzed of [true, false]) {
         select port, project, 'held-' || port from port_ranges, generate_series(start_port, end_port) port
         where project like 'other-%'`.execute(db);
       await sql`
-        insert into idempotency_keys (project, caller, key, request_hash, status, response)
-        select 'other-1', '', 'key-' || i, '', 201, '{}' from generate_series(1, ${RECENT}::integer) i`.execute(db);
+        insert into idempotency_keys (project, caller, key, request_hash, response)
+        select 'other-1', '', 'key-' || i, '', '{}' from generate_series(1, ${RECENT}::integer) i`.execute(db);
       await sql`
         insert into port_reservations (port, project, created_at, expires_at, ended_at, status)
         select 3200 + i % 100, 'openhorizon', clock_timestamp(), clock_timestamp() + interval '1 hour',
