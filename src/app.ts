@@ -53,7 +53,7 @@ const CONNECTIONS_CHECKING_INTERVAL_MS = 1000;
 
 /** Builds the whole HTTP service, which does not listen yet. Tests use the same function as production. */
 export async function buildApp(service: Service, metrics: Metrics): Promise<FastifyInstance> {
-  const { config, log, readiness, registry, keyring, auditor, redact } = service;
+  const { config, log, readiness, registry, keyring, prober, redact } = service;
   const { basePath, rateLimitPerMinute: perMinute } = config;
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
@@ -108,7 +108,7 @@ export async function buildApp(service: Service, metrics: Metrics): Promise<Fast
   await registerOpenapi(app, { version, publicUrl });
   registerDashboard(app, config);
 
-  app.addHook('preClose', async () => auditor.stop());
+  app.addHook('preClose', async () => prober.stop());
   app.addHook('onClose', () => keyring.touch());
   const versioned = [
     serviceRoutes,

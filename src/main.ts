@@ -50,7 +50,7 @@ async function main(): Promise<void> {
   if (database.kind === 'embedded') {
     const peers = await servePeers(config.dataDir, openToolsForKeys(service), null);
     closers.push(() => peers.close());
-    closers.push(async () => service.auditor.stop()); // before the peers are closed, because one may wait for an audit
+    closers.push(async () => service.prober.stop()); // before the peers are closed, because one may wait for an audit
   }
 
   readiness.started();

@@ -11,8 +11,9 @@ export class Readiness {
     return this.#reason;
   }
 
+  /** A process that is told to stop while it starts is never ready. */
   started(): void {
-    this.#reason = null;
+    if (!this.isStopping()) this.#reason = null;
   }
 
   stopping(): void {

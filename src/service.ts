@@ -5,7 +5,7 @@ import type { Database } from './database/connect.js';
 import { type Observer, unobserved } from './observer.js';
 import { Readiness } from './readiness.js';
 import { Registry } from './registry/registry.js';
-import { Auditor } from './services/auditor.js';
+import { Auditor } from './services/audit.js';
 import { Keyring } from './services/keyring.js';
 import { Prober } from './services/prober.js';
 

@@ -68,7 +68,8 @@ function toWebRequest(request: FastifyRequest, reply: FastifyReply): Request {
   headers.set('accept', PRODUCES.filter((type) => request.accepts().type([type])).join(', '));
   // Not `request.signal`, which is aborted as soon as the body has been read.
   const closed = new AbortController();
-  reply.raw.once('close', () => closed.abort());
+  if (reply.raw.destroyed) closed.abort();
+  else reply.raw.once('close', () => closed.abort());
   return new Request(new URL('/mcp', 'http://localhost'), {
     method: request.method,
     headers,

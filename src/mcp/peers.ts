@@ -53,7 +53,8 @@ export async function servePeers(
   app.setErrorHandler((error, _request, reply) => reply.code(toHttpRefusal(error).status).send());
   app.post<{ Body: Omit<KeyedRequest, 'signal'> }>('/call', async ({ body }, reply) => {
     const gone = new AbortController();
-    reply.raw.once('close', () => gone.abort());
+    if (reply.raw.destroyed) gone.abort();
+    else reply.raw.once('close', () => gone.abort());
     return callTool({ ...body, signal: gone.signal });
   });
   app.post('/yield', async (_request, reply) => {

@@ -42,10 +42,10 @@ export function openRegistry(config: Config, log: Logger): Registry {
 
 function openOwn(config: Config, log: Logger): Registry {
   const stopping = new AbortController();
-  const opening = connectDatabase(config, log).then((database) => ({
-    database,
-    callTool: openToolsForKeys(createService({ database, config, log })),
-  }));
+  const opening = connectDatabase(config, log).then((database) => {
+    const service = createService({ database, config, log });
+    return { database, service, callTool: openToolsForKeys(service) };
+  });
   /** @returns why the database cannot be used */
   const prepare = async (): Promise<StartError | null> => {
     try {
@@ -70,7 +70,11 @@ function openOwn(config: Config, log: Logger): Registry {
     async close() {
       stopping.abort();
       const opened = await opening.catch(() => null);
-      await opened?.database.close();
+      if (!opened) return;
+      const { database, service } = opened;
+      service.prober.stop();
+      await service.keyring.touch();
+      await database.close();
     },
   };
 }
@@ -85,7 +89,7 @@ class SharedRegistry implements Registry {
   #found: PeerEndpoint | null = null;
   #searching: Promise<void> | null = null;
   #givingWay: Promise<void> | null = null;
-  #closed = false;
+  readonly #stopping = new AbortController();
 
   constructor(
     readonly config: Config,
@@ -109,8 +113,12 @@ class SharedRegistry implements Registry {
     }
   }
 
+  get #closed(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#stopping.abort();
     await this.#searching?.catch(() => {});
     await this.#givingWay;
     await this.#held?.close();
@@ -140,7 +148,7 @@ class SharedRegistry implements Registry {
 
   async #findOrBecome(): Promise<void> {
     try {
-      this.#held = await Held.open(this.config, this.log, () => this.#yield());
+      this.#held = await Held.open(this.config, this.log, () => this.#yield(), this.#stopping.signal);
     } catch (error) {
       if (!(error instanceof DataDirLockedError)) throw error;
       this.#found = error.holder?.endpoint ?? null;
@@ -149,7 +157,7 @@ class SharedRegistry implements Registry {
 
   #yield(): void {
     const held = this.#held;
-    if (!held) return;
+    if (!held || this.#closed) return; // whoever asks gets the lock soon anyway
     this.log.info({}, 'Giving the registry to a service or script that starts');
     this.#held = null;
     this.#givingWay = held.close().catch((error) => this.log.error({ err: error }, 'The database could not be closed'));
@@ -183,10 +191,10 @@ class Held {
   }
 
   /** @throws DataDirLockedError */
-  static async open(config: Config, log: Logger, onYield: () => void): Promise<Held> {
+  static async open(config: Config, log: Logger, onYield: () => void, signal: AbortSignal): Promise<Held> {
     const database = await connectDatabase(config, log, lockUnlessAwaited);
     try {
-      await prepareDatabase(database, config, log, new AbortController().signal);
+      await prepareDatabase(database, config, log, signal);
       const service = createService({ database, config, log });
       const held = new Held(database, service);
       held.#peers = await servePeers(config.dataDir, (call) => held.callTool(call), onYield);
@@ -208,9 +216,10 @@ class Held {
    * Waits for the calls under way. Audits are ended, because the process that takes over would have to wait for them.
    */
   async close(): Promise<void> {
-    this.#service.auditor.stop();
+    this.#service.prober.stop();
     await this.#peers?.close();
     await Promise.all(this.#underWay);
+    await this.#service.keyring.touch();
     await this.#database.close();
   }
 }

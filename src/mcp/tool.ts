@@ -2,7 +2,7 @@ import type { Static, TObject, TSchema } from '@sinclair/typebox';
 import { type Caller, callerId } from '../access/caller.js';
 import type { Session } from '../registry/session.js';
 import { hashRequest, type IdempotencyKey } from '../repositories/idempotency-keys.js';
-import type { Auditor } from '../services/auditor.js';
+import type { Auditor } from '../services/audit.js';
 
 /** What a tool uses to execute one call. */
 export interface ToolContext {

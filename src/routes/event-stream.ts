@@ -56,12 +56,15 @@ export async function sendEvents(
 
 /**
  * Returns a signal that aborts if the client disconnects before its answer is complete. Fastify's own `request.signal`
- * cannot be used for this: it aborts as soon as the request body has been read.
+ * cannot be used for this: it aborts as soon as the request body has been read. The client may have left already, while
+ * its key was looked up for example.
  */
 export function abortOnDisconnect({ raw }: FastifyReply): AbortSignal {
   const disconnected = new AbortController();
-  raw.once('close', () => {
+  const onClose = () => {
     if (!raw.writableFinished) disconnected.abort(callerLeft());
-  });
+  };
+  if (raw.destroyed) onClose();
+  else raw.once('close', onClose);
   return disconnected.signal;
 }

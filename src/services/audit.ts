@@ -1,3 +1,4 @@
+import * as refusals from '../refusals.js';
 import { insertHealthChecks } from '../registry/health-checks.js';
 import type { Session } from '../registry/session.js';
 import { type AuditedAllocation, findAudited, findReleased } from '../repositories/audits.js';
@@ -9,12 +10,38 @@ import { type Listeners, readListeners } from './listeners.js';
 import type { Prober } from './prober.js';
 
 export interface AuditOptions {
-  /** Ends the audit between two probes. Results that were stored by then stay stored. */
+  /** Ends the audit, with the probes under way. Results that were stored by then stay stored. */
   signal?: AbortSignal;
   /** Called once before the first probe, and after each. Ports that need no probe count as done from the start. */
   onProgress?(done: number, total: number): void;
   /** Also probes the ports of `localhost` that nobody holds, whether or not the scope asks for unallocated ports. */
   unallocatedOnLocalhost?: boolean;
+}
+
+const AUDITS_AT_A_TIME = 4;
+
+/** Runs the audits that callers ask for, at most `AUDITS_AT_A_TIME` at once. The scheduled audit does not count. */
+export class Auditor {
+  #running = 0;
+
+  constructor(private readonly prober: Prober) {}
+
+  /**
+   * @param options when `signal` is aborted, the caller has left
+   * @throws AppError overloaded, and what `runAudit` throws
+   */
+  async run(session: Session, scope: AuditScope, options: AuditOptions = {}): Promise<Audit> {
+    if (this.#running >= AUDITS_AT_A_TIME) throw refusals.tooManyAuditsRun(AUDITS_AT_A_TIME);
+    this.#running++;
+    try {
+      return await runAudit(session, this.prober, scope, options);
+    } catch (error) {
+      const { signal } = options;
+      throw signal?.aborted && error === signal.reason ? refusals.callerLeft() : error;
+    } finally {
+      this.#running--;
+    }
+  }
 }
 
 /**
@@ -26,19 +53,22 @@ const BATCH_SIZE = 250;
  * Makes one audit: reads what is held, probes it while no transaction is open, stores the results in batches meanwhile,
  * and reports where registry and reality differ.
  * @param session of the caller; without a `project`, everything that the caller may see is in scope
- * @throws AppError project-not-found, forbidden, or not-probeable for a host that the scope names
+ * @throws AppError project-not-found, forbidden, or not-probeable for a host that the scope names; overloaded when the
+ * process stops; the reason of `signal` when it is aborted
  */
 export async function runAudit(
   session: Session,
   prober: Prober,
   scope: AuditScope,
-  { signal, onProgress, unallocatedOnLocalhost = false }: AuditOptions = {},
+  { signal: given, onProgress, unallocatedOnLocalhost = false }: AuditOptions = {},
 ): Promise<Audit> {
+  const signal = given ? AbortSignal.any([prober.stopping, given]) : prober.stopping;
+  signal.throwIfAborted();
   const started = performance.now();
   const registry = await session.read(findAudited, scope);
   const listeners = await readListeners();
   const probesUnallocated = scope.unallocated === true || unallocatedOnLocalhost;
-  const { destinations, refused } = await resolveHosts(prober, registry, scope, probesUnallocated);
+  const { destinations, refused } = await resolveHosts(prober, registry, scope, probesUnallocated, signal);
   const fullyProbedHosts = scope.unallocated ? [...destinations.keys()] : unallocatedOnLocalhost ? ['localhost'] : [];
   const { ports, knownClosed } = listPorts(registry, destinations, fullyProbedHosts, listeners);
 
@@ -47,6 +77,7 @@ export async function runAudit(
   const onProbed = (done: number) => onProgress?.(knownClosed + done, total);
   const probed = await probeAndStore(session, prober, ports, listeners, signal, onProbed);
 
+  signal.throwIfAborted();
   const ids = [...registry.allocations, ...registry.hostnameOwners].map(({ id }) => id);
   const released = await session.readUnfiltered(findReleased, ids);
   const held = probed.filter(({ allocation }) => allocation !== null && !released.has(allocation.id));
@@ -72,7 +103,7 @@ async function probeAndStore(
   prober: Prober,
   ports: readonly AuditedPort[],
   listeners: Listeners | null,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
   onProbed: (done: number) => void,
 ): Promise<ProbedPort[]> {
   let unwritten: NewHealthCheck[] = [];

@@ -23,13 +23,15 @@ export interface ProbedPort extends AuditedPort {
  * Resolves every host that is in scope, all at the same time.
  * @param probesUnallocated whether ports that nobody holds are probed too, which needs a host even if nothing is held
  * @returns where each host is probed, and in `refused` the hosts that may not be probed, each with the reason
- * @throws AppError not-probeable for a host that the scope names; any other is reported by the audit as a finding
+ * @throws AppError not-probeable for a host that the scope names; any other is reported by the audit as a finding. The
+ * reason of `signal` when it is aborted
  */
 export async function resolveHosts(
   prober: Prober,
   { allocations, reservations }: AuditedRegistry,
   scope: AuditScope,
   probesUnallocated: boolean,
+  signal: AbortSignal,
 ) {
   const hosts = new Set([...allocations, ...reservations].filter(isTcp).map(({ host }) => host));
   if (probesUnallocated) hosts.add(scope.host ?? 'localhost');
@@ -37,7 +39,8 @@ export async function resolveHosts(
   const destinations = new Map<string, Destination>();
   const refused = new Map<string, AppError>();
   const sorted = [...hosts].sort();
-  const resolved = await Promise.allSettled(sorted.map((host) => prober.resolve(host)));
+  const resolved = await Promise.allSettled(sorted.map((host) => prober.resolve(host, signal)));
+  signal.throwIfAborted();
   for (const [i, host] of sorted.entries()) {
     const result = resolved[i] as PromiseSettledResult<Destination>;
     if (result.status === 'fulfilled') destinations.set(host, result.value);
@@ -98,12 +101,13 @@ function isKnownClosed(destination: Destination, port: number, listeners: Listen
  * Probes all ports, as many at a time as the prober allows.
  * @param onProbed called with each result. Before the next port is probed in its place, the returned promise is waited
  * for, so that the audit probes no faster than its results are stored.
+ * @throws the reason of `signal` when it is aborted, without waiting for the probes under way
  */
 export async function probeAll(
   prober: Prober,
   ports: readonly AuditedPort[],
   listeners: Listeners | null,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
   onProbed: (port: ProbedPort, done: number) => Promise<void>,
 ): Promise<ProbedPort[]> {
   const probed: ProbedPort[] = [];
@@ -111,9 +115,9 @@ export async function probeAll(
   let failed = false;
   const probeNext = async () => {
     for (const port of queue) {
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       if (failed) return;
-      const result = await probePort(prober, port, listeners);
+      const result = await probePort(prober, port, listeners, signal);
       const done = { ...port, result };
       await onProbed(done, probed.push(done));
     }
@@ -123,7 +127,7 @@ export async function probeAll(
   } finally {
     failed = true;
   }
-  signal?.throwIfAborted();
+  signal.throwIfAborted();
   return probed;
 }
 
@@ -135,10 +139,11 @@ function probePort(
   prober: Prober,
   { destination, port }: AuditedPort,
   listeners: Listeners | null,
+  signal: AbortSignal,
 ): Promise<ProbeResult> {
-  if (listeners === null || !isLocal(destination)) return prober.probe(destination, port);
-  if (listeners.ipv6Loopback.has(port)) return prober.probe(destination, port);
-  return prober.probe({ addresses: destination.addresses.slice(0, 1), error: destination.error }, port);
+  if (listeners === null || !isLocal(destination)) return prober.probe(destination, port, signal);
+  if (listeners.ipv6Loopback.has(port)) return prober.probe(destination, port, signal);
+  return prober.probe({ addresses: destination.addresses.slice(0, 1), error: destination.error }, port, signal);
 }
 
 function isTcp({ protocol }: { protocol: string }): boolean {

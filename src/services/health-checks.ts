@@ -8,7 +8,7 @@ import type { Prober } from './prober.js';
  * Probes one allocation, stores the result and updates the allocation's status. The probe is over before the
  * transaction begins. An allocation that is released in between stays released, and the result is stored in its
  * history.
- * @throws AppError allocation-not-found, not-probeable, idempotency-key-reused
+ * @throws AppError allocation-not-found, not-probeable, idempotency-key-reused; overloaded when the process stops
  */
 export async function checkHealth(
   session: Session,

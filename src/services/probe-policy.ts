@@ -1,8 +1,7 @@
-import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { setTimeout } from 'node:timers/promises';
 import { addressForbidden, hostNotAllowed } from '../refusals.js';
 import { findForbiddenRange, isLoopback } from '../schemas/host.js';
+import type { NameResolver } from './names.js';
 
 /** The addresses at which the ports of a host are probed. */
 export interface Destination {
@@ -26,7 +25,7 @@ export class ProbePolicy {
   constructor(
     targets: ReadonlyMap<string, string>,
     allowedHosts: readonly string[],
-    private readonly lookupTimeoutMs: number,
+    private readonly names: NameResolver,
   ) {
     this.#targets = targets;
     this.#allowed = new Set(['localhost', ...targets.keys(), ...allowedHosts]);
@@ -35,29 +34,20 @@ export class ProbePolicy {
   /**
    * Resolves a name once for all its probes. They connect to the addresses that were checked here: if each connection
    * resolved the name again, it could lead to a forbidden address by then.
-   * @throws AppError not-probeable
+   * @throws AppError not-probeable; the reason of `signal` when it is aborted
    */
-  async resolve(host: string): Promise<Destination> {
+  async resolve(host: string, signal: AbortSignal): Promise<Destination> {
     const forbidden = isIP(host) === 0 || this.#targets.has(host) ? null : findForbiddenRange(host);
     if (forbidden !== null) throw addressForbidden(host, host, forbidden);
     if (!this.#allowed.has(host)) throw hostNotAllowed(host);
     const target = this.#targets.get(host) ?? host;
     if (target === 'localhost') return { host, addresses: LOOPBACK, error: null };
-    const found = isIP(target) === 0 ? await this.#lookup(target) : { addresses: [target], error: null };
+    const found = isIP(target) === 0 ? await this.names.resolve(target, signal) : { addresses: [target], error: null };
     for (const address of found.addresses) {
       const range = findForbiddenRange(address);
       if (range !== null) throw addressForbidden(host, address, range);
     }
     return { host, addresses: firstOfEachFamily(found.addresses), error: found.error };
-  }
-
-  async #lookup(name: string): Promise<{ addresses: string[]; error: string | null }> {
-    const timedOut = { addresses: [] as string[], error: `${name} was not resolved in time` };
-    const found = lookup(name, { all: true }).then(
-      (all) => ({ addresses: all.map(({ address }) => address), error: null }),
-      ({ code = 'unknown error' }: NodeJS.ErrnoException) => ({ addresses: [], error: `${name}: ${code}` }),
-    );
-    return Promise.race([found, setTimeout(this.lookupTimeoutMs, timedOut, { ref: false })]);
   }
 }
 

@@ -5,13 +5,19 @@ export type ProbeResult = Pick<HealthCheck, 'outcome' | 'responseTimeMs' | 'erro
 
 /**
  * Tries to connect to a TCP port, on all addresses of a host at the same time. The port is open if any address accepts.
- * Nothing is sent or read. Never throws. When the promise settles, every socket is closed.
+ * Nothing is sent or read. When the promise settles, every socket is closed.
+ * @throws the reason of `signal` when it is aborted, which closes the sockets at once, and nothing else
  */
-export async function probeTcp(addresses: readonly string[], port: number, timeoutMs: number): Promise<ProbeResult> {
+export async function probeTcp(
+  addresses: readonly string[],
+  port: number,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<ProbeResult> {
   const [first, ...others] = addresses;
   if (first === undefined) return { outcome: 'unreachable', responseTimeMs: null, error: 'no address' };
-  if (others.length === 0) return connectOnce(first, port, timeoutMs);
-  const results = await Promise.all(addresses.map((address) => connectOnce(address, port, timeoutMs)));
+  if (others.length === 0) return connectOnce(first, port, timeoutMs, signal);
+  const results = await Promise.all(addresses.map((address) => connectOnce(address, port, timeoutMs, signal)));
   return results.reduce((best, result) => (RANK[result.outcome] < RANK[best.outcome] ? result : best));
 }
 
@@ -21,12 +27,15 @@ export async function probeTcp(addresses: readonly string[], port: number, timeo
  */
 const RANK = { open: 0, timeout: 1, refused: 2, unreachable: 3 };
 
-function connectOnce(host: string, port: number, timeoutMs: number): Promise<ProbeResult> {
-  return new Promise((resolve) => {
+function connectOnce(host: string, port: number, timeoutMs: number, signal?: AbortSignal): Promise<ProbeResult> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const started = performance.now();
     let result: ProbeResult = { outcome: 'timeout', responseTimeMs: null, error: `no answer in ${timeoutMs} ms` };
     const socket = new Socket();
-    const timer = setTimeout(() => socket.destroy(), timeoutMs);
+    const giveUp = () => socket.destroy();
+    const timer = setTimeout(giveUp, timeoutMs);
+    signal?.addEventListener('abort', giveUp);
     socket.on('connect', () => {
       result = isSelfConnected(socket)
         ? { outcome: 'refused', responseTimeMs: elapsed(started), error: 'connected to itself' }
@@ -39,7 +48,9 @@ function connectOnce(host: string, port: number, timeoutMs: number): Promise<Pro
     // Waits for 'close', because only then is the file descriptor free again.
     socket.on('close', () => {
       clearTimeout(timer);
-      resolve(result);
+      signal?.removeEventListener('abort', giveUp);
+      if (signal?.aborted) reject(signal.reason);
+      else resolve(result);
     });
     socket.connect({ host, port });
   });

@@ -51,6 +51,7 @@ export async function runOnSchedule(
 /**
  * Makes one pass, if this replica gets the lease for this occurrence.
  * @returns whether the pass was made
+ * @throws what the job throws; the reason of `signal` when it is aborted before the pass begins
  */
 export async function runOnce(
   db: Kysely<Tables>,
@@ -64,8 +65,10 @@ export async function runOnce(
   const pass = new AbortController();
   const onAbort = () => pass.abort(signal.reason);
   signal.addEventListener('abort', onAbort);
+  if (signal.aborted) onAbort(); // while the lease was being taken
   const renewal = renewUntilAborted(db, lease, leaseTtlMs, pass);
   try {
+    pass.signal.throwIfAborted();
     await job.run(pass.signal);
     return true;
   } finally {

@@ -48,6 +48,17 @@ t.test('a host that does not answer is a timeout, within the time limit', async 
   t.ok(took >= 195 && took < 1000, `it took ${took} ms`);
 });
 
+t.test('an aborted probe closes its sockets at once, and an aborted signal starts none', async (t) => {
+  const port = await openBlackHole(t, '127.0.0.1');
+  const stopping = new AbortController();
+  const begun = performance.now();
+  const probe = probeTcp(BOTH, port, 60_000, stopping.signal);
+  setTimeout(() => stopping.abort(new Error('stopped')), 50);
+  await t.rejects(probe, { message: 'stopped' }, 'it settles when the sockets are closed');
+  t.ok(performance.now() - begun < 1000);
+  await t.rejects(probeTcp(BOTH, port, 60_000, stopping.signal), { message: 'stopped' });
+});
+
 t.test('if one address does not answer and the other one refuses, the outcome is a timeout', async (t) => {
   const port = await openBlackHole(t, '127.0.0.1');
   t.equal((await probeTcp(BOTH, port, 200)).outcome, 'timeout');
