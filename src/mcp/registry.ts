@@ -8,6 +8,7 @@ import { prepareDatabase } from '../database/prepare.js';
 import { DataDirLockedError, lockUnlessAwaited, type PeerEndpoint } from '../embedded/data-dir-lock.js';
 import { AppError, StartError } from '../errors.js';
 import { createService, type Service } from '../service.js';
+import { runMonitor } from '../services/monitor.js';
 import { requireStorable } from './inputs.js';
 import { type PeerServer, passOn, servePeers } from './peers.js';
 import { refuse } from './results.js';
@@ -182,7 +183,9 @@ class Held {
   readonly #callTool: CallToolWithKey;
   readonly #service: Service;
   readonly #underWay = new Set<Promise<unknown>>();
+  readonly #stopping = new AbortController();
   #peers: PeerServer | null = null;
+  #monitor: Promise<void> | null = null;
 
   private constructor(database: Database, service: Service) {
     this.#database = database;
@@ -198,6 +201,8 @@ class Held {
       const service = createService({ database, config, log });
       const held = new Held(database, service);
       held.#peers = await servePeers(config.dataDir, (call) => held.callTool(call), onYield);
+      // No other process can run the scheduled jobs while this one has the database open.
+      held.#monitor = runMonitor(database.db, service, held.#stopping.signal);
       log.info({ dataDir: config.dataDir }, 'Serving the registry');
       return held;
     } catch (error) {
@@ -216,9 +221,10 @@ class Held {
    * Waits for the calls under way. Audits are ended, because the process that takes over would have to wait for them.
    */
   async close(): Promise<void> {
+    this.#stopping.abort();
     this.#service.prober.stop();
     await this.#peers?.close();
-    await Promise.all(this.#underWay);
+    await Promise.all([...this.#underWay, this.#monitor]);
     await this.#service.keyring.touch();
     await this.#database.close();
   }

@@ -27,8 +27,18 @@ export interface MonitorParts {
 export async function runMonitor(db: Kysely<Tables>, parts: MonitorParts, signal: AbortSignal): Promise<void> {
   const { config, log } = parts;
   const jobs: Job[] = [
-    { name: 'retention', schedule: RETENTION_SCHEDULE, run: (passSignal) => runRetention(db, config, passSignal) },
-    { name: 'reservations', schedule: SWEEP_SCHEDULE, run: (passSignal) => sweepReservations(db, passSignal) },
+    {
+      name: 'retention',
+      schedule: RETENTION_SCHEDULE,
+      catchesUp: true,
+      run: (passSignal) => runRetention(db, config, passSignal),
+    },
+    {
+      name: 'reservations',
+      schedule: SWEEP_SCHEDULE,
+      catchesUp: true,
+      run: (passSignal) => sweepReservations(db, passSignal),
+    },
   ];
   if (config.auditSchedule !== null) {
     jobs.push({ name: 'audit', schedule: config.auditSchedule, run: (passSignal) => auditAll(parts, passSignal) });

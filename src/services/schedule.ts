@@ -18,6 +18,11 @@ export interface Job {
   name: string;
   /** Cron syntax, in UTC, so that the times are the same on all replicas. */
   schedule: string;
+  /**
+   * Whether to make the pass of the last occurrence at the start, if no process has made it. A process that opens the
+   * embedded database for a single call would otherwise never be there at an occurrence.
+   */
+  catchesUp?: boolean;
   /** Makes one pass. */
   run(signal: AbortSignal): Promise<unknown>;
 }
@@ -35,9 +40,8 @@ export async function runOnSchedule(
   leaseTtlMs = LEASE_TTL_MS,
 ): Promise<void> {
   const schedule = new Cron(job.schedule, { timezone: 'UTC' });
-  while (!signal.aborted) {
-    const occurrence = schedule.nextRun();
-    if (occurrence === null) return;
+  let occurrence = (job.catchesUp ? schedule.previousRuns(1)[0] : undefined) ?? schedule.nextRun();
+  while (occurrence !== null) {
     await sleepUntil(occurrence, signal);
     if (signal.aborted) return;
     try {
@@ -45,6 +49,7 @@ export async function runOnSchedule(
     } catch (error) {
       if (!signal.aborted) log.warn({ job: job.name, err: error }, 'A scheduled pass failed');
     }
+    occurrence = schedule.nextRun();
   }
 }
 

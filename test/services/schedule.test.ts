@@ -2,8 +2,8 @@ import { setTimeout } from 'node:timers/promises';
 import { sql } from 'kysely';
 import t from 'tap';
 import { giveUpLease, renewLease, takeLease } from '../../src/repositories/leases.js';
-import { runOnce } from '../../src/services/schedule.js';
-import { openReplicas } from '../helpers/database.js';
+import { runOnce, runOnSchedule } from '../../src/services/schedule.js';
+import { openReplicas, silentLog } from '../helpers/database.js';
 
 const never = new AbortController().signal;
 
@@ -48,4 +48,28 @@ t.test('a run that takes longer than its lease renews it, and a run that has los
   await setTimeout(50);
   await sql`update leases set holder = 'another' where name = 'endless'`.execute(b);
   await t.rejects(lost, { name: 'AbortError' });
+});
+
+t.test('a pass that nobody made at its time is made once by whoever starts next, if the job says so', async (t) => {
+  const replicas = await openReplicas(t);
+  const passes: string[] = [];
+  const start = async (db: (typeof replicas)[0]) => {
+    const stopping = new AbortController();
+    const jobs = ['chore', 'audit'].map((name) => {
+      const run = async () => void passes.push(name);
+      return runOnSchedule(
+        db,
+        { name, schedule: '0 0 1 1 *', catchesUp: name === 'chore', run },
+        silentLog,
+        stopping.signal,
+      );
+    });
+    await setTimeout(500);
+    stopping.abort();
+    await Promise.all(jobs);
+  };
+  await Promise.all(replicas.map(start));
+  t.same(passes, ['chore']);
+  await start(replicas[0]);
+  t.same(passes, ['chore'], 'no later process repeats it');
 });
