@@ -12,7 +12,10 @@
 -- because a plan that was cached while the table was small would go on reading the whole table. Bitmap scans are
 -- off because they never mark dead index entries, which would pile up where ports are taken and released often. Whether
 -- a port is taken is asked by a scalar subquery, for the reason that taken_ports gives.
-create function cooling_ports(range_start integer, host text, protocol text)
+--
+-- A statement that also reads taken_ports gives the moment that taken_ports compares with, so that the two agree.
+create function cooling_ports(
+  range_start integer, host text, protocol text, moment timestamptz default clock_timestamp())
 returns table (port integer, project text, service text, environment text, available_at timestamptz)
 language sql stable
 set enable_bitmapscan = off
@@ -32,7 +35,7 @@ begin atomic
   ) last
   where r.start_port = range_start
     and r.reuse_cooldown_seconds > 0
-    and last.released_at + make_interval(secs => r.reuse_cooldown_seconds) > clock_timestamp()
+    and last.released_at + make_interval(secs => r.reuse_cooldown_seconds) > cooling_ports.moment
     and (
       select a.id from port_allocations a
       where a.released_at is null and a.host = cooling_ports.host
@@ -42,7 +45,8 @@ begin atomic
 end;
 
 -- The ports of one range that are cooling down and not reserved.
-create function unreserved_cooling_ports(range_start integer, host text, protocol text)
+create function unreserved_cooling_ports(
+  range_start integer, host text, protocol text, moment timestamptz default clock_timestamp())
 returns table (port integer, project text, service text, environment text, available_at timestamptz)
 language sql stable
 set enable_bitmapscan = off
@@ -50,11 +54,12 @@ set enable_seqscan = off
 begin atomic
   select c.port, c.project, c.service, c.environment, c.available_at
   from cooling_ports(
-    unreserved_cooling_ports.range_start, unreserved_cooling_ports.host, unreserved_cooling_ports.protocol) c
+    unreserved_cooling_ports.range_start, unreserved_cooling_ports.host, unreserved_cooling_ports.protocol,
+    unreserved_cooling_ports.moment) c
   where (
     select v.id from port_reservations v
-    where v.status = 'active' and v.expires_at > clock_timestamp() and v.host = unreserved_cooling_ports.host
-      and v.protocol = unreserved_cooling_ports.protocol and v.port = c.port
+    where v.status = 'active' and v.expires_at > unreserved_cooling_ports.moment
+      and v.host = unreserved_cooling_ports.host and v.protocol = unreserved_cooling_ports.protocol and v.port = c.port
   ) is null
   order by c.port;
 end;

@@ -24,7 +24,8 @@ begin atomic
   cross join lateral (
     select case when r.reuse_cooldown_seconds = 0 then 0 else (
       select count(*)::integer
-      from unreserved_cooling_ports(r.start_port, range_counts.host, range_counts.protocol)
+      from unreserved_cooling_ports(
+        r.start_port, range_counts.host, range_counts.protocol, statement_timestamp()::timestamptz(3))
     ) end as count
   ) cooling;
 end;

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Access } from '../access/access.js';
+import { statementTime } from '../database/clock.js';
 import type { Tables } from '../database/tables.js';
 import type { AuditScope } from '../schemas/audit.js';
 import { requireRange } from './ranges.js';
@@ -47,7 +48,7 @@ export async function findAudited(db: Kysely<Tables>, access: Access, scope: Aud
     where released_at is null and ${inScope} order by port, host, protocol`.execute(db);
   const reservations = await sql<AuditedReservation>`
     select id, port, host, protocol, project, service from port_reservations
-    where status = 'active' and expires_at > clock_timestamp() and ${inScope}
+    where status = 'active' and expires_at > ${statementTime} and ${inScope}
     order by port, host, protocol`.execute(db);
   const hostnameOwners = await sql<HostnameOwner>`
     select id, port, host, protocol, project as owner, case when ${visibleTo(access)} then service end as service,
@@ -100,6 +101,6 @@ export async function findTaken(
     select asked.host, asked.port, 'reservation' as kind
     from asked join port_reservations v
       on v.status = 'active' and v.host = asked.host and v.protocol = 'tcp' and v.port = asked.port
-      and v.expires_at > clock_timestamp()`.execute(db);
+      and v.expires_at > ${statementTime}`.execute(db);
   return rows;
 }

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Access } from '../access/access.js';
+import { statementTime } from '../database/clock.js';
 import type { Tables } from '../database/tables.js';
 
 /** How many ports of a project are taken and available in one port space. */
@@ -56,7 +57,7 @@ export async function countPortsByProject(db: Kysely<Tables>, access: Access): P
       union all
       select s.host, s.protocol, c.port / 100, 0, 0, 0, 1
       from spaces s cross join port_ranges r
-      cross join lateral unreserved_cooling_ports(r.start_port, s.host, s.protocol) c
+      cross join lateral unreserved_cooling_ports(r.start_port, s.host, s.protocol, ${statementTime}) c
       where r.reuse_cooldown_seconds > 0
     ), counts as (
       select h.project, n.host, n.protocol, sum(n.allocated) as allocated, sum(n.in_use) as in_use,

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Access } from '../access/access.js';
+import { statementTime } from '../database/clock.js';
 import type { Tables } from '../database/tables.js';
 import type { Environment } from '../schemas/environment.js';
 import { decodeCursor, isName, type Page, toPage } from './pages.js';
@@ -21,7 +22,7 @@ export async function listEnvironments(
   const { rows } = await sql<EnvironmentRow>`
     select environment collate "C" as environment, sum(ports)::integer as ports, sum(in_use)::integer as in_use,
            min(first_time) as first_time, max(last_time) as last_time, max(used_time) as used_time,
-           greatest(0, floor(extract(epoch from clock_timestamp() - min(first_time))))::integer as age,
+           greatest(0, floor(extract(epoch from ${statementTime} - min(first_time))))::integer as age,
            jsonb_agg(jsonb_build_object('host', host, 'protocol', protocol, 'allocatedPorts', ports)
                      order by host, protocol) as spaces
     from (

@@ -1,11 +1,12 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Access } from '../access/access.js';
-import { readClock } from '../database/clock.js';
-import type { Tables } from '../database/tables.js';
+import { statementTime } from '../database/clock.js';
+import type { RangeRow, Tables } from '../database/tables.js';
 import type { Space } from '../keys.js';
+import { rangeNotFound } from '../refusals.js';
 import type { Port } from '../schemas/port.js';
 import { toAllocation } from './allocations.js';
-import { findRange } from './ranges.js';
+import { type CountsRow, toRange } from './ranges.js';
 import { toReservation } from './reservations.js';
 
 /**
@@ -13,8 +14,9 @@ import { toReservation } from './reservations.js';
  * range a caller learns that project's name, and whether the number is taken (`allocated`, also where it is reserved)
  * or `free`.
  *
- * The statements see one moment (REPEATABLE READ, which is safe here because nothing is locked), so that the state and
- * the counts of the range agree.
+ * The statements see the rows of one moment (REPEATABLE READ, which is safe here because nothing is locked), and
+ * whether a reservation has expired is judged by one reading of the clock. So the state, the reservation and the counts
+ * of the range agree.
  */
 export function describePort(db: Kysely<Tables>, access: Access, port: number, space: Space): Promise<Port> {
   return db.transaction().execute(async (trx) => {
@@ -34,10 +36,19 @@ async function describeIn(db: Transaction<Tables>, access: Access, port: number,
   if (!covering) {
     return { port, host, protocol, state: 'unmanaged', range: null, allocation: null, reservation: null };
   }
-  const range = await findRange(db, access, covering.start_port, space);
+  const { now, state, ...row } = await readRangeAndState(db, covering.start_port, port, space);
+  const range = toRange(row);
   if (!access.sees(covering.project)) {
-    const state = (await isTaken(db, port, space)) ? 'allocated' : 'free';
-    return { port, host, protocol, state, range, allocation: null, reservation: null };
+    const isFree = state === 'free' || state === 'cooling';
+    return {
+      port,
+      host,
+      protocol,
+      state: isFree ? 'free' : 'allocated',
+      range: { ...range, description: null },
+      allocation: null,
+      reservation: null,
+    };
   }
   const allocation = await db
     .selectFrom('port_allocations')
@@ -51,7 +62,7 @@ async function describeIn(db: Transaction<Tables>, access: Access, port: number,
     .selectFrom('port_reservations')
     .selectAll()
     .where('status', '=', 'active')
-    .where('expires_at', '>', sql<Date>`clock_timestamp()`)
+    .where('expires_at', '>', now)
     .where('host', '=', host)
     .where('protocol', '=', protocol)
     .where('port', '=', port)
@@ -60,30 +71,31 @@ async function describeIn(db: Transaction<Tables>, access: Access, port: number,
     port,
     host,
     protocol,
-    state: await readState(db, covering.start_port, port, space),
+    state,
     range,
     allocation: allocation ? toAllocation(allocation) : null,
-    reservation: reservation ? toReservation(reservation, await readClock(db)) : null,
+    reservation: reservation ? toReservation(reservation, now) : null,
   };
 }
 
-async function isTaken(db: Transaction<Tables>, port: number, { host, protocol }: Space): Promise<boolean> {
-  const { rows } = await sql`
-    select from taken_ports where host = ${host} and protocol = ${protocol} and port = ${port}`.execute(db);
-  return rows.length > 0;
-}
-
-/** The state of a port in a range. It comes from what the counts are made of, so that the two agree. */
-async function readState(
+/**
+ * A range with its counts, and the state of one of its ports, which comes from what the counts are made of. One
+ * statement, because `taken_ports` compares with the time at which its statement began.
+ * @returns in `now` that time
+ */
+async function readRangeAndState(
   db: Transaction<Tables>,
-  rangeStart: number,
+  startPort: number,
   port: number,
   { host, protocol }: Space,
-): Promise<Port['state']> {
-  const { rows } = await sql<{ state: Port['state'] | null }>`
-    select coalesce(
+): Promise<RangeRow & CountsRow & { state: Port['state']; now: Date }> {
+  const { rows } = await sql<RangeRow & CountsRow & { state: Port['state']; now: Date }>`
+    select r.*, c.*, ${statementTime} as now, coalesce(
       (select state from taken_ports where host = ${host} and protocol = ${protocol} and port = ${port}),
-      (select 'cooling' from cooling_ports(${rangeStart}, ${host}, ${protocol}) c where c.port = ${port})
-    ) as state`.execute(db);
-  return rows[0]?.state ?? 'free';
+      (select 'cooling' from cooling_ports(${startPort}, ${host}, ${protocol}, ${statementTime}) c where c.port = ${port}),
+      'free') as state
+    from port_ranges r join range_counts(${host}, ${protocol}) c using (start_port)
+    where r.start_port = ${startPort}`.execute(db);
+  if (!rows[0]) throw rangeNotFound(startPort);
+  return rows[0];
 }

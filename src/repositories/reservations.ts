@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Access } from '../access/access.js';
-import { readClock } from '../database/clock.js';
+import { readClock, statementTime } from '../database/clock.js';
 import type { ReservationRow, Tables } from '../database/tables.js';
 import * as refusals from '../refusals.js';
 import type { Reservation, ReservationQuery } from '../schemas/reservation.js';
@@ -15,11 +15,12 @@ export async function findReservation(db: Kysely<Tables>, access: Access, id: st
   const row = await db
     .selectFrom('port_reservations')
     .selectAll()
+    .select(statementTime.as('now'))
     .where('id', '=', id)
     .where(visibleTo(access))
     .executeTakeFirst();
   if (!row) throw refusals.reservationNotFound(id);
-  return toReservation(row, await readClock(db));
+  return toReservation(row, row.now);
 }
 
 /** By port, then id; the active ones unless a status is asked for. */
