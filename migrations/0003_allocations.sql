@@ -36,5 +36,7 @@ create index port_allocations_active_hostname
 -- Finds when a port was last released, for cooldowns.
 create index port_allocations_releases
   on port_allocations (host, protocol, port, released_at desc) where released_at is not null;
+-- Finds what is older than HISTORY_RETENTION_DAYS.
+create index port_allocations_history_age on port_allocations (released_at) where released_at is not null;
 -- Pages of the list of allocations, which can include the released ones.
 create index port_allocations_pages on port_allocations (port, id);

@@ -16,18 +16,50 @@ export async function deleteOldHealthChecks(db: Kysely<Tables>, days: number, li
 }
 
 /**
- * Deletes up to `limit` allocations that were released more than `days` ago, with their health checks. Those whose port
- * may still be cooling down stay, because the cooldown is counted from their release.
+ * The ids of up to `limit` allocations that were released more than `days` ago, the oldest first. Those whose port may
+ * still be cooling down are left out, because the cooldown is counted from their release.
+ */
+export async function findOldHistory(db: Kysely<Tables>, days: number, limit: number): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select id from port_allocations
+    where released_at < statement_timestamp() - greatest(
+      make_interval(days => ${days}),
+      (select make_interval(secs => max(reuse_cooldown_seconds)) from port_ranges))
+    order by released_at limit ${limit}`.execute(db);
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * Deletes up to `limit` health checks of these allocations, in the order given.
+ * @returns the allocation of each that was deleted
+ */
+export async function deleteHealthChecksOf(
+  db: Kysely<Tables>,
+  allocationIds: readonly string[],
+  limit: number,
+): Promise<string[]> {
+  // `= any(array(…))` leaves PostgreSQL no other plan than to fetch these rows by their place in the table.
+  const { rows } = await sql<{ allocation_id: string }>`
+    delete from port_health_checks where ctid = any(array(
+      select c.place
+      from unnest(${allocationIds}::uuid[]) a (id)
+      cross join lateral (
+        select ctid as place from port_health_checks where allocation_id = a.id
+        order by checked_at desc, id desc limit ${limit}
+      ) c
+      limit ${limit}))
+    returning allocation_id`.execute(db);
+  return rows.map(({ allocation_id }) => allocation_id);
+}
+
+/**
+ * Deletes allocations, with what may be left of their health checks. It skips rows that somebody else has locked.
  * @returns how many were deleted
  */
-export async function deleteOldHistory(db: Kysely<Tables>, days: number, limit: number): Promise<number> {
-  const { rows } = await sql`
+export async function deleteAllocations(db: Kysely<Tables>, ids: readonly string[]): Promise<number> {
+  const { numAffectedRows } = await sql`
     delete from port_allocations where id in (
       select id from port_allocations
-      where released_at < statement_timestamp() - greatest(
-        make_interval(days => ${days}),
-        (select make_interval(secs => max(reuse_cooldown_seconds)) from port_ranges))
-      limit ${limit} for update skip locked)
-    returning id`.execute(db);
-  return rows.length;
+      where id = any(${ids}::uuid[]) and released_at is not null for update skip locked)`.execute(db);
+  return Number(numAffectedRows ?? 0);
 }

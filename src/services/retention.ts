@@ -1,8 +1,13 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import type { Config } from '../config.js';
 import type { Tables } from '../database/tables.js';
 import { deleteEnded, markExpired } from '../repositories/reservations.js';
-import { deleteOldHealthChecks, deleteOldHistory } from '../repositories/retention.js';
+import {
+  deleteAllocations,
+  deleteHealthChecksOf,
+  deleteOldHealthChecks,
+  findOldHistory,
+} from '../repositories/retention.js';
 
 /** How many rows one statement changes at most. With few rows it holds its locks only for a short time. */
 const RETENTION_BATCH = 1000;
@@ -11,7 +16,8 @@ const RESERVATIONS_BATCH = 500;
 export type RetentionConfig = Pick<Config, 'healthCheckRetentionDays' | 'historyRetentionDays'>;
 
 /**
- * Deletes the health checks and the released allocations that are older than the configuration says.
+ * Deletes the health checks and the released allocations that are older than the configuration says. Each batch is a
+ * transaction of its own, so that whatever was deleted before an error stays deleted.
  * @returns how many of each were deleted
  */
 export async function runRetention(
@@ -19,11 +25,43 @@ export async function runRetention(
   { healthCheckRetentionDays: checkDays, historyRetentionDays: historyDays }: RetentionConfig,
   signal?: AbortSignal,
 ): Promise<{ healthChecks: number; allocations: number }> {
-  const deleteChecks = (limit: number) => deleteOldHealthChecks(db, checkDays, limit);
-  const healthChecks = await repeatInBatches(deleteChecks, RETENTION_BATCH, signal);
+  const deleteChecks = (limit: number) => inTransaction(db, (trx) => deleteOldHealthChecks(trx, checkDays, limit));
+  let healthChecks = await repeatInBatches(deleteChecks, RETENTION_BATCH, signal);
   if (historyDays === null) return { healthChecks, allocations: 0 };
-  const deleteHistory = (limit: number) => deleteOldHistory(db, historyDays, limit);
-  return { healthChecks, allocations: await repeatInBatches(deleteHistory, RETENTION_BATCH, signal) };
+  const deleteHistory = async (limit: number) => {
+    const ids = await inTransaction(db, (trx) => findOldHistory(trx, historyDays, limit));
+    if (ids.length === 0) return 0;
+    healthChecks += await deleteAllHealthChecksOf(db, ids, signal);
+    return inTransaction(db, (trx) => deleteAllocations(trx, ids));
+  };
+  const allocations = await repeatInBatches(deleteHistory, RETENTION_BATCH, signal);
+  return { healthChecks, allocations };
+}
+
+/**
+ * Deletes the health checks of allocations before the allocations themselves. To delete an allocation deletes its checks
+ * too, but in the same statement: with 1000 allocations these may be millions, more than a statement has time for.
+ * @returns how many were deleted
+ */
+async function deleteAllHealthChecksOf(
+  db: Kysely<Tables>,
+  allocationIds: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  let rest = allocationIds;
+  const deleteBatch = async (limit: number) => {
+    const deleted = await inTransaction(db, (trx) => deleteHealthChecksOf(trx, rest, limit));
+    const touched = new Set(deleted);
+    // The checks of all allocations before the last one that was touched are gone. They are not searched again.
+    rest = rest.slice(
+      Math.max(
+        0,
+        rest.findLastIndex((id) => touched.has(id)),
+      ),
+    );
+    return deleted.length;
+  };
+  return repeatInBatches(deleteBatch, RETENTION_BATCH, signal);
 }
 
 /**
@@ -34,10 +72,20 @@ export async function sweepReservations(
   db: Kysely<Tables>,
   signal?: AbortSignal,
 ): Promise<{ expired: number; deleted: number }> {
+  const mark = (limit: number) => inTransaction(db, (trx) => markExpired(trx, limit));
+  const remove = (limit: number) => inTransaction(db, (trx) => deleteEnded(trx, limit));
   return {
-    expired: await repeatInBatches((limit) => markExpired(db, limit), RESERVATIONS_BATCH, signal),
-    deleted: await repeatInBatches((limit) => deleteEnded(db, limit), RESERVATIONS_BATCH, signal),
+    expired: await repeatInBatches(mark, RESERVATIONS_BATCH, signal),
+    deleted: await repeatInBatches(remove, RESERVATIONS_BATCH, signal),
   };
+}
+
+/**
+ * The time limits for locks and statements are set by a transaction. Outside of one, a statement that takes too long is
+ * given up here while the database goes on with it.
+ */
+function inTransaction<T>(db: Kysely<Tables>, work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
+  return db.transaction().execute(work);
 }
 
 /**

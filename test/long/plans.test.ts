@@ -149,7 +149,7 @@ async function askForEverything(t: Test, request: ReturnType<typeof requester>, 
 async function sweep(db: Database['db']): Promise<void> {
   t.equal(await markExpired(db, RECENT), 0);
   t.equal(await deleteEnded(db, RECENT), 0);
-  const kept = { healthCheckRetentionDays: 7, historyRetentionDays: null };
+  const kept = { healthCheckRetentionDays: 7, historyRetentionDays: 30 };
   t.same(await runRetention(db, kept), { healthChecks: 0, allocations: 0 });
 }
 
