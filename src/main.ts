@@ -34,6 +34,7 @@ async function main(): Promise<void> {
 
   const database = await connectForService(config, log);
   closers.push(() => database.close());
+  stopping.signal.throwIfAborted();
 
   const metrics = new Metrics(database.poolCounts);
   const service = createService({ database, config, log, readiness, observer: metrics });
@@ -45,6 +46,7 @@ async function main(): Promise<void> {
   const prepared = prepareDatabase(database, config, log, stopping.signal);
   if (database.kind === 'embedded') await prepared;
   await Promise.all([prepared, app.listen({ host: config.host, port: config.port }).catch(cannotListen)]);
+  stopping.signal.throwIfAborted();
 
   // Only one process can open the embedded database. The stdio processes of agents pass their calls on to this one.
   if (database.kind === 'embedded') {
@@ -79,7 +81,7 @@ function closeOnSignal(config: Config, log: Logger, readiness: Readiness): void 
 }
 
 main().catch((error: unknown) => {
-  // While the process stops, starting fails because what it uses is being closed. That is no error.
+  // Starting ends as soon as the process is told to stop. That is no error.
   if (stopping.signal.aborted) return;
   process.stderr.write(`${describeStartError(error)}\n`);
   return exit(1);

@@ -29,6 +29,7 @@ export async function prepareDatabase(
       const migrated = await isMigrated(db);
       if (!migrated && config.migrateOnStart) await migrate(database, log);
       if (migrated || config.migrateOnStart) {
+        signal.throwIfAborted();
         const seeded = config.seedOnStart ? await seedIfNew(db, config.reuseCooldownSeconds) : 0;
         if (seeded > 0) log.info({ ranges: seeded }, 'Seeded a new registry');
         return;
