@@ -20,7 +20,7 @@ t.test('every bad variable is reported at once, before anything starts', async (
     LOG_LEVEL: 'loud',
     MIGRATE_ON_START: 'perhaps',
     TRUST_PROXY: '10.0.0.0/8,everyone',
-    BASE_PATH: 'no-slash',
+    BASE_PATH: 'no path',
   });
   t.equal(code, 1);
   const [title, ...problems] = output.trimEnd().split('\n');
