@@ -1,12 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Readable } from 'node:stream';
 import { Type } from '@sinclair/typebox';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import { errorCodes, type FastifyInstance, type FastifyReply } from 'fastify';
 import { AppError, invalid, invalidField } from '../errors.js';
 import { describeSyntaxError, findRepeatedName } from '../input/json.js';
 import { createValidator, findUnstorable } from '../schemas/validation.js';
 
 export const NOT_UTF8 = invalid('', 'The body is not UTF-8.');
+const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+ *(;|$)/; // RFC 6838, 4.2
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Parses and validates JSON bodies. Values are not converted, unknown fields not dropped, and no body equals `{}`. */
@@ -24,25 +24,26 @@ export function registerBodies(app: FastifyInstance): void {
     }
     done(refuseRepeatedName(text, body), body);
   });
+  // Any other media type. Only its end tells that a chunked body is empty.
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, ({ headers }, bytes, done) => {
+    if (bytes.length === 0) {
+      delete headers['content-type'];
+      return done(null, {});
+    }
+    done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
+  });
   // By default Fastify does not read the body of a GET or HEAD, and a request with one would not be refused.
   for (const method of ['GET', 'HEAD']) app.addHttpMethod(method, { hasBody: true, overrideExisting: true });
   // The media type of an empty body is ignored: `curl -d ''` sends `application/x-www-form-urlencoded`.
   app.addHook('onRequest', ({ headers }, reply, done) => {
     const { 'content-length': length = '0', 'transfer-encoding': transferEncoding } = headers;
-    if (length !== '0' || transferEncoding !== undefined) return done(refuseUnreadable(headers, reply));
-    delete headers['content-type'];
-    done();
-  });
-  // Only its first byte tells whether a chunked body is empty. One that is gets the headers of no body.
-  app.addHook('preParsing', ({ headers }, _reply, payload, done) => {
-    if (headers['transfer-encoding'] === undefined) return done();
-    payload.once('readable', () => {
-      if ((payload as Readable).readableLength === 0) {
-        delete headers['transfer-encoding'];
-        delete headers['content-type'];
-      }
-      done();
-    });
+    if (length === '0' && transferEncoding === undefined) {
+      delete headers['content-type'];
+      return done();
+    }
+    // Fastify would refuse a text that is no media type before the body has arrived, which may be empty.
+    if (!MEDIA_TYPE.test(headers['content-type'] ?? '')) headers['content-type'] = 'application/octet-stream';
+    done(refuseUnreadable(headers, reply));
   });
   app.addHook('preValidation', (request, _reply, done) => {
     const { schema, url = '' } = request.routeOptions;

@@ -1,5 +1,6 @@
 // What `Accept`, `Content-Type` and `Content-Encoding` decide (RFC 9110, 8.3, 8.4 and 12.5.1).
 import { request as send } from 'node:http';
+import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { makeApp, requester } from '../helpers/app.js';
@@ -139,10 +140,10 @@ t.test('media types', async (t) => {
   t.test('an empty chunked body counts as no body, whatever its media type', async (t) => {
     await app.listen({ host: '127.0.0.1', port: 0 });
     const { port } = app.server.address() as { port: number };
-    const chunked = (type: string | null, chunks: string[]) =>
+    const chunked = (type: string | null, chunks: string[], method = 'PUT', path = SERVICE) =>
       new Promise<number | undefined>((resolve, reject) => {
         const headers = { 'transfer-encoding': 'chunked', ...(type !== null && { 'content-type': type }) };
-        const sending = send({ port, host: '127.0.0.1', method: 'PUT', path: SERVICE, headers }, (answer) => {
+        const sending = send({ port, host: '127.0.0.1', method, path, headers }, (answer) => {
           answer.resume().once('end', () => resolve(answer.statusCode));
         }).once('error', reject);
         sending.flushHeaders();
@@ -151,7 +152,32 @@ t.test('media types', async (t) => {
       });
     for (const type of [null, 'application/x-www-form-urlencoded', 'text/plain', 'json', 'application/json']) {
       t.equal(await chunked(type, []), 200, `${type}, empty`);
+      t.equal(await chunked(type, [], 'POST', '/v1/imports'), 400, `${type}, empty where a body is required`);
       t.equal(await chunked(type, ['{', '}']), type === 'application/json' ? 200 : 415, `${type}, not empty`);
+    }
+  });
+
+  // A key from the database is looked up while the whole body arrives.
+  t.test('an empty chunked body that arrives with its headers is answered at once, with a stored key', async (t) => {
+    const secured = await makeApp(t, await openPostgres(t), { ADMIN_API_KEY: 'a'.repeat(32) });
+    const admin = { authorization: `Bearer ${'a'.repeat(32)}` };
+    const made = await requester(secured)('POST', '/v1/api-keys', { name: 'admin', role: 'admin' }, admin);
+    await secured.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = secured.server.address() as { port: number };
+    for (const target of [`PUT ${SERVICE}`, 'POST /v1/audits']) {
+      const socket = connect(port, '127.0.0.1');
+      const head = [
+        `${target} HTTP/1.1`,
+        'Host: localhost',
+        `Authorization: Bearer ${made.body.key}`,
+        'Content-Type: text/plain',
+        'Transfer-Encoding: chunked',
+        'Connection: close',
+      ];
+      socket.write(`${head.join('\r\n')}\r\n\r\n0\r\n\r\n`);
+      let received = '';
+      for await (const data of socket) received += data;
+      t.match(received, /^HTTP\/1\.1 20[01] /, target);
     }
   });
 });
