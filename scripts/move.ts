@@ -15,6 +15,7 @@ await runCommand(async (config, log) => {
   if (config.databaseUrl === null) {
     throw new CommandRefused('Set DATABASE_URL to the empty PostgreSQL database that the registry is to move to.');
   }
+  if (config.dataDir === '') throw new CommandRefused('Set DATA_DIR to the folder of the registry that is to move.');
   await requireRegistry(config.dataDir);
   const source = await connectForService({ ...config, databaseUrl: null }, log);
   const target = await connectDatabase(config, log); // the connection itself is made at the first query

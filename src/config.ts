@@ -21,6 +21,7 @@ export interface Config {
   readonly databaseUrl: string | null;
   /** The schema of the registry in PostgreSQL. Null if none was named, which means `DEFAULT_SCHEMA`. */
   readonly databaseSchema: string | null;
+  /** Of the embedded database. Empty if there is none, which only happens with a `databaseUrl`. */
   readonly dataDir: string;
   readonly migrateOnStart: boolean;
   readonly seedOnStart: boolean;

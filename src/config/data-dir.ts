@@ -9,14 +9,19 @@ import { isAbsolute, join, resolve } from 'node:path';
  * different registries, and give out the same port twice. The XDG specification asks programs to ignore such a path in
  * XDG_DATA_HOME. It is refused all the same: another process of the user, which was started by a shell that replaced
  * `~`, would use another registry.
+ *
+ * On PostgreSQL only the command that moves a registry there needs the folder. A default that cannot be used is no
+ * problem then, because the user of a container may have no home folder; `dataDir` is empty in that case.
  */
 export function findDataDir(variables: Record<string, string | undefined>): { dataDir: string; problems: string[] } {
-  const { DATA_DIR, XDG_DATA_HOME } = variables;
+  const { DATA_DIR, XDG_DATA_HOME, DATABASE_URL } = variables;
   if (DATA_DIR !== undefined) return { dataDir: resolve(DATA_DIR), problems: checkPath('DATA_DIR', DATA_DIR) };
   const [name, folder] =
     XDG_DATA_HOME === undefined ? findUserData(variables) : (['XDG_DATA_HOME', XDG_DATA_HOME] as const);
-  if (folder === null) return { dataDir: '', problems: [`${name}: this user has no home folder; set DATA_DIR`] };
-  return { dataDir: join(folder, 'port-allocator'), problems: checkPath(name, folder) };
+  const problems = folder === null ? [`${name}: this user has no home folder; set DATA_DIR`] : checkPath(name, folder);
+  if (folder === null || problems.length > 0)
+    return { dataDir: '', problems: DATABASE_URL === undefined ? problems : [] };
+  return { dataDir: join(folder, 'port-allocator'), problems };
 }
 
 /** @returns a line for a path that is not absolute */

@@ -54,7 +54,11 @@ const OF_PROXIES = [
   /^cf-/, // Cloudflare, also its tunnels
   /^(cloudfront-|x-amz-cf-)/,
   /^(x-)?(akamai|fastly|fly|ngrok|tailscale|vercel|varnish)(-|$)/,
-  /^x-(appengine|arr|azure|envoy|nf|nginx|proxy)-/, // Google, IIS, Azure, Envoy, Netlify
+  /^x-(appengine|arr|azure|envoy|nf|nginx|railway)-/, // Google, IIS, Azure, Envoy, Netlify, Railway
+  /^x-(goog-(iap|authenticated)|pomerium|auth-request)-/, // proxies that ask for a login
+  /^x-proxy/, // zrok and others
+  /^x-.*-via$/,
+  'surrogate-capability', // Varnish and others, for edge side includes
   /^l5d-/, // Linkerd
 ];
 const NAMES: ReadonlySet<unknown> = new Set(OF_PROXIES);

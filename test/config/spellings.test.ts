@@ -47,6 +47,7 @@ t.test(
     t.match(problemsOf({}), [/^HOME: this user has no home folder; set DATA_DIR$/]);
     process.env.HOME = 'home';
     t.match(problemsOf({}), [/^HOME: "home\/.local\/share" is no absolute path/]);
+    t.equal(loadConfig({ DATABASE_URL: 'postgresql://db/ports' }).dataDir, '', 'no folder is used on PostgreSQL');
     t.equal(loadConfig({ DATA_DIR: '/data' }).dataDir, '/data');
   },
 );

@@ -38,8 +38,24 @@ const OF_PROXIES = {
     'X-Nf-Client-Connection-Ip',
     'DO-Connecting-IP',
   ],
-  tunnels: ['Tailscale-User-Login', 'Ngrok-Auth-User-Id'],
-  others: ['Client-IP', 'X-Client-IP', 'X-Cluster-Client-IP', 'X-Remote-Addr', 'Incap-Client-IP', 'X-Sucuri-ClientIP'],
+  tunnels: ['Tailscale-User-Login', 'Ngrok-Auth-User-Id', 'X-Proxy'],
+  'proxies that ask for a login': [
+    'X-Goog-IAP-JWT-Assertion',
+    'X-Goog-Authenticated-User-Email',
+    'X-Pomerium-Jwt-Assertion',
+    'X-Auth-Request-User',
+  ],
+  others: [
+    'Client-IP',
+    'X-Client-IP',
+    'X-Cluster-Client-IP',
+    'X-Remote-Addr',
+    'Incap-Client-IP',
+    'X-Sucuri-ClientIP',
+    'X-BlueCoat-Via',
+    'X-ProxyUser-Ip',
+    'Surrogate-Capability',
+  ],
 };
 
 /** Headers that programs send by themselves. */
