@@ -26,7 +26,9 @@ const TLS_REFUSED: [pattern: RegExp, advice: string][] = [
   [/certificate|SSL routines|tlsv1/i, 'Name the file with the certificate of its authority: `sslrootcert=FILE`.'],
 ];
 
-/** pg's errors where the server asks for a password and there is none, or where it does not prove that it knows it. */
+/** pg's error where the server asks for a password and there is none. */
+const NO_PASSWORD_MESSAGE = /^SASL: .*client password must be/;
+/** pg's other errors of this kind come where the server does not prove that it knows the password. */
 const SASL_MESSAGE = /^SASL: /;
 
 /** @returns null for an error that does not come from the database, or that means a bug in this service */
@@ -34,6 +36,9 @@ export function explain(error: unknown): Explanation | null {
   if (!(error instanceof Error)) return null;
   const { code = '' } = error as NodeJS.ErrnoException;
   const message = messageOf(error);
+  if (NO_PASSWORD_MESSAGE.test(message)) {
+    return { sentence: 'the server asks for a password, and there is none. Write user:password@host.', mayPass: false };
+  }
   if (isConnecting(error)) {
     const advice = REFUSED[code] ?? (SASL_MESSAGE.test(message) ? REFUSED['28P01'] : adviceOnTls(error));
     if (advice !== undefined) return { sentence: `no connection can be made: ${message}. ${advice}`, mayPass: false };

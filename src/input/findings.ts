@@ -69,6 +69,8 @@ function describeRule({ keyword, params, parentSchema = {}, message = 'is not va
       return limit === 1 ? 'must not be empty' : `must have ${limit} items or more`;
     case 'maxItems':
       return `must have ${limit} items or fewer`;
+    case 'multipleOf':
+      return `must be a multiple of ${params.multipleOf}`;
     case 'uniqueItems':
       return `has the same item twice, as items ${params.j} and ${params.i} (the first is item 0)`;
     case 'pattern':

@@ -33,13 +33,29 @@ function readNames(path: string, route: string): { parameter: string; value: str
 
 /**
  * The path that was most likely meant by one that no route has: with `/v1` before it, without a slash at its end, and
- * with the right name of the collection (`/project` is `/v1/projects`). Whether that is a path remains to be checked.
+ * with its words spelled as in a route (`/project/shop/service/api` is `/v1/projects/shop/services/api`).
+ * @returns null if there is no such path
  */
 export function findMeantPath(path: string, routes: readonly string[]): string | null {
   const parts = path.split('/').filter(Boolean);
   if (parts[0]?.toLowerCase() === 'v1') parts.shift();
-  const collections = new Set(routes.filter((route) => route.startsWith('/v1/')).map((route) => route.split('/')[2]));
-  const [collection] = findClosest(parts[0] ?? '', [...collections] as string[], 1);
-  const meant = ['/v1', collection, ...parts.slice(1)].join('/');
-  return collection === undefined || meant === path ? null : meant;
+  const readings = routes
+    .filter((route) => route.startsWith('/v1/'))
+    .map((route) => correctWords(parts, route.split('/').slice(2)))
+    .filter((reading) => reading !== null);
+  const [best] = readings.sort((a, b) => a.corrected - b.corrected);
+  const meant = best && ['/v1', ...best.parts].join('/');
+  return meant === undefined || meant === path ? null : meant;
+}
+
+/** @returns the parts of a path with the words of a route, and how many differed; null if one is not similar */
+function correctWords(parts: string[], route: string[]): { parts: string[]; corrected: number } | null {
+  if (parts.length !== route.length) return null;
+  let corrected = 0;
+  for (const [i, word] of route.entries()) {
+    if (word.startsWith(':') || word === parts[i]) continue;
+    if (findClosest(parts[i] as string, [word], 1).length === 0) return null;
+    corrected += 1;
+  }
+  return { parts: parts.map((part, i) => (route[i]?.startsWith(':') ? part : (route[i] as string))), corrected };
 }

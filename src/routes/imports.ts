@@ -7,13 +7,16 @@ import { toImportItems } from '../services/listening-ports.js';
 import { IdempotencyHeaders, type RouteOptions, readIdempotencyKey } from './requests.js';
 import { answer, LOCKING, refusals } from './responses.js';
 
+const MISSING =
+  'is required. Send `items` as JSON, or the output of `ss -ltnp` or `lsof -i -P -n` with Content-Type: text/plain';
+
 export const importRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app) => {
   // Only these routes take text: Fastify keeps a parser within the plugin that adds it.
   app.addContentTypeParser('text/plain', { parseAs: 'string' }, (_request, text, done) => done(null, text));
 
   // The body's schema is chosen by its media type. A missing body has none, so Fastify would not validate it.
   app.addHook('preValidation', async (request) => {
-    if (request.headers['content-type'] === undefined) throw invalidField('/items', 'is required');
+    if (request.headers['content-type'] === undefined) throw invalidField('/items', MISSING);
   });
 
   app.post(

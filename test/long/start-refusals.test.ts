@@ -61,6 +61,7 @@ t.test('what DATABASE_URL lacks is told as that, without the password', async (t
     [{ search: 'sslmode=verify-full' }, /does not support SSL.*take sslmode out/],
     [{ pathname: '/nope' }, /database "nope" does not exist\. Create it/],
     [{ password: 'wrongpass' }, /password authentication failed.*Correct the user or the password/],
+    [{ password: '' }, /the server asks for a password, and there is none/],
     [{ username: 'nobody' }, /^DATABASE_URL: no connection can be made: /],
   ] as [Partial<URL>, RegExp][]) {
     const message = await refusalOf(t, Object.assign(new URL(url), change).href);

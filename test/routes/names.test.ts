@@ -97,6 +97,8 @@ t.test('names', async (t) => {
       ['/V1/Ranges', '/v1/ranges'],
       ['//v1//ranges', '/v1/ranges'],
       ['/v1/port/3300', '/v1/ports/3300'],
+      ['/v1/projects/odin/service/api', '/v1/projects/odin/services/api'],
+      ['/project/odin/environment/main', '/v1/projects/odin/environments/main'],
       ['/v1/projects/odin/summary/', '/v1/projects/odin/summary'],
     ] as const) {
       const { detail } = assertProblem(t, await request('GET', path), 'not-found');
