@@ -26,8 +26,8 @@ const TLS_REFUSED: [pattern: RegExp, advice: string][] = [
   [/certificate|SSL routines|tlsv1/i, 'Name the file with the certificate of its authority: `sslrootcert=FILE`.'],
 ];
 
-/** pg's error where the server asks for a password and there is none. */
-const NO_PASSWORD_MESSAGE = /^SASL: .*client password must be/;
+/** What pg, or the server, says where the server asks for a password and there is none. */
+const NO_PASSWORD_MESSAGE = /^SASL: .*client password must be|^empty password returned/;
 /** pg's other errors of this kind come where the server does not prove that it knows the password. */
 const SASL_MESSAGE = /^SASL: /;
 
