@@ -11,7 +11,13 @@ export interface Finding {
   params: Record<string, unknown>;
   /** The value that was refused, and the schema that refused it. Ajv adds both because of its option `verbose`. */
   data?: unknown;
-  parentSchema?: { description?: string; pattern?: string; properties?: object; examples?: unknown[] };
+  parentSchema?: {
+    description?: string;
+    pattern?: string;
+    properties?: object;
+    examples?: unknown[];
+    additionalProperties?: unknown;
+  };
 }
 
 const NAME_RULE =
@@ -21,10 +27,10 @@ const NAME_RULE =
 /** Turns an error of Ajv into the field error that clients get. */
 export function describeFinding(finding: Finding): FieldError {
   const { instancePath, keyword, params, data, parentSchema = {} } = finding;
-  if (keyword === 'additionalProperties') {
-    const name = String(params.additionalProperty);
+  const unknown = unknownFieldOf(finding);
+  if (unknown !== null) {
     const known = Object.keys(parentSchema.properties ?? {});
-    return { pointer: instancePath + toPointer([name]), detail: describeUnknown(name, known) };
+    return { pointer: instancePath + toPointer([unknown]), detail: describeUnknown(unknown, known) };
   }
   if (keyword === 'required') {
     return { pointer: instancePath + toPointer([String(params.missingProperty)]), detail: 'is required' };
@@ -33,6 +39,18 @@ export function describeFinding(finding: Finding): FieldError {
     return { pointer: instancePath, ...refuseName(String(data)) };
   }
   return { pointer: instancePath, detail: describeRule(finding) };
+}
+
+/**
+ * The field that the schema does not know, if that is what is wrong. Ajv stops at the first error, and looks for missing
+ * fields before unknown ones. A required field whose name is misspelt is therefore reported as missing. Here it is the
+ * misspelt name that counts, because that is what its sender has to correct.
+ */
+export function unknownFieldOf({ keyword, params, data, parentSchema = {} }: Finding): string | null {
+  if (keyword === 'additionalProperties') return String(params.additionalProperty);
+  const { properties = {}, additionalProperties } = parentSchema;
+  if (keyword !== 'required' || additionalProperties !== false) return null;
+  return Object.keys(data as object).find((name) => !Object.hasOwn(properties, name)) ?? null;
 }
 
 /** @returns what is wrong with a value that is no name, the rule, and a name that can be used instead */

@@ -3,7 +3,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, Fasti
 import type { Redact } from '../access/api-key.js';
 import { toRefusal } from '../database/errors.js';
 import { AppError, type FieldError, nextStepOf, type ProblemCode, problems } from '../errors.js';
-import { describeFinding, type Finding, refuseName } from '../input/findings.js';
+import { describeFinding, type Finding, refuseName, unknownFieldOf } from '../input/findings.js';
 import { findMeantPath, findSlashedNames } from '../input/paths.js';
 import { components } from '../schemas/components.js';
 import { BODY_LIMIT_BYTES } from '../schemas/validation.js';
@@ -152,9 +152,9 @@ function describeField(finding: Finding, context = 'body', schema: FastifySchema
 const PARTS = { body: 'body', querystring: 'query', params: 'path' } as const;
 
 /** Of a field that is not known in one part of the request: the part that has a field of this name. */
-function describeRightPart({ params }: Finding, context: string, schema: FastifySchema): string {
-  const name = params.additionalProperty;
-  if (typeof name !== 'string') return '';
+function describeRightPart(finding: Finding, context: string, schema: FastifySchema): string {
+  const name = unknownFieldOf(finding);
+  if (name === null) return '';
   const parts = Object.keys(PARTS) as (keyof typeof PARTS)[];
   const right = parts.find((part) => part !== context && Object.hasOwn(fieldsOf(schema[part]), name));
   return right === undefined ? '' : ` It belongs in the ${PARTS[right]}.`;

@@ -144,6 +144,10 @@ t.test('tools', async (t) => {
     );
     t.match(await refusal('get-port', odin('api', { enviroment: 'x' })), /\. Did you mean environment\? Known are: /);
     t.match(await refusal('get-port', { project: 'odin' }), /\/service is required/);
+    t.match(
+      await refusal('get-port', { project: 'odin', servce: 'x' }),
+      /: \/servce is not a known field\. Did you mean service\? Known are: project, service, /,
+    );
     t.match(await refusal('get-port', { project: 'Odinn', service: 'api' }), /\/project is "Odinn", .* Try odinn\./);
     t.match(
       await refusal('get-port', { project: 'odinn', service: 'api' }),

@@ -58,6 +58,20 @@ t.test('a field that is not as it has to be is refused, and nothing changes', as
     }
   });
 
+  refusing('a required field whose name is misspelt is named as it was sent', async (t) => {
+    const allocations = '/v1/projects/consilio/allocations';
+    for (const [url, body, pointer, detail] of [
+      [allocations, {}, '/service', 'is required'],
+      [allocations, { port: 3100 }, '/service', 'is required'],
+      [allocations, { servce: 'x' }, '/servce', /^is not a known field\. Did you mean service\? Known are: service, /],
+      [allocations, { project: 'x' }, '/project', /Known are: [^.]+\. It belongs in the path\.$/],
+      ['/v1/imports', { items: [{ prt: 3100 }] }, '/items/0/prt', /^is not a known field\. Did you mean port\?/],
+      ['/v1/ranges', { Project: 'x' }, '/Project', /^is not a known field\. Did you mean project\?/],
+    ] as const) {
+      assertInvalid(t, await request('POST', url, body), pointer, detail);
+    }
+  });
+
   refusing('what a rule demands is said in plain words', async (t) => {
     const allocations = '/v1/projects/consilio/allocations';
     for (const [method, url, body, pointer, detail] of [
