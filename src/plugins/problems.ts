@@ -84,7 +84,8 @@ function isWorthReading({ headers }: FastifyRequest): boolean {
 
 /** The problem document of a refusal. */
 export function toProblem({ code, status, message, extras }: AppError, request: FastifyRequest): object {
-  const { errors, suggestions, holder, nextPortAvailableAt } = extras;
+  const { suggestions, holder, nextPortAvailableAt } = extras;
+  const errors = extras.errors?.map((error) => withoutKey(error, request.server.redact));
   const [suggestion, ...others] = (errors ?? []).flatMap((error) => error.suggestion ?? []);
   return {
     type: `urn:port-allocator:problem:${code}`,
@@ -100,6 +101,11 @@ export function toProblem({ code, status, message, extras }: AppError, request: 
     ...(holder && { holder }),
     ...(nextPortAvailableAt !== undefined && { nextPortAvailableAt }),
   };
+}
+
+/** If a key was sent as a name, the name that is suggested holds the key too. Redacted, it could not be used as a name. */
+function withoutKey({ suggestion, ...error }: FieldError, redact: Redact): FieldError {
+  return suggestion === undefined || redact(suggestion) !== suggestion ? error : { ...error, suggestion };
 }
 
 /**

@@ -158,4 +158,5 @@ t.test('a key that was pasted as a name is not repeated', async (t) => {
   const { text, body } = await request('GET', `/v1/projects/${key}/summary`);
   t.match(body, { code: 'validation-failed', errors: [{ pointer: '/path/project' }] });
   t.notMatch(text.toLowerCase(), /secret/);
+  t.notMatch(text, /"suggestion"/, 'what is left of the key is no name that could be used');
 });
