@@ -74,6 +74,8 @@ export interface Facts {
   areInSeveralPlaces?: boolean;
   /** Whether the change was made is not known. */
   isOutcomeUnknown?: boolean;
+  /** Nothing was changed, and the same happens again until somebody does what the message says. */
+  needsOperator?: boolean;
 }
 
 export interface ProblemExtras extends Facts {

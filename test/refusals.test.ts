@@ -5,7 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import t from 'tap';
 import * as accessRefusals from '../src/access/refusals.js';
 import { toRefusal } from '../src/database/errors.js';
-import { AppError, type Holder, type ProblemCode, problems } from '../src/errors.js';
+import { AppError, type Holder, type ProblemCode, problems, StartError } from '../src/errors.js';
 import { nextSteps as mcpSteps } from '../src/mcp/next-steps.js';
 import { refuse } from '../src/mcp/results.js';
 import { tools } from '../src/mcp/tools.js';
@@ -82,10 +82,12 @@ const fromDatabase = {
   overlap: failing({ code: '23P01', constraint: 'port_ranges_no_overlap' }),
   taken: failing({ code: '23505', constraint: 'port_allocations_active_port' }),
   bounds: failing({ code: '23514', constraint: 'port_ranges_bounds' }),
-  notMigrated: failing({ code: '42P01' }),
+  notMigrated: failing({ code: '42P01' }, 'relation "port_ranges" does not exist'),
   noConnection: failing({}, 'timeout exceeded when trying to connect'),
   unknown: failing({ code: '57P01' }),
   away: failing({ code: '57P03' }),
+  noRight: failing({ code: '42501' }),
+  cannotOpen: toRefusal(new StartError('DATABASE_URL cannot be used: the file is missing')),
   mistake: failing({}),
 };
 
@@ -205,6 +207,13 @@ t.test('if a code has several next steps, the facts of the refusal decide which 
   }
   t.match(tell(refusals.rangeInUse(range, 0, 2)).text, /Next: cancel the reservations with cancel-reservation/);
   t.match(tell(refusals.rangeInUse(range, 1, 0)).text, /Next: release the allocations [^.]+\.$/);
+  const nothingChanged = /Next: call the tool again after 1 s; nothing was changed\.$/;
+  t.match(tell(fromDatabase.away).text, nothingChanged);
+  t.match(tell(fromDatabase.noConnection).text, nothingChanged);
+  for (const refusal of [fromDatabase.cannotOpen, fromDatabase.noRight, fromDatabase.notMigrated]) {
+    t.equal(tell(refusal).detail, refusal.message);
+    t.match(tell(refusal).text, /Next: ask the user to do what is said here, [^.]+; nothing was changed\.$/);
+  }
   t.match(tell(made.releasedNotProbeable).text, /Next: describe-port tells who has 3300 now\.$/);
 });
 

@@ -82,7 +82,9 @@ const VIOLATIONS: Record<string, [pointer: string, detail: string]> = {
 export function toRefusal(error: unknown): AppError {
   if (error instanceof AppError) return error;
   // In a process that opens the database only when it is called.
-  if (error instanceof StartError) return new AppError('database-unavailable', error.message, {}, { cause: error });
+  if (error instanceof StartError) {
+    return new AppError('database-unavailable', error.message, { needsOperator: true }, { cause: error });
+  }
   const message = 'Something went wrong here; the log has it under this requestId.';
   return toAppError(error) ?? new AppError('internal-error', message, {}, { cause: error });
 }
@@ -118,14 +120,14 @@ export function toAppError(error: unknown): AppError | null {
       'database-unavailable',
       'The database does not have the tables of this version yet. They come with a replica that starts ' +
         '(MIGRATE_ON_START) or with `npm run migrate`; try again then.',
-      retry,
+      { ...retry, needsOperator: true },
       cause,
     );
   }
   // insufficient_privilege
   if (code === '42501') {
     const detail = 'The database does not give this service all of the rights that it needs. Nothing was changed.';
-    return new AppError('database-unavailable', detail, retry, cause);
+    return new AppError('database-unavailable', detail, { ...retry, needsOperator: true }, cause);
   }
   if (error.message === POOL_EXHAUSTED_MESSAGE) {
     const detail = 'Every database connection of this replica was busy for too long. Nothing was changed; try again.';

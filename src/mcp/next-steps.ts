@@ -8,6 +8,7 @@ const lookThenRepeat = (known: ProblemExtras): string =>
   `wait ${waitOf(known)}, then look with list-ports whether the change was made before you repeat a call that is ` +
   'not idempotent; the other calls can just be repeated.';
 const repeat = (known: ProblemExtras): string => `call the tool again after ${waitOf(known)}; nothing was changed.`;
+const lookOrRepeat = (known: ProblemExtras): string => (known.isOutcomeUnknown ? lookThenRepeat(known) : repeat(known));
 
 /** What an agent can do after each refusal: which tool to call, or what to ask the user. */
 export const nextSteps: NextSteps<RefusedCall> = {
@@ -53,7 +54,10 @@ export const nextSteps: NextSteps<RefusedCall> = {
       : `describe-port tells who has ${port} now.`,
   'too-many-requests': (known) => `call the tool again after ${waitOf(known)}.`,
   'internal-error': ({ requestId }) => `tell the user; the log has the cause under request ${requestId}.`,
-  'database-unavailable': lookThenRepeat,
-  overloaded: (known) => (known.isOutcomeUnknown ? lookThenRepeat(known) : repeat(known)),
+  'database-unavailable': (known) =>
+    known.needsOperator
+      ? 'ask the user to do what is said here, and call the tool again after that; nothing was changed.'
+      : lookOrRepeat(known),
+  overloaded: lookOrRepeat,
   'project-busy': repeat,
 };

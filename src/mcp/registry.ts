@@ -173,8 +173,9 @@ function isRepeatable({ name, input }: ToolRequest): boolean {
   return repeatable === 'always' || repeatable === 'with-key' || (repeatable === 'by-id' && hasId);
 }
 
+/** The call may have been passed on to a process that executed it and ended before it answered. */
 function unavailable(detail: string): AppError {
-  return new AppError('database-unavailable', detail, { retryAfter: 1 });
+  return new AppError('database-unavailable', detail, { retryAfter: 1, isOutcomeUnknown: true });
 }
 
 /** The embedded database, open in this process. */
