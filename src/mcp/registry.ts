@@ -43,10 +43,12 @@ export function openRegistry(config: Config, log: Logger): Registry {
 
 function openOwn(config: Config, log: Logger): Registry {
   const stopping = new AbortController();
-  const opening = connectDatabase(config, log).then((database) => {
+  const open = async () => {
+    const database = await connectDatabase(config, log);
     const service = createService({ database, config, log });
     return { database, service, callTool: openToolsForKeys(service) };
-  });
+  };
+  let opening = open();
   /** @returns why the database cannot be used */
   const prepare = async (): Promise<StartError | null> => {
     try {
@@ -57,13 +59,18 @@ function openOwn(config: Config, log: Logger): Registry {
     }
     return null;
   };
-  let preparing = prepare();
+  let preparing: Promise<StartError | null> | null = prepare();
   return {
     async callTool(request) {
+      // After a refusal. Somebody may have done by now what the refusal says, so DATABASE_URL's files are read again too.
+      if (preparing === null) {
+        opening = opening.catch(open);
+        preparing = prepare();
+      }
       // Waits until a new database is migrated. If the database does not answer, the call itself is refused for that.
       const reason = await Promise.race([preparing, setTimeout(config.requestTimeoutMs, null, { ref: false })]);
       if (reason !== null) {
-        preparing = prepare(); // for the next call: somebody may have done by then what the refusal says
+        preparing = null;
         return refuse(reason, request.requestId, log);
       }
       return (await opening).callTool({ ...request, apiKey: config.apiKey });
