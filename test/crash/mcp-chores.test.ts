@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { sql } from 'kysely';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../../src/config.js';
@@ -7,6 +8,12 @@ import { type Agent, ask, startAgents } from '../helpers/agents.js';
 import { makeSeededDir, silentLog } from '../helpers/database.js';
 
 t.setTimeout(120_000);
+
+/**
+ * How long the agent's process is left alone after its call, in one try after the other. It does this work beside its
+ * calls, and what it has done can be read only when it has closed the database.
+ */
+const WAITS_MS = [1000, 5000, 20_000];
 
 /** Opens the database of a data directory in this process for a moment. */
 async function inDatabase<T>(dataDir: string, work: (db: Database['db']) => Promise<T>): Promise<T> {
@@ -36,18 +43,27 @@ t.test('an agent’s process that has the registry open sweeps reservations and 
       select id, 3300, 'localhost', 'open', clock_timestamp() - make_interval(days => i * 40)
       from held, generate_series(0, 1) i`.execute(db);
   });
-  const agent = await startAgent(t, dataDir);
-  await ask(agent, 'get-port', { service: 'api' });
-  await setTimeout(1000); // the process does this beside its calls
-  await agent.close();
-  const state = await inDatabase(dataDir, async (db) => ({
-    reservations: await db.selectFrom('port_reservations').select('status').execute(),
-    checks: await db.selectFrom('port_health_checks').select('port').execute(),
-    leases: await db.selectFrom('leases').select('name').orderBy('name').execute(),
-  }));
-  t.same(state, {
+  const expected = {
     reservations: [{ status: 'expired' }],
     checks: [{ port: 3300 }],
     leases: [{ name: 'reservations' }, { name: 'retention' }],
-  });
+  };
+  let found: unknown;
+  for (const waitMs of WAITS_MS) {
+    const agent = await startAgent(t, dataDir);
+    await ask(agent, 'get-port', { service: 'api' });
+    await setTimeout(waitMs);
+    await agent.close();
+    found = await inDatabase(dataDir, async (db) => {
+      const state = {
+        reservations: await db.selectFrom('port_reservations').select('status').execute(),
+        checks: await db.selectFrom('port_health_checks').select('port').execute(),
+        leases: await db.selectFrom('leases').select('name').orderBy('name').execute(),
+      };
+      await db.deleteFrom('leases').execute(); // the next process would not repeat a pass that was cut off
+      return state;
+    });
+    if (isDeepStrictEqual(found, expected)) break;
+  }
+  t.same(found, expected);
 });

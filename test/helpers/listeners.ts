@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import type { Test } from 'tap';
 
@@ -29,6 +30,17 @@ export async function findClosedPort(host = '127.0.0.1'): Promise<number> {
   server.close();
   await once(server, 'close');
   return port;
+}
+
+const SYN_SENT = '02';
+
+/** Counts this machine's attempts to connect to an IPv4 address and port that have had no answer yet. Linux only. */
+export async function countUnanswered(host: string, port: number): Promise<number> {
+  const hex = (number: number, digits: number) => number.toString(16).toUpperCase().padStart(digits, '0');
+  const bytes = host.split('.').map((byte) => hex(Number(byte), 2));
+  const remote = `${bytes.reverse().join('')}:${hex(port, 4)}`; // the kernel writes the address in little-endian order
+  const lines = (await readFile('/proc/self/net/tcp', 'utf8')).split('\n').map((line) => line.trim().split(/\s+/));
+  return lines.filter(([, , address, state]) => address === remote && state === SYN_SENT).length;
 }
 
 const NEVER_ACCEPTS = `

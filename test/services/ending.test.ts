@@ -11,13 +11,13 @@ import { Prober } from '../../src/services/prober.js';
 import { runOnce } from '../../src/services/schedule.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
-import { listen, openBlackHole } from '../helpers/listeners.js';
+import { countUnanswered, listen, openBlackHole } from '../helpers/listeners.js';
 
 const HOST = '127.0.0.71';
 /** A probe of a port that does not answer takes longer than the whole test. */
 const VARIABLES = { PROBE_TARGETS: `web=${HOST}`, PROBE_TIMEOUT_MS: '60000' };
 /** Far less than a probe takes, and enough for a busy machine. */
-const SOON_MS = 1000;
+const SOON_MS = 10_000;
 
 /** One allocation whose port accepts, and one whose port does not answer. */
 async function setUp(t: Test) {
@@ -29,7 +29,12 @@ async function setUp(t: Test) {
   const prober = new Prober(loadConfig(VARIABLES));
   const session = new Registry(db).asBackground();
   const checks = () => db.selectFrom('port_health_checks').select('port').execute();
-  return { db, open, prober, session, auditor: new Auditor(prober), checks };
+  const ofTheBlackHole = await countUnanswered(HOST, 3301);
+  /** Waits until so many probes of the silent port are under way. */
+  const probesUnderWay = async (count: number) => {
+    while ((await countUnanswered(HOST, 3301)) < ofTheBlackHole + count) await setTimeout(20);
+  };
+  return { db, open, prober, session, auditor: new Auditor(prober), checks, probesUnderWay };
 }
 
 async function took(work: Promise<unknown>): Promise<number> {
@@ -39,12 +44,12 @@ async function took(work: Promise<unknown>): Promise<number> {
 }
 
 t.test('stopping ends an audit at once, although its probe would take a minute', async (t) => {
-  const { prober, auditor, session, checks } = await setUp(t);
+  const { prober, auditor, session, checks, probesUnderWay } = await setUp(t);
   const warnings: string[] = [];
   const onWarning = ({ message }: Error) => warnings.push(message);
   process.on('warning', onWarning);
   const audits = [1, 2, 3].map(() => auditor.run(session, {}));
-  await setTimeout(300);
+  await probesUnderWay(3);
   prober.stop();
   const ms = await took(Promise.allSettled(audits));
   t.ok(ms < SOON_MS, `${ms} ms`);
@@ -74,16 +79,20 @@ t.test('what was told to stop starts nothing', async (t) => {
 t.test(
   'an audit whose caller leaves ends at once, also while it waits for its turn, and no other one does',
   async (t) => {
-    const { session, checks } = await setUp(t);
+    const { session, checks, probesUnderWay } = await setUp(t);
     const prober = new Prober(loadConfig({ ...VARIABLES, PROBE_CONCURRENCY: '1' }));
     const auditor = new Auditor(prober);
-    const leaving = [new AbortController(), new AbortController()];
-    const [first, second] = leaving.map(({ signal }) => auditor.run(session, {}, { signal })) as [never, never];
-    await setTimeout(300);
-    leaving[1]?.abort();
+    const leaving = [new AbortController(), new AbortController()] as const;
+    const first = auditor.run(session, {}, { signal: leaving[0].signal });
+    await probesUnderWay(1);
+    let second: Promise<unknown> = Promise.resolve();
+    await new Promise<void>((resolve) => {
+      second = auditor.run(session, {}, { signal: leaving[1].signal, onProgress: () => resolve() });
+    });
+    leaving[1].abort();
     t.ok((await took(second)) < SOON_MS, 'its probe has not begun, because the first audit has the only turn');
     await t.rejects(second, { code: 'overloaded', message: /client left/ });
-    leaving[0]?.abort();
+    leaving[0].abort();
     t.ok((await took(first)) < SOON_MS);
     const left = await auditor.run(session, { project: 'consilio' });
     t.equal(left.checkedPorts, 0, 'the prober goes on');
@@ -105,7 +114,7 @@ t.test('what an audit has stored before it ends stays stored', async (t) => {
 });
 
 t.test('the service closes while a health check and an audit are under way, and both are told', async (t) => {
-  const { db, checks } = await setUp(t);
+  const { db, checks, probesUnderWay } = await setUp(t);
   const app = await makeApp(t, { db }, VARIABLES);
   await app.listen({ port: 0 });
   const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
@@ -113,7 +122,7 @@ t.test('the service closes while a health check and an audit are under way, and 
   const asked = ['/v1/audits', `/v1/allocations/${items[0].id}/health-checks`].map((path) =>
     fetch(url + path, { method: 'POST' }),
   );
-  await setTimeout(300);
+  await probesUnderWay(asked.length);
   const ms = await took(closeServer(app, null));
   t.ok(ms < SOON_MS, `${ms} ms`);
   for (const answer of await Promise.all(asked)) {

@@ -42,7 +42,7 @@ t.test('a name that is slow takes no longer than its timeout, and ends at once w
   const begun = performance.now();
   setTimeout(() => prober.stop(), 100);
   await t.rejects(resolving, { code: 'overloaded' });
-  t.ok(performance.now() - begun < 1000);
+  t.ok(performance.now() - begun < 10_000, 'far less than the timeout');
   const { length } = dns.asked;
   await t.rejects(prober.resolve('slow.test'), { code: 'overloaded' });
   t.equal(dns.asked.length, length, 'and nothing is asked any more');

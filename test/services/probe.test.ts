@@ -45,7 +45,7 @@ t.test('a host that does not answer is a timeout, within the time limit', async 
     error: 'no answer in 200 ms',
   });
   const took = performance.now() - started;
-  t.ok(took >= 195 && took < 1000, `it took ${took} ms`);
+  t.ok(took >= 195 && took < 10_000, `it took ${took} ms`);
 });
 
 t.test('an aborted probe closes its sockets at once, and an aborted signal starts none', async (t) => {
@@ -55,7 +55,7 @@ t.test('an aborted probe closes its sockets at once, and an aborted signal start
   const probe = probeTcp(BOTH, port, 60_000, stopping.signal);
   setTimeout(() => stopping.abort(new Error('stopped')), 50);
   await t.rejects(probe, { message: 'stopped' }, 'it settles when the sockets are closed');
-  t.ok(performance.now() - begun < 1000);
+  t.ok(performance.now() - begun < 10_000, 'far less than the timeout');
   await t.rejects(probeTcp(BOTH, port, 60_000, stopping.signal), { message: 'stopped' });
 });
 
