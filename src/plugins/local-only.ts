@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../errors.js';
-import { isLoopback } from '../schemas/host.js';
+import { isLocalhostName, isLoopback } from '../schemas/host.js';
 
 /**
  * Refuses requests whose `Host` is not a local name, and requests that a proxy passed on. It is used while no keys are
@@ -22,7 +22,7 @@ export function registerLocalOnly(app: FastifyInstance): void {
     if (raw.httpVersion === '1.0' && !isOldHealthCheck) return done(refuseOldHttp());
     if (headers.host === undefined && isOldHealthCheck) return done();
     const host = hostOf(headers.host ?? '');
-    if (isLoopback(host) || host.endsWith('.localhost')) return done();
+    if (isLoopback(host) || isLocalhostName(host)) return done();
     done(refuseHost(host));
   });
 }

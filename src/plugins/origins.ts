@@ -2,7 +2,7 @@ import cors from '@fastify/cors';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config.js';
 import { AppError } from '../errors.js';
-import { isLoopback } from '../schemas/host.js';
+import { isLocalhostName, isLoopback } from '../schemas/host.js';
 
 const PREFLIGHT_SECONDS = 600;
 
@@ -57,5 +57,5 @@ async function letOriginsRead(app: FastifyInstance, allowed: readonly string[]):
 function isLocal(origin: string): boolean {
   if (!URL.canParse(origin)) return false;
   const host = new URL(origin).hostname.replace(/^\[(.*)\]$/, '$1');
-  return isLoopback(host) || host.endsWith('.localhost');
+  return isLoopback(host) || isLocalhostName(host);
 }

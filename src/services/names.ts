@@ -33,12 +33,14 @@ const TIMEOUTS_IN_ALL_TRIES = 7;
 const NO_SUCH_NAME = ['ENOTFOUND', 'ENODATA'];
 
 /**
- * Resolves names to addresses: by the hosts file, and then by DNS, with the search domains of resolv.conf.
+ * Resolves names to addresses: by the hosts file, and then by DNS, with the search domains of resolv.conf. `ProbePolicy`
+ * itself answers `localhost` and the names below it.
  *
  * `dns.lookup` is not used. It runs in one of the four threads that the whole process has for files and names, and
  * cannot be cancelled: four names whose server does not answer kept every other name waiting until that counted as
- * unreachable. c-ares needs no thread. Every name has a resolver of its own, so that its queries can be cancelled alone,
- * and so that a change of resolv.conf (a laptop in another network) is noticed.
+ * unreachable. c-ares waits for its answers without a thread. Only reading the two files takes one, for less than a
+ * millisecond. Each name has a resolver of its own, so that its queries can be cancelled alone, and reads the files
+ * again, so that a change of resolv.conf (a laptop in another network) is noticed.
  */
 export class NameResolver {
   readonly #limit = pLimit(NAMES_AT_A_TIME);

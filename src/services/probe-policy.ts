@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { addressForbidden, hostNotAllowed } from '../refusals.js';
-import { findForbiddenRange, isLoopback } from '../schemas/host.js';
+import { findForbiddenRange, isLocalhostName, isLoopback } from '../schemas/host.js';
 import type { NameResolver } from './names.js';
 
 /** The addresses at which the ports of a host are probed. */
@@ -41,7 +41,7 @@ export class ProbePolicy {
     if (forbidden !== null) throw addressForbidden(host, host, forbidden);
     if (!this.#allowed.has(host)) throw hostNotAllowed(host);
     const target = this.#targets.get(host) ?? host;
-    if (target === 'localhost') return { host, addresses: LOOPBACK, error: null };
+    if (isLocalhostName(target)) return { host, addresses: LOOPBACK, error: null };
     const found = isIP(target) === 0 ? await this.names.resolve(target, signal) : { addresses: [target], error: null };
     for (const address of found.addresses) {
       const range = findForbiddenRange(address);

@@ -39,6 +39,23 @@ t.test('localhost is probed on both its addresses', async (t) => {
   t.same((await prober({}).resolve('localhost')).addresses, ['127.0.0.1', '::1']);
 });
 
+t.test(
+  'a name below localhost is this machine without a look-up, once it is allowed, unless it has a target',
+  async (t) => {
+    const addresses = ['127.0.0.1', '::1'];
+    const variables = {
+      PROBE_ALLOWED_HOSTS: 'App.localhost.',
+      PROBE_TARGETS: 'web=a.b.localhost, db.localhost=127.0.0.7',
+    };
+    t.same(await prober(variables).resolve('app.localhost'), { host: 'app.localhost', addresses, error: null });
+    t.same(await prober(variables).resolve('web'), { host: 'web', addresses, error: null });
+    t.same((await prober(variables).resolve('db.localhost')).addresses, ['127.0.0.7']);
+    await t.rejects(prober(variables).resolve('web.localhost'), { code: 'not-probeable' });
+    const other = prober({ PROBE_ALLOWED_HOSTS: 'notlocalhost' });
+    t.same((await other.resolve('notlocalhost')).addresses, []);
+  },
+);
+
 t.test('other hosts are not probed, and the refusal says how to allow them', async (t) => {
   for (const host of ['example.com', '10.0.0.5', '2001:db8::1']) {
     await t.rejects(prober({}).resolve(host), { code: 'not-probeable', message: /PROBE_ALLOWED_HOSTS/ });
