@@ -21,7 +21,11 @@ import {
 } from './server-settings.js';
 import { isPrepared } from './statements.js';
 
-/** Kysely over a pool of pg, of PostgreSQL or of PGlite. Every transaction is READ COMMITTED and bounded in time. */
+/**
+ * Kysely over a pool of pg, of PostgreSQL or of PGlite. Every transaction begins as READ COMMITTED and is bounded in time.
+ * One alone does not stay so: `describePort` (src/repositories/ports.ts) sets REPEATABLE READ by SQL, for a transaction
+ * that only reads and locks nothing.
+ */
 export function readCommittedDialect(pool: pg.Pool, limits: TransactionLimits): Dialect {
   const begin = beginStatement(limits);
   return {
@@ -62,7 +66,7 @@ class PoolDriver implements Driver {
     }
   }
 
-  /** Kysely's transaction settings do not count: no caller chooses an isolation level. */
+  /** Kysely's transaction settings are ignored, so every transaction begins as READ COMMITTED. */
   beginTransaction(connection: PipelinedConnection): Promise<void> {
     return connection.begin(this.#begin);
   }

@@ -146,4 +146,9 @@ t.test('registries in two schemas share the sessions, and do not meet', async (t
     found.map((answer) => answer?.status),
     names.flatMap(() => [200, 404]),
   );
+  const described = await Promise.all([first, second].map((service) => service?.call('GET', '/v1/ports/3300')));
+  t.same(
+    described.map((answer) => answer?.body.state),
+    ['allocated', 'free'],
+  );
 });
