@@ -73,10 +73,10 @@ export class ConfigError extends StartError {
 }
 
 /**
- * Reads, checks and freezes the configuration. White space at the ends of values is removed, and an empty variable counts
- * as unset. With `dotenv`, variables that are not
- * set are read from the file `.env` in this package's folder. They are never read from the current folder: the MCP
- * server starts in the folder that an agent works in, whose `.env` belongs to another program.
+ * Reads, checks and freezes the configuration. White space at the ends of values is removed, and an empty variable
+ * counts as unset. With `dotenv`, variables that are not set are read from the file `.env` in this package's folder.
+ * They are never read from the current folder: the MCP server starts in the folder that an agent works in, whose `.env`
+ * belongs to another program.
  * @throws ConfigError naming every bad variable
  */
 export function loadConfig(variables: Record<string, string | undefined>, options: { dotenv?: boolean } = {}): Config {
