@@ -22,9 +22,9 @@ import {
 import { isPrepared } from './statements.js';
 
 /**
- * Kysely over a pool of pg, of PostgreSQL or of PGlite. Every transaction begins as READ COMMITTED and is bounded in time.
- * One alone does not stay so: `describePort` (src/repositories/ports.ts) sets REPEATABLE READ by SQL, for a transaction
- * that only reads and locks nothing.
+ * Kysely over a pool of pg, of PostgreSQL or of PGlite. Every transaction begins as READ COMMITTED and is bounded in
+ * time. One alone does not stay so: `describePort` (src/repositories/ports.ts) sets REPEATABLE READ by SQL, for a
+ * transaction that only reads and locks nothing.
  */
 export function readCommittedDialect(pool: pg.Pool, limits: TransactionLimits): Dialect {
   const begin = beginStatement(limits);

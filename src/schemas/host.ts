@@ -61,7 +61,7 @@ function toEmbeddedIpv4(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipadd
   return range === '6to4' ? new ipaddr.IPv4(bytes.slice(2, 6)) : address;
 }
 
-/** True for `localhost` and the names below it, which always mean the machine on which they are used (RFC 6761, 6.3). */
+/** True for `localhost` and the names below it, which mean the machine that uses them (RFC 6761, 6.3). */
 export function isLocalhostName(name: string): boolean {
   return name === 'localhost' || name.endsWith('.localhost');
 }

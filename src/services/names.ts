@@ -33,8 +33,8 @@ const TIMEOUTS_IN_ALL_TRIES = 7;
 const NO_SUCH_NAME = ['ENOTFOUND', 'ENODATA'];
 
 /**
- * Resolves names to addresses: by the hosts file, and then by DNS, with the search domains of resolv.conf. `ProbePolicy`
- * itself answers `localhost` and the names below it.
+ * Resolves names to addresses: by the hosts file, and then by DNS, with the search domains of resolv.conf.
+ * `ProbePolicy` itself answers `localhost` and the names below it.
  *
  * `dns.lookup` is not used. It runs in one of the four threads that the whole process has for files and names, and
  * cannot be cancelled: four names whose server does not answer kept every other name waiting until that counted as
