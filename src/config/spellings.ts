@@ -1,4 +1,5 @@
 // How the texts of environment variables are read, before they are checked.
+import { toPlainHost } from '../schemas/host.js';
 import { environmentVariables } from './environment-variables.js';
 
 /**
@@ -15,7 +16,7 @@ export function normalizeVariables(values: Record<string, string>): Record<strin
   const { HOST, BASE_PATH } = values;
   return {
     ...values,
-    ...(HOST !== undefined && { HOST: readHost(HOST) }),
+    ...(HOST !== undefined && { HOST: toPlainHost(HOST) }),
     ...(BASE_PATH !== undefined && { BASE_PATH: readPath(BASE_PATH) }),
   };
 }
@@ -34,13 +35,6 @@ export function toTypedVariables(values: Record<string, string>): Record<string,
   });
   return Object.fromEntries(typed);
 }
-
-/** `[::1]`, as in a URL, is `::1`, and `LOCALHOST.` is `localhost`. */
-const readHost = (host: string): string =>
-  host
-    .toLowerCase()
-    .replace(/^\[(.*)\]$/, '$1')
-    .replace(/\.$/, '');
 
 /** `ports`, `/ports` and `/ports/` are `/ports`, and `/` is the root, ''. */
 function readPath(path: string): string {

@@ -2,10 +2,17 @@ import { createMcpHandler } from '@modelcontextprotocol/server';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type Caller, callerId, UNIDENTIFIED } from '../access/caller.js';
 import { mediaTypes } from '../media-types.js';
+import { onClose } from '../on-close.js';
 import { decodeUtf8, NOT_UTF8, refuseRepeatedName } from '../plugins/bodies.js';
 import type { Service } from '../service.js';
 import { createServer } from './server.js';
 import { openTools } from './tools.js';
+
+/** `parsedBody` is missing if the text is not JSON. */
+interface McpBody {
+  text: string;
+  parsedBody?: unknown;
+}
 
 const PRODUCES = [mediaTypes.json, mediaTypes.events];
 
@@ -26,21 +33,21 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
   );
   app.addHook('onClose', () => handler.close());
 
-  // The body is passed on as text, because the protocol says how a body that is not JSON is answered.
+  // A body that is not JSON is passed on as text, because the protocol says how it is answered.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, bytes, done) => {
     const text = decodeUtf8(bytes as Buffer);
     if (text === null) return done(NOT_UTF8);
-    let refusal: Error | null = null;
+    let parsedBody: unknown;
     try {
-      refusal = refuseRepeatedName(text, JSON.parse(text));
+      parsedBody = JSON.parse(text);
     } catch {
-      // Not JSON: answered by the handler.
+      return done(null, { text });
     }
-    done(refusal, text);
+    done(refuseRepeatedName(text, parsedBody), { text, parsedBody });
   });
 
-  app.post(
+  app.post<{ Body: McpBody | undefined }>(
     '/mcp',
     {
       schema: { hide: true },
@@ -48,9 +55,10 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
       config: { produces: PRODUCES, timeoutMs: null },
     },
     (request, reply) => {
-      const { caller } = request;
+      const { caller, body } = request;
       const authInfo = { token: '', clientId: callerId(caller), scopes: [], extra: { caller } };
-      return handler.fetch(toWebRequest(request, reply), { authInfo });
+      const webRequest = toWebRequest(request, reply, body?.text ?? null);
+      return handler.fetch(webRequest, { authInfo, parsedBody: body?.parsedBody });
     },
   );
 };
@@ -59,7 +67,7 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
  * Converts a request for the MCP handler. Its signal is aborted when the answer was sent or the client has
  * disconnected.
  */
-function toWebRequest(request: FastifyRequest, reply: FastifyReply): Request {
+function toWebRequest(request: FastifyRequest, reply: FastifyReply, body: string | null): Request {
   const headers = new Headers();
   for (const [name, value] of Object.entries(request.headers)) headers.set(name, String(value));
   headers.delete('authorization');
@@ -68,12 +76,11 @@ function toWebRequest(request: FastifyRequest, reply: FastifyReply): Request {
   headers.set('accept', PRODUCES.filter((type) => request.accepts().type([type])).join(', '));
   // Not `request.signal`, which is aborted as soon as the body has been read.
   const closed = new AbortController();
-  if (reply.raw.destroyed) closed.abort();
-  else reply.raw.once('close', () => closed.abort());
+  onClose(reply.raw, () => closed.abort());
   return new Request(new URL('/mcp', 'http://localhost'), {
     method: request.method,
     headers,
-    body: request.body as string,
+    body,
     signal: closed.signal,
   });
 }

@@ -14,6 +14,7 @@ import {
   type PeerEndpoint,
 } from '../embedded/data-dir-lock.js';
 import { AppError } from '../errors.js';
+import { onClose } from '../on-close.js';
 import { registerBodies } from '../plugins/bodies.js';
 import { toHttpRefusal } from '../plugins/problems.js';
 import { BODY_LIMIT_BYTES } from '../schemas/validation.js';
@@ -53,8 +54,7 @@ export async function servePeers(
   app.setErrorHandler((error, _request, reply) => reply.code(toHttpRefusal(error).status).send());
   app.post<{ Body: Omit<KeyedRequest, 'signal'> }>('/call', async ({ body }, reply) => {
     const gone = new AbortController();
-    if (reply.raw.destroyed) gone.abort();
-    else reply.raw.once('close', () => gone.abort());
+    onClose(reply.raw, () => gone.abort());
     return callTool({ ...body, signal: gone.signal });
   });
   app.post('/yield', async (_request, reply) => {

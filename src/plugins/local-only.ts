@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../errors.js';
-import { isLocalhostName, isLoopback } from '../schemas/host.js';
+import { isLocalhostName, isLoopback, toPlainHost } from '../schemas/host.js';
 
 /**
  * Refuses requests whose `Host` is not a local name, and requests that a proxy passed on. It is used while no keys are
@@ -21,7 +21,7 @@ export function registerLocalOnly(app: FastifyInstance): void {
     const isOldHealthCheck = raw.httpVersion === '1.0' && HEALTH_ENDPOINTS.has(routeOptions.url);
     if (raw.httpVersion === '1.0' && !isOldHealthCheck) return done(refuseOldHttp());
     if (headers.host === undefined && isOldHealthCheck) return done();
-    const host = hostOf(headers.host ?? '');
+    const host = toPlainHost((headers.host ?? '').replace(/:\d+$/, ''));
     if (isLoopback(host) || isLocalhostName(host)) return done();
     done(refuseHost(host));
   });
@@ -88,12 +88,4 @@ function refuseHost(host: string): AppError {
     `Without authentication this service answers only to local names, and not to ${JSON.stringify(host)}. ` +
       'Use http://localhost or http://127.0.0.1, or set ADMIN_API_KEY or ALLOW_UNAUTHENTICATED=true.',
   );
-}
-
-function hostOf(authority: string): string {
-  return authority
-    .toLowerCase()
-    .replace(/:\d+$/, '')
-    .replace(/^\[(.*)\]$/, '$1')
-    .replace(/\.$/, '');
 }

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { mediaTypes } from '../media-types.js';
+import { onClose } from '../on-close.js';
 import { toHttpRefusal, toProblem } from '../plugins/problems.js';
 import { callerLeft } from '../refusals.js';
 
@@ -56,15 +57,12 @@ export async function sendEvents(
 
 /**
  * Returns a signal that aborts if the client disconnects before its answer is complete. Fastify's own `request.signal`
- * cannot be used for this: it aborts as soon as the request body has been read. The client may have left already, while
- * its key was looked up for example.
+ * cannot be used for this: it aborts as soon as the request body has been read.
  */
 export function abortOnDisconnect({ raw }: FastifyReply): AbortSignal {
   const disconnected = new AbortController();
-  const onClose = () => {
+  onClose(raw, () => {
     if (!raw.writableFinished) disconnected.abort(callerLeft());
-  };
-  if (raw.destroyed) onClose();
-  else raw.once('close', onClose);
+  });
   return disconnected.signal;
 }

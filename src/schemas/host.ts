@@ -61,6 +61,14 @@ function toEmbeddedIpv4(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipadd
   return range === '6to4' ? new ipaddr.IPv4(bytes.slice(2, 6)) : address;
 }
 
+/** A host without what a URL or a resolver may add to it: capitals, the brackets of IPv6, the dot of the root. */
+export function toPlainHost(host: string): string {
+  return host
+    .toLowerCase()
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '');
+}
+
 /** True for `localhost` and the names below it, which mean the machine that uses them (RFC 6761, 6.3). */
 export function isLocalhostName(name: string): boolean {
   return name === 'localhost' || name.endsWith('.localhost');

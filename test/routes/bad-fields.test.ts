@@ -1,22 +1,10 @@
 // Fields that are not known or stand twice, and how the rules of fields are told. bad-input.test.ts has the values.
-import t, { type Test } from 'tap';
-import { makeApp, requester } from '../helpers/app.js';
-import { openPostgres } from '../helpers/database.js';
+import t from 'tap';
 import { assertInvalid } from '../helpers/problems.js';
-import { readRegistry } from '../helpers/rows.js';
+import { openRefusing } from '../helpers/refusing.js';
 
 t.test('a field that is not as it has to be is refused, and nothing changes', async (t) => {
-  const { db } = await openPostgres(t);
-  const request = requester(await makeApp(t, { db }));
-  const path = '/v1/projects/consilio/services/api';
-  const { id } = (await request('PUT', path, { metadata: { a: 1 } })).body;
-  const before = await readRegistry(db);
-  const refusing = (name: string, test: (t: Test) => Promise<void>) =>
-    t.test(name, async (t) => {
-      await test(t);
-      t.equal(await readRegistry(db), before, 'nothing changed');
-    });
-  const raw = (body: string) => request('PUT', path, body, { 'content-type': 'application/json' });
+  const { request, path, id, refusing, raw } = await openRefusing(t);
 
   refusing('unknown fields of bodies', async (t) => {
     for (const [method, url, body, pointer] of [

@@ -1,24 +1,12 @@
 // Bad values, case by case; bad-fields.test.ts has unknown fields. test/long/fuzz.test.ts sends random requests.
-import t, { type Test } from 'tap';
-import { makeApp, requester } from '../helpers/app.js';
-import { openPostgres } from '../helpers/database.js';
+import t from 'tap';
 import { assertInvalid } from '../helpers/problems.js';
-import { readRegistry } from '../helpers/rows.js';
+import { openRefusing } from '../helpers/refusing.js';
 
 const deep = (levels: number): unknown => (levels === 0 ? 1 : { a: deep(levels - 1) });
 
 t.test('bad input is refused as a whole and changes nothing', async (t) => {
-  const { db } = await openPostgres(t);
-  const request = requester(await makeApp(t, { db }));
-  const path = '/v1/projects/consilio/services/api';
-  const { id } = (await request('PUT', path, { metadata: { a: 1 } })).body;
-  const before = await readRegistry(db);
-  const refusing = (name: string, test: (t: Test) => Promise<void>) =>
-    t.test(name, async (t) => {
-      await test(t);
-      t.equal(await readRegistry(db), before, 'nothing changed');
-    });
-  const raw = (body: string) => request('PUT', path, body, { 'content-type': 'application/json' });
+  const { db, request, path, id, refusing, raw } = await openRefusing(t);
 
   refusing('numbers and booleans of URLs in any but their one spelling', async (t) => {
     const spellings = ['0xc1c', '%203100', '3100%20', '3.1e3', '3100.0', '%2b3100', '03100', '3_100', '٣١٠٠', '', '-0'];
