@@ -2,9 +2,9 @@ import { createMcpHandler } from '@modelcontextprotocol/server';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type Caller, callerId, UNIDENTIFIED } from '../access/caller.js';
 import { mediaTypes } from '../media-types.js';
-import { onClose } from '../on-close.js';
 import { decodeUtf8, NOT_UTF8, refuseRepeatedName } from '../plugins/bodies.js';
 import type { Service } from '../service.js';
+import { whenClosed } from '../when-closed.js';
 import { createServer } from './server.js';
 import { openTools } from './tools.js';
 
@@ -76,7 +76,7 @@ function toWebRequest(request: FastifyRequest, reply: FastifyReply, body: string
   headers.set('accept', PRODUCES.filter((type) => request.accepts().type([type])).join(', '));
   // Not `request.signal`, which is aborted as soon as the body has been read.
   const closed = new AbortController();
-  onClose(reply.raw, () => closed.abort());
+  whenClosed(reply.raw, () => closed.abort());
   return new Request(new URL('/mcp', 'http://localhost'), {
     method: request.method,
     headers,

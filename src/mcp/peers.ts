@@ -14,10 +14,10 @@ import {
   type PeerEndpoint,
 } from '../embedded/data-dir-lock.js';
 import { AppError } from '../errors.js';
-import { onClose } from '../on-close.js';
 import { registerBodies } from '../plugins/bodies.js';
 import { toHttpRefusal } from '../plugins/problems.js';
 import { BODY_LIMIT_BYTES } from '../schemas/validation.js';
+import { whenClosed } from '../when-closed.js';
 import type { KeyedRequest } from './tool.js';
 import type { CallToolWithKey } from './tools.js';
 
@@ -54,7 +54,7 @@ export async function servePeers(
   app.setErrorHandler((error, _request, reply) => reply.code(toHttpRefusal(error).status).send());
   app.post<{ Body: Omit<KeyedRequest, 'signal'> }>('/call', async ({ body }, reply) => {
     const gone = new AbortController();
-    onClose(reply.raw, () => gone.abort());
+    whenClosed(reply.raw, () => gone.abort());
     return callTool({ ...body, signal: gone.signal });
   });
   app.post('/yield', async (_request, reply) => {

@@ -1,8 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { mediaTypes } from '../media-types.js';
-import { onClose } from '../on-close.js';
 import { toHttpRefusal, toProblem } from '../plugins/problems.js';
-import { callerLeft } from '../refusals.js';
+import { whenClosed } from '../when-closed.js';
 
 /** A comment is sent this often, since proxies close a connection that stays silent: nginx after 60 s. */
 const HEARTBEAT_MS = 15_000;
@@ -61,8 +60,8 @@ export async function sendEvents(
  */
 export function abortOnDisconnect({ raw }: FastifyReply): AbortSignal {
   const disconnected = new AbortController();
-  onClose(raw, () => {
-    if (!raw.writableFinished) disconnected.abort(callerLeft());
+  whenClosed(raw, () => {
+    if (!raw.writableFinished) disconnected.abort();
   });
   return disconnected.signal;
 }
