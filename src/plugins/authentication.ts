@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Caller, UNIDENTIFIED } from '../access/caller.js';
 import { AppError } from '../errors.js';
 import type { Keyring } from '../services/keyring.js';
-import type { RateLimit } from './rate-limit.js';
+import type { RateLimit } from './limits/rate-limit.js';
 
 declare module 'fastify' {
   interface FastifyRequest {

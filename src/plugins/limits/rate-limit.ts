@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import ipaddr from 'ipaddr.js';
-import { AppError } from '../errors.js';
+import { AppError } from '../../errors.js';
 
 const MINUTE_MS = 60_000;
 /** How many keys and addresses are counted at a time. Beyond that, the one whose minute began first is forgotten. */

@@ -2,8 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type { FastifyInstance } from 'fastify';
-import { AppError } from '../errors.js';
-import { BODY_LIMIT_BYTES } from '../schemas/validation.js';
+import { AppError } from '../../errors.js';
+import { BODY_LIMIT_BYTES } from '../../schemas/validation.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

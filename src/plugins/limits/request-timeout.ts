@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
-import { AppError } from '../errors.js';
-import { NOT_WHOLE } from './malformed-http.js';
-import { sendProblem } from './problems.js';
+import { AppError } from '../../errors.js';
+import { NOT_WHOLE } from '../malformed-http.js';
+import { sendProblem } from '../problems.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
