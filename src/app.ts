@@ -8,8 +8,10 @@ import { version } from './package-root.js';
 import { registerAuthentication } from './plugins/authentication.js';
 import { registerBodies } from './plugins/bodies.js';
 import { registerDashboard } from './plugins/dashboard.js';
+import { registerBodyBytes } from './plugins/limits/body-bytes.js';
 import { registerLoadShedding } from './plugins/limits/load-shedding.js';
 import { RateLimit } from './plugins/limits/rate-limit.js';
+import { registerUnreadBodies } from './plugins/limits/read-body.js';
 import { registerRequestTimeout } from './plugins/limits/request-timeout.js';
 import { registerLocalOnly } from './plugins/local-only.js';
 import { registerLog } from './plugins/log.js';
@@ -96,6 +98,7 @@ export async function buildApp(service: Service, metrics: Metrics): Promise<Fast
     done();
   });
   registerLog(app);
+  registerUnreadBodies(app);
   registerLoadShedding(app);
   registerMalformedHttp(app);
   registerRequestTimeout(app, config.requestTimeoutMs);
@@ -103,6 +106,7 @@ export async function buildApp(service: Service, metrics: Metrics): Promise<Fast
   await registerOrigins(app, config);
   registerAuthentication(app, keyring, perMinute === null ? null : new RateLimit(perMinute));
   await registerNegotiation(app);
+  registerBodyBytes(app);
   registerBodies(app);
   const publicUrl = config.publicUrl ?? basePath;
   await registerOpenapi(app, { version, publicUrl });

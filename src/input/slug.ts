@@ -7,6 +7,8 @@ const NAME = new RegExp(NAME_PATTERN);
 const HASH_LENGTH = 4;
 /** Leaves room for a hyphen and the hash in the 63 characters of a name. */
 const MAX_READABLE_LENGTH = 63 - 1 - HASH_LENGTH;
+/** What comes later in a text is only hashed. To read a mebibyte of separators took 60 ms. */
+const MAX_READ_LENGTH = 1000;
 
 /**
  * Makes a name of any text, for example of a branch: `feature/cart` becomes `feature-cart-` and a hash. Two texts that
@@ -15,7 +17,7 @@ const MAX_READABLE_LENGTH = 63 - 1 - HASH_LENGTH;
  */
 export function toSlug(text: string): string {
   // Only A to Z. `toLowerCase` would also turn the Kelvin sign into a k.
-  const lower = text.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
+  const lower = text.slice(0, MAX_READ_LENGTH).replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
   if (NAME.test(lower)) return lower;
   const readable = trim(trim(lower.replace(/[^a-z0-9._]+/g, '-')).slice(0, MAX_READABLE_LENGTH));
   // The hash alone if no character could stay, as in a name in another script.

@@ -1,18 +1,25 @@
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type Caller, callerId, UNIDENTIFIED } from '../access/caller.js';
+import { findExcess } from '../input/json.js';
 import { mediaTypes } from '../media-types.js';
-import { decodeUtf8, NOT_UTF8, refuseRepeatedName } from '../plugins/bodies.js';
+import { decodeUtf8, parserOf, requireUniqueNames } from '../plugins/bodies.js';
+import { BODY_BOUNDS } from '../schemas/validation.js';
 import type { Service } from '../service.js';
 import { whenClosed } from '../when-closed.js';
 import { createServer } from './server.js';
 import { openTools } from './tools.js';
 
-/** `parsedBody` is missing if the text is not JSON. */
+/** A body as it was parsed. `value` is missing if the text is not JSON, `excess` says why a text was not parsed. */
 interface McpBody {
   text: string;
-  parsedBody?: unknown;
+  value?: unknown;
+  excess?: string;
 }
+
+/** The arguments of a tool stand in a request (`params`, `arguments`), and may be as deep as a body of REST. */
+const MESSAGE_BOUNDS = { ...BODY_BOUNDS, depth: BODY_BOUNDS.depth + 2 };
+const INVALID_REQUEST = -32600; // JSON-RPC 2.0, 5.1
 
 const PRODUCES = [mediaTypes.json, mediaTypes.events];
 
@@ -33,35 +40,47 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
   );
   app.addHook('onClose', () => handler.close());
 
-  // A body that is not JSON is passed on as text, because the protocol says how it is answered.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, bytes, done) => {
-    const text = decodeUtf8(bytes as Buffer);
-    if (text === null) return done(NOT_UTF8);
-    let parsedBody: unknown;
-    try {
-      parsedBody = JSON.parse(text);
-    } catch {
-      return done(null, { text });
-    }
-    done(refuseRepeatedName(text, parsedBody), { text, parsedBody });
-  });
+  app.addContentTypeParser('*', parserOf(parseMessage));
 
   app.post<{ Body: McpBody | undefined }>(
     '/mcp',
     {
       schema: { hide: true },
       // No timeout, because an audit may take any time. What the other tools wait for has time limits of its own.
-      config: { produces: PRODUCES, timeoutMs: null },
+      config: { produces: PRODUCES, takesBody: true, timeoutMs: null },
     },
     (request, reply) => {
       const { caller, body } = request;
+      if (body?.excess !== undefined) {
+        const error = { code: INVALID_REQUEST, message: `The message ${body.excess}.` };
+        return reply.code(400).send({ jsonrpc: '2.0', id: null, error });
+      }
       const authInfo = { token: '', clientId: callerId(caller), scopes: [], extra: { caller } };
       const webRequest = toWebRequest(request, reply, body?.text ?? null);
-      return handler.fetch(webRequest, { authInfo, parsedBody: body?.parsedBody });
+      return handler.fetch(webRequest, { authInfo, parsedBody: body?.value });
     },
   );
 };
+
+/**
+ * Parses a body. What is not JSON and what is too deep or has too many values is no refusal here, because the protocol
+ * says how it is answered.
+ * @throws AppError
+ */
+function parseMessage(bytes: Buffer): McpBody {
+  const text = decodeUtf8(bytes);
+  const excess = findExcess(text, MESSAGE_BOUNDS);
+  if (excess !== null) return { text, excess };
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { text };
+  }
+  requireUniqueNames(text, value);
+  return { text, value };
+}
 
 /**
  * Converts a request for the MCP handler. Its signal is aborted when the answer was sent or the client has

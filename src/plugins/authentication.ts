@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Caller, UNIDENTIFIED } from '../access/caller.js';
 import { AppError } from '../errors.js';
 import type { Keyring } from '../services/keyring.js';
-import type { RateLimit } from './limits/rate-limit.js';
+import { countedAs, networkOf, type RateLimit } from './limits/rate-limit.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -25,25 +25,38 @@ const OPEN: ReadonlySet<string> = new Set([
 /**
  * Identifies the caller of each request by its bearer key (RFC 6750), for REST and MCP alike, and applies the rate
  * limit. Requests without a valid key count towards the limit too, by their address.
+ *
+ * A key that has to be looked up counts towards its address before the look-up, so that nobody can make the database
+ * work by guessing at keys: beyond the limit, wrong keys are refused without a query. If the key turns out to be valid,
+ * that count is taken back and the request counts towards the key.
  */
 export function registerAuthentication(app: FastifyInstance, keyring: Keyring, limit: RateLimit | null): void {
   app.decorateRequest('caller');
   app.addHook('onRequest', (request, reply, done) => {
     request.caller = UNIDENTIFIED;
-    const countAndContinue = (refusal?: Error) => done(limit?.count(request) ?? refusal);
-    const route = request.routeOptions.url;
-    if (keyring.inForce && route !== undefined && isOpen(route)) return countAndContinue();
-    const key = /^Bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? null;
+    const { config, url: route } = request.routeOptions;
+    const counting = config.isExemptFromLimits ? null : limit;
+    if (keyring.inForce && route !== undefined && isOpen(route))
+      return done(counting?.count(countedAs(request)) ?? undefined);
+    const address = networkOf(request.ip);
+    let isCounted = false;
+    const beforeLookUp = () => {
+      isCounted = true;
+      const refusal = counting?.count(address);
+      if (refusal) throw refusal;
+    };
     const identified = (caller: Caller) => {
       request.caller = caller;
-      countAndContinue();
+      if (isCounted) counting?.uncount(address);
+      done(counting?.count(countedAs(request)) ?? undefined);
     };
     const refused = (error: unknown) => {
       if (error instanceof AppError && error.code === 'unauthorized') challenge(reply, key);
-      countAndContinue(error as Error);
+      done((isCounted ? null : counting?.count(address)) ?? (error as Error));
     };
+    const key = /^Bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? null;
     try {
-      const found = keyring.identify(key);
+      const found = keyring.identify(key, beforeLookUp);
       if (found instanceof Promise) found.then(identified, refused);
       else identified(found);
     } catch (error) {

@@ -4,6 +4,7 @@ import { mediaTypes } from '../media-types.js';
 import type { Metrics } from '../metrics.js';
 import type { Observer } from '../observer.js';
 import type { Registry } from '../registry/registry.js';
+import { shareForASecond } from '../registry/share.js';
 import { countPortsByProject } from '../repositories/counts.js';
 
 declare module 'fastify' {
@@ -28,18 +29,25 @@ export function registerMetrics(app: FastifyInstance, metrics: Metrics): void {
   });
 }
 
-/** Serves `/metrics` in the text format of Prometheus. */
+/**
+ * Serves `/metrics` in the text format of Prometheus. The text is made once a second, however many ask for it: to count
+ * the ports of all projects takes the database a second in a large registry.
+ */
 export function serveMetrics(app: FastifyInstance, metrics: Metrics, registry: Registry): void {
-  const config = { produces: [mediaTypes.metrics], isExemptFromLimits: true };
-  app.get('/metrics', { schema: { hide: true }, config }, async ({ caller }, reply) => {
-    const session = registry.as(caller, 'read');
-    session.access.requireEveryProject();
+  // Shared by itself too, because it may take longer than a text that does not wait for it.
+  const countPorts = shareForASecond(() => registry.asBackground().read(countPortsByProject));
+  const render = shareForASecond(async () => {
     const answered = new AbortController();
     const projects = await Promise.race([
-      session.read(countPortsByProject).catch(() => null),
+      countPorts().catch(() => null),
       setTimeout(DATABASE_TIMEOUT_MS, null, { ref: false, signal: answered.signal }).catch(() => null),
     ]);
     answered.abort();
-    return reply.type(mediaTypes.metrics).send(await metrics.render(projects));
+    return metrics.render(projects);
+  });
+  const config = { produces: [mediaTypes.metrics] };
+  app.get('/metrics', { schema: { hide: true }, config }, async ({ caller }, reply) => {
+    registry.as(caller, 'read').access.requireEveryProject();
+    return reply.type(mediaTypes.metrics).send(await render());
   });
 }

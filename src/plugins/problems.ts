@@ -9,7 +9,7 @@ import { components } from '../schemas/components.js';
 import { BODY_LIMIT_BYTES } from '../schemas/validation.js';
 import { nextSteps } from './next-steps.js';
 
-/** A larger body, and one of unknown length, is not worth its time. */
+/** The rest of a larger body, and of one of unknown length, is not worth its time. */
 const DISCARDED_BODY_BYTES = 8 * BODY_LIMIT_BYTES;
 
 declare module 'fastify' {
@@ -22,9 +22,10 @@ declare module 'fastify' {
 /** Answers every refusal of a request with a problem document, `application/problem+json` (RFC 9457). */
 export function registerProblems(app: FastifyInstance, redact: Redact): void {
   app.decorate('redact', redact);
-  app.setErrorHandler((error: FastifyError | AppError, request, reply) =>
-    sendProblem(toHttpRefusal(error, request.routeOptions.schema), request, reply),
-  );
+  app.setErrorHandler((error: FastifyError | AppError, request, reply) => {
+    if (isWorthReading(request)) reply.removeHeader('connection');
+    return sendProblem(toHttpRefusal(error, request.routeOptions.schema), request, reply);
+  });
   const routes = new Set<string>();
   app.addHook('onRoute', ({ url }) => void routes.add(url));
   app.setNotFoundHandler((request, reply) => sendProblem(refusePath(app, request, [...routes]), request, reply));
@@ -63,7 +64,6 @@ export function sendProblem(refusal: AppError, request: FastifyRequest, reply: F
   const { retryAfter, allow } = extras;
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
   if (allow) reply.header('allow', allow.join(', '));
-  if (code === 'payload-too-large' && isWorthReading(request)) reply.removeHeader('connection');
   // Serialized without the route's response schemas, which would drop the fields that they do not know. The whole text
   // is redacted, because the path and a refused value can hold a key that was pasted there.
   return reply
@@ -74,12 +74,12 @@ export function sendProblem(refusal: AppError, request: FastifyRequest, reply: F
 }
 
 /**
- * Whether to read the rest of a body that is too large, and throw it away. Fastify closes the connection at once
- * instead. The kernel then resets it, because bytes have arrived that nobody read, and the reset can overtake our
- * answer: nginx, which was still sending the body, answered 502 in its place.
+ * Whether to read the rest of a body that was refused, and throw it away (`registerUnreadBodies`). Fastify closes the
+ * connection at once instead. The kernel then resets it, because bytes have arrived that nobody read, and the reset can
+ * overtake our answer: nginx, which was still sending the body, answered 502 in its place.
  */
-function isWorthReading({ headers }: FastifyRequest): boolean {
-  return Number(headers['content-length'] ?? Number.POSITIVE_INFINITY) <= DISCARDED_BODY_BYTES;
+function isWorthReading({ headers, raw }: FastifyRequest): boolean {
+  return raw.complete || Number(headers['content-length'] ?? Number.POSITIVE_INFINITY) <= DISCARDED_BODY_BYTES;
 }
 
 /** The problem document of a refusal. */
@@ -140,7 +140,6 @@ const FASTIFY_ERRORS: Record<string, [ProblemCode, string]> = {
     'Send JSON, with Content-Type: application/json; only POST /v1/imports takes text/plain too.',
   ],
   FST_ERR_CTP_BODY_TOO_LARGE: ['payload-too-large', 'Bodies may have 1 MiB.'],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['validation-failed', 'The body is not as long as Content-Length says.'],
   FST_ERR_BAD_URL: [
     'validation-failed',
     'The URL is malformed: a percent sign must be followed by two hex digits of UTF-8.',

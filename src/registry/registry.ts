@@ -10,6 +10,7 @@ import { CommandQueue } from './command-queue.js';
 import { MAX_WAITING } from './limits.js';
 import { LookUps } from './look-ups.js';
 import { Session, type Shared } from './session.js';
+import { shareForASecond } from './share.js';
 
 /** Each is the id of an allocation and the name of its project, so that all of them are some megabytes. */
 const MAX_KNOWN_ALLOCATIONS = 20_000;
@@ -17,6 +18,8 @@ const MAX_KNOWN_ALLOCATIONS = 20_000;
 /** The registry of one process. There is one for each database, because callers share queues and queries within it. */
 export class Registry {
   readonly #shared: Shared;
+  /** Whether the database answers, as it was found out within the last second. It is told within a second. */
+  readonly isAvailable: () => Promise<boolean>;
 
   /** @param options with `maxBatch` 1 every call has a transaction or query of its own, for comparison */
   constructor(db: Kysely<Tables>, observer = unobserved, { maxBatch = Number.POSITIVE_INFINITY } = {}) {
@@ -33,6 +36,7 @@ export class Registry {
       lookUps: new LookUps(db, observer, maxBatch),
       projectOfAllocation: new LRUCache({ max: MAX_KNOWN_ALLOCATIONS }),
     };
+    this.isAvailable = shareForASecond(() => isAvailable(db));
   }
 
   /**
@@ -47,10 +51,5 @@ export class Registry {
   /** For background work of this process, which may see and change everything. */
   asBackground(): Session {
     return this.as(ANONYMOUS, 'change');
-  }
-
-  /** Whether the database answers now. It is told within a second. */
-  isAvailable(): Promise<boolean> {
-    return isAvailable(this.#shared.db);
   }
 }

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Liveness, Readiness } from '../schemas/health.js';
 import type { RouteOptions } from './requests.js';
-import { answer, refusals } from './responses.js';
+import { answer, RETRY_AFTER, refusals } from './responses.js';
 
 export const healthRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { registry, readiness }) => {
   app.get(
@@ -14,7 +14,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app,
         description: 'Asks nothing of the database: restart the process only when this fails.',
         tags: ['health'],
         security: [],
-        response: { 200: answer(Liveness, 'It is.'), ...refusals({ open: true }) },
+        response: { 200: answer(Liveness, 'It is.'), ...refusals({ open: true, exempt: true }) },
       },
     },
     async () => ({ status: 'alive' as const }),
@@ -23,17 +23,18 @@ export const healthRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app,
   app.get(
     '/readyz',
     {
-      config: { isExemptFromLimits: true },
       schema: {
         operationId: 'getReadiness',
         summary: 'Tell whether this replica takes requests',
-        description: 'Started, its migrations applied, not shutting down.',
+        description:
+          'Started, its migrations applied, not shutting down. Counts towards the rate limit of its address, and is ' +
+          'refused while the replica is overloaded; `/livez` is not.',
         tags: ['health'],
         security: [],
         response: {
           200: answer(Readiness, 'It does.'),
           ...refusals({ open: true }),
-          503: answer(Readiness, 'It does not.'),
+          503: answer(Readiness, 'It does not. Or a problem document with the code `overloaded`.', RETRY_AFTER),
         },
       },
     },

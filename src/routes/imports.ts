@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { invalidField } from '../errors.js';
+import { parserOf } from '../plugins/bodies.js';
 import { importPorts } from '../registry/imports.js';
 import { Ref } from '../schemas/common.js';
 import { Import, ImportQuery, NewImport } from '../schemas/import.js';
@@ -12,7 +13,10 @@ const MISSING =
 
 export const importRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app) => {
   // Only these routes take text: Fastify keeps a parser within the plugin that adds it.
-  app.addContentTypeParser('text/plain', { parseAs: 'string' }, (_request, text, done) => done(null, text));
+  app.addContentTypeParser(
+    'text/plain',
+    parserOf((bytes) => bytes.toString()),
+  );
 
   // The body's schema is chosen by its media type. A missing body has none, so Fastify would not validate it.
   app.addHook('preValidation', async (request) => {

@@ -13,8 +13,10 @@ const COMMON: ProblemCode[] = [
   'database-unavailable',
   'overloaded',
 ];
-/** Refusals that the health endpoints never answer with: they need no key and are exempt from the rate limit. */
-const NOT_OF_HEALTH: ProblemCode[] = ['unauthorized', 'too-many-requests'];
+/** Refusals that the health endpoints never answer with, because they need no key. */
+const NOT_OPEN: ProblemCode[] = ['unauthorized'];
+/** Refusals that an operation never answers with that is exempt from the rate limit. */
+const NOT_EXEMPT: ProblemCode[] = ['too-many-requests'];
 /** Refusals that an operation with a request body may answer with besides. */
 const WITH_BODY: ProblemCode[] = ['payload-too-large', 'unsupported-media-type'];
 /** Refusals that an operation may answer with besides if it waits for a project's lock. */
@@ -22,11 +24,14 @@ export const LOCKING: ProblemCode[] = ['project-busy'];
 
 /**
  * Describes an operation's refusals for its `response` schema, one entry for each status.
- * @param options `body`: it takes a request body; `open`: it is a health endpoint, which needs no key
+ * @param options `body`: it takes a request body; `open`: it is a health endpoint, which needs no key; `exempt`: no limit
+ * applies to it
  */
-export function refusals(options: { body?: boolean; open?: boolean }, ...codes: ProblemCode[]) {
+export function refusals(options: { body?: boolean; open?: boolean; exempt?: boolean }, ...codes: ProblemCode[]) {
   const all = [
-    ...COMMON.filter((code) => !options.open || !NOT_OF_HEALTH.includes(code)),
+    ...COMMON.filter(
+      (code) => !(options.open && NOT_OPEN.includes(code)) && !(options.exempt && NOT_EXEMPT.includes(code)),
+    ),
     ...(options.body ? WITH_BODY : []),
     ...codes,
   ];
@@ -40,9 +45,7 @@ export function refusals(options: { body?: boolean; open?: boolean }, ...codes: 
           .map((code) => `\`${code}\``)
           .join(', '),
         content: { 'application/problem+json': { schema: { $ref: Problem.$id } } },
-        ...((status === 429 || status === 503) && {
-          headers: { 'Retry-After': { type: 'integer', description: 'Seconds.' } },
-        }),
+        ...((status === 429 || status === 503) && { headers: RETRY_AFTER }),
         ...(status === 401 && {
           headers: { 'WWW-Authenticate': { type: 'string', description: '`Bearer` (RFC 6750).' } },
         }),
@@ -91,5 +94,6 @@ function answerOr(mediaType: string, schema: TSchema, description: string, examp
   };
 }
 
+export const RETRY_AFTER = { 'Retry-After': { type: 'integer', description: 'Seconds.' } };
 export const LOCATION = { Location: { type: 'string', description: 'The path of what was created.' } };
 export const LINK = { Link: { type: 'string', description: 'The next page, with `rel="next"` (RFC 8288).' } };

@@ -6,6 +6,17 @@ import { canonicalHost } from './host.js';
 
 /** The largest body of REST, and the largest input of a tool. */
 export const BODY_LIMIT_BYTES = 1024 * 1024;
+/**
+ * The most names and values of one body. The largest that anybody needs is an import of 5,000 ports with all their
+ * fields, which has 55,003: each port is a value with five names and five values. A body of 1 MiB has room for 500,000.
+ */
+const MAX_VALUES = 60_000;
+/** Longer names in a body are refused before it is parsed. Those of all fields are shorter, and so are sensible ones. */
+const MAX_NAME_LENGTH = 1000;
+/** How deep a value may be nested. `metadata` is the only field whose depth its sender chooses. */
+export const MAX_DEPTH = 10;
+/** What a body may have to be parsed. */
+export const BODY_BOUNDS = { depth: MAX_DEPTH, values: MAX_VALUES, nameLength: MAX_NAME_LENGTH };
 
 /**
  * Creates the validator for the inputs of REST and MCP. Fields that the schema does not know are refused and never
@@ -53,7 +64,6 @@ export function createValidator(options: Pick<Options, 'coerceTypes'>): Ajv2020 
   return ajv;
 }
 
-const MAX_DEPTH = 10;
 // Line feed, carriage return and tab are allowed in texts. The other control characters are refused.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is there to find control characters
 const CONTROL_CHARACTER = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;

@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Kysely } from 'kysely';
+import { LRUCache } from 'lru-cache';
 import { hashApiKey, idOfApiKey } from '../access/api-key.js';
 import { ANONYMOUS, type Caller, CONFIGURED_ADMIN } from '../access/caller.js';
 import { keyMissing, keyWrong } from '../access/refusals.js';
@@ -14,6 +15,8 @@ import { findApiKeys, type KnownApiKey, touchApiKeys } from '../repositories/api
  * seconds. The other two seconds are for the network.
  */
 const CACHE_MS = 3000;
+/** Each is some hundred bytes. Beyond that, the key that was used least recently is forgotten. */
+const MAX_KNOWN_KEYS = 20_000;
 /** How often a replica writes when keys were last used: in one statement for all keys that it has seen meanwhile. */
 const TOUCH_INTERVAL_MS = 10_000;
 /** Two look-ups at a time, so that clients who guess at keys never take more than two database connections. */
@@ -22,14 +25,14 @@ const LOOK_UP_LIMITS = { maxBatch: 256, maxQueue: 4096, concurrency: 2 };
 interface CachedKey {
   hash: Buffer;
   caller: Caller;
-  /** By `performance.now()`. */
+  /** By `performance.now()`. After that, the key has to be looked up again, but is still recognized. */
   validUntil: number;
 }
 
 /** Identifies callers by their API keys. */
 export class Keyring {
   readonly #adminHash: Buffer | null;
-  readonly #cache = new Map<string, CachedKey>();
+  readonly #cache = new LRUCache<string, CachedKey>({ max: MAX_KNOWN_KEYS });
   /** When each key was last used, by `performance.now()`, for keys whose use is not written to the database yet. */
   readonly #lastUses = new Map<string, number>();
   readonly #lookUps: Batcher<string, { row: KnownApiKey | null; sentAt: number }>;
@@ -60,10 +63,13 @@ export class Keyring {
    * Identifies the caller who sent this key. The answer is a promise only if the key has to be looked up. Most keys
    * were looked up a moment ago, and are identified without waiting.
    * @param key null if the caller sent none
+   * @param beforeLookUp called before the look-up of a key that has not been valid here before; what it throws is
+   * thrown, and nothing is looked up. A key that has been valid here can always be looked up again: whoever guesses at
+   * keys cannot lock out the keys in use behind the same address
    * @throws AppError unauthorized. The promise is rejected with unauthorized, or with overloaded or
    * database-unavailable if the key cannot be looked up.
    */
-  identify(key: string | null): Caller | Promise<Caller> {
+  identify(key: string | null, beforeLookUp?: () => void): Caller | Promise<Caller> {
     if (this.#adminHash === null) return ANONYMOUS;
     if (key === null) throw keyMissing();
     // Hashes all have the same length, so that the time of the comparison says nothing about the key.
@@ -73,6 +79,8 @@ export class Keyring {
     if (id === null) throw keyWrong();
     const cached = this.#cache.get(id);
     if (cached && performance.now() < cached.validUntil) return this.#verify(id, cached, hash);
+    const wasValid = cached !== undefined && timingSafeEqual(hash, cached.hash);
+    if (!wasValid) beforeLookUp?.();
     return this.#lookUp(id).then((found) => this.#verify(id, found, hash));
   }
 

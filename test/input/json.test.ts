@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { describeSyntaxError, findRepeatedName } from '../../src/input/json.js';
+import { describeSyntaxError, findExcess, findRepeatedName } from '../../src/input/json.js';
+import { MAX_IMPORT_ITEMS } from '../../src/schemas/import.js';
+import { BODY_BOUNDS } from '../../src/schemas/validation.js';
 
 const isJson = (text: string) => {
   try {
@@ -117,4 +119,35 @@ t.test('the largest bodies are searched quickly, however deep they are', async (
     describeSyntaxError(body.slice(0, -1));
     t.ok(performance.now() - begun < 2000, `${body.slice(0, 10)}… ${Math.round(performance.now() - begun)} ms`);
   }
+});
+
+t.test('what is too deep, too much or too long to be parsed is found in the text', async (t) => {
+  const bounds = { depth: 2, values: 10, nameLength: 5 };
+  for (const [text, expected] of [
+    ['', null],
+    ['1', null],
+    ['{"a":[[]]}', null],
+    ['{"a":[[[', 'is nested more than 2 levels deep'],
+    ['[[]],[[]]', null],
+    ['[1,2,3,4,5,6,7,8,9]', null], // nine values in one list
+    ['[1,2,3,4,5,6,7,8,9,0]', 'has more than 10 names and values'],
+    ['{"a":1,"b":2,"c":3,"d":4}', null],
+    ['{"a":1,"b":2,"c":3,"d":4,"e":5}', 'has more than 10 names and values'],
+    ['{"12345":"123456"}', null],
+    ['{"123456" : 1}', 'has a name of more than 5 characters'],
+    ['"[[[[{{{{,,,,,,,,,,,,::::"', null],
+    ['{"a":"\\"[[[[\\\\"}', null],
+    ['{"a":"\\\\"[[[[', 'is nested more than 2 levels deep'],
+    ['{"a":"[[[[', null], // no JSON, as the parser will say
+  ] as const) {
+    t.equal(findExcess(text, bounds), expected, text);
+  }
+});
+
+t.test('the largest bodies that anybody needs have no excess', async (t) => {
+  const port = { port: 65_535, service: 'a', environment: 'b', host: 'c', protocol: 'tcp' };
+  const largest = JSON.stringify({ items: Array.from({ length: MAX_IMPORT_ITEMS }, () => port) });
+  t.equal(findExcess(largest, BODY_BOUNDS), null);
+  const metadata = { a: Array.from({ length: 8000 }, () => 1) }; // 16 KiB
+  t.equal(findExcess(JSON.stringify({ services: [{ service: 'a', metadata }] }), BODY_BOUNDS), null);
 });

@@ -85,15 +85,26 @@ t.test('MCP over HTTP', async (t) => {
       `"service":"unfit",${fields}}}}`;
     const bytes = Buffer.from(call('"description":"\xe9"'), 'latin1');
     t.match(await request('POST', '/mcp', bytes, json), { status: 400, body: { code: 'validation-failed' } });
-    const deep = `${'{"a":'.repeat(3000)}1${'}'.repeat(3000)}`;
+    const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
     for (const [metadata, expected] of [
       ['{"constructor":{"prototype":{"x":1}}}', /validation-failed: \/metadata\/constructor is a name/],
       ['{"__proto__":{"x":1}}', /validation-failed: \/metadata\/__proto__ is a name/],
-      [deep, /validation-failed: [^ ]+ is nested more than 10 levels/],
+      [nested(10), /validation-failed: [^ ]+ is nested more than 10 levels/],
     ] as const) {
       t.match((await request('POST', '/mcp', call(`"metadata":${metadata}`), json)).text, expected);
     }
     t.equal((await request('GET', '/v1/projects/odin/services/unfit')).status, 404);
+  });
+
+  t.test('a message that is too deep or has too many values is refused as the protocol says, unparsed', async (t) => {
+    const json = { 'content-type': 'application/json', ...ACCEPT };
+    for (const [params, message] of [
+      [`${'['.repeat(3000)}${']'.repeat(3000)}`, /^The message is nested more than 12 levels deep\.$/],
+      [`[${'0,'.repeat(70_000)}0]`, /^The message has more than 60000 names and values\.$/],
+    ] as const) {
+      const answer = await request('POST', '/mcp', `{"jsonrpc":"2.0","id":1,"method":"ping","params":${params}}`, json);
+      t.match(answer, { status: 400, body: { jsonrpc: '2.0', id: null, error: { code: -32600, message } } });
+    }
   });
 
   t.test('a body over 1 MiB is refused', async (t) => {

@@ -1,5 +1,7 @@
 import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
+import type { Metrics } from '../../src/metrics.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { databases, openPostgres } from '../helpers/database.js';
 import { insertReservation } from '../helpers/rows.js';
@@ -15,8 +17,10 @@ function parse(text: string): Map<string, number> {
 for (const [name, open] of databases) {
   t.test(`metrics, on ${name}`, async (t) => {
     const { db } = await open(t);
-    const request = requester(await makeApp(t, { db }));
-    const scrape = async () => parse((await request('GET', '/metrics')).text);
+    const app = await makeApp(t, { db });
+    const request = requester(app);
+    /** What the process measures itself. `/metrics` answers with it as it was up to a second ago. */
+    const measured = async () => parse(await (app.observer as Metrics).registry.metrics());
 
     t.test('tell how full every project is, as the summary does', async (t) => {
       for (const service of ['a', 'b', 'c']) await request('PUT', `/v1/projects/consilio/services/${service}`);
@@ -24,7 +28,7 @@ for (const [name, open] of databases) {
       await request('PATCH', '/v1/ranges/3100', { reuseCooldownSeconds: 600 });
       await request('DELETE', '/v1/projects/consilio/services/b');
       await insertReservation(db, { port: 3150, project: 'consilio', seconds: 60 });
-      const samples = await scrape();
+      const samples = parse((await request('GET', '/metrics')).text);
       const { body } = await request('GET', '/v1/projects/consilio/summary');
       const of = (figure: string, project: string, host = 'localhost', protocol = 'tcp') =>
         samples.get(`port_allocator_project_${figure}{project="${project}",host="${host}",protocol="${protocol}"}`);
@@ -45,7 +49,7 @@ for (const [name, open] of databases) {
     });
 
     t.test('count what was allocated, released and refused', async (t) => {
-      const before = await scrape();
+      const before = await measured();
       const rise = (after: Map<string, number>, series: string) => (after.get(series) ?? 0) - (before.get(series) ?? 0);
       await request('PUT', '/v1/projects/odin/environments/x', { services: [{ service: 'a' }, { service: 'b' }] });
       await request('PUT', '/v1/projects/odin/environments/x', { services: [{ service: 'a' }, { service: 'c' }] });
@@ -55,7 +59,7 @@ for (const [name, open] of databases) {
       await request('POST', '/v1/imports', { items: [{ port: 3350, service: 'i' }] });
       await request('PUT', '/v1/projects/nobody/services/a');
       await request('GET', '/no/such/path');
-      const after = await scrape();
+      const after = await measured();
       t.equal(rise(after, 'port_allocator_allocations_total{project="odin"}'), 4);
       t.equal(rise(after, 'port_allocator_releases_total{project="odin"}'), 3);
       t.equal(rise(after, 'port_allocator_refusals_total{code="validation-failed"}'), 1);
@@ -68,6 +72,7 @@ for (const [name, open] of databases) {
     t.test('time requests by the pattern of their route, never by their path', async (t) => {
       await request('GET', '/v1/projects/odin/services/no-such-service');
       await request('GET', `/no/${'x'.repeat(40)}`);
+      await sleep(1000); // until /metrics is no longer what the test above has asked for
       const { text } = await request('GET', '/metrics');
       const samples = parse(text);
       const labels = 'method="GET",route="/v1/projects/:project/services/:service",status_code="404"';
@@ -81,9 +86,9 @@ for (const [name, open] of databases) {
       t.teardown(() => server.close());
       await request('POST', '/v1/projects/health-agent/allocations', { service: 'up', port: 3410 });
       await request('POST', '/v1/audits', { project: 'health-agent' });
-      t.equal((await scrape()).get('port_allocator_audit_last_timestamp_seconds'), 0, 'a part is not everything');
+      t.equal((await measured()).get('port_allocator_audit_last_timestamp_seconds'), 0, 'a part is not everything');
       const audit = (await request('POST', '/v1/audits', {})).body;
-      const samples = await scrape();
+      const samples = await measured();
       const down = audit.conflicts.filter(({ kind }: { kind: string }) => kind === 'not-running').length;
       t.ok(down > 0);
       t.equal(samples.get('port_allocator_audit_findings{kind="not-running"}'), down);
@@ -96,10 +101,10 @@ for (const [name, open] of databases) {
       t.ok((lookedAt(samples, 'not-running') ?? 0) >= at - 1);
       t.equal(lookedAt(samples, 'squatter'), undefined);
       await request('POST', '/v1/audits', { unallocated: true });
-      const strangers = await scrape();
+      const strangers = await measured();
       t.type(strangers.get('port_allocator_audit_findings{kind="squatter"}'), 'number');
       await request('POST', '/v1/audits', {});
-      const again = await scrape();
+      const again = await measured();
       t.equal(lookedAt(again, 'squatter'), lookedAt(strangers, 'squatter'), 'what stands, stands at its own time');
       t.ok((lookedAt(again, 'not-running') ?? 0) > (lookedAt(strangers, 'not-running') ?? 0));
     });

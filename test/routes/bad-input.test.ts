@@ -71,15 +71,12 @@ t.test('bad input is refused as a whole and changes nothing', async (t) => {
       ['DELETE', `/v1/allocations/${id}`],
       ['DELETE', '/v1/ranges/3500'],
     ] as const) {
-      for (const body of ['{"environment":"staging"}', '[]', 'null', '0', '[{}]']) {
+      for (const body of ['{"environment":"staging"}', '{}', '[]', 'null', '0', '[{}]', '{', ' ']) {
         assertInvalid(t, await request(method, url, body, json), '', 'This call takes no body.');
       }
-      t.equal((await request(method, url, '{', json)).status, 400);
     }
-    for (const body of ['', '{}', ' { } ']) {
-      t.equal((await request('GET', '/v1/ranges', body, json)).status, 200, body);
-      t.equal((await request('DELETE', `${path}?environment=none`, body, json)).status, 200, body);
-    }
+    t.equal((await request('GET', '/v1/ranges', '', json)).status, 200);
+    t.equal((await request('DELETE', `${path}?environment=none`, '', json)).status, 200);
     t.equal((await request('GET', '/v1/ranges', undefined, { 'content-type': 'text/xml' })).status, 200);
   });
 
@@ -177,14 +174,12 @@ t.test('bad input is refused as a whole and changes nothing', async (t) => {
   });
 
   refusing('deep nesting, and numbers that are none', async (t) => {
-    assertInvalid(
-      t,
-      await request('PUT', path, { metadata: deep(20) }),
-      `/metadata${'/a'.repeat(10)}`,
-      /nested more than 10/,
-    );
+    const nested = async (levels: number, pointer: string) =>
+      assertInvalid(t, await request('PUT', path, { metadata: deep(levels) }), pointer, /nested more than 10/);
+    await nested(10, `/metadata${'/a'.repeat(10)}`);
+    await nested(11, ''); // seen before the body is parsed, when its names are not known
     const deepest = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
-    t.equal((await raw(`{"metadata":{"a":${deepest}}}`)).status, 400);
+    assertInvalid(t, await raw(`{"metadata":{"a":${deepest}}}`), '', /nested more than 10/);
     for (const [method, url] of [
       ['DELETE', path],
       ['DELETE', `/v1/allocations/${id}`],

@@ -1,15 +1,14 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../../errors.js';
-import { BODY_LIMIT_BYTES } from '../../schemas/validation.js';
+import { whenRequestEnds } from './request-end.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /**
-     * Exempts a route from load shedding and from the rate limit. It is set for the health endpoints and /metrics,
-     * which tell how the process is doing and are needed most while it is overloaded.
+     * Exempts a route from load shedding and from the rate limit. It is set for /livez alone, which asks nothing of the
+     * database: whoever restarts the process when that fails must not do so because the process is overloaded.
      */
     isExemptFromLimits?: boolean;
   }
@@ -17,13 +16,6 @@ declare module 'fastify' {
 
 /** Requests in progress at a time. Twice as many as may wait for one project, to leave room for the other projects. */
 const MAX_REQUESTS = 8192;
-/**
- * Share of the heap limit that all bodies in progress may have together, by their size as sent. In memory a body takes
- * up to ten times that size: as text, as JSON and as commands. Most bodies have less than a kilobyte.
- */
-const MAX_BODIES_SHARE = 1 / 32;
-/** With a small heap, bodies may still have this much together: four of the largest allowed size. */
-const MIN_BODY_BYTES = 4 * BODY_LIMIT_BYTES;
 /** Share of the heap limit above which requests are refused. At the limit itself V8 ends the process. */
 const MAX_HEAP_SHARE = 0.85;
 /** If every turn of the event loop in a sample takes longer than this, requests cannot be answered in time. */
@@ -42,32 +34,25 @@ const RETRY_AFTER_SECONDS = 1;
 
 /**
  * Refuses requests while the process has more to do than it can do in time, before it runs out of memory and before its
- * event loop becomes slow for everybody. A refusal costs a fraction of an answer. The limits on requests and bodies can
- * never be exceeded, because both are counted before a request is let in. Heap and event loop are sampled.
+ * event loop becomes slow for everybody. A refusal costs a fraction of an answer, and comes before anything is known of
+ * the caller. The limit on requests can never be exceeded, because they are counted before they are let in. Heap and
+ * event loop are sampled. What bodies take is bounded later, see `registerBodyBytes`.
  *
  * The event loop is judged by the shortest turn of each sample. @fastify/under-pressure uses the mean, which a single
  * long turn raises: a process that starts on a busy machine would refuse its first requests.
  */
 export function registerLoadShedding(app: FastifyInstance): void {
   const { heap_size_limit: heapLimit } = getHeapStatistics();
-  const maxBodyBytes = Math.max(MIN_BODY_BYTES, MAX_BODIES_SHARE * heapLimit);
   const findOverload = watchProcess(app, heapLimit);
   let requests = 0;
-  let bodyBytes = 0;
   app.addHook('onRequest', (request, reply, done) => {
     if (request.routeOptions.config.isExemptFromLimits) return done();
-    const bytes = sizeOf(request.headers);
     if (requests >= MAX_REQUESTS) return done(overloaded(`${requests} requests are under way here already`));
-    if (bytes > 0 && bodyBytes + bytes > maxBodyBytes) {
-      return done(overloaded('Too many large requests are under way here already'));
-    }
     const reason = findOverload();
     if (reason !== null) return done(overloaded(reason));
     requests += 1;
-    bodyBytes += bytes;
-    reply.raw.once('close', () => {
+    whenRequestEnds(request, reply, () => {
       requests -= 1;
-      bodyBytes -= bytes;
     });
     done();
   });
@@ -99,12 +84,6 @@ function watchProcess(app: FastifyInstance, heapLimit: number): () => string | n
   };
 }
 
-/** The size that a body announces, or the most that it may have if it announces none. */
-function sizeOf(headers: IncomingHttpHeaders): number {
-  if (headers['transfer-encoding'] !== undefined) return BODY_LIMIT_BYTES;
-  return Math.min(Number(headers['content-length'] ?? 0) || 0, BODY_LIMIT_BYTES);
-}
-
-function overloaded(reason: string): AppError {
+export function overloaded(reason: string): AppError {
   return new AppError('overloaded', `${reason}. Nothing was changed; try again.`, { retryAfter: RETRY_AFTER_SECONDS });
 }

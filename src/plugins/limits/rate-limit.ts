@@ -25,19 +25,30 @@ export class RateLimit {
 
   constructor(private readonly perMinute: number) {}
 
-  /** Counts a request once its caller is known. @returns a refusal if it exceeds the limit, else null */
-  count({ caller, ip, routeOptions }: FastifyRequest): AppError | null {
-    if (routeOptions.config.isExemptFromLimits) return null;
+  /**
+   * Counts a request, unless it is refused.
+   * @param who the key or the network that it counts towards
+   * @returns a refusal if it exceeds the limit, else null
+   */
+  count(who: string): AppError | null {
     const now = performance.now();
-    const minute = this.#minuteOf(caller.kind === 'key' ? caller.id : networkOf(ip), now);
-    minute.requests += 1;
-    if (minute.requests <= this.perMinute) return null;
+    const minute = this.#minuteOf(who, now);
+    if (minute.requests < this.perMinute) {
+      minute.requests += 1;
+      return null;
+    }
     const retryAfter = Math.ceil((minute.endsAt - now) / 1000);
     return new AppError(
       'too-many-requests',
       `That was more than ${this.perMinute} requests in a minute. Nothing was changed; try again in ${retryAfter} s.`,
       { retryAfter },
     );
+  }
+
+  /** Takes a count back, because the request turned out to be another caller's. */
+  uncount(who: string): void {
+    const minute = this.#minutes.get(who);
+    if (minute && minute.requests > 0) minute.requests -= 1;
   }
 
   #minuteOf(who: string, now: number): Minute {
@@ -51,10 +62,14 @@ export class RateLimit {
   }
 }
 
+/** What a request counts towards: its key, or the network of its address if it has no valid one. */
+export const countedAs = ({ caller, ip }: FastifyRequest): string =>
+  caller.kind === 'key' ? caller.id : networkOf(ip);
+
 /**
  * The /64 of an IPv6 address, since one customer usually has all addresses of a /64. IPv4 addresses stay as they are.
  */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   if (!address.includes(':') || !ipaddr.isValid(address)) return address;
   const parsed = ipaddr.process(address);
   return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 4).join(':') : parsed.toString();
