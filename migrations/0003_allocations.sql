@@ -12,6 +12,9 @@ create table port_allocations (
   service_type text,
   description text,
   cloudflare_hostname text,
+  -- When the hostname was set although another project had it. Nothing is routed to this allocation then, also not after
+  -- the other project has given the hostname up: it has to be set again. Null where the hostname was free.
+  hostname_withheld_at timestamptz(3),
   metadata jsonb,
   allocated_at timestamptz(3) not null default clock_timestamp(),
   last_used_at timestamptz(3),
@@ -20,6 +23,7 @@ create table port_allocations (
   constraint port_allocations_port check (port between 3000 and 64999),
   constraint port_allocations_status check (status in ('allocated', 'in_use', 'released')),
   constraint port_allocations_released check ((status = 'released') = (released_at is not null)),
+  constraint port_allocations_withheld check (hostname_withheld_at is null or cloudflare_hostname is not null),
   constraint port_allocations_metadata check (jsonb_typeof(metadata) = 'object')
 );
 
@@ -31,8 +35,9 @@ create unique index port_allocations_active_port
   on port_allocations (host, protocol, port) where released_at is null;
 create index port_allocations_active_key
   on port_allocations (project, service, environment, host, protocol, port) where released_at is null;
+-- With the time, so that who has a hostname is found however many allocations it is withheld from.
 create index port_allocations_active_hostname
-  on port_allocations (cloudflare_hostname) where released_at is null and cloudflare_hostname is not null;
+  on port_allocations (cloudflare_hostname, hostname_withheld_at) where released_at is null and cloudflare_hostname is not null;
 -- Finds when a port was last released, for cooldowns.
 create index port_allocations_releases
   on port_allocations (host, protocol, port, released_at desc) where released_at is not null;
@@ -40,3 +45,13 @@ create index port_allocations_releases
 create index port_allocations_history_age on port_allocations (released_at) where released_at is not null;
 -- Pages of the list of allocations, which can include the released ones.
 create index port_allocations_pages on port_allocations (port, id);
+
+-- Hostnames that a project has given up and that are still kept for it: as long as the cooldown of the range in which
+-- the port lies. Whoever sets a hostname takes an advisory lock and looks here and at the active allocations
+-- (src/allocator/hostnames.ts).
+create table kept_hostnames (
+  hostname text primary key,
+  project registry_name not null,
+  kept_until timestamptz(3) not null
+);
+create index kept_hostnames_age on kept_hostnames (kept_until);

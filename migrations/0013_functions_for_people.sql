@@ -115,6 +115,7 @@ as $$
 declare
   canonical text := require_host(host);
   released_time timestamptz;
+  released port_allocations;
 begin
   perform require_read_committed();
   perform require_protocol(protocol);
@@ -126,8 +127,18 @@ begin
   update port_allocations a
   set status = 'released', released_at = released_time, updated_at = released_time
   where a.released_at is null and a.host = canonical and a.protocol = release_port.protocol
-    and a.port = release_port.port;
-  return found;
+    and a.port = release_port.port
+  returning a.* into released;
+  if not found then
+    return false;
+  end if;
+  insert into kept_hostnames (hostname, project, kept_until)
+  select released.cloudflare_hostname, released.project, released_time + make_interval(secs => r.reuse_cooldown_seconds)
+  from port_ranges r
+  where released.port between r.start_port and r.end_port and r.reuse_cooldown_seconds > 0
+    and released.cloudflare_hostname is not null and released.hostname_withheld_at is null
+  on conflict (hostname) do update set project = excluded.project, kept_until = excluded.kept_until;
+  return true;
 end
 $$;
 
@@ -153,7 +164,7 @@ $$;
 
 create view active_port_allocations as
   select id, port, project, service, environment, host, protocol, status, service_type, description,
-         cloudflare_hostname, metadata, allocated_at, last_used_at, updated_at
+         cloudflare_hostname, hostname_withheld_at, metadata, allocated_at, last_used_at, updated_at
   from port_allocations
   where released_at is null;
 

@@ -1,3 +1,4 @@
+import type { AppError } from '../errors.js';
 import type { Caller, Role } from './caller.js';
 import * as refusals from './refusals.js';
 
@@ -7,11 +8,19 @@ export type Intent = 'read' | 'change';
 /** What a caller wants to change: something of one project, the results of an import or audit, ranges, or API keys. */
 export type Subject = { project: string } | 'imports' | 'audits' | 'ranges' | 'api-keys';
 
+/** The names on the network that a change would use: hosts on which it takes ports, and Cloudflare hostnames it sets. */
+export interface NetworkNames {
+  hosts?: readonly string[];
+  hostnames?: readonly string[];
+}
+
 /** What one caller may see and change. */
 export class Access {
   /** The projects that the caller may see; null if that is all of them. */
   readonly projects: readonly string[] | null;
   readonly #role: Role;
+  readonly #hostnames: readonly string[] | null;
+  readonly #hosts: readonly string[] | null;
 
   /** @throws AppError unauthorized for an unidentified caller; forbidden for a reader who wants to change something */
   constructor(
@@ -21,6 +30,8 @@ export class Access {
     if (caller.kind === 'unidentified') throw refusals.keyMissing();
     this.#role = caller.kind === 'key' ? caller.role : 'admin';
     this.projects = caller.kind === 'key' && caller.role === 'project' ? caller.projects : null;
+    this.#hostnames = caller.kind === 'key' ? caller.hostnames : null;
+    this.#hosts = caller.kind === 'key' ? caller.hosts : null;
     if (intent === 'change' && this.#role === 'reader') throw refusals.readerChangesNothing();
   }
 
@@ -35,6 +46,27 @@ export class Access {
    */
   requireProject(project: string): void {
     if (!this.sees(project)) throw refusals.projectNotCovered(project, this.projects ?? []);
+  }
+
+  /**
+   * Refuses a change that would use names which the caller's key does not cover. What is held already may be read and
+   * released whatever its names are.
+   * @throws AppError forbidden
+   */
+  requireNames({ hosts = [], hostnames = [] }: NetworkNames): void {
+    for (const host of hosts) {
+      const refusal = this.findHostRefusal(host);
+      if (refusal) throw refusal;
+    }
+    const allowed = this.#hostnames;
+    const refused = allowed && hostnames.find((name) => !allowed.some((suffix) => isAtOrBelow(name, suffix)));
+    if (refused) throw refusals.hostnameNotCovered(refused, allowed);
+  }
+
+  /** The refusal that a caller gets who takes a port on this host; null where the caller may. */
+  findHostRefusal(host: string): AppError | null {
+    const allowed = this.#hosts;
+    return allowed === null || allowed.includes(host) ? null : refusals.hostNotCovered(host, allowed);
   }
 
   /**
@@ -69,3 +101,6 @@ export class Access {
     else if (subject === 'api-keys') this.requireAdminKey();
   }
 }
+
+/** Whether a hostname is this name or below it. The wildcard `*.shop.example` is below `shop.example`. */
+const isAtOrBelow = (hostname: string, name: string): boolean => hostname === name || hostname.endsWith(`.${name}`);

@@ -16,6 +16,10 @@ export type Caller =
       readonly role: Role;
       /** The projects that a key with the role `project` covers; empty for the other roles. */
       readonly projects: readonly string[];
+      /** The Cloudflare hostnames that the key may set, with every name below them; null for any. */
+      readonly hostnames: readonly string[] | null;
+      /** The hosts on which the key may take ports; null for any. */
+      readonly hosts: readonly string[] | null;
     };
 
 export const ANONYMOUS: Caller = Object.freeze({ kind: 'anonymous' });
@@ -28,6 +32,8 @@ export const CONFIGURED_ADMIN: Caller = Object.freeze({
   name: 'ADMIN_API_KEY',
   role: 'admin',
   projects: Object.freeze([]),
+  hostnames: null,
+  hosts: null,
 });
 
 /** The name under which a caller's idempotency keys are stored, so that no caller gets the answers of another. */

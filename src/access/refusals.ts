@@ -25,6 +25,20 @@ export function projectNotCovered(project: string, covered: readonly string[]): 
   );
 }
 
+/** @param allowed the hosts that the key covers */
+export function hostNotCovered(host: string, allowed: readonly string[]): AppError {
+  return new AppError(
+    'forbidden',
+    `This key takes ports on ${allowed.join(', ')}, and not on ${host}. Use a key that may.`,
+  );
+}
+
+/** @param allowed the hostnames that the key covers, with all below them */
+export function hostnameNotCovered(hostname: string, allowed: readonly string[]): AppError {
+  const may = allowed.length === 0 ? 'sets no cloudflareHostname' : `sets hostnames at and below ${allowed.join(', ')}`;
+  return new AppError('forbidden', `This key ${may}, and ${hostname} is none of those. Use a key that may set it.`);
+}
+
 export function notForProjectKeys(): AppError {
   return new AppError(
     'forbidden',
@@ -53,6 +67,10 @@ export function projectKeyWithoutProjects(): AppError {
 
 export function unlimitedKeyWithProjects(role: string): AppError {
   return invalid('/projects', `A key with the role ${role} covers all projects, and takes no list of them.`);
+}
+
+export function unlimitedKeyWithNames(role: string, field: 'hostnames' | 'hosts'): AppError {
+  return invalid(`/${field}`, `Only a key with the role project can be limited to ${field}, and this is a ${role}.`);
 }
 
 export function keyExpiredAlready(): AppError {

@@ -16,6 +16,8 @@ export interface Needs {
   port?: Space & { port: number };
   /** Ports that the command may take: one particular port, or null for the lowest that is free. */
   takes?: (Space & { port: number | null })[];
+  /** The Cloudflare hostnames that the command sets. */
+  hostnames?: string[];
   /** The answer that was given under this key before. */
   idempotency?: IdempotencyKey | null;
 }

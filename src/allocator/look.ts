@@ -7,11 +7,12 @@ import { allocationsWanted } from '../repositories/allocations.js';
 import { answersOf } from '../repositories/idempotency-keys.js';
 import type { Needs } from './command.js';
 import { needsOf, type ProjectCommand } from './decide.js';
+import { hostnamesOfOthers, lockAndRead } from './hostnames.js';
 import type { CoolingPort, RangeBounds } from './port-space.js';
 import type { ProjectFacts } from './project-state.js';
 
 /**
- * Locks the project's ranges and reads all that the commands need, in one round trip. A second round trip is needed in
+ * Locks the project's ranges, and the hostnames that the commands set, and reads all that the commands need, in one round trip. A second round trip is needed in
  * two cases: a command refers to a reservation, whose row says which port space to read; or a port space has too few
  * free ports, and the refusal has to say when the next one comes free.
  */
@@ -22,14 +23,15 @@ export async function lockAndLook(
   commands: readonly ProjectCommand[],
 ): Promise<ProjectFacts> {
   const needs = commands.map(needsOf);
+  const hostnames = needs.flatMap((need) => need.hostnames ?? []);
   const reservationIds = needs.flatMap(({ reservationId }) => reservationId ?? []);
   if (reservationIds.length > 0) {
     const reading = reservationsById(project, reservationIds).compile(trx);
-    const [ranges, reservations] = await sendTogether<[RangeBounds, ReservationRow]>(trx, [lock, reading]);
+    const [ranges, reservations] = await lockAndRead<ReservationRow>(trx, lock, hostnames, reading);
     return look(trx, project, ranges, commands, reservations);
   }
   const plan = planOf(project, needs, []);
-  const [ranges, read] = await sendTogether<[RangeBounds, ReadRow]>(trx, [lock, readTogether(trx, plan.parts)]);
+  const [ranges, read] = await lockAndRead<ReadRow>(trx, lock, hostnames, readTogether(trx, plan.parts));
   return toFacts(trx, { project, ranges, reservations: [] }, plan.spaces, toRead(read));
 }
 
@@ -55,6 +57,7 @@ function planOf(
   const all = <T>(pick: (need: Needs) => T[] | T | null | undefined) => needs.flatMap((need) => pick(need) ?? []);
   const keys = all((need) => need.keys);
   const takes = all((need) => need.takes);
+  const hostnames = all((need) => need.hostnames);
   const idempotencyKeys = all((need) => need.idempotency);
   const spaces = distinctSpaces([...keys, ...takes, ...reservations]).map((space) =>
     needsOfSpace(space, takes, reservations),
@@ -73,6 +76,7 @@ function planOf(
       cooling: coolingPortsOf(project, changing),
       holders: holdersOf(spaces),
       reserved: reservedPortsOf(project, changing),
+      hostnamesOfOthers: hostnames.length > 0 ? hostnamesOfOthers(project, hostnames) : null,
       answers: idempotencyKeys.length > 0 ? answersOf(project, idempotencyKeys) : null,
     },
   };
@@ -102,7 +106,7 @@ async function toFacts(
   trx: Transaction<Tables>,
   known: Pick<ProjectFacts, 'project' | 'ranges' | 'reservations'>,
   spaces: SpaceNeeds[],
-  { now, allocations, free, cooling, holders, reserved, answers }: Read,
+  { now, allocations, free, cooling, holders, reserved, hostnamesOfOthers, answers }: Read,
 ): Promise<ProjectFacts> {
   const short = spaces.filter(
     ({ allReservations, lowest, ...space }) => !allReservations && inSpace(space, free).length < lowest,
@@ -114,6 +118,7 @@ async function toFacts(
     now,
     allocations: rows,
     answers,
+    hostnamesOfOthers: hostnamesOfOthers.map(({ hostname }) => hostname),
     spaces: distinctSpaces([...spaces, ...rows]).map((space) => ({
       ...space,
       free: inSpace(space, free).map(({ port }) => port),
@@ -147,6 +152,7 @@ interface ReadParts {
   cooling: (Space & CoolingPort)[];
   holders: (Space & Holder & { port: number })[];
   reserved: (Space & Holder & { port: number; expires_at: Date })[];
+  hostnamesOfOthers: { hostname: string }[];
   answers: ProjectFacts['answers'];
 }
 type Read = ReadParts & { now: Date };
@@ -171,7 +177,15 @@ function readTogether(trx: Transaction<Tables>, parts: Partial<Parts>): Compiled
 function toRead([row]: ReadRow[]): Read {
   const { now, ...lists } = row as ReadRow;
   const read = Object.entries(lists).map(([name, list]) => [name, (list ?? []).map(withTimes)]);
-  const nothing = { allocations: [], free: [], cooling: [], holders: [], reserved: [], answers: [] };
+  const nothing = {
+    allocations: [],
+    free: [],
+    cooling: [],
+    holders: [],
+    reserved: [],
+    hostnamesOfOthers: [],
+    answers: [],
+  };
   return { ...nothing, now, ...Object.fromEntries(read) };
 }
 

@@ -6,6 +6,7 @@ import * as refusals from '../refusals.js';
 import type { IdempotencyKey } from '../repositories/idempotency-keys.js';
 import { toReservation } from '../repositories/reservations.js';
 import type { AllocationDetails } from '../schemas/allocation.js';
+import { Hostnames } from './hostnames.js';
 import { PortSpace, type RangeBounds, type SpaceFacts } from './port-space.js';
 
 /** What look.ts read of one project under its lock: enough to decide the commands it was read for, and no more. */
@@ -18,6 +19,8 @@ export interface ProjectFacts {
   allocations: AllocationRow[];
   reservations: ReservationRow[];
   spaces: SpaceFacts[];
+  /** Those of the Cloudflare hostnames to be set that other projects have. */
+  hostnamesOfOthers: string[];
   /** Answers that idempotency keys got in the last 24 hours. */
   answers: { caller: string; key: string; request_hash: string; response: Json }[];
 }
@@ -29,6 +32,8 @@ export interface Writes {
   inserted: Set<AllocationRow>;
   changedReservations: Set<ReservationRow>;
   insertedReservations: Set<ReservationRow>;
+  /** Hostnames that were given up, and until when each is kept for the project. */
+  keptHostnames: Map<string, Date>;
   answers: (IdempotencyKey & { response: object })[];
 }
 
@@ -46,6 +51,7 @@ export class ProjectState {
     inserted: new Set(),
     changedReservations: new Set(),
     insertedReservations: new Set(),
+    keptHostnames: new Map(),
     answers: [],
   };
   /** For imports: the last number that was appended to each name which was used already. */
@@ -57,15 +63,17 @@ export class ProjectState {
   readonly #heldByKey = new Map<string, AllocationRow[]>();
   readonly #reservations: Map<string, ReservationRow>;
   readonly #spaces: Map<string, PortSpace>;
+  readonly #hostnames: Hostnames;
   readonly #answers: Map<string, { requestHash: string; response: object }>;
 
-  constructor({ project, now, ranges, allocations, reservations, spaces, answers }: ProjectFacts) {
+  constructor({ project, now, ranges, allocations, reservations, spaces, hostnamesOfOthers, answers }: ProjectFacts) {
     this.project = project;
     this.now = now;
     this.#ranges = ranges;
     for (const row of allocations) this.#add(row);
     this.#reservations = new Map(reservations.map((row) => [row.id, row]));
     this.#spaces = new Map(spaces.map((space) => [nameOf(space), new PortSpace(project, ranges, now, space)]));
+    this.#hostnames = new Hostnames(ranges, now, hostnamesOfOthers, this.writes.keptHostnames);
     this.#answers = new Map(
       answers.map(({ request_hash, response, ...key }) => [answerName(key), { requestHash: request_hash, response }]),
     );
@@ -132,6 +140,7 @@ export class ProjectState {
       service_type: details.serviceType ?? null,
       description: details.description ?? null,
       cloudflare_hostname: details.cloudflareHostname ?? null,
+      hostname_withheld_at: this.#hostnames.set(details.cloudflareHostname ?? null),
       metadata: details.metadata ?? null,
       allocated_at: this.now,
       last_used_at: null,
@@ -150,18 +159,25 @@ export class ProjectState {
     const held = this.#heldByKey.get(keyName(row)) ?? [];
     held.splice(held.indexOf(row), 1);
     this.space(row).release(row);
+    this.#hostnames.giveUp(row);
     if (!this.writes.inserted.has(row)) this.writes.releasedIds.push(row.id);
     return row;
   }
 
   /**
-   * Applies the details that are given and differ. Where nothing differs nothing is written.
+   * Applies the details that are given and differ. Where nothing differs nothing is written. A hostname that was
+   * withheld and is set again is given to the allocation if no other project has it any more.
    * @throws AppError allocation-released
    */
   update(row: AllocationRow, details: AllocationDetails): AllocationRow {
     if (row.released_at !== null) throw refusals.allocationReleased(row.id);
-    if (!differs(row, details)) return row;
-    Object.assign(row, { ...columnsOf(details), updated_at: this.now });
+    const { cloudflareHostname: hostname } = details;
+    const columns = {
+      ...columnsOf(details),
+      ...(hostname !== undefined && { hostname_withheld_at: this.#hostnames.replace(row, hostname) }),
+    };
+    if (!isChange(row, columns)) return row;
+    Object.assign(row, { ...columns, updated_at: this.now });
     if (!this.writes.inserted.has(row)) this.writes.updated.add(row);
     return row;
   }
@@ -227,9 +243,18 @@ export class ProjectState {
   }
 }
 
-/** Whether a field that is given differs from what is stored. JSONB keeps no order of keys, so none counts here. */
+/**
+ * Whether the details could change the allocation: a field that is given differs from what is stored, or a hostname is
+ * given that was withheld before, and may be free by now.
+ */
 export function differs(row: AllocationRow, details: AllocationDetails): boolean {
-  return Object.entries(columnsOf(details)).some(
+  const isSetAgain = row.hostname_withheld_at !== null && details.cloudflareHostname !== undefined;
+  return isSetAgain || isChange(row, columnsOf(details));
+}
+
+/** JSONB keeps no order of keys, so none counts here. */
+function isChange(row: AllocationRow, columns: Partial<AllocationRow>): boolean {
+  return Object.entries(columns).some(
     ([column, value]) => stringify(value) !== stringify(row[column as keyof AllocationRow]),
   );
 }

@@ -123,7 +123,7 @@ function rangeLock(project: string): RawBuilder<RangeBounds> {
 async function decideAndWrite(trx: Transaction<Tables>, facts: ProjectFacts, commands: readonly ProjectCommand[]) {
   const state = new ProjectState(facts);
   const outcomes = decideAll(state, commands);
-  const { answered: written } = await send(trx, toStatements(trx, state.writes, state.now));
+  const { answered: written } = await send(trx, toStatements(trx, state));
   if (state.writes.answers.length > 0) {
     await written; // or a write that failed would be reported as the error of the statement after it
     await insertAnswers(trx, state.project, state.writes.answers);

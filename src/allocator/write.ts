@@ -1,15 +1,19 @@
 import { type CompiledQuery, type RawBuilder, sql, type Transaction } from 'kysely';
 import { compilePrepared, textArray } from '../database/statements.js';
 import type { AllocationRow, ReservationRow, Tables } from '../database/tables.js';
-import type { Writes } from './project-state.js';
+import { keepHostnames, removeOldKeptHostnames } from './hostnames.js';
+import type { ProjectState } from './project-state.js';
 
 /**
  * The statements that make the decisions hold, in the order in which they have to run. Releases come first, because a
  * port that one command released may have been allocated by the next. Reservations come after allocations, because a
  * claimed reservation refers to its allocation.
  */
-export function toStatements(trx: Transaction<Tables>, writes: Writes, now: Date): CompiledQuery[] {
-  const { releasedIds, inserted, updated, changedReservations, insertedReservations } = writes;
+export function toStatements(
+  trx: Transaction<Tables>,
+  { project, writes, now }: Pick<ProjectState, 'project' | 'writes' | 'now'>,
+): CompiledQuery[] {
+  const { releasedIds, inserted, updated, changedReservations, insertedReservations, keptHostnames } = writes;
   return [
     ...(releasedIds.length > 0 ? [compilePrepared(releaseAllocations(releasedIds, now), trx)] : []),
     ...(inserted.size > 0 ? [compilePrepared(insertAllocations(inserted), trx)] : []),
@@ -17,6 +21,9 @@ export function toStatements(trx: Transaction<Tables>, writes: Writes, now: Date
     ...(changedReservations.size > 0 ? [updateReservations(changedReservations).compile(trx)] : []),
     ...(insertedReservations.size > 0
       ? [endExpired(insertedReservations, now).compile(trx), insertReservations(insertedReservations).compile(trx)]
+      : []),
+    ...(keptHostnames.size > 0
+      ? [keepHostnames(project, keptHostnames).compile(trx), removeOldKeptHostnames(now).compile(trx)]
       : []),
   ];
 }
@@ -31,10 +38,10 @@ function insertAllocations(rows: Set<AllocationRow>): RawBuilder<unknown> {
   return sql`
     insert into port_allocations (
       id, port, project, service, environment, host, protocol, status, service_type, description,
-      cloudflare_hostname, metadata, allocated_at, last_used_at, released_at, updated_at)
+      cloudflare_hostname, hostname_withheld_at, metadata, allocated_at, last_used_at, released_at, updated_at)
     select
       id, port, project, service, environment, host, protocol, status, service_type, description,
-      cloudflare_hostname, metadata, allocated_at, last_used_at, released_at, updated_at
+      cloudflare_hostname, hostname_withheld_at, metadata, allocated_at, last_used_at, released_at, updated_at
     from jsonb_populate_recordset(null::port_allocations, ${toJson(rows)}::jsonb)`;
 }
 
@@ -42,7 +49,8 @@ function updateAllocations(rows: Set<AllocationRow>): RawBuilder<unknown> {
   return sql`
     update port_allocations a
     set service_type = u.service_type, description = u.description,
-        cloudflare_hostname = u.cloudflare_hostname, metadata = u.metadata, updated_at = u.updated_at
+        cloudflare_hostname = u.cloudflare_hostname, hostname_withheld_at = u.hostname_withheld_at,
+        metadata = u.metadata, updated_at = u.updated_at
     from jsonb_populate_recordset(null::port_allocations, ${toJson(rows)}::jsonb) u
     where a.id = u.id`;
 }

@@ -32,11 +32,18 @@ export interface PortAllocationsTable {
   service_type: string | null;
   description: string | null;
   cloudflare_hostname: string | null;
+  hostname_withheld_at: NullableTimestamp;
   metadata: Json | null;
   allocated_at: Timestamp;
   last_used_at: NullableTimestamp;
   released_at: NullableTimestamp;
   updated_at: Timestamp;
+}
+
+export interface KeptHostnamesTable {
+  hostname: string;
+  project: string;
+  kept_until: Timestamp;
 }
 
 export interface PortReservationsTable {
@@ -88,6 +95,8 @@ export interface ApiKeysTable {
   name: string;
   role: 'admin' | 'project' | 'reader';
   projects: string[];
+  hostnames: string[] | null;
+  hosts: string[] | null;
   hash: Buffer;
   created_at: ColumnType<Date, never, never>;
   expires_at: NullableTimestamp;
@@ -97,6 +106,7 @@ export interface ApiKeysTable {
 export interface Tables {
   port_ranges: PortRangesTable;
   port_allocations: PortAllocationsTable;
+  kept_hostnames: KeptHostnamesTable;
   port_reservations: PortReservationsTable;
   port_health_checks: PortHealthChecksTable;
   leases: LeasesTable;

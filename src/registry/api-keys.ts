@@ -15,7 +15,7 @@ export function createApiKey(
   wanted: NewApiKey,
   idempotency: IdempotencyKey | null,
 ): Promise<{ apiKey: CreatedApiKey; replayed: boolean }> {
-  requireProjectsThatFitTheRole(wanted);
+  requireLimitsThatFitTheRole(wanted);
   return session.change('api-keys', (db) =>
     db.transaction().execute(async (trx) => {
       const answer = idempotency && (await lockAndFindAnswer(trx, NO_PROJECT, idempotency));
@@ -39,7 +39,9 @@ export function revokeApiKey(session: Session, id: string): Promise<void> {
   });
 }
 
-function requireProjectsThatFitTheRole({ role, projects = [] }: NewApiKey): void {
+function requireLimitsThatFitTheRole({ role, projects = [], hostnames, hosts }: NewApiKey): void {
   if (role === 'project' && projects.length === 0) throw refusals.projectKeyWithoutProjects();
   if (role !== 'project' && projects.length > 0) throw refusals.unlimitedKeyWithProjects(role);
+  if (role !== 'project' && hostnames) throw refusals.unlimitedKeyWithNames(role, 'hostnames');
+  if (role !== 'project' && hosts) throw refusals.unlimitedKeyWithNames(role, 'hosts');
 }

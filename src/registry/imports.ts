@@ -54,7 +54,7 @@ async function adoptAll(
   items: readonly ImportItem[],
   dryRun: boolean,
 ): Promise<ImportedPort[]> {
-  const readable = items.filter((item) => 'port' in item);
+  const readable = items.filter((item) => 'port' in item).filter(({ host }) => access.findHostRefusal(host) === null);
   const ports = readable.map(({ port }) => port);
   const ranges = await lockRangesAround(trx, access, ports);
   const foreignOwners = await findForeignOwners(trx, access, ports);
@@ -71,7 +71,7 @@ async function adoptAll(
       adoptions.set(covered[index] as ImportItem, redact(outcome.value as Adoption, access));
     }
   }
-  return items.map((item) => describe(item, adoptions.get(item), foreignOwners));
+  return items.map((item) => describe(item, adoptions.get(item), foreignOwners, access));
 }
 
 /** If another project stands in the way, tells the caller that project's name and nothing else. */
@@ -84,12 +84,15 @@ function describe(
   item: ImportItem,
   adoption: Adoption | undefined,
   foreignOwners: ReadonlyMap<number, string>,
+  access: Access,
 ): ImportedPort {
   if ('unreadable' in item) {
     return { port: null, host: null, outcome: 'invalid', detail: item.unreadable, allocation: null };
   }
   const { port, host } = item;
   if (adoption) return { port, host, ...adoption };
+  const refusal = access.findHostRefusal(host);
+  if (refusal) return { port, host, outcome: 'conflict', detail: refusal.message, allocation: null };
   const project = foreignOwners.get(port);
   if (project !== undefined) {
     const detail = `It is in a range of ${project}, which this key does not cover.`;

@@ -39,8 +39,10 @@ export async function claimReservation(
   { service, environment, host, protocol, ...details }: ReservationClaim,
   idempotency: IdempotencyKey | null,
 ): Promise<{ allocation: Allocation; created: boolean; replayed: boolean }> {
-  const { project } = await session.read(findReservation, id);
-  return session.execute(project, {
+  const reservation = await session.read(findReservation, id);
+  // One that was claimed already takes no port any more: the claim is answered with the allocation.
+  if (reservation.status !== 'claimed') session.access.requireNames({ hosts: [reservation.host] });
+  return session.execute(reservation.project, {
     kind: 'claim-reservation',
     reservationId: id,
     service: service ?? null,
@@ -60,6 +62,7 @@ export async function cancelReservation(session: Session, id: string): Promise<R
 
 /** @throws AppError reservation-not-found, reservation-expired, reservation-ended */
 export async function renewReservation(session: Session, id: string, ttlSeconds: number): Promise<Reservation> {
-  const { project } = await session.read(findReservation, id);
+  const { project, host } = await session.read(findReservation, id);
+  session.access.requireNames({ hosts: [host] });
   return session.execute(project, { kind: 'renew-reservation', reservationId: id, ttlSeconds });
 }

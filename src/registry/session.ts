@@ -3,6 +3,7 @@ import type { LRUCache } from 'lru-cache';
 import { Access, type Intent, type Subject } from '../access/access.js';
 import type { Caller } from '../access/caller.js';
 import type { ProjectCommand, ResultOf } from '../allocator/decide.js';
+import { namesOf } from '../allocator/network-names.js';
 import type { AllocationRow, Tables } from '../database/tables.js';
 import { AppError } from '../errors.js';
 import { findClosest } from '../input/closest.js';
@@ -57,6 +58,7 @@ export class Session {
    */
   async execute<C extends ProjectCommand>(project: string, command: C): Promise<ResultOf<C>> {
     this.access.requireChange({ project });
+    this.access.requireNames(namesOf(command));
     const { commands, projectOfAllocation } = this.#shared;
     const result = await commands.execute(project, command, this.#isAbandoned).catch((error) => this.#refuse(error));
     if ('allocation' in result && result.allocation) projectOfAllocation.set(result.allocation.id, project);

@@ -25,6 +25,7 @@ const columns = sql.join(
       'service_type',
       'description',
       'cloudflare_hostname',
+      'hostname_withheld_at',
       'metadata',
       'allocated_at',
       'last_used_at',
@@ -198,5 +199,15 @@ export function toAllocation(row: AllocationRow): Allocation {
     lastUsedAt: row.last_used_at?.toISOString() ?? null,
     releasedAt: row.released_at?.toISOString() ?? null,
     updatedAt: row.updated_at.toISOString(),
+    ...(isWithheld(row) && { warnings: [describeWithheld(row)] }),
   };
+}
+
+const isWithheld = (row: AllocationRow): boolean => row.hostname_withheld_at !== null && row.released_at === null;
+
+function describeWithheld({ cloudflare_hostname: hostname, hostname_withheld_at: since }: AllocationRow): string {
+  return (
+    `${hostname} is not routed to this port: when it was set (${since?.toISOString()}), another project had it, or it ` +
+    'was still kept for one. It is not routed here by itself once it is free: set it again then.'
+  );
 }

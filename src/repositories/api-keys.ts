@@ -27,7 +27,10 @@ export async function listApiKeys(
   return toPage(rows, limit, toApiKey, (row) => [row.created_at.toISOString(), row.id]);
 }
 
-export type KnownApiKey = Pick<ApiKeyRow, 'id' | 'name' | 'role' | 'projects' | 'hash' | 'expires_at'> & {
+export type KnownApiKey = Pick<
+  ApiKeyRow,
+  'id' | 'name' | 'role' | 'projects' | 'hostnames' | 'hosts' | 'hash' | 'expires_at'
+> & {
   /** Until it expires, by the database's clock; null where it never does. */
   remaining_ms: number | null;
 };
@@ -35,7 +38,7 @@ export type KnownApiKey = Pick<ApiKeyRow, 'id' | 'name' | 'role' | 'projects' | 
 /** For authentication, when it is not yet known who asks. In the order given; null for an id that names nothing. */
 export async function findApiKeys(db: Kysely<Tables>, ids: readonly string[]): Promise<(KnownApiKey | null)[]> {
   const statement = sql<KnownApiKey>`
-    select id, name, role, projects, hash, expires_at,
+    select id, name, role, projects, hostnames, hosts, hash, expires_at,
       extract(epoch from expires_at - clock_timestamp())::double precision * 1000 as remaining_ms
     from api_keys where id = any(${ids}::uuid[])`;
   const { rows } = await executePrepared(db, statement);
@@ -62,11 +65,11 @@ export async function insertApiKey(
   trx: Transaction<Tables>,
   id: string,
   hash: Buffer,
-  { name, role, projects = [], expiresAt = null }: NewApiKey,
+  { name, role, projects = [], hostnames = null, hosts = null, expiresAt = null }: NewApiKey,
 ): Promise<ApiKey> {
   const { rows } = await sql<ApiKeyRow & { is_past: boolean }>`
-    insert into api_keys (id, name, role, projects, hash, expires_at)
-    values (${id}, ${name}, ${role}, ${projects}, ${hash}, ${expiresAt})
+    insert into api_keys (id, name, role, projects, hostnames, hosts, hash, expires_at)
+    values (${id}, ${name}, ${role}, ${projects}, ${hostnames}, ${hosts}, ${hash}, ${expiresAt})
     returning *, coalesce(expires_at <= clock_timestamp(), false) as is_past`.execute(trx);
   const [row] = rows as [(typeof rows)[0]];
   if (row.is_past) throw keyExpiredAlready();
@@ -85,6 +88,8 @@ function toApiKey(row: ApiKeyRow): ApiKey {
     name: row.name,
     role: row.role,
     projects: row.projects,
+    hostnames: row.hostnames,
+    hosts: row.hosts,
     createdAt: row.created_at.toISOString(),
     expiresAt: row.expires_at?.toISOString() ?? null,
     lastUsedAt: row.last_used_at?.toISOString() ?? null,

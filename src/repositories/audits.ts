@@ -20,12 +20,14 @@ export interface AuditedAllocation extends Held {
 export interface AuditedReservation extends Held {
   service: string | null;
 }
-/** One of several active allocations that have the same Cloudflare hostname. */
+/** An active allocation whose Cloudflare hostname others have too, or from which it is withheld. */
 export interface HostnameOwner extends Omit<Held, 'project'> {
   hostname: string;
   owner: string;
   /** Null where the caller may not see the owner's allocations. */
   service: string | null;
+  /** When the hostname was withheld from this allocation; null if it was not. */
+  withheldAt: Date | null;
 }
 
 /** What the registry says about everything that an audit looks at. */
@@ -33,7 +35,7 @@ export interface AuditedRegistry {
   allocations: AuditedAllocation[];
   reservations: AuditedReservation[];
   ranges: { start_port: number; end_port: number; project: string }[];
-  /** Every owner of each hostname that has several, at least one of them in scope. */
+  /** Every allocation with a hostname that several have, or that is withheld; at least one of each in scope. */
   hostnameOwners: HostnameOwner[];
 }
 
@@ -52,12 +54,12 @@ export async function findAudited(db: Kysely<Tables>, access: Access, scope: Aud
     order by port, host, protocol`.execute(db);
   const hostnameOwners = await sql<HostnameOwner>`
     select id, port, host, protocol, project as owner, case when ${visibleTo(access)} then service end as service,
-           cloudflare_hostname as hostname
+           cloudflare_hostname as hostname, hostname_withheld_at as "withheldAt"
     from port_allocations
     where released_at is null and cloudflare_hostname in (
       select cloudflare_hostname from port_allocations
       where released_at is null and cloudflare_hostname is not null
-      group by cloudflare_hostname having count(*) > 1 and bool_or(${inScope}))
+      group by cloudflare_hostname having (count(*) > 1 or bool_or(hostname_withheld_at is not null)) and bool_or(${inScope}))
     order by hostname, port, host, protocol`.execute(db);
   const ranges = await db
     .selectFrom('port_ranges')

@@ -9,7 +9,10 @@ import { visibleTo } from './visible.js';
 
 export interface Exported {
   allocation: Allocation;
-  /** Of several allocations with one Cloudflare hostname, exported or not, one owns it: the oldest, TCP before UDP. */
+  /**
+   * Of several allocations with one Cloudflare hostname, exported or not, one owns it: the oldest of the project that
+   * has it, TCP before UDP. None does if the hostname is withheld from all of them.
+   */
   ownsHostname: boolean;
 }
 
@@ -24,9 +27,9 @@ export async function findExported(
 ): Promise<Exported[]> {
   if (project !== undefined) await requireRange(db, access, project);
   const { rows } = await sql<AllocationRow & { owns_hostname: boolean }>`
-    select a.*, not exists (
+    select a.*, a.hostname_withheld_at is null and not exists (
       select from port_allocations b
-      where b.released_at is null and b.cloudflare_hostname = a.cloudflare_hostname
+      where b.released_at is null and b.cloudflare_hostname = a.cloudflare_hostname and b.hostname_withheld_at is null
         -- No proxy routes a hostname to UDP, so TCP comes before UDP ('tcp' < 'udp'), however old either is.
         and (b.protocol, b.allocated_at, b.id) < (a.protocol, a.allocated_at, a.id)
     ) as owns_hostname

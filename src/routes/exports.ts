@@ -22,7 +22,8 @@ export const exportRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app)
         description:
           'For Prometheus (http_sd), Traefik (HTTP provider), cloudflared (ingress), Consul (service definitions) and ' +
           'dotenv readers, each in its own media type, with an ETag. Of a Cloudflare hostname that several ' +
-          'allocations claim, the oldest on TCP has it; the others are left out of what routes it and named in a header.',
+          'allocations have, the oldest on TCP of the project that has it is routed; the others are left out of what ' +
+          'routes it, and the hostname is named in a header.',
         tags: ['exports'],
         params: ExportParams,
         querystring: ExportQuery,
@@ -33,7 +34,8 @@ export const exportRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app)
               ETag: { type: 'string', description: 'Of this very text (RFC 9110, 8.8.3), for `If-None-Match`.' },
               'X-Duplicate-Hostnames': {
                 type: 'string',
-                description: 'Cloudflare hostnames that another allocation has already, the first 20; absent if none.',
+                description:
+                  'Cloudflare hostnames of allocations to which they are not routed, the first 20; absent if none.',
               },
             },
             content: {

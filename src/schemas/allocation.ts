@@ -72,12 +72,24 @@ export const Allocation = Type.Object(
     status: AllocationStatus,
     serviceType: Nullable(ServiceType),
     description: Nullable(Description),
-    cloudflareHostname: Nullable(CloudflareHostname),
+    cloudflareHostname: Nullable(CloudflareHostname, {
+      description:
+        'The public hostname that Cloudflare routes to this port. It belongs to the project that set it first, until ' +
+        'that project has given it up and the cooldown of the range has passed. Where another project had it when it ' +
+        'was set, it is withheld (`warnings` says so), and routed only after it is set again when it is free.',
+    }),
     metadata: Nullable(Metadata),
     allocatedAt: Timestamp,
     lastUsedAt: Nullable(Timestamp, { description: 'When a probe last found it listening.' }),
     releasedAt: Nullable(Timestamp),
     updatedAt: Timestamp,
+    warnings: Type.Optional(
+      Type.Array(Type.String(), {
+        description:
+          'What deserves a thought, in sentences for people, for example that `cloudflareHostname` is withheld; left out ' +
+          'where there is nothing to say.',
+      }),
+    ),
   },
   { $id: 'Allocation', description: 'One port held for one service.', examples: [allocationExample] },
 );

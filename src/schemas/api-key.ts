@@ -1,7 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { Nullable, OneLine, Page, ProjectName, StringEnum, Timestamp, Uuid } from './common.js';
+import { HostFilter, Nullable, OneLine, Page, ProjectName, StringEnum, Timestamp, Uuid } from './common.js';
 
 const MAX_PROJECTS = 100;
+const MAX_NAMES = 100;
 
 const KeyName = OneLine(100, 'Who or what has it; the log names it with every change.', ['deploy-consilio']);
 const Role = StringEnum(['admin', 'project', 'reader'], {
@@ -14,6 +15,28 @@ const Projects = Type.Array(ProjectName, {
   uniqueItems: true,
   description: 'What a `project` key covers, whether or not they have a range yet; empty for the other roles.',
 });
+const Hostnames = Nullable(
+  Type.Array(
+    Type.String({
+      maxLength: 253,
+      pattern: '^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$',
+      'x-canonical': 'hostname',
+      description: 'A name alone, without a wildcard; kept in lower case.',
+      examples: ['shop.example'],
+    }),
+    { maxItems: MAX_NAMES },
+  ),
+  {
+    description:
+      'What a `project` key may set as `cloudflareHostname`: each of these and every name below it, wildcards included. ' +
+      '`null` for any; empty for none.',
+  },
+);
+const Hosts = Nullable(Type.Array(Type.String(HostFilter), { minItems: 1, maxItems: MAX_NAMES }), {
+  description:
+    'The hosts on which a `project` key may allocate, reserve and import ports, in the form in which hosts are ' +
+    'stored. `null` for any.',
+});
 const ExpiresAt = Nullable(Timestamp, { description: 'When it ends by itself (RFC 3339); `null` for never.' });
 
 export const ApiKey = Type.Object(
@@ -22,6 +45,8 @@ export const ApiKey = Type.Object(
     name: KeyName,
     role: Role,
     projects: Projects,
+    hostnames: Hostnames,
+    hosts: Hosts,
     createdAt: Timestamp,
     expiresAt: ExpiresAt,
     lastUsedAt: Nullable(Timestamp, { description: 'To within 10 seconds; `null` where it was never used.' }),
@@ -35,6 +60,8 @@ export const ApiKey = Type.Object(
         name: 'deploy-consilio',
         role: 'project',
         projects: ['consilio'],
+        hostnames: ['consilio.example'],
+        hosts: null,
         createdAt: '2026-01-31T12:00:00.000Z',
         expiresAt: null,
         lastUsedAt: '2026-01-31T12:05:00.000Z',
@@ -54,12 +81,15 @@ export const NewApiKey = Type.Object(
     name: KeyName,
     role: Role,
     projects: Type.Optional(Projects),
+    hostnames: Type.Optional(Hostnames),
+    hosts: Type.Optional(Hosts),
     expiresAt: Type.Optional(ExpiresAt),
   },
   {
     $id: 'NewApiKey',
     additionalProperties: false,
-    description: 'A key to make. A `project` key needs `projects`, the others have none.',
+    description:
+      'A key to make. A `project` key needs `projects`, and may be limited to `hostnames` and `hosts`; the others have none.',
     examples: [{ name: 'deploy-consilio', role: 'project', projects: ['consilio'] }],
   },
 );

@@ -56,7 +56,8 @@ export const AuditConflict = Type.Object(
       description:
         '`not-running`: held, and nothing listens. `squatter`: nobody holds the port, yet something listens. ' +
         '`reserved-in-use`: something listens before the reservation was claimed. `duplicate-hostname`: two active ' +
-        'allocations claim one Cloudflare hostname. `unreachable`: the host, not the service.',
+        'allocations have one Cloudflare hostname, or it is withheld from one and routed to nobody. `unreachable`: ' +
+        'the host, not the service.',
     }),
     port: Nullable(PortNumber, { description: '`null` where it is about all ports of the host.' }),
     host: Host,

@@ -122,28 +122,38 @@ function describeDuplicates(
   const byHostname = new Map<string, HostnameOwner[]>();
   for (const owner of active) byHostname.set(owner.hostname, [...(byHostname.get(owner.hostname) ?? []), owner]);
   return active.flatMap((owned) => {
-    const { hostname, port, owner, service } = owned;
+    const { hostname, port, owner, service, withheldAt } = owned;
     if (service === null) return []; // belongs to a project that the caller may not see
     const inScope = (project ?? owner) === owner && (host ?? owned.host) === owned.host;
     const others = (byHostname.get(hostname) ?? []).filter(({ id }) => id !== owned.id);
-    if (!inScope || others.length === 0) return [];
-    const names = others.map((other) =>
-      other.service === null ? other.owner : `${other.owner}/${other.service} on port ${other.port} of ${other.host}`,
-    );
-    return [
-      {
-        kind: 'duplicate-hostname' as const,
-        port,
-        host: owned.host,
-        protocol: owned.protocol,
-        project: owner,
-        service,
-        expected: `${hostname} for one allocation alone`,
-        actual: `also ${names.join(', ')}`,
-        detail: `${hostname} belongs to ${owner}/${service} and to ${names.join(', ')}, and can lead to one only. Change or clear cloudflareHostname on the others.`,
-      },
-    ];
+    if (!inScope || (others.length === 0 && withheldAt === null)) return [];
+    const subject = { kind: 'duplicate-hostname' as const, port, host: owned.host, protocol: owned.protocol };
+    const expected = `${hostname} for one allocation alone`;
+    const isRouted = [owned, ...others].some((one) => one.withheldAt === null);
+    const rest = isRouted ? describeShared(owned, others) : describeUnrouted(owned, withheldAt);
+    return [{ ...subject, project: owner, service, expected, ...rest }];
   });
+}
+
+function describeShared({ hostname, owner, service }: HostnameOwner, others: HostnameOwner[]) {
+  const names = others.map((other) => {
+    const since = other.withheldAt && ` (withheld from it since ${other.withheldAt.toISOString()})`;
+    const name =
+      other.service === null ? other.owner : `${other.owner}/${other.service} on port ${other.port} of ${other.host}`;
+    return `${name}${since ?? ''}`;
+  });
+  return {
+    actual: `also ${names.join(', ')}`,
+    detail: `${hostname} was set for ${owner}/${service} and for ${names.join(', ')}, and can lead to one only. Change or clear cloudflareHostname on the others.`,
+  };
+}
+
+/** For a hostname that another project had when it was set here, and has given up since. */
+function describeUnrouted({ hostname, owner, service }: HostnameOwner, withheldAt: Date | null) {
+  return {
+    actual: `withheld since ${withheldAt?.toISOString()}`,
+    detail: `${hostname} is routed to nobody. It is withheld from ${owner}/${service} since ${withheldAt?.toISOString()}, when another project had it. Set cloudflareHostname again to have it routed, which counts once its cooldown for the other project has passed, or clear it.`,
+  };
 }
 
 function describeRefused(host: string, refusal: AppError): AuditConflict {

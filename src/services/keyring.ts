@@ -117,8 +117,13 @@ export class Keyring {
       this.#cache.delete(id);
       throw keyWrong();
     }
-    const { name, role, projects, hash } = row;
-    const caller: Caller = Object.freeze({ kind: 'key', id, name, role, projects: Object.freeze(projects) });
+    const { name, role, projects, hostnames, hosts, hash } = row;
+    const limits = {
+      projects: Object.freeze(projects),
+      hostnames: Object.freeze(hostnames),
+      hosts: Object.freeze(hosts),
+    };
+    const caller: Caller = Object.freeze({ kind: 'key', id, name, role, ...limits });
     // Counted from when the query was sent: it does not see a revocation that is committed after that.
     const cached = { hash, caller, validUntil: sentAt + validMs };
     this.#cache.set(id, cached);

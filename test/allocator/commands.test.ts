@@ -25,29 +25,34 @@ const id = 'some id';
 const idempotency = { caller: 'ci', key: 'k', requestHash: 'hash' };
 const api = key('api');
 const web = key('web');
-const details = { description: 'x' };
+const details = { description: 'x', cloudflareHostname: 'api.example.com' };
+const hostnames = ['api.example.com'];
 const anyPort = { ...TCP, port: null };
 
 /** Some of every kind: the compiler asks for a kind that is missing. */
 const cases: { [Kind in ProjectCommand['kind']]: [Case<Kind>, ...Case<Kind>[]] } = {
   'get-or-allocate': [
-    { command: getOrAllocate('api'), needs: { keys: [api], takes: [{ ...api, port: null }] }, isRepeatable: true },
+    {
+      command: getOrAllocate('api'),
+      needs: { keys: [api], takes: [{ ...api, port: null }], hostnames: [] },
+      isRepeatable: true,
+    },
     {
       // Details that are given again would undo what somebody else has changed in between.
       command: getOrAllocate('api', { details }),
-      needs: { keys: [api], takes: [{ ...api, port: null }] },
+      needs: { keys: [api], takes: [{ ...api, port: null }], hostnames },
       isRepeatable: false,
     },
   ],
   allocate: [
     {
       command: allocate('api'),
-      needs: { takes: [{ ...api, port: null }], idempotency: null },
+      needs: { takes: [{ ...api, port: null }], hostnames: [], idempotency: null },
       isRepeatable: false,
     },
     {
       command: allocate('api', { port: 3001, details, idempotency }),
-      needs: { takes: [{ ...api, port: 3001 }], idempotency },
+      needs: { takes: [{ ...api, port: 3001 }], hostnames, idempotency },
       isRepeatable: true,
     },
   ],
@@ -60,6 +65,7 @@ const cases: { [Kind in ProjectCommand['kind']]: [Case<Kind>, ...Case<Kind>[]] }
           { ...api, port: null },
           { ...web, port: null },
         ],
+        hostnames: [],
       },
       isRepeatable: true,
     },
@@ -77,6 +83,7 @@ const cases: { [Kind in ProjectCommand['kind']]: [Case<Kind>, ...Case<Kind>[]] }
           { ...api, port: null },
           { ...web, port: null },
         ],
+        hostnames,
       },
       isRepeatable: false,
     },
@@ -91,9 +98,9 @@ const cases: { [Kind in ProjectCommand['kind']]: [Case<Kind>, ...Case<Kind>[]] }
       isRepeatable: false,
     },
   ],
-  update: [{ command: { kind: 'update', id, details }, needs: { ids: [id] }, isRepeatable: false }],
+  update: [{ command: { kind: 'update', id, details }, needs: { ids: [id], hostnames }, isRepeatable: false }],
   'update-service': [
-    { command: { kind: 'update-service', key: api, details }, needs: { keys: [api] }, isRepeatable: false },
+    { command: { kind: 'update-service', key: api, details }, needs: { keys: [api], hostnames }, isRepeatable: false },
   ],
   reserve: [
     { command: reserve(), needs: { takes: [anyPort], idempotency: null }, isRepeatable: false },
@@ -104,8 +111,12 @@ const cases: { [Kind in ProjectCommand['kind']]: [Case<Kind>, ...Case<Kind>[]] }
     },
   ],
   'claim-reservation': [
-    { command: claim(id), needs: { reservationId: id, idempotency: null }, isRepeatable: true },
-    { command: claim(id, { details, idempotency }), needs: { reservationId: id, idempotency }, isRepeatable: true },
+    { command: claim(id), needs: { reservationId: id, hostnames: [], idempotency: null }, isRepeatable: true },
+    {
+      command: claim(id, { details, idempotency }),
+      needs: { reservationId: id, hostnames, idempotency },
+      isRepeatable: true,
+    },
   ],
   'renew-reservation': [
     {

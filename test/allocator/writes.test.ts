@@ -24,7 +24,7 @@ const trx = new Kysely<Tables>({
 }) as Transaction<Tables>;
 
 const statementsOf = ({ state }: ReturnType<typeof decide>) =>
-  toStatements(trx, state.writes, NOW).map(({ sql }) => /(insert into|update) \w+/.exec(sql)?.[0]);
+  toStatements(trx, state).map(({ sql }) => /(insert into|update) \w+/.exec(sql)?.[0]);
 
 t.test('releases are written before allocations, so that a port can change hands in one transaction', async (t) => {
   const allocations = [3000, 3001, 3002, 3003].map((port) => held(port));

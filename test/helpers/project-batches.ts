@@ -48,6 +48,7 @@ export const someRows: fc.Arbitrary<Rows> = fc
       allocations: [],
       reservations: [],
       answers: [],
+      hostnamesOfOthers: ['other.example.com'],
     };
     for (const [index, { is, service, environment, reservedFor, secondsAgo }] of places.entries()) {
       const port = PORTS[index % PORTS.length] as number;
@@ -78,7 +79,11 @@ const key = fc
   .record({ service, environment, space })
   .map(({ space, ...rest }) => ({ project: PROJECT, ...rest, ...space }));
 const details = fc.record(
-  { description: fc.constantFrom('one', 'two', null), metadata: fc.constantFrom({ a: 1 }, null) },
+  {
+    description: fc.constantFrom('one', 'two', null),
+    cloudflareHostname: fc.constantFrom('own.example.com', 'other.example.com', null),
+    metadata: fc.constantFrom({ a: 1 }, null),
+  },
   { requiredKeys: [] },
 );
 const port = fc.oneof({ weight: 8, arbitrary: fc.constantFrom(...PORTS) }, fc.constant(OUTSIDE));

@@ -110,6 +110,7 @@ export function written(writes: Writes): Record<string, string[]> {
     updated: describe(writes.updated),
     changedReservations: describe(writes.changedReservations),
     insertedReservations: describe(writes.insertedReservations),
+    keptHostnames: [...writes.keptHostnames.keys()],
     answers: writes.answers.map((answer) => `${answer.caller} ${answer.key}`),
   };
   return Object.fromEntries(Object.entries(all).filter(([, list]) => list.length > 0));

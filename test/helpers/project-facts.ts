@@ -19,6 +19,8 @@ export interface Rows {
   allocations: AllocationRow[];
   reservations: ReservationRow[];
   answers: ProjectFacts['answers'];
+  /** Hostnames that other projects have. */
+  hostnamesOfOthers: string[];
 }
 
 export const secondsFromNow = (seconds: number): Date => new Date(NOW.getTime() + seconds * 1000);
@@ -42,6 +44,7 @@ export function held(port: number, given: Partial<AllocationRow> = {}): Allocati
     service_type: null,
     description: null,
     cloudflare_hostname: null,
+    hostname_withheld_at: null,
     metadata: null,
     allocated_at: allocatedAt,
     last_used_at: null,
@@ -78,7 +81,14 @@ export function reserved(port: number, given: Partial<ReservationRow> = {}): Res
 
 /** Rows with one range of four ports and nothing in it, unless something else is said. */
 export function rowsOf(given: Partial<Rows>): Rows {
-  return { ranges: [range(3000, 3003)], allocations: [], reservations: [], answers: [], ...given };
+  return {
+    ranges: [range(3000, 3003)],
+    allocations: [],
+    reservations: [],
+    answers: [],
+    hostnamesOfOthers: [],
+    ...given,
+  };
 }
 
 /**
@@ -87,7 +97,7 @@ export function rowsOf(given: Partial<Rows>): Rows {
  */
 export function factsOf(given: Partial<Rows>): ProjectFacts {
   const rows = structuredClone(rowsOf(given));
-  const { ranges, allocations, reservations, answers } = rows;
+  const { ranges, allocations, reservations, answers, hostnamesOfOthers } = rows;
   const isOwn = ({ project }: { project: string }) => project === PROJECT;
   const spaces = new Map([...SPACES, ...allocations, ...reservations].map((space) => [nameOf(space), space]));
   return {
@@ -97,6 +107,7 @@ export function factsOf(given: Partial<Rows>): ProjectFacts {
     allocations: allocations.filter(isOwn),
     reservations: reservations.filter(isOwn),
     answers,
+    hostnamesOfOthers,
     spaces: [...spaces.values()].map((space) => factsOfSpace(space, rows)),
   };
 }
@@ -161,9 +172,18 @@ export function rowsAfter(given: Partial<Rows>, writes: Writes): Rows {
     Object.assign(row, { status: 'released', released_at: NOW, updated_at: NOW });
   }
   rows.allocations.push(...inserted);
-  for (const { id, service_type, description, cloudflare_hostname, metadata, updated_at } of updated) {
+  for (const {
+    id,
+    service_type,
+    description,
+    cloudflare_hostname,
+    hostname_withheld_at,
+    metadata,
+    updated_at,
+  } of updated) {
     const row = rows.allocations.find((other) => other.id === id);
-    Object.assign(row as object, { service_type, description, cloudflare_hostname, metadata, updated_at });
+    const changed = { service_type, description, cloudflare_hostname, hostname_withheld_at, metadata, updated_at };
+    Object.assign(row as object, changed);
   }
   for (const { id, status, expires_at, ended_at, allocation_id } of changedReservations) {
     const row = rows.reservations.find((other) => other.id === id);

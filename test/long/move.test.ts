@@ -37,6 +37,7 @@ async function fill(): Promise<void> {
     update port_allocations set description = ${'"quoted", \\ back-slashed\n\tand ünïcode 🚢'},
       metadata = '{"": 1.5e-300, "big": 123456789012345678901234567890.10, "nested": [{"null": null}, "\\u0001"]}'
     where id = ${held.id}`.execute(source.db);
+  await sql`insert into kept_hostnames values ('www.example', 'odin', clock_timestamp())`.execute(source.db);
   await sql`insert into leases values ('audit', 'someone', clock_timestamp(), clock_timestamp())`.execute(source.db);
   await sql.raw(LATER_TABLE).execute(source.db);
   await sql`

@@ -21,9 +21,9 @@ const SEARCHES = 6 * ROUNDS;
  */
 const COOLING_LOOKS = 4 * ROUNDS;
 const RANGE_PORTS = 100;
-/** Idempotency keys, reservations that ended and health checks, all too young to be deleted. */
+/** Idempotency keys, reservations that ended, health checks and kept hostnames, all too young to be deleted. */
 const RECENT = 20_000;
-const TABLES = ['port_allocations', 'idempotency_keys', 'port_reservations', 'port_health_checks'];
+const TABLES = ['port_allocations', 'idempotency_keys', 'port_reservations', 'port_health_checks', 'kept_hostnames'];
 
 /** What PostgreSQL has counted since its statistics were reset. */
 interface Reads {
@@ -62,9 +62,13 @@ for (const analyzed of [true, false]) {
         select 20000 + 100 * i, 20099 + 100 * i, 'other-' || i from generate_series(0, ${OTHERS - 1}::integer) i
       `.execute(db);
       await sql`
-        insert into port_allocations (port, project, service)
-        select port, project, 'held-' || port from port_ranges, generate_series(start_port, end_port) port
+        insert into port_allocations (port, project, service, cloudflare_hostname)
+        select port, project, 'held-' || port, 'h' || port || '.example' from port_ranges, generate_series(start_port, end_port) port
         where project like 'other-%'`.execute(db);
+      await sql`
+        insert into kept_hostnames (hostname, project, kept_until)
+        select 'k' || i || '.example', 'other-1', clock_timestamp() + interval '1 hour'
+        from generate_series(1, ${RECENT}::integer) i`.execute(db);
       await sql`
         insert into idempotency_keys (project, caller, key, request_hash, response)
         select 'other-1', '', 'key-' || i, '', '{}' from generate_series(1, ${RECENT}::integer) i`.execute(db);
@@ -122,6 +126,10 @@ async function askForEverything(t: Test, request: ReturnType<typeof requester>, 
   t.equal(port, 3100 + HELD);
   await ask(200, 'GET', `/v1/allocations/${id}`);
   await ask(200, 'PATCH', `/v1/allocations/${id}`, { description: `in round ${round}` });
+  const withheld = await ask(200, 'PATCH', `/v1/allocations/${id}`, {
+    cloudflareHostname: `h200${10 + round}.example`,
+  });
+  t.match(withheld.warnings, [/not routed/]);
   await ask(200, 'DELETE', `/v1/allocations/${id}`);
   await ask(200, 'PUT', `${project}/services/held-7`);
   await ask(201, 'PUT', `${project}/services/new`);
@@ -141,7 +149,7 @@ async function askForEverything(t: Test, request: ReturnType<typeof requester>, 
   await ask(200, 'DELETE', `/v1/reservations/${cancelled.id}`);
   await ask(200, 'GET', '/v1/ports/3190');
   await ask(200, 'GET', `${project}/summary`);
-  await ask(201, 'PUT', '/v1/projects/cooling/services/new');
+  await ask(201, 'PUT', '/v1/projects/cooling/services/new', { cloudflareHostname: 'new.example' });
   await ask(200, 'DELETE', '/v1/projects/cooling/services/new');
   await ask(200, 'GET', '/v1/projects/cooling/summary');
 }

@@ -156,7 +156,15 @@ t.test('no caller gets an answer that another’s Idempotency-Key has', async (t
 });
 
 t.test('a caller without the right gets no session, and a session for reading cannot change anything', async (t) => {
-  const project: Caller = { kind: 'key', id: 'x', name: 'x', role: 'project', projects: ['odin'] };
+  const project: Caller = {
+    kind: 'key',
+    id: 'x',
+    name: 'x',
+    role: 'project',
+    projects: ['odin'],
+    hostnames: null,
+    hosts: null,
+  };
   const registry = new Registry(db);
   const work = async () => t.fail('it may not change anything');
   await t.rejects(registry.as(project, 'read').change({ project: 'odin' }, work), { message: /only reads/ });

@@ -39,7 +39,15 @@ const OWN = 'odin';
 const OTHER = 'consilio';
 const [OWN_START, OTHER_START] = [3300, 3100];
 const SPACE = spaceOf({});
-const CALLER: Caller = { kind: 'key', id: randomUUID(), name: 'limited', role: 'project', projects: [OWN] };
+const CALLER: Caller = {
+  kind: 'key',
+  id: randomUUID(),
+  name: 'limited',
+  role: 'project',
+  projects: [OWN],
+  hostnames: null,
+  hosts: null,
+};
 
 const { db } = await openPostgres(t);
 const registry = new Registry(db);

@@ -1,6 +1,7 @@
 import type { AllocationKey } from '../../keys.js';
 import type { Allocation, AllocationDetails } from '../../schemas/allocation.js';
 import { type CommandDefinition, hasNoDetails } from '../command.js';
+import { hostnamesOf } from '../hostnames.js';
 import { getOrAllocate } from './get-or-allocate.js';
 
 export interface AllocateEnvironment {
@@ -12,7 +13,11 @@ export interface AllocateEnvironment {
 export const allocateEnvironment: CommandDefinition<AllocateEnvironment, { items: Allocation[]; created: boolean }> = {
   needs({ services }) {
     const keys = services.map(({ key }) => key);
-    return { keys, takes: keys.map((key) => ({ ...key, port: null })) };
+    return {
+      keys,
+      takes: keys.map((key) => ({ ...key, port: null })),
+      hostnames: services.flatMap(({ details }) => hostnamesOf(details)),
+    };
   },
 
   decide(state, { services }) {

@@ -3,6 +3,7 @@ import { toAllocation } from '../../repositories/allocations.js';
 import type { IdempotencyKey } from '../../repositories/idempotency-keys.js';
 import type { Allocation, AllocationDetails } from '../../schemas/allocation.js';
 import type { CommandDefinition } from '../command.js';
+import { hostnamesOf } from '../hostnames.js';
 
 export interface Allocate {
   key: AllocationKey;
@@ -14,7 +15,11 @@ export interface Allocate {
 
 /** Always a new port, however many the key holds already. */
 export const allocate: CommandDefinition<Allocate, { allocation: Allocation; replayed: boolean }> = {
-  needs: ({ key, port, idempotency }) => ({ takes: [{ ...key, port }], idempotency }),
+  needs: ({ key, details, port, idempotency }) => ({
+    takes: [{ ...key, port }],
+    hostnames: hostnamesOf(details),
+    idempotency,
+  }),
 
   decide(state, { key, details, port, idempotency }) {
     const { response, replayed } = state.once(idempotency, () => {

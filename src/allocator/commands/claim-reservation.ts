@@ -4,6 +4,7 @@ import { toAllocation } from '../../repositories/allocations.js';
 import type { IdempotencyKey } from '../../repositories/idempotency-keys.js';
 import type { Allocation, AllocationDetails } from '../../schemas/allocation.js';
 import type { CommandDefinition } from '../command.js';
+import { hostnamesOf } from '../hostnames.js';
 import type { ProjectState } from '../project-state.js';
 
 export interface ClaimReservation {
@@ -26,7 +27,11 @@ interface Claimed {
 
 /** Turns a reservation into an allocation of the same port. Claiming it again answers that allocation. */
 export const claimReservation: CommandDefinition<ClaimReservation, Claimed> = {
-  needs: ({ reservationId, idempotency }) => ({ reservationId, idempotency }),
+  needs: ({ reservationId, details, idempotency }) => ({
+    reservationId,
+    hostnames: hostnamesOf(details),
+    idempotency,
+  }),
 
   decide(state, input) {
     const { response, created, replayed } = state.once(input.idempotency, () => claim(state, input));

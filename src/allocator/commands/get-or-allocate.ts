@@ -2,6 +2,7 @@ import type { AllocationKey } from '../../keys.js';
 import { toAllocation } from '../../repositories/allocations.js';
 import type { Allocation, AllocationDetails } from '../../schemas/allocation.js';
 import { type CommandDefinition, hasNoDetails } from '../command.js';
+import { hostnamesOf } from '../hostnames.js';
 
 export interface GetOrAllocate {
   key: AllocationKey;
@@ -10,7 +11,11 @@ export interface GetOrAllocate {
 
 /** The lowest port that the key holds, or else the lowest free one, which the key holds from then on. */
 export const getOrAllocate: CommandDefinition<GetOrAllocate, { allocation: Allocation; created: boolean }> = {
-  needs: ({ key }) => ({ keys: [key], takes: [{ ...key, port: null }] }),
+  needs: ({ key, details }) => ({
+    keys: [key],
+    takes: [{ ...key, port: null }],
+    hostnames: hostnamesOf(details),
+  }),
 
   decide(state, { key, details }) {
     state.requireRange();

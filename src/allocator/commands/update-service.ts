@@ -3,10 +3,11 @@ import * as refusals from '../../refusals.js';
 import { toAllocation } from '../../repositories/allocations.js';
 import type { Allocation, AllocationDetails } from '../../schemas/allocation.js';
 import type { CommandDefinition } from '../command.js';
+import { hostnamesOf } from '../hostnames.js';
 
 /** Changes what describes every active allocation of a key, and answers them by port. */
 export const updateService: CommandDefinition<{ key: AllocationKey; details: AllocationDetails }, Allocation[]> = {
-  needs: ({ key }) => ({ keys: [key] }),
+  needs: ({ key, details }) => ({ keys: [key], hostnames: hostnamesOf(details) }),
 
   decide(state, { key, details }) {
     state.requireRange();

@@ -100,9 +100,10 @@ export const updatePort = defineTool({
   title: 'Describe allocated ports',
   description:
     'Changes what describes ports that are held: `serviceType`, `description`, `cloudflareHostname`, `metadata`. What ' +
-    'is left out stays as it is, null clears, `metadata` is replaced as a whole. With `project` and `service` it ' +
-    'updates every port that the service holds in that environment, host and protocol, and says which; with `id` that ' +
-    'one allocation. It cannot change the number or the owner: release-port and get-port do that.',
+    'is left out stays as it is, null clears, `metadata` is replaced as a whole. A `cloudflareHostname` that is not ' +
+    'routed, as `warnings` say, is routed only after it is given again when it is free. With `project` and `service` ' +
+    'it updates every port that the service holds in that environment, host and protocol, and says which; with `id` ' +
+    'that one allocation. It cannot change the number or the owner: release-port and get-port do that.',
   operations: ['updateAllocation'],
   input: Type.Object({ ...IdOrKey, ...AllocationDetails.properties }, CLOSED),
   output: UpdatedAllocations,
