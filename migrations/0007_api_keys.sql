@@ -11,6 +11,8 @@ create table api_keys (
   hosts text[],
   -- SHA-256 of the whole key. The key itself is not stored.
   hash bytea not null,
+  -- The id of the key that made this one, or ADMIN_API_KEY. No reference: it stays when that key is revoked.
+  created_by text not null,
   created_at timestamptz(3) not null default clock_timestamp(),
   expires_at timestamptz(3),
   last_used_at timestamptz(3),

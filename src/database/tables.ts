@@ -98,6 +98,7 @@ export interface ApiKeysTable {
   hostnames: string[] | null;
   hosts: string[] | null;
   hash: Buffer;
+  created_by: string;
   created_at: ColumnType<Date, never, never>;
   expires_at: NullableTimestamp;
   last_used_at: NullableTimestamp;

@@ -1,6 +1,5 @@
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { type Caller, UNIDENTIFIED } from '../access/caller.js';
-import { AppError } from '../errors.js';
 import type { Keyring } from '../services/keyring.js';
 import { countedAs, networkOf, type RateLimit } from './limits/rate-limit.js';
 
@@ -32,7 +31,7 @@ const OPEN: ReadonlySet<string> = new Set([
  */
 export function registerAuthentication(app: FastifyInstance, keyring: Keyring, limit: RateLimit | null): void {
   app.decorateRequest('caller');
-  app.addHook('onRequest', (request, reply, done) => {
+  app.addHook('onRequest', (request, _reply, done) => {
     request.caller = UNIDENTIFIED;
     const { config, url: route } = request.routeOptions;
     const counting = config.isExemptFromLimits ? null : limit;
@@ -50,10 +49,7 @@ export function registerAuthentication(app: FastifyInstance, keyring: Keyring, l
       if (isCounted) counting?.uncount(address);
       done(counting?.count(countedAs(request)) ?? undefined);
     };
-    const refused = (error: unknown) => {
-      if (error instanceof AppError && error.code === 'unauthorized') challenge(reply, key);
-      done((isCounted ? null : counting?.count(address)) ?? (error as Error));
-    };
+    const refused = (error: unknown) => done((isCounted ? null : counting?.count(address)) ?? (error as Error));
     const key = /^Bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? null;
     try {
       const found = keyring.identify(key, beforeLookUp);
@@ -63,10 +59,6 @@ export function registerAuthentication(app: FastifyInstance, keyring: Keyring, l
       refused(error);
     }
   });
-}
-
-function challenge(reply: FastifyReply, key: string | null): void {
-  reply.header('www-authenticate', `Bearer realm="port-allocator"${key === null ? '' : ', error="invalid_token"'}`);
 }
 
 const isOpen = (route: string): boolean => OPEN.has(route) || route.startsWith('/docs/');

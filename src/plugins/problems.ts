@@ -64,6 +64,12 @@ export function sendProblem(refusal: AppError, request: FastifyRequest, reply: F
   const { retryAfter, allow } = extras;
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
   if (allow) reply.header('allow', allow.join(', '));
+  if (code === 'unauthorized') {
+    reply.header(
+      'www-authenticate',
+      `Bearer realm="port-allocator"${extras.isKeyWrong ? ', error="invalid_token"' : ''}`,
+    );
+  }
   // Serialized without the route's response schemas, which would drop the fields that they do not know. The whole text
   // is redacted, because the path and a refused value can hold a key that was pasted there.
   return reply

@@ -60,16 +60,33 @@ export async function touchApiKeys(db: Kysely<Tables>, ages: ReadonlyMap<string,
                                    for no key update skip locked)`.execute(db);
 }
 
-/** @throws AppError validation-failed where it would have expired already */
+/**
+ * Locks keys until the transaction ends, so that nobody revokes them meanwhile. The revocation of one that is about to
+ * be committed is waited for. Every caller locks in the order of the ids: two admin keys that revoke each other at the
+ * same time would otherwise wait for each other.
+ * @returns those that are in force, which means neither revoked nor expired
+ */
+export async function lockApiKeys(trx: Transaction<Tables>, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const { rows } = await sql<{ id: string; is_past: boolean }>`
+    select id, coalesce(expires_at <= clock_timestamp(), false) as is_past
+    from api_keys where id = any(${ids}::uuid[]) order by id for update`.execute(trx);
+  return new Set(rows.filter(({ is_past }) => !is_past).map(({ id }) => id));
+}
+
+/**
+ * @param createdBy the id of the caller
+ * @throws AppError validation-failed where it would have expired already
+ */
 export async function insertApiKey(
   trx: Transaction<Tables>,
   id: string,
   hash: Buffer,
+  createdBy: string,
   { name, role, projects = [], hostnames = null, hosts = null, expiresAt = null }: NewApiKey,
 ): Promise<ApiKey> {
   const { rows } = await sql<ApiKeyRow & { is_past: boolean }>`
-    insert into api_keys (id, name, role, projects, hostnames, hosts, hash, expires_at)
-    values (${id}, ${name}, ${role}, ${projects}, ${hostnames}, ${hosts}, ${hash}, ${expiresAt})
+    insert into api_keys (id, name, role, projects, hostnames, hosts, hash, created_by, expires_at)
+    values (${id}, ${name}, ${role}, ${projects}, ${hostnames}, ${hosts}, ${hash}, ${createdBy}, ${expiresAt})
     returning *, coalesce(expires_at <= clock_timestamp(), false) as is_past`.execute(trx);
   const [row] = rows as [(typeof rows)[0]];
   if (row.is_past) throw keyExpiredAlready();
@@ -90,6 +107,7 @@ function toApiKey(row: ApiKeyRow): ApiKey {
     projects: row.projects,
     hostnames: row.hostnames,
     hosts: row.hosts,
+    createdBy: row.created_by,
     createdAt: row.created_at.toISOString(),
     expiresAt: row.expires_at?.toISOString() ?? null,
     lastUsedAt: row.last_used_at?.toISOString() ?? null,

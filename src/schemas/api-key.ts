@@ -37,6 +37,11 @@ const Hosts = Nullable(Type.Array(Type.String(HostFilter), { minItems: 1, maxIte
     'The hosts on which a `project` key may allocate, reserve and import ports, in the form in which hosts are ' +
     'stored. `null` for any.',
 });
+const CreatedBy = Type.String({
+  description:
+    'Who made it: the id of the key that did, or `ADMIN_API_KEY` for the one that the service is configured with. It ' +
+    'stays when that key is revoked.',
+});
 const ExpiresAt = Nullable(Timestamp, { description: 'When it ends by itself (RFC 3339); `null` for never.' });
 
 export const ApiKey = Type.Object(
@@ -47,6 +52,7 @@ export const ApiKey = Type.Object(
     projects: Projects,
     hostnames: Hostnames,
     hosts: Hosts,
+    createdBy: CreatedBy,
     createdAt: Timestamp,
     expiresAt: ExpiresAt,
     lastUsedAt: Nullable(Timestamp, { description: 'To within 10 seconds; `null` where it was never used.' }),
@@ -62,6 +68,7 @@ export const ApiKey = Type.Object(
         projects: ['consilio'],
         hostnames: ['consilio.example'],
         hosts: null,
+        createdBy: 'ADMIN_API_KEY',
         createdAt: '2026-01-31T12:00:00.000Z',
         expiresAt: null,
         lastUsedAt: '2026-01-31T12:05:00.000Z',

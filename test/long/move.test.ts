@@ -47,7 +47,8 @@ async function fill(): Promise<void> {
   await sql`
     do $$ begin
       if to_regclass('api_keys') is not null then
-        insert into api_keys (name, role, projects, hash) values ('ci', 'project', '{odin}', decode(repeat('a1', 32), 'hex'));
+        insert into api_keys (name, role, projects, hash, created_by)
+          values ('ci', 'project', '{odin}', decode(repeat('a1', 32), 'hex'), 'ADMIN_API_KEY');
       end if;
     end $$`.execute(source.db);
 }

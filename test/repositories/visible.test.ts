@@ -287,8 +287,10 @@ async function fill(project: string, startPort: number, word: string) {
   const texts = { service: `${word}-reserved`, reservedBy: `${word} ci`, reason: `${word} reason` };
   const { reservation } = await session.execute(project, reserve(texts));
   await sql`
-    insert into api_keys (id, name, role, projects, hash)
-    values (${randomUUID()}, ${`${word} key`}, 'project', ${[project]}, ${Buffer.alloc(32)})`.execute(db);
+    insert into api_keys (id, name, role, projects, hash, created_by)
+    values (${randomUUID()}, ${`${word} key`}, 'project', ${[project]}, ${Buffer.alloc(32)}, ${`${word} admin`})`.execute(
+    db,
+  );
   return { api: api.id, reservation };
 }
 
