@@ -1,3 +1,4 @@
+import { canonicalTime } from '../input/time.js';
 import * as refusals from '../refusals.js';
 
 export interface Page<T> {
@@ -54,11 +55,5 @@ export const isPort = (part: unknown): part is number =>
 export const isName = (part: unknown): part is string => typeof part === 'string' && /^[a-z0-9._-]{1,63}$/.test(part);
 export const isUuid = (part: unknown): part is string =>
   typeof part === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(part);
-/**
- * A time in the one form that cursors have. `Date` would also take times that PostgreSQL refuses: the year 0, and the
- * 30th of February, which `Date` reads as the 2nd of March.
- */
-export const isTime = (part: unknown): part is string => {
-  if (typeof part !== 'string' || part < '0001' || Number.isNaN(Date.parse(part))) return false;
-  return new Date(part).toISOString() === part;
-};
+/** A time in the one form that cursors have. */
+export const isTime = (part: unknown): part is string => typeof part === 'string' && canonicalTime(part) === part;

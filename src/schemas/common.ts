@@ -73,6 +73,7 @@ export const Uuid = Type.String({
 });
 export const Timestamp = Type.String({
   format: 'date-time',
+  'x-canonical': 'time',
   description: 'RFC 3339, UTC.',
   examples: ['2026-01-31T12:00:00.000Z'],
 });

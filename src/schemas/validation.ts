@@ -1,6 +1,7 @@
 import { Ajv2020, type Options } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { toPointer } from '../input/json.js';
+import { canonicalTime } from '../input/time.js';
 import { components } from './components.js';
 import { canonicalHost } from './host.js';
 
@@ -17,6 +18,13 @@ const MAX_NAME_LENGTH = 1000;
 export const MAX_DEPTH = 10;
 /** What a body may have to be parsed. */
 export const BODY_BOUNDS = { depth: MAX_DEPTH, values: MAX_VALUES, nameLength: MAX_NAME_LENGTH };
+
+/** How a text is brought into the one form in which it is stored, by the value of `x-canonical`. Null: it is not valid. */
+const CANONICAL: Record<string, { of(text: string): string | null; rule: string }> = {
+  host: { of: canonicalHost, rule: 'must be a host name or an IP address' },
+  time: { of: canonicalTime, rule: 'must be a time in the years 1 to 9999 (UTC)' },
+};
+const LOWER_CASE = { of: (text: string) => text.toLowerCase(), rule: 'is not valid' };
 
 /**
  * Creates the validator for the inputs of REST and MCP. Fields that the schema does not know are refused and never
@@ -41,14 +49,14 @@ export function createValidator(options: Pick<Options, 'coerceTypes'>): Ajv2020 
     type: 'string',
     schemaType: 'string',
     modifying: true,
-    error: { message: 'must be a host name or an IP address' },
+    error: { message: ({ schema }) => (CANONICAL[schema] ?? LOWER_CASE).rule },
     validate: (
       form: string,
       value: string,
       _parent: unknown,
       place?: { parentData: object; parentDataProperty: string | number },
     ) => {
-      const canonical = form === 'host' ? canonicalHost(value) : value.toLowerCase();
+      const canonical = (CANONICAL[form] ?? LOWER_CASE).of(value);
       if (canonical === null) return false;
       if (place) Reflect.set(place.parentData, place.parentDataProperty, canonical);
       return true;

@@ -65,6 +65,27 @@ for (const [name, open] of databases) {
       assertInvalid(t, await create({ role: 'admin' }), '/name');
     });
 
+    t.test('a key ends at the time that is asked for, at the edges of the calendar too', async (t) => {
+      const expiring = (expiresAt: string) => create({ name: 'x', role: 'reader', expiresAt });
+      const stored = async (expiresAt: string) => {
+        const { body } = await expiring(expiresAt);
+        t.equal((await list()).find(({ id }: { id: string }) => id === body.id)?.expiresAt, body.expiresAt);
+        return body.expiresAt;
+      };
+      t.equal(await stored('9999-12-31T23:59:59.9999Z'), '9999-12-31T23:59:59.999Z');
+      t.equal(await stored('9999-12-31T23:59:59+23:59'), '9999-12-31T00:00:59.000Z');
+      t.equal(await stored('2998-12-31T23:59:60Z'), '2999-01-01T00:00:00.000Z', 'a leap second');
+      const bounds = 'must be a time in the years 1 to 9999 (UTC)';
+      for (const edge of ['0000-01-01T00:00:00Z', '9999-12-31T23:59:59-23:59', '9999-12-31T23:59:60Z']) {
+        assertInvalid(t, await expiring(edge), '/expiresAt', bounds);
+      }
+      assertInvalid(t, await expiring('0001-01-01T00:00:00Z'), '/expiresAt', 'It would have expired already.');
+      const retry = { 'idempotency-key': 'two-spellings' };
+      await create({ name: 'x', role: 'reader', expiresAt: '2999-01-01T00:00:00Z' }, retry);
+      const again = await create({ name: 'x', role: 'reader', expiresAt: '2999-01-01T01:00:00.000+01:00' }, retry);
+      t.equal(again.headers['idempotent-replayed'], 'true', 'is the same request');
+    });
+
     t.test('the time of the last use is known, without a write for each request', async (t) => {
       const { id, key } = await makeKey(request, 'reader');
       const version = async () =>
