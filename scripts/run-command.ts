@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
+import { redactKeys } from '../src/access/redact.js';
 import { type Config, loadConfig } from '../src/config.js';
 import { CommandRefused } from '../src/errors.js';
 import { openLog } from '../src/process/log.js';
@@ -9,7 +10,7 @@ import { describeStartError } from '../src/start-error.js';
 export async function runCommand(work: (config: Config, log: Logger) => Promise<void>): Promise<void> {
   try {
     const config = loadConfig(process.env, { dotenv: true });
-    await work(config, openLog(config.logLevel, 1));
+    await work(config, openLog(config.logLevel, 1, redactKeys(config.adminApiKey)));
   } catch (error) {
     process.stderr.write(`${describeStartError(error)}\n`);
     process.exitCode = 1;

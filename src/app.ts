@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import type { Redact } from './access/redact.js';
 import { mcpOverHttp } from './mcp/http.js';
 import type { Metrics } from './metrics.js';
 import { version } from './package-root.js';
@@ -60,7 +61,7 @@ export async function buildApp(service: Service, metrics: Metrics): Promise<Fast
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }), // registerLog writes one line for each request
-    genReqId: requestIdOf,
+    genReqId: (request) => requestIdOf(request, redact),
     // Making a child logger costs more than most requests do. Each line is given its `reqId` explicitly instead.
     childLoggerFactory: (logger) => logger,
     requestIdHeader: false,
@@ -138,10 +139,11 @@ export async function buildApp(service: Service, metrics: Metrics): Promise<Fast
   return app;
 }
 
-/** Takes the client's `X-Request-Id` if it is short and plain enough for a log line, or makes a new id. */
-function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
+/** Takes the client's `X-Request-Id` if it is short and plain enough for a log line and no key, or makes a new id. */
+function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>, redact: Redact): string {
   const given = headers['x-request-id'];
-  return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
+  const isTaken = typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) && redact(given) === given;
+  return isTaken ? given : randomUUID();
 }
 
 /** Removes BASE_PATH from a URL that has it, so that the routes match whether or not the proxy in front removes it. */

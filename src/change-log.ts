@@ -1,5 +1,5 @@
-import type { Redact } from './access/api-key.js';
 import { type Caller, callerId } from './access/caller.js';
+import type { Redact } from './access/redact.js';
 
 /**
  * The fields of an input or answer that are logged, because they say which object it is about. No other field is

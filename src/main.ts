@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { redactKeys } from './access/redact.js';
 import { buildApp } from './app.js';
 import { closeServer } from './close-server.js';
 import { type Config, loadConfig } from './config.js';
@@ -25,7 +26,7 @@ const closers: (() => Promise<void>)[] = [];
 
 async function main(): Promise<void> {
   const config = loadConfig(process.env, { dotenv: true });
-  const log = openLog(config.logLevel, 1);
+  const log = openLog(config.logLevel, 1, redactKeys(config.adminApiKey));
   const readiness = new Readiness();
 
   // Comes before everything that takes time: the first process of a container ignores a signal that it has no handler

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { type Redact, redactKeys } from './access/api-key.js';
+import { type Redact, redactKeys } from './access/redact.js';
 import type { Config } from './config.js';
 import type { Database } from './database/connect.js';
 import { type Observer, unobserved } from './observer.js';

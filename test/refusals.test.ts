@@ -99,7 +99,7 @@ function tell(refusal: AppError) {
   const request = { id: 'r1', url: '/v1/x?y', server: { redact: String } } as unknown as FastifyRequest;
   const document = toProblem(refusal, request) as { detail: string };
   const silent = { info() {}, warn() {}, error() {} };
-  const [content] = refuse(refusal, 'r1', silent).content;
+  const [content] = refuse(refusal, 'r1', silent, String).content;
   return { document, detail: document.detail, text: (content as { text: string }).text };
 }
 

@@ -2,8 +2,6 @@ import { createHash, randomBytes } from 'node:crypto';
 
 const SECRET_BYTES = 32;
 const KEY = /^pa_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})_[A-Za-z0-9_-]{43}$/;
-/** Also matches a key whose end was cut off, or which other characters follow, because most of its secret is there. */
-const KEY_IN_TEXT = /pa_[0-9a-f]{32}_[A-Za-z0-9_-]+/g;
 
 /**
  * Makes a key: `pa_`, so that it can be recognised; its id, by which it is looked up; and 256 random bits, its secret.
@@ -20,14 +18,3 @@ export function idOfApiKey(key: string): string | null {
 
 /** What is stored of a key. One round of a fast hash is enough, because 256 random bits cannot be guessed. */
 export const hashApiKey = (key: string): Buffer => createHash('sha256').update(key).digest();
-
-/** Replaces API keys in a text that is logged or answered. People paste a key into fields where it does not belong. */
-export type Redact = (text: string) => string;
-
-/** @param adminApiKey replaced too; it has to be given, because it has no form by which it could be recognised */
-export function redactKeys(adminApiKey: string | null): Redact {
-  return (text) => {
-    const redacted = text.includes('pa_') ? text.replace(KEY_IN_TEXT, 'pa_…') : text;
-    return adminApiKey === null ? redacted : redacted.replaceAll(adminApiKey, '…');
-  };
-}

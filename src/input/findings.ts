@@ -1,4 +1,5 @@
-import type { FieldError } from '../errors.js';
+import type { Redact } from '../access/redact.js';
+import type { AppError, FieldError } from '../errors.js';
 import { findClosest } from './closest.js';
 import { quote, toPointer } from './json.js';
 import { NAME_PATTERN, toSlug } from './slug.js';
@@ -57,8 +58,29 @@ export function unknownFieldOf({ keyword, params, data, parentSchema = {} }: Fin
 export function refuseName(value: string): Pick<FieldError, 'detail' | 'suggestion'> {
   if (value === '') return { detail: `is empty. ${NAME_RULE}` };
   const suggestion = toSlug(value);
-  return { detail: `is ${quote(value)}, which is not a name. ${NAME_RULE} Try ${suggestion}.`, suggestion };
+  return { detail: `is ${quote(value)}, which is not a name. ${NAME_RULE}${advise(suggestion)}`, suggestion };
 }
+
+type Told = Pick<AppError, 'message' | 'extras'>;
+
+/**
+ * What a refusal tells, without the suggested name where a key was sent as a name: the suggestion holds the key too, and
+ * could not be used without it.
+ */
+export function withoutSuggestedKeys({ message, extras }: Told, redact: Redact): Told {
+  const isKey = ({ suggestion = '' }: FieldError) => redact(suggestion) !== suggestion;
+  if (!extras.errors?.some(isKey)) return { message, extras };
+  let withoutKeys = message;
+  const errors = extras.errors.map((error) => {
+    if (!isKey(error)) return error;
+    const { pointer, detail, suggestion = '' } = error;
+    withoutKeys = withoutKeys.replace(advise(suggestion), '');
+    return { pointer, detail: detail.replace(advise(suggestion), '') };
+  });
+  return { message: withoutKeys, extras: { ...extras, errors } };
+}
+
+const advise = (suggestion: string): string => ` Try ${suggestion}.`;
 
 function describeUnknown(name: string, known: string[]): string {
   if (known.length === 0) return 'is not a known field. None is taken here.';

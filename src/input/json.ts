@@ -1,4 +1,5 @@
 import jsonc from 'jsonc-parser';
+import { makeVisible } from './visible.js';
 
 /** Where in a body something is wrong (a JSON pointer), and what. */
 interface Fault {
@@ -88,10 +89,13 @@ export function findRepeatedName(text: string, value: unknown): Fault | null {
   });
 }
 
-/** Quotes a value that a caller sent, in a message to the caller: as JSON, and cut off where it is long. */
+/**
+ * Quotes a value that a caller sent, in a message to the caller: as JSON, cut off where it is long, and with what cannot
+ * be seen written out.
+ */
 export function quote(value: string): string {
-  if (value.length <= MAX_QUOTED_LENGTH) return JSON.stringify(value);
-  return `${JSON.stringify(value.slice(0, MAX_QUOTED_LENGTH).toWellFormed())}…`;
+  if (value.length <= MAX_QUOTED_LENGTH) return makeVisible(JSON.stringify(value));
+  return `${makeVisible(JSON.stringify(value.slice(0, MAX_QUOTED_LENGTH).toWellFormed()))}…`;
 }
 
 export function toPointer(path: readonly (string | number)[]): string {

@@ -1,7 +1,9 @@
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type Caller, callerId, UNIDENTIFIED } from '../access/caller.js';
+import type { Redact } from '../access/redact.js';
 import { findExcess } from '../input/json.js';
+import { escapeInJson } from '../input/visible.js';
 import { mediaTypes } from '../media-types.js';
 import { decodeUtf8, parserOf, requireUniqueNames } from '../plugins/bodies.js';
 import { BODY_BOUNDS } from '../schemas/validation.js';
@@ -34,7 +36,7 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
     ({ requestInfo, authInfo }) => {
       const caller = (authInfo?.extra?.caller as Caller | undefined) ?? UNIDENTIFIED;
       const requestId = requestInfo?.headers.get('x-request-id') ?? undefined;
-      return createServer((request) => callTool({ ...request, caller }), requestId);
+      return createServer((request) => callTool({ ...request, caller }), service.redact, requestId);
     },
     { onerror: (err) => app.log.debug({ err }, 'MCP request refused'), maxSubscriptions: 0 },
   );
@@ -50,7 +52,7 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
       // No timeout, because an audit may take any time. What the other tools wait for has time limits of its own.
       config: { produces: PRODUCES, takesBody: true, timeoutMs: null },
     },
-    (request, reply) => {
+    async (request, reply) => {
       const { caller, body } = request;
       if (body?.excess !== undefined) {
         const error = { code: INVALID_REQUEST, message: `The message ${body.excess}.` };
@@ -58,10 +60,16 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
       }
       const authInfo = { token: '', clientId: callerId(caller), scopes: [], extra: { caller } };
       const webRequest = toWebRequest(request, reply, body?.text ?? null);
-      return handler.fetch(webRequest, { authInfo, parsedBody: body?.value });
+      return redactRefusal(await handler.fetch(webRequest, { authInfo, parsedBody: body?.value }), service.redact);
     },
   );
 };
+
+/** The MCP handler quotes headers in refusals of its own, such as a revision of the protocol that it does not know. */
+async function redactRefusal(response: Response, redact: Redact): Promise<Response> {
+  const { ok, status, headers } = response;
+  return ok ? response : new Response(escapeInJson(redact(await response.text())), { status, headers });
+}
 
 /**
  * Parses a body. What is not JSON and what is too deep or has too many values is no refusal here, because the protocol

@@ -9,18 +9,29 @@ export type PlainSchema = { type: 'object'; [keyword: string]: unknown };
  * the names and descriptions.
  */
 export function toPlainSchema(schema: object): PlainSchema {
-  const { $ref } = schema as { $ref?: string };
-  if ($ref !== undefined) return toPlainSchema(findComponent($ref));
-  return Object.fromEntries(
-    Object.entries(schema)
-      .filter(([keyword]) => keyword !== '$id' && keyword !== 'examples' && !keyword.startsWith('x-'))
-      .map(([keyword, value]) => [keyword, keyword === 'properties' ? mapValues(value, toPlainSchema) : plain(value)]),
-  ) as PlainSchema;
+  return convert(schema, ['$id', 'examples']);
 }
 
-function plain(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(plain);
-  return typeof value === 'object' && value !== null ? toPlainSchema(value) : value;
+/**
+ * The same for what a tool answers. Texts have no greatest length there: what cannot be seen in them is written out, and
+ * clients check an answer against this schema.
+ */
+export function toPlainOutputSchema(schema: object): PlainSchema {
+  return convert(schema, ['$id', 'examples', 'maxLength']);
+}
+
+function convert(schema: object, removed: readonly string[]): PlainSchema {
+  const { $ref } = schema as { $ref?: string };
+  if ($ref !== undefined) return convert(findComponent($ref), removed);
+  const plain = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(plain);
+    return typeof value === 'object' && value !== null ? convert(value, removed) : value;
+  };
+  return Object.fromEntries(
+    Object.entries(schema)
+      .filter(([keyword]) => !removed.includes(keyword) && !keyword.startsWith('x-'))
+      .map(([keyword, value]) => [keyword, keyword === 'properties' ? mapValues(value, plain) : plain(value)]),
+  ) as PlainSchema;
 }
 
 function findComponent(id: string): object {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { Logger } from 'pino';
+import type { Redact } from '../access/redact.js';
 import type { Config } from '../config.js';
 import { connectDatabase, type Database } from '../database/connect.js';
 import { prepareDatabase } from '../database/prepare.js';
@@ -37,11 +38,11 @@ export interface Registry {
 }
 
 /** PostgreSQL is opened by every process. The embedded database is opened by one process, which serves the others. */
-export function openRegistry(config: Config, log: Logger): Registry {
-  return config.databaseUrl === null ? new SharedRegistry(config, log) : openOwn(config, log);
+export function openRegistry(config: Config, log: Logger, redact: Redact): Registry {
+  return config.databaseUrl === null ? new SharedRegistry(config, log, redact) : openOwn(config, log, redact);
 }
 
-function openOwn(config: Config, log: Logger): Registry {
+function openOwn(config: Config, log: Logger, redact: Redact): Registry {
   const stopping = new AbortController();
   const open = async () => {
     const database = await connectDatabase(config, log);
@@ -71,7 +72,7 @@ function openOwn(config: Config, log: Logger): Registry {
       const reason = await Promise.race([preparing, setTimeout(config.requestTimeoutMs, null, { ref: false })]);
       if (reason !== null) {
         preparing = null;
-        return refuse(reason, request.requestId, log);
+        return refuse(reason, request.requestId, log, redact);
       }
       return (await opening).callTool({ ...request, apiKey: config.apiKey });
     },
@@ -102,6 +103,7 @@ class SharedRegistry implements Registry {
   constructor(
     readonly config: Config,
     readonly log: Logger,
+    readonly redact: Redact,
   ) {}
 
   async callTool(given: ToolRequest): Promise<CallToolResult> {
@@ -110,11 +112,12 @@ class SharedRegistry implements Registry {
     const call = { ...given, idempotencyKey, apiKey: this.config.apiKey };
     const deadline = Date.now() + PATIENCE_MS;
     let waitMs = FIRST_WAIT_MS;
+    const refused = (error: unknown) => refuse(error, call.requestId, this.log, this.redact);
     for (;;) {
-      const result = await this.#try(call).catch((error) => refuse(error, call.requestId, this.log));
+      const result = await this.#try(call).catch(refused);
       if (result) return result;
       if (this.#closed || call.signal.aborted || Date.now() >= deadline) {
-        return refuse(unavailable('No process serves the registry.'), call.requestId, this.log);
+        return refused(unavailable('No process serves the registry.'));
       }
       await setTimeout(waitMs);
       waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS);

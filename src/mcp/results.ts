@@ -1,6 +1,9 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
+import type { Redact } from '../access/redact.js';
 import { toRefusal } from '../database/errors.js';
 import { nextStepOf } from '../errors.js';
+import { withoutSuggestedKeys } from '../input/findings.js';
+import { escapeInJson, makeTextVisible, makeVisible } from '../input/visible.js';
 import { nextSteps } from './next-steps.js';
 
 export interface ToolLog {
@@ -9,17 +12,36 @@ export interface ToolLog {
   warn(data: object, message: string): void;
 }
 
-/** Gives the answer twice: as structured content for programs, and as text for clients that show only text. */
+/**
+ * Gives the answer twice: as structured content for programs, and as text for clients that show only text. A model may
+ * read either, and neither tells it anything that a person does not see. Emoji and joiners of letters stay in the
+ * structured content as they are, so that a description that an agent writes back unchanged keeps them. Other unseen
+ * characters are written out there (`\u{202e}`), and are stored so if an agent writes them back.
+ */
 export function succeed(answer: Record<string, unknown>): CallToolResult {
-  return { content: [{ type: 'text', text: JSON.stringify(answer) }], structuredContent: answer };
+  const json = JSON.stringify(answer);
+  const text = escapeInJson(json);
+  const structuredContent = text === json ? answer : (mapTexts(answer, makeTextVisible) as Record<string, unknown>);
+  return { content: [{ type: 'text', text }], structuredContent };
+}
+
+/** Maps every text in a value of JSON, names of fields included. */
+function mapTexts(value: unknown, map: (text: string) => string): unknown {
+  if (typeof value === 'string') return map(value);
+  if (Array.isArray(value)) return value.map((item) => mapTexts(item, map));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [map(name), mapTexts(item, map)]));
 }
 
 /** Tells a model what it needs to go on: the code of the refusal, what stands in the way, and the next step. */
-export function refuse(error: unknown, requestId: string, log: ToolLog): CallToolResult {
-  const { code, status, extras, message, cause } = toRefusal(error);
+export function refuse(error: unknown, requestId: string, log: ToolLog, redact: Redact): CallToolResult {
+  const refusal = toRefusal(error);
+  const { code, status, cause } = refusal;
+  const { message, extras } = withoutSuggestedKeys(refusal, redact);
   const logged = { err: cause ?? error, code, requestId };
   if (status === 500) log.error(logged, 'Unexpected error');
   else if (status === 503) log.warn(logged, 'Not served');
   const next = nextStepOf(nextSteps, code, { ...extras, requestId });
-  return { content: [{ type: 'text', text: `${code}: ${message}\nNext: ${next}` }], isError: true };
+  const lines = [`${code}: ${message}`, `Next: ${next}`].map((line) => makeVisible(redact(line)));
+  return { content: [{ type: 'text', text: lines.join('\n') }], isError: true };
 }

@@ -6,8 +6,10 @@ import {
   ProtocolErrorCode,
   type Tool as PublishedTool,
 } from '@modelcontextprotocol/server';
+import type { Redact } from '../access/redact.js';
+import { makeVisible } from '../input/visible.js';
 import { version } from '../package-root.js';
-import { toPlainSchema } from './plain-schema.js';
+import { toPlainOutputSchema, toPlainSchema } from './plain-schema.js';
 import type { ToolRequest } from './tool.js';
 import { findTool, tools } from './tools.js';
 
@@ -20,7 +22,7 @@ const published: PublishedTool[] = tools.map(({ name, title, description, input,
   title,
   description,
   inputSchema: toPlainSchema(input),
-  outputSchema: toPlainSchema(output),
+  outputSchema: toPlainOutputSchema(output),
   annotations,
 }));
 
@@ -34,6 +36,7 @@ const published: PublishedTool[] = tools.map(({ name, title, description, input,
  */
 export function createServer(
   callTool: (request: ToolRequest) => Promise<CallToolResult>,
+  redact: Redact,
   requestId?: string,
 ): McpServer {
   const server = new McpServer(
@@ -44,7 +47,8 @@ export function createServer(
   server.server.setRequestHandler('tools/call', ({ params }, { mcpReq }) => {
     if (!findTool(params.name)) {
       const names = tools.map(({ name }) => name).join(', ');
-      throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no tool ${params.name}. There are: ${names}.`);
+      const message = makeVisible(redact(`There is no tool ${params.name}. There are: ${names}.`));
+      throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
     }
     const { name, arguments: input } = params;
     return callTool({ name, input, idempotencyKey: null, requestId: requestId ?? randomUUID(), signal: mcpReq.signal });

@@ -2,6 +2,7 @@
 import { Console } from 'node:console';
 import { PassThrough } from 'node:stream';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
+import { redactKeys } from '../access/redact.js';
 import { loadConfig } from '../config.js';
 import { closeBeforeExit } from '../process/ending.js';
 import { openLog } from '../process/log.js';
@@ -16,11 +17,12 @@ function main(): void {
   // Only MCP messages may go to stdout. A library that printed something there would break the client.
   globalThis.console = new Console(process.stderr);
   const config = loadConfig(process.env, { dotenv: true });
-  const log = openLog(config.logLevel, 2);
-  const registry = openRegistry(config, log);
+  const redact = redactKeys(config.adminApiKey, config.apiKey);
+  const log = openLog(config.logLevel, 2, redact);
+  const registry = openRegistry(config, log, redact);
   const input = new PassThrough();
   const transport = new StdioServerTransport(input, process.stdout);
-  serveStdio(() => createServer((request) => registry.callTool(request)), {
+  serveStdio(() => createServer((request) => registry.callTool(request), redact), {
     transport,
     onerror: (err) => log.debug({ err }, 'MCP message refused'),
   });

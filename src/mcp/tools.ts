@@ -54,7 +54,7 @@ export function openToolsForKeys(service: Service): CallToolWithKey {
     try {
       return await callTool({ ...request, caller: await service.keyring.identify(apiKey ?? null) });
     } catch (error) {
-      return refuse(error, request.requestId, service.log);
+      return refuse(error, request.requestId, service.log, service.redact);
     }
   };
 }
@@ -69,7 +69,7 @@ export function openTools({ registry, auditor, config, observer, log, redact }: 
     const ms = Math.round((performance.now() - begun) * 10) / 10;
     const object = objectFields(call.input, answer, redact);
     log.info(
-      { reqId: call.requestId, ...callerFields(call.caller), operation: call.name, object, outcome, ms },
+      { reqId: call.requestId, ...callerFields(call.caller), operation: redact(call.name), object, outcome, ms },
       'Answered',
     );
   };
@@ -89,7 +89,7 @@ export function openTools({ registry, auditor, config, observer, log, redact }: 
       const { code } = toRefusal(error);
       logCall(call, code, null, begun);
       observer.refused(code);
-      return refuse(error, call.requestId, call.signal.aborted ? NO_LOG : log);
+      return refuse(error, call.requestId, call.signal.aborted ? NO_LOG : log, redact);
     }
   };
 }

@@ -56,7 +56,8 @@ export function registerDashboard(
     // for `/ports/assets/…`.
     const [path, ...query] = request.originalUrl.split('?');
     if (basePath !== '' && path === basePath) {
-      return reply.redirect([`${publicUrl ?? basePath}/`, ...query].join('?'), 308);
+      const to = [`${publicUrl ?? basePath}/`, ...query].join('?');
+      return reply.redirect(app.redact(to) === to ? to : `${publicUrl ?? basePath}/`, 308);
     }
     reply.headers({ ...PAGE_HEADERS, etag });
     if (isFresh(request.headers, { etag })) return reply.code(304).send();

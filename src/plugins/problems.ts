@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify';
-import type { Redact } from '../access/api-key.js';
+import type { Redact } from '../access/redact.js';
 import { toRefusal } from '../database/errors.js';
 import { AppError, type FieldError, nextStepOf, type ProblemCode, problems } from '../errors.js';
-import { describeFinding, type Finding, refuseName, unknownFieldOf } from '../input/findings.js';
+import { describeFinding, type Finding, refuseName, unknownFieldOf, withoutSuggestedKeys } from '../input/findings.js';
 import { findMeantPath, findSlashedNames } from '../input/paths.js';
 import { components } from '../schemas/components.js';
 import { BODY_LIMIT_BYTES } from '../schemas/validation.js';
@@ -70,12 +70,11 @@ export function sendProblem(refusal: AppError, request: FastifyRequest, reply: F
       `Bearer realm="port-allocator"${extras.isKeyWrong ? ', error="invalid_token"' : ''}`,
     );
   }
-  // Serialized without the route's response schemas, which would drop the fields that they do not know. The whole text
-  // is redacted, because the path and a refused value can hold a key that was pasted there.
+  // Serialized without the route's response schemas, which would drop the fields that they do not know.
   return reply
     .code(status)
     .header('content-type', 'application/problem+json; charset=utf-8')
-    .serializer((body: unknown) => request.server.redact(JSON.stringify(body)))
+    .serializer(JSON.stringify)
     .send(toProblem(refusal, request));
 }
 
@@ -88,12 +87,14 @@ function isWorthReading({ headers, raw }: FastifyRequest): boolean {
   return raw.complete || Number(headers['content-length'] ?? Number.POSITIVE_INFINITY) <= DISCARDED_BODY_BYTES;
 }
 
-/** The problem document of a refusal. */
-export function toProblem({ code, status, message, extras }: AppError, request: FastifyRequest): object {
-  const { suggestions, holder, nextPortAvailableAt } = extras;
-  const errors = extras.errors?.map((error) => withoutKey(error, request.server.redact));
+/** The problem document of a refusal. All of it is redacted: the path and a refused value can hold a key. */
+export function toProblem(refusal: AppError, request: FastifyRequest): object {
+  const { redact } = request.server;
+  const { code, status } = refusal;
+  const { message, extras } = withoutSuggestedKeys(refusal, redact);
+  const { errors, suggestions, holder, nextPortAvailableAt } = extras;
   const [suggestion, ...others] = (errors ?? []).flatMap((error) => error.suggestion ?? []);
-  return {
+  const problem = {
     type: `urn:port-allocator:problem:${code}`,
     title: problems[code].title,
     status,
@@ -107,11 +108,9 @@ export function toProblem({ code, status, message, extras }: AppError, request: 
     ...(holder && { holder }),
     ...(nextPortAvailableAt !== undefined && { nextPortAvailableAt }),
   };
-}
-
-/** If a key was sent as a name, the name that is suggested holds the key too. Redacted, it could not be used as a name. */
-function withoutKey({ suggestion, ...error }: FieldError, redact: Redact): FieldError {
-  return suggestion === undefined || redact(suggestion) !== suggestion ? error : { ...error, suggestion };
+  const text = JSON.stringify(problem);
+  const redacted = redact(text);
+  return redacted === text ? problem : JSON.parse(redacted);
 }
 
 /**

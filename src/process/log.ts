@@ -2,7 +2,9 @@ import { closeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
 import sonic from 'sonic-boom';
+import type { Redact } from '../access/redact.js';
 import type { Config } from '../config.js';
+import { escapeInJson } from '../input/visible.js';
 
 /** How much of the log waits in memory while it cannot be written. Further lines are lost. */
 const MAX_UNWRITTEN_BYTES = 1024 * 1024;
@@ -17,13 +19,16 @@ const terminals = STDIO.filter((fd) => isatty(fd));
  * - Errors of the stream are ignored, and the next line tries again: a closed terminal (EIO), a reader that has gone
  *   (EPIPE), a full disk (ENOSPC). With pino's own stream the first two ended in an uncaught error or, at exit, in an
  *   endless loop: it repeats the last write until it succeeds.
+ *
+ * Every line is redacted as a whole, because an error can quote what a caller has sent. Characters that are not seen
+ * stand in it as JSON escapes, so that no name of a key changes what a terminal shows.
  * @param fd 1 for stdout, 2 for stderr
  */
-export function openLog(level: Config['logLevel'], fd: 1 | 2): Logger {
+export function openLog(level: Config['logLevel'], fd: 1 | 2, redact: Redact): Logger {
   const stream = new sonic.SonicBoom({ fd, sync: false, maxLength: MAX_UNWRITTEN_BYTES });
   stream.on('error', () => {});
   process.once('exit', closeLostTerminals);
-  return pino({ level }, stream);
+  return pino({ level, hooks: { streamWrite: (line) => escapeInJson(redact(line)) } }, stream);
 }
 
 /**

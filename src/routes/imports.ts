@@ -11,7 +11,7 @@ import { answer, LOCKING, refusals } from './responses.js';
 const MISSING =
   'is required. Send `items` as JSON, or the output of `ss -ltnp` or `lsof -i -P -n` with Content-Type: text/plain';
 
-export const importRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app) => {
+export const importRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { redact }) => {
   // Only these routes take text: Fastify keeps a parser within the plugin that adds it.
   app.addContentTypeParser(
     'text/plain',
@@ -49,7 +49,8 @@ export const importRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app)
       const { dryRun = false } = request.query;
       const body = request.body as NewImport | string;
       const idempotency = readIdempotencyKey(request, body);
-      const { report, replayed } = await importPorts(request.session, toImportItems(body), { dryRun, idempotency });
+      const items = toImportItems(body, redact);
+      const { report, replayed } = await importPorts(request.session, items, { dryRun, idempotency });
       if (replayed) reply.header('idempotent-replayed', 'true');
       return report;
     },

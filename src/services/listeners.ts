@@ -1,5 +1,6 @@
 import { open, readdir, readFile, readlink } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { makeVisible } from '../input/visible.js';
 
 /** The TCP sockets that listen on this machine, as its kernel lists them (Linux, proc(5)). */
 export interface Listeners {
@@ -82,11 +83,12 @@ async function socketsOf(pid: number): Promise<string[]> {
 
 /**
  * The file name of the program that the process runs. `comm` is the second choice: a process can set it to anything.
+ * Both can have any character but a slash, and people and agents read them.
  */
 async function nameOf(pid: number): Promise<string> {
   const path = await readlink(`/proc/${pid}/exe`).catch(() => null);
-  if (path !== null) return basename(path.replace(/ \(deleted\)$/, ''));
-  return (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => 'a process')).trim();
+  if (path !== null) return makeVisible(basename(path.replace(/ \(deleted\)$/, '')));
+  return makeVisible((await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => 'a process')).replace(/\n$/, ''));
 }
 
 /** @returns nothing for a folder of another user's process, or of a process that has just ended */

@@ -1,4 +1,6 @@
 import { isIP } from 'node:net';
+import type { Redact } from '../access/redact.js';
+import { makeVisible } from '../input/visible.js';
 import * as refusals from '../refusals.js';
 import type { ImportItem } from '../registry/imports.js';
 import { canonicalHost } from '../schemas/host.js';
@@ -8,9 +10,10 @@ const SHOWN_LINE_LENGTH = 120;
 
 /**
  * The items of an import, from a JSON body, or from a text: the output of `ss -ltnp` or `lsof -i -P -n`.
+ * @param redact for lines that cannot be read, which the report quotes
  * @throws AppError validation-failed for a text in which no line can be read, or which has too many items
  */
-export function toImportItems(body: NewImport | string): ImportItem[] {
+export function toImportItems(body: NewImport | string, redact: Redact): ImportItem[] {
   if (typeof body !== 'string') {
     return body.items.map(({ port, host, protocol, environment, service }) => ({
       port,
@@ -21,7 +24,7 @@ export function toImportItems(body: NewImport | string): ImportItem[] {
       processName: null,
     }));
   }
-  const { items, linesRead } = readListeningPorts(body);
+  const { items, linesRead } = readListeningPorts(body, redact);
   if (linesRead === 0) throw refusals.noLineReadable();
   if (items.length > MAX_IMPORT_ITEMS) throw refusals.tooManyItems(items.length, MAX_IMPORT_ITEMS);
   return items;
@@ -32,7 +35,7 @@ export function toImportItems(body: NewImport | string): ImportItem[] {
  * on one host (IPv4 and IPv6, several processes) gives one item. Headers, blank lines, and sockets that do not listen
  * give none. A line that cannot be read gives an item that says so. Never throws.
  */
-export function readListeningPorts(text: string): { items: ImportItem[]; linesRead: number } {
+export function readListeningPorts(text: string, redact: Redact = String): { items: ImportItem[]; linesRead: number } {
   const items: ImportItem[] = [];
   const byAddress = new Map<string, { processName: string | null }>();
   let linesRead = 0;
@@ -40,7 +43,7 @@ export function readListeningPorts(text: string): { items: ImportItem[]; linesRe
     if (line.trim() === '') continue;
     const reading = readLine(line);
     if (reading.kind === 'unreadable') {
-      const shown = JSON.stringify(line.trim().slice(0, SHOWN_LINE_LENGTH).toWellFormed());
+      const shown = makeVisible(JSON.stringify(redact(line.trim()).slice(0, SHOWN_LINE_LENGTH).toWellFormed()));
       items.push({ unreadable: `Line ${index + 1} ${reading.reason}: ${shown}` });
       continue;
     }
@@ -124,5 +127,5 @@ function readAddress(text: string, processName: string | null): Reading {
   const address = text.slice(0, Math.max(colon, 0)).replace(/[[\]]|%[^\]]*/g, '');
   const host = address === '*' || address === 'localhost' || isIP(address) !== 0 ? canonicalHost(address) : null;
   if (host === null) return { kind: 'unreadable', reason: 'has no address (ss and lsof need -n)' };
-  return { kind: 'listening', host, port, processName };
+  return { kind: 'listening', host, port, processName: processName && makeVisible(processName) };
 }

@@ -35,7 +35,7 @@ function withResolvers() {
 
 /** Returns `call(tool, input)` of a process that has to pass its calls on to the holder of the lock. */
 function openAgent(t: Test, dataDir: string) {
-  const registry = openRegistry(loadConfig({ DATA_DIR: dataDir }), log);
+  const registry = openRegistry(loadConfig({ DATA_DIR: dataDir }), log, String);
   t.teardown(() => registry.close());
   // biome-ignore lint/suspicious/noExplicitAny: a test asserts what an answer holds, field by field
   return (name: string, input: object): Promise<any> =>
@@ -208,7 +208,7 @@ t.test('a call that is passed on waits for its answer longer than the default of
 
 t.test('an import that waits for its turn is not executed if its caller has left', async (t) => {
   const dataDir = await makeSeededDir(t);
-  const registry = openRegistry(loadConfig({ DATA_DIR: dataDir }), log);
+  const registry = openRegistry(loadConfig({ DATA_DIR: dataDir }), log, String);
   t.teardown(() => registry.close());
   const adopt = (port: number, signal: AbortSignal) =>
     registry.callTool({

@@ -94,7 +94,7 @@ t.test(
       t.equal(code, 1, script);
       t.match(output, sentence, script);
     }
-    const registry = openRegistry(loadConfig({ DATABASE_URL: url }), pino({ level: 'silent' }));
+    const registry = openRegistry(loadConfig({ DATABASE_URL: url }), pino({ level: 'silent' }), String);
     t.teardown(() => registry.close());
     const getPort = () =>
       registry.callTool({

@@ -12,7 +12,7 @@ t.test('a refused DATABASE_URL is for the user to mend, and the first call after
   // With sslmode=disable, the file is read all the same and not used.
   url.search = String(new URLSearchParams({ sslmode: 'disable', sslrootcert: file }));
   const config = loadConfig({ DATABASE_URL: url.href, SEED_ON_START: 'true' });
-  const registry = openRegistry(config, pino({ level: 'silent' }));
+  const registry = openRegistry(config, pino({ level: 'silent' }), String);
   t.teardown(() => registry.close());
   const getPort = () =>
     registry.callTool({

@@ -98,6 +98,14 @@ t.test('older and rarer forms', async (t) => {
   t.same(read('My App 77 al 3u IPv4 0x1 0t0 TCP *:3100 (LISTEN)'), ['localhost:3100 My App']);
 });
 
+t.test('what is not seen in a line or in the name of a process is written out', async (t) => {
+  t.same(read('LISTEN 0 1 *:3100 *:* users:(("we\u202eb\u001b[31m",pid=1,fd=3))'), [
+    'localhost:3100 we\\u{202e}b\\u{1b}[31m',
+  ]);
+  t.same(read('we\\x1bb 77 al 3u IPv4 0x1 0t0 TCP *:3100 (LISTEN)'), ['localhost:3100 we\\u{1b}b']);
+  t.same(read('x\u202e\u001b\u2028y'), ['? Line 1 is of neither ss nor lsof: "x\\u{202e}\\u001b\\u{2028}y"']);
+});
+
 t.test('a line that cannot be read is reported with the reason, and the others are read', async (t) => {
   t.same(read(`$ ss -ltnp\n${SS_WITHOUT_PROCESSES}\nLISTEN 0 128 *:http *:*\nLISTEN 0 128 *:99999 *:*`), [
     '? Line 1 is of neither ss nor lsof: "$ ss -ltnp"',
@@ -112,9 +120,9 @@ t.test('a line that cannot be read is reported with the reason, and the others a
 
 t.test('a text without any readable line is refused', async (t) => {
   for (const text of ['', '\n \t\n', 'hello', '3100\n3101', '{"items":[]}']) {
-    t.throws(() => toImportItems(text), { code: 'validation-failed' }, JSON.stringify(text));
+    t.throws(() => toImportItems(text, String), { code: 'validation-failed' }, JSON.stringify(text));
   }
-  t.same(toImportItems('State Recv-Q Send-Q Local Address:Port Peer Address:Port'), [], 'nothing listens');
+  t.same(toImportItems('State Recv-Q Send-Q Local Address:Port Peer Address:Port', String), [], 'nothing listens');
 });
 
 t.test('random input never throws and is never adopted', async () => {
