@@ -1,5 +1,5 @@
 import t from 'tap';
-import { assertClean, findViolations, openBrowser, visit } from '../helpers/browser.js';
+import { assertClean, cell, findViolations, openBrowser, visit } from '../helpers/browser.js';
 import { fillRegistry, serve } from '../helpers/dashboard.js';
 import { openPostgres } from '../helpers/database.js';
 import { emptyRegistry } from '../helpers/registry.js';
@@ -37,6 +37,38 @@ t.test('states of the registry and of the service', async (t) => {
     t.equal(await page.getByRole('article').first().getByRole('heading').first().innerText(), 'only');
     await page.getByRole('searchbox').fill('8901');
     await page.getByText(/^8901 is free, in the range of project-/).waitFor();
+    assertClean(t, visited);
+  });
+
+  t.test('texts of others are isolated, and what is not seen in them is shown', async (t) => {
+    const { db } = await openPostgres(t);
+    const { url, request } = await serve(t, { db });
+    const [deceiving, shown] = ['web\u202egnp.\u200b', 'web\\u{202e}gnp.\\u{200b}'];
+    const texts = { serviceType: deceiving, description: `${deceiving} שלום 👩‍👩‍👧`, metadata: { [deceiving]: 1 } };
+    const { port } = (await request('PUT', '/v1/projects/odin/services/web', texts)).body;
+    const reserved = { ttlSeconds: 3600, reservedBy: deceiving, reason: deceiving, port: port + 1 };
+    t.equal((await request('POST', '/v1/projects/odin/reservations', reserved)).status, 201);
+    await request('PATCH', `/v1/ranges/${Math.floor(port / 100) * 100}`, { description: deceiving });
+    const visited = await visit(t, browser, url);
+    const { page } = visited;
+    const isolated = () => page.locator('bdi').allInnerTexts();
+    const reservedCell = cell(page, `${port + 1}, reserved, `);
+    await reservedCell.hover();
+    t.equal(await reservedCell.getAttribute('aria-label'), `${port + 1}, reserved, ${shown}`);
+    await page.locator('.tip bdi').waitFor();
+    await cell(page, `${port}, `).click();
+    await page.getByText('Description', { exact: true }).waitFor();
+    t.match(
+      await isolated(),
+      [shown, shown, `${shown} שלום 👩‍👩‍👧`, `{\n "${shown}": 1\n}`],
+      'range, type, description, metadata',
+    );
+    await cell(page, `${port + 1}, `).click();
+    await page.getByText('Reason', { exact: true }).waitFor();
+    t.match(await isolated(), [shown, shown, shown], 'range, who reserved it, reason');
+    await page.getByRole('button', { name: 'Cancel the reservation' }).click();
+    await page.getByText(`${shown} reserved it. Anyone may be given the port then.`).waitFor();
+    t.notMatch(await page.locator('body').innerText(), /[\u202e\u200b]/);
     assertClean(t, visited);
   });
 

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { FreeText } from '../parts/free-text.js';
 import { type Allocation, answerOf, api, type Reservation } from '../registry/api.js';
 import { refresh } from '../registry/registry.js';
 import { Form, Modal } from './form.js';
@@ -38,7 +39,14 @@ export function Cancel({ reservation }: { reservation: Reservation }) {
   };
   return (
     <Confirm title={`Cancel the reservation of port ${port}?`} submit="Cancel the reservation" action={cancel}>
-      <p>{reservedBy ? `${reservedBy} reserved it. ` : ''}Anyone may be given the port then.</p>
+      <p>
+        {reservedBy && (
+          <>
+            <FreeText>{reservedBy}</FreeText> reserved it.{' '}
+          </>
+        )}
+        Anyone may be given the port then.
+      </p>
     </Confirm>
   );
 }

@@ -1,6 +1,7 @@
 import type { ComponentChildren, TargetedSubmitEvent } from 'preact';
 import { createContext } from 'preact';
 import { useContext, useEffect, useId, useRef, useState } from 'preact/hooks';
+import { makeTextVisible } from '../../../src/input/visible.js';
 import { describeFailure, type Problem, Refusal } from '../registry/api.js';
 
 /** A modal `<dialog>`: the browser keeps the focus inside it. When it closes, the focus returns to where it was. */
@@ -87,7 +88,7 @@ export function Labelled(props: FieldProps & { children(control: Control): Compo
   const id = useId();
   // The pointer of a field error ends with the field's name, whether the field is in the body or in the path.
   const error = useContext(Errors)?.find(({ pointer }) => pointer.split('/').at(-1) === name)?.detail;
-  const note = error ?? hint;
+  const note = error === undefined ? hint : makeTextVisible(error);
   return (
     <div class="field">
       <label for={id}>

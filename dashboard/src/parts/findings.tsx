@@ -3,6 +3,7 @@ import { formatCount, formatMoment, plural } from '../format.js';
 import type { AuditConflict } from '../registry/api.js';
 import { auditState, findings } from '../registry/audit.js';
 import { selectPort } from '../registry/view.js';
+import { FreeText } from './free-text.js';
 
 /** How many findings are shown until the user asks for all. */
 const SHOWN_AT_FIRST = 5;
@@ -92,7 +93,12 @@ function Finding({ finding }: { finding: AuditConflict }) {
         </button>
       )}
       <span class="finding-detail">
-        {detail} {showsActual && <span class="quiet">Found: {actual}.</span>}
+        <FreeText>{detail}</FreeText>{' '}
+        {showsActual && (
+          <span class="quiet">
+            Found: <FreeText>{actual}</FreeText>.
+          </span>
+        )}
       </span>
     </li>
   );

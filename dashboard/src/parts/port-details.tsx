@@ -6,6 +6,7 @@ import { type Allocation, type AuditConflict, answerOf, api, type Port, type Res
 import { type Cell, STATES } from '../registry/cells.js';
 import { registry, space } from '../registry/registry.js';
 import { selected } from '../registry/view.js';
+import { FreeText } from './free-text.js';
 import { HealthChecks, PortHistory } from './history.js';
 import { useLoaded } from './loaded.js';
 import { findCell } from './results.js';
@@ -113,7 +114,7 @@ function State({ details, cell }: { details: Port; cell: Cell | undefined }) {
 function Warning({ finding }: { finding: AuditConflict }) {
   return (
     <p class="warning">
-      {finding.detail} Found: {finding.actual}.
+      <FreeText>{finding.detail}</FreeText> Found: <FreeText>{finding.actual}</FreeText>.
     </p>
   );
 }
@@ -128,14 +129,20 @@ function Held({ allocation }: { allocation: Allocation }) {
           {project}/{service}
         </Entry>
         <Entry name="Environment">{environment}</Entry>
-        <Entry name="Type">{serviceType}</Entry>
-        <Entry name="Description">{description}</Entry>
+        <Entry name="Type">{serviceType && <FreeText>{serviceType}</FreeText>}</Entry>
+        <Entry name="Description">{description && <FreeText>{description}</FreeText>}</Entry>
         <Entry name="Hostname">{cloudflareHostname}</Entry>
         <Entry name="Allocated">
           <Moment at={allocation.allocatedAt} />
         </Entry>
         <Entry name="Last running">{allocation.lastUsedAt && <Moment at={allocation.lastUsedAt} />}</Entry>
-        <Entry name="Metadata">{metadata && <code>{JSON.stringify(metadata, null, 1)}</code>}</Entry>
+        <Entry name="Metadata">
+          {metadata && (
+            <code>
+              <FreeText>{JSON.stringify(metadata, null, 1)}</FreeText>
+            </code>
+          )}
+        </Entry>
       </dl>
       <div class="buttons">
         <button type="button" class="button" onClick={() => ask('describe')}>
@@ -155,8 +162,8 @@ function Reserved({ reservation }: { reservation: Reservation }) {
     <>
       <dl>
         <Entry name="For">{reservation.service && `${reservation.project}/${reservation.service}`}</Entry>
-        <Entry name="By">{reservation.reservedBy}</Entry>
-        <Entry name="Reason">{reservation.reason}</Entry>
+        <Entry name="By">{reservation.reservedBy && <FreeText>{reservation.reservedBy}</FreeText>}</Entry>
+        <Entry name="Reason">{reservation.reason && <FreeText>{reservation.reason}</FreeText>}</Entry>
         <Entry name="Until">
           <Moment at={reservation.expiresAt} />
         </Entry>

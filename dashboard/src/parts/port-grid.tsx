@@ -1,4 +1,5 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
+import { makeTextVisible } from '../../../src/input/visible.js';
 import type { Range } from '../registry/api.js';
 import { type Cell, STATES } from '../registry/cells.js';
 import { space } from '../registry/registry.js';
@@ -128,7 +129,8 @@ export function describeCell({ port, state, allocation, reservation }: Cell): st
   const parts = [String(port), STATES[state].name.toLowerCase()];
   if (allocation) parts.push(allocation.service);
   if (allocation && allocation.environment !== 'default') parts.push(`environment ${allocation.environment}`);
-  if (!allocation && reservation) parts.push(reservation.service ?? reservation.reservedBy ?? 'no service named');
+  if (!allocation && reservation)
+    parts.push(reservation.service ?? makeTextVisible(reservation.reservedBy ?? 'no service named'));
   return parts.join(', ');
 }
 

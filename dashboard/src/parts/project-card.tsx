@@ -1,5 +1,6 @@
 import { formatCount, plural } from '../format.js';
 import { fullnessOf, type ProjectMap } from '../registry/cells.js';
+import { FreeText } from './free-text.js';
 import { PortGrid } from './port-grid.js';
 
 /** One project: how full it is, and the map of its ports. */
@@ -12,7 +13,11 @@ export function ProjectCard({ map }: { map: ProjectMap }) {
         <h3>{project}</h3>
         <Badges map={map} />
       </header>
-      {description && <p class="card-description">{description}</p>}
+      {description && (
+        <p class="card-description">
+          <FreeText>{description}</FreeText>
+        </p>
+      )}
       <Utilisation map={map} />
       {ranges.map(({ range, cells }) => (
         <section key={range.startPort} class="range">

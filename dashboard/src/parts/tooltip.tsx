@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { type Cell, STATES } from '../registry/cells.js';
+import { FreeText } from './free-text.js';
 
 const tooltip = signal<{ cell: Cell; beside: DOMRect } | null>(null);
 const GAP_PX = 8;
@@ -40,7 +41,7 @@ export function Tooltip() {
       <strong class="number">{port}</strong> {STATES[state].name}
       {who && (
         <div>
-          {who}
+          <FreeText>{who}</FreeText>
           {allocation && allocation.environment !== 'default' && ` · ${allocation.environment}`}
         </div>
       )}

@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
 import createClient from 'openapi-fetch';
+import { makeTextVisible } from '../../../src/input/visible.js';
 import type { components, paths } from '../../generated/contract.js';
 
 type Schemas = components['schemas'];
@@ -96,7 +97,7 @@ function isProblem(body: unknown): body is Problem {
 
 /** Describes an error for the person at the screen: what happened, and what to do about it. */
 export function describeFailure(error: unknown): string {
-  if (error instanceof Refusal || error instanceof InputError) return error.message;
+  if (error instanceof Refusal || error instanceof InputError) return makeTextVisible(error.message);
   return 'The registry does not answer. Check that the service runs and that this machine reaches it.';
 }
 
