@@ -90,7 +90,8 @@ t.test('PostgreSQL reads the same time, and stores the canonical form as it is',
       const canonical = canonicalTime(text);
       if (canonical === null) return true; // PostgreSQL has years before 1 and after 9999
       compared += 1;
-      return (await read(text)) === canonical && (await read(canonical)) === canonical;
+      const isReadable = !text.startsWith('0000'); // PostgreSQL has no year 0, also where an offset leads to the year 1
+      return (!isReadable || (await read(text)) === canonical) && (await read(canonical)) === canonical;
     }),
     { numRuns: 500 },
   );
