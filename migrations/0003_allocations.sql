@@ -34,7 +34,10 @@ create table port_allocations (
 create unique index port_allocations_active_port
   on port_allocations (host, protocol, port) where released_at is null;
 create index port_allocations_active_key
-  on port_allocations (project, service, environment, host, protocol, port) where released_at is null;
+  on port_allocations (project, environment, service, host, protocol, port) where released_at is null;
+-- Finds the hosts that a project uses. `localhost`, on which most ports are, is not among them.
+create index port_allocations_active_hosts
+  on port_allocations (project, host) where released_at is null and host <> 'localhost';
 -- With the time, so that who has a hostname is found however many allocations it is withheld from.
 create index port_allocations_active_hostname
   on port_allocations (cloudflare_hostname, hostname_withheld_at) where released_at is null and cloudflare_hostname is not null;

@@ -3,6 +3,8 @@
 create table port_health_checks (
   id uuid primary key default gen_random_uuid(),
   allocation_id uuid not null references port_allocations (id) on delete cascade,
+  -- The allocation's, which never changes.
+  project registry_name not null,
   port integer not null,
   host registry_host not null,
   outcome text not null,
@@ -13,3 +15,5 @@ create table port_health_checks (
 );
 create index port_health_checks_history on port_health_checks (allocation_id, checked_at desc, id desc);
 create index port_health_checks_age on port_health_checks (checked_at);
+-- Finds what is beyond MAX_HEALTH_CHECKS_PER_PROJECT.
+create index port_health_checks_by_project on port_health_checks (project, checked_at);

@@ -26,4 +26,6 @@ create unique index port_reservations_active_port
 create index port_reservations_expiry on port_reservations (expires_at) where status = 'active';
 create index port_reservations_ended_age on port_reservations (ended_at) where ended_at is not null;
 create index port_reservations_pages on port_reservations (port, id);
+-- Counts the reservations of a project, and finds the hosts of the active ones.
+create index port_reservations_by_project on port_reservations (project, status, host);
 create index port_reservations_by_allocation on port_reservations (allocation_id) where allocation_id is not null;

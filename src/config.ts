@@ -6,6 +6,7 @@ import { envSchema } from 'env-schema';
 import { checkVariables, parseTarget, splitList } from './config/checks.js';
 import { findDataDir } from './config/data-dir.js';
 import { type EnvironmentVariables, environmentVariables } from './config/environment-variables.js';
+import type { ProjectLimits } from './config/project-limits.js';
 import { readSecretFiles } from './config/secret-files.js';
 import { normalizeVariables, toTypedVariables, trimVariables } from './config/spellings.js';
 import { StartError } from './errors.js';
@@ -61,6 +62,8 @@ export interface Config {
   readonly healthCheckRetentionDays: number;
   /** For how many days released allocations are kept. Null is for ever. */
   readonly historyRetentionDays: number | null;
+  /** What each project may hold at most. */
+  readonly limits: ProjectLimits;
 }
 
 /** Lists every problem of the configuration, each on a line, so that all can be corrected before the next start. */
@@ -130,6 +133,13 @@ export function loadConfig(variables: Record<string, string | undefined>, option
     auditSchedule: env.AUDIT_SCHEDULE === 'off' ? null : (env.AUDIT_SCHEDULE ?? null),
     healthCheckRetentionDays: env.HEALTH_CHECK_RETENTION_DAYS,
     historyRetentionDays: env.HISTORY_RETENTION_DAYS ?? null,
+    limits: Object.freeze({
+      hosts: env.MAX_HOSTS_PER_PROJECT,
+      environments: env.MAX_ENVIRONMENTS_PER_PROJECT,
+      reservations: env.MAX_RESERVATIONS_PER_PROJECT,
+      idempotencyKeys: env.MAX_IDEMPOTENCY_KEYS_PER_PROJECT,
+      healthChecks: env.MAX_HEALTH_CHECKS_PER_PROJECT,
+    }),
   });
 }
 

@@ -27,6 +27,7 @@ export const problems = {
   'range-overlap': { status: 409, title: 'The range would overlap another' },
   'no-free-block': { status: 409, title: 'No free block is left' },
   'range-in-use': { status: 409, title: 'The range is in use' },
+  'limit-reached': { status: 409, title: 'The project has reached a limit' },
   'allocation-released': { status: 409, title: 'The allocation was released' },
   'reservation-ended': { status: 409, title: 'The reservation has ended' },
   'dotenv-name-conflict': { status: 409, title: 'The services make no usable variable names' },
@@ -72,6 +73,8 @@ export interface Facts {
   isKeyWrong?: boolean;
   /** Services of several projects, environments, hosts or protocols were asked for at once. */
   areInSeveralPlaces?: boolean;
+  /** Which limit the project has reached. */
+  limit?: 'hosts' | 'environments' | 'reservations' | 'idempotencyKeys';
   /** Whether the change was made is not known. */
   isOutcomeUnknown?: boolean;
   /** Nothing was changed, and the same happens again until somebody does what the message says. */

@@ -1,6 +1,7 @@
 // What the registry refuses, except because of who asks (`access/refusals.ts`). Each function is named after what
 // stands in the way, and its refusal is thrown where that is found out. How to go on is told by each transport's table
 // of next steps, and some refusals carry facts for those tables.
+import { type RefusedKind, refusedLimits } from './config/project-limits.js';
 import { AppError, type Holder, invalid } from './errors.js';
 import type { AllocationKey, Space } from './keys.js';
 
@@ -111,6 +112,19 @@ export function keptForOther({ kind, project }: Holder): AppError {
   return new AppError('port-taken', `This port is kept for ${project}, which this key does not cover.`, {
     holder: { kind, id: null, project, service: null, environment: null },
   });
+}
+
+// Limits of projects
+
+/** @param project null if the limit is that of a caller, whose imports may concern several projects */
+export function limitReached(kind: RefusedKind, limit: number, project: string | null): AppError {
+  const { variable, reached, remedy } = refusedLimits[kind];
+  const who = project === null ? 'This caller' : `Project ${project}`;
+  return new AppError(
+    'limit-reached',
+    `${who} ${reached(limit)}, and more are not allowed. ${remedy}, or ask the operator to raise ${variable}.`,
+    { limit: kind, ...(project !== null && { project }) },
+  );
 }
 
 // Allocations and reservations
@@ -243,6 +257,13 @@ export function callerGaveUp(): AppError {
 
 export function callerLeft(): AppError {
   return new AppError('overloaded', 'The client left before the work was done.');
+}
+
+/** Each key may run one audit at a time, so that one caller cannot take all the places that callers share. */
+export function auditUnderWay(): AppError {
+  const message =
+    'An audit of this key is running already, and each key may run one at a time. Try again when it has ended.';
+  return new AppError('too-many-requests', message, RETRY_AUDIT);
 }
 
 export function tooManyAuditsRun(running: number): AppError {

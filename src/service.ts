@@ -48,7 +48,7 @@ export function createService(options: ServiceOptions): Service {
     log,
     readiness,
     observer,
-    registry: new Registry(database.db, observer, { maxBatch }),
+    registry: new Registry(database.db, observer, { maxBatch, limits: config.limits }),
     keyring: new Keyring(database.db, config.adminApiKey, observer),
     prober,
     auditor: new Auditor(prober),

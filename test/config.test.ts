@@ -37,6 +37,13 @@ t.test('without a variable the service runs on loopback, embedded, with the docu
       auditSchedule: null,
       healthCheckRetentionDays: 30,
       historyRetentionDays: null,
+      limits: {
+        hosts: 1000,
+        environments: 1000,
+        reservations: 10_000,
+        idempotencyKeys: 100_000,
+        healthChecks: 10_000_000,
+      },
     },
   );
 });
@@ -71,6 +78,11 @@ t.test('every variable is taken', async (t) => {
         AUDIT_SCHEDULE: '*/5 * * * *',
         HEALTH_CHECK_RETENTION_DAYS: '7',
         HISTORY_RETENTION_DAYS: '365',
+        MAX_HOSTS_PER_PROJECT: '1',
+        MAX_ENVIRONMENTS_PER_PROJECT: '2',
+        MAX_RESERVATIONS_PER_PROJECT: '3',
+        MAX_IDEMPOTENCY_KEYS_PER_PROJECT: '4',
+        MAX_HEALTH_CHECKS_PER_PROJECT: '5',
         ADMIN_API_KEY: 'k'.repeat(32),
         ALLOW_UNAUTHENTICATED: 'true',
       }),
@@ -107,6 +119,7 @@ t.test('every variable is taken', async (t) => {
       auditSchedule: '*/5 * * * *',
       healthCheckRetentionDays: 7,
       historyRetentionDays: 365,
+      limits: { hosts: 1, environments: 2, reservations: 3, idempotencyKeys: 4, healthChecks: 5 },
     },
   );
 });

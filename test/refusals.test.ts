@@ -49,6 +49,7 @@ const made: { [Name in keyof typeof refusals]: AppError } & { [Name in keyof typ
   portTaken: refusals.portTaken(3300, space, holder),
   portCooling: refusals.portCooling(space, { port: 3300, ...place, available_at: at }),
   keptForOther: refusals.keptForOther(holder),
+  limitReached: refusals.limitReached('environments', 1000, 'odin'),
   allocationNotFound: refusals.allocationNotFound(id),
   keyNotFound: refusals.keyNotFound({ ...place, ...space }),
   allocationReleased: refusals.allocationReleased(id),
@@ -74,6 +75,7 @@ const made: { [Name in keyof typeof refusals]: AppError } & { [Name in keyof typ
   tooManyKeysWait: refusals.tooManyKeysWait(),
   callerGaveUp: refusals.callerGaveUp(),
   callerLeft: refusals.callerLeft(),
+  auditUnderWay: refusals.auditUnderWay(),
   tooManyAuditsRun: refusals.tooManyAuditsRun(4),
   shuttingDown: refusals.shuttingDown(),
 };
@@ -158,6 +160,11 @@ const expected: Record<ProblemCode, [refusal: AppError, rest: string, mcp: strin
       'Cancel the reservations first: GET /v1/reservations?project=odin lists them.',
     'release the allocations with release-port: list-ports shows them. cancel the reservations with',
   ],
+  'limit-reached': [
+    made.limitReached,
+    'GET /v1/projects/odin/environments lists them.',
+    'release what is no longer needed',
+  ],
   'allocation-released': [
     made.allocationReleased,
     'Allocate a port for the service again and change that.',
@@ -197,6 +204,12 @@ t.test('if a code has several next steps, the facts of the refusal decide which 
   for (const [refusal, rest] of [
     [made.keyWrong, ''],
     [made.allocationNotFound, 'GET /v1/allocations lists them.'],
+    [
+      refusals.limitReached('hosts', 1000, 'odin'),
+      'GET /v1/allocations?project=odin and GET /v1/reservations?project=odin list what is held.',
+    ],
+    [refusals.limitReached('reservations', 10_000, 'odin'), ''],
+    [refusals.limitReached('idempotencyKeys', 100_000, null), ''],
     [made.portCooling, 'Ask for another port, or leave the port out to get the lowest free one.'],
     [made.keptForOther, 'Ask for another port, or leave the port out to get the lowest free one.'],
     [fromDatabase.taken, ''],

@@ -18,6 +18,10 @@ export interface Needs {
   takes?: (Space & { port: number | null })[];
   /** The Cloudflare hostnames that the command sets. */
   hostnames?: string[];
+  /** Environments in which the command may take a port. The hosts are those of `takes`. */
+  environments?: string[];
+  /** Whether the command may store a reservation. */
+  reserves?: boolean;
   /** The answer that was given under this key before. */
   idempotency?: IdempotencyKey | null;
 }

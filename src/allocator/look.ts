@@ -5,22 +5,34 @@ import type { Holder } from '../errors.js';
 import type { Space } from '../keys.js';
 import { allocationsWanted } from '../repositories/allocations.js';
 import { answersOf } from '../repositories/idempotency-keys.js';
+import type { Allowances } from './allowances.js';
 import type { Needs } from './command.js';
 import { needsOf, type ProjectCommand } from './decide.js';
 import { hostnamesOfOthers, lockAndRead } from './hostnames.js';
+import {
+  coolingPortsOf,
+  freePortsOf,
+  holdersOf,
+  reservationsById,
+  reservedPortsOf,
+  type SpaceNeeds,
+} from './look-queries.js';
 import type { CoolingPort, RangeBounds } from './port-space.js';
 import type { ProjectFacts } from './project-state.js';
+import type { RoomFacts } from './room.js';
+import { planUsage, type UsageRow } from './usage.js';
 
 /**
- * Locks the project's ranges, and the hostnames that the commands set, and reads all that the commands need, in one round trip. A second round trip is needed in
- * two cases: a command refers to a reservation, whose row says which port space to read; or a port space has too few
- * free ports, and the refusal has to say when the next one comes free.
+ * Locks the project's ranges and the hostnames that the commands set, and reads all that the commands need, in one round
+ * trip. A second round trip is needed in two cases: a command refers to a reservation, whose row says which port space
+ * to read; or a port space has too few free ports, and the refusal has to say when the next one comes free.
  */
 export async function lockAndLook(
   trx: Transaction<Tables>,
   project: string,
   lock: CompiledQuery<RangeBounds>,
   commands: readonly ProjectCommand[],
+  allowances: Allowances,
 ): Promise<ProjectFacts> {
   const needs = commands.map(needsOf);
   const hostnames = needs.flatMap((need) => need.hostnames ?? []);
@@ -28,11 +40,11 @@ export async function lockAndLook(
   if (reservationIds.length > 0) {
     const reading = reservationsById(project, reservationIds).compile(trx);
     const [ranges, reservations] = await lockAndRead<ReservationRow>(trx, lock, hostnames, reading);
-    return look(trx, project, ranges, commands, reservations);
+    return look(trx, project, ranges, commands, allowances, reservations);
   }
-  const plan = planOf(project, needs, []);
+  const plan = planOf(project, needs, [], allowances);
   const [ranges, read] = await lockAndRead<ReadRow>(trx, lock, hostnames, readTogether(trx, plan.parts));
-  return toFacts(trx, { project, ranges, reservations: [] }, plan.spaces, toRead(read));
+  return toFacts(trx, { project, ranges, reservations: [] }, plan, toRead(read));
 }
 
 /** The same for a caller that has locked all of the project's `ranges`. */
@@ -41,19 +53,22 @@ export async function look(
   project: string,
   ranges: RangeBounds[],
   commands: readonly ProjectCommand[],
+  allowances: Allowances,
   reservations: ReservationRow[] = [],
 ): Promise<ProjectFacts> {
-  const plan = planOf(project, commands.map(needsOf), reservations);
+  const plan = planOf(project, commands.map(needsOf), reservations, allowances);
   const [read] = await sendTogether<[ReadRow]>(trx, [readTogether(trx, plan.parts)]);
-  return toFacts(trx, { project, ranges, reservations }, plan.spaces, toRead(read));
+  return toFacts(trx, { project, ranges, reservations }, plan, toRead(read));
 }
 
 /** What the commands need together, as the queries that read it. */
-function planOf(
-  project: string,
-  needs: Needs[],
-  reservations: ReservationRow[],
-): { spaces: SpaceNeeds[]; parts: Parts } {
+interface Plan {
+  spaces: SpaceNeeds[];
+  parts: Parts;
+  toRoom(usage: UsageRow[]): RoomFacts;
+}
+
+function planOf(project: string, needs: Needs[], reservations: ReservationRow[], allowances: Allowances): Plan {
   const all = <T>(pick: (need: Needs) => T[] | T | null | undefined) => needs.flatMap((need) => pick(need) ?? []);
   const keys = all((need) => need.keys);
   const takes = all((need) => need.takes);
@@ -62,9 +77,11 @@ function planOf(
   const spaces = distinctSpaces([...keys, ...takes, ...reservations]).map((space) =>
     needsOfSpace(space, takes, reservations),
   );
+  const usage = planUsage(project, needs, allowances);
   const changing = spaces.filter(({ mayTake }) => mayTake);
   return {
     spaces,
+    toRoom: usage.toRoom,
     parts: {
       allocations: allocationsWanted(project, {
         keys,
@@ -78,6 +95,7 @@ function planOf(
       reserved: reservedPortsOf(project, changing),
       hostnamesOfOthers: hostnames.length > 0 ? hostnamesOfOthers(project, hostnames) : null,
       answers: idempotencyKeys.length > 0 ? answersOf(project, idempotencyKeys) : null,
+      usage: usage.query,
     },
   };
 }
@@ -105,8 +123,8 @@ function needsOfSpace(
 async function toFacts(
   trx: Transaction<Tables>,
   known: Pick<ProjectFacts, 'project' | 'ranges' | 'reservations'>,
-  spaces: SpaceNeeds[],
-  { now, allocations, free, cooling, holders, reserved, hostnamesOfOthers, answers }: Read,
+  { spaces, toRoom }: Plan,
+  { now, allocations, free, cooling, holders, reserved, hostnamesOfOthers, answers, usage }: Read,
 ): Promise<ProjectFacts> {
   const short = spaces.filter(
     ({ allReservations, lowest, ...space }) => !allReservations && inSpace(space, free).length < lowest,
@@ -119,6 +137,7 @@ async function toFacts(
     allocations: rows,
     answers,
     hostnamesOfOthers: hostnamesOfOthers.map(({ hostname }) => hostname),
+    room: toRoom(usage),
     spaces: distinctSpaces([...spaces, ...rows]).map((space) => ({
       ...space,
       free: inSpace(space, free).map(({ port }) => port),
@@ -154,6 +173,7 @@ interface ReadParts {
   reserved: (Space & Holder & { port: number; expires_at: Date })[];
   hostnamesOfOthers: { hostname: string }[];
   answers: ProjectFacts['answers'];
+  usage: UsageRow[];
 }
 type Read = ReadParts & { now: Date };
 /** A query for each part; null where nothing of it is needed. */
@@ -185,6 +205,7 @@ function toRead([row]: ReadRow[]): Read {
     reserved: [],
     hostnamesOfOthers: [],
     answers: [],
+    usage: [],
   };
   return { ...nothing, now, ...Object.fromEntries(read) };
 }
@@ -205,84 +226,4 @@ function toHolder({ kind, id, project, service, environment }: Holder): Holder {
 
 function distinctSpaces(spaces: Space[]): Space[] {
   return [...new Map(spaces.map(({ host, protocol }) => [`${protocol} ${host}`, { host, protocol }])).values()];
-}
-
-// The queries for the parts. Null asks for nothing.
-
-/** What has to be read of one port space. */
-interface SpaceNeeds extends Space {
-  /** How many of the lowest free ports. */
-  lowest: number;
-  /** The ports whose holders are needed. */
-  ports: number[];
-  /** Whether a command may take a port here, so that the ports that cool down are needed. */
-  mayTake: boolean;
-  /** Whether every active reservation is needed, or only those in ranges that have a cooldown. */
-  allReservations: boolean;
-}
-
-function freePortsOf(project: string, needs: SpaceNeeds[]): RawBuilder<unknown> | null {
-  return ofSpaces(
-    needs.filter(({ lowest }) => lowest > 0),
-    (spaces) => sql`
-      select port, k.host, k.protocol
-      from ${spaces} cross join lateral free_ports(${project}, k.host, k.protocol, k.lowest) port`,
-  );
-}
-
-function coolingPortsOf(project: string, needs: SpaceNeeds[]): RawBuilder<unknown> | null {
-  return ofSpaces(
-    needs,
-    (spaces) => sql`
-      select c.*, k.host, k.protocol
-      from ${spaces} cross join port_ranges r cross join lateral cooling_ports(r.start_port, k.host, k.protocol) c
-      where r.project = ${project} and r.reuse_cooldown_seconds > 0`,
-  );
-}
-
-/** Who holds or has reserved the ports, of whichever project: only the decision checks in whose range a port lies. */
-function holdersOf(needs: SpaceNeeds[]): RawBuilder<unknown> | null {
-  return ofSpaces(
-    needs.filter(({ ports }) => ports.length > 0),
-    (spaces) => sql`
-      select v.port, v.host, v.protocol, 'reservation' as kind, v.id, v.project, v.service, null as environment
-      from ${spaces} cross join lateral unnest(k.ports) asked (port)
-      cross join lateral (
-        select * from port_reservations v
-        where v.host = k.host and v.protocol = k.protocol and v.port = asked.port and v.status = 'active'
-          and v.expires_at > clock_timestamp() limit 1) v
-      union all
-      select a.port, a.host, a.protocol, 'allocation' as kind, a.id, a.project, a.service, a.environment
-      from ${spaces} cross join lateral unnest(k.ports) asked (port)
-      cross join lateral (
-        select * from port_allocations a
-        where a.host = k.host and a.protocol = k.protocol and a.port = asked.port and a.released_at is null limit 1) a`,
-  );
-}
-
-function reservedPortsOf(project: string, needs: SpaceNeeds[]): RawBuilder<unknown> | null {
-  return ofSpaces(
-    needs,
-    (spaces) => sql`
-      select v.port, v.host, v.protocol, v.expires_at, 'reservation' as kind, v.id, v.project, v.service,
-             null as environment
-      from ${spaces} cross join port_ranges r
-      join port_reservations v on v.host = k.host and v.protocol = k.protocol
-        and v.port between r.start_port and r.end_port and v.status = 'active' and v.expires_at > clock_timestamp()
-      where r.project = ${project} and (k."allReservations" or r.reuse_cooldown_seconds > 0)`,
-  );
-}
-
-function reservationsById(project: string, ids: string[]): RawBuilder<ReservationRow> {
-  return sql`select * from port_reservations where id = any(${ids}::uuid[]) and project = ${project}`;
-}
-
-/** @param query gets the port spaces as the table `k`: one JSON parameter, however many there are */
-function ofSpaces(
-  needs: SpaceNeeds[],
-  query: (spaces: RawBuilder<unknown>) => RawBuilder<unknown>,
-): RawBuilder<unknown> | null {
-  if (needs.length === 0) return null;
-  return query(sql`jsonb_to_recordset(${JSON.stringify(needs)}::jsonb)
-    as k (host text, protocol text, lowest integer, ports integer[], "allReservations" boolean)`);
 }

@@ -8,6 +8,7 @@ import { toReservation } from '../repositories/reservations.js';
 import type { AllocationDetails } from '../schemas/allocation.js';
 import { Hostnames } from './hostnames.js';
 import { PortSpace, type RangeBounds, type SpaceFacts } from './port-space.js';
+import { Room, type RoomFacts } from './room.js';
 
 /** What look.ts read of one project under its lock: enough to decide the commands it was read for, and no more. */
 export interface ProjectFacts {
@@ -23,6 +24,7 @@ export interface ProjectFacts {
   hostnamesOfOthers: string[];
   /** Answers that idempotency keys got in the last 24 hours. */
   answers: { caller: string; key: string; request_hash: string; response: Json }[];
+  room: RoomFacts;
 }
 
 /** What has to be written so that the decisions hold. write.ts says in which order. */
@@ -58,6 +60,7 @@ export class ProjectState {
   readonly nameNumbers = new Map<string, number>();
   readonly project: string;
   readonly now: Date;
+  readonly room: Room;
   readonly #ranges: RangeBounds[];
   readonly #allocations = new Map<string, AllocationRow>();
   readonly #heldByKey = new Map<string, AllocationRow[]>();
@@ -66,9 +69,11 @@ export class ProjectState {
   readonly #hostnames: Hostnames;
   readonly #answers: Map<string, { requestHash: string; response: object }>;
 
-  constructor({ project, now, ranges, allocations, reservations, spaces, hostnamesOfOthers, answers }: ProjectFacts) {
+  constructor(facts: ProjectFacts) {
+    const { project, now, ranges, allocations, reservations, spaces, hostnamesOfOthers, answers, room } = facts;
     this.project = project;
     this.now = now;
+    this.room = new Room(project, room);
     this.#ranges = ranges;
     for (const row of allocations) this.#add(row);
     this.#reservations = new Map(reservations.map((row) => [row.id, row]));
@@ -118,7 +123,7 @@ export class ProjectState {
   /**
    * Allocates `port`, or with null the lowest port that is free for the key.
    * @param reservation the caller's own reservation of the port
-   * @throws AppError range-exhausted, port-taken, port-outside-range
+   * @throws AppError limit-reached, range-exhausted, port-taken, port-outside-range
    */
   allocate(
     { service, environment, host, protocol }: KeyInProject,
@@ -126,6 +131,7 @@ export class ProjectState {
     port: number | null,
     reservation?: ReservationRow,
   ): AllocationRow {
+    this.room.requirePlace(host, environment);
     const space = this.space({ host, protocol });
     const taker = { service, environment };
     const row: AllocationRow = {
@@ -148,6 +154,7 @@ export class ProjectState {
       updated_at: this.now,
     };
     space.allocate(row);
+    this.room.addPlace(host, environment);
     this.#add(row);
     this.writes.inserted.add(row);
     return row;
@@ -197,8 +204,15 @@ export class ProjectState {
     return row;
   }
 
-  /** @param row of a port that `space` has granted */
+  /**
+   * @param row of a port that `space` has granted
+   * @throws AppError limit-reached
+   */
   insertReservation(row: ReservationRow): ReservationRow {
+    this.room.requireRow('reservations');
+    this.room.requirePlace(row.host, null);
+    this.room.addRow('reservations');
+    this.room.addPlace(row.host, null);
     this.space(row).reserve(row);
     this.#reservations.set(row.id, row);
     this.writes.insertedReservations.add(row);
@@ -217,7 +231,7 @@ export class ProjectState {
   /**
    * The answer that was stored under the idempotency key (`replayed`), or else what `act` answers, which is stored
    * under the key if `act` created something. `created` of a replayed answer is that of the first time, which was true.
-   * @throws AppError idempotency-key-reused when the key was used for another request
+   * @throws AppError idempotency-key-reused when the key was used for another request; limit-reached
    */
   once<T extends object>(key: IdempotencyKey | null, act: () => { response: T; created: boolean }) {
     const answer = key && this.#answers.get(answerName(key));
@@ -225,8 +239,10 @@ export class ProjectState {
       if (answer.requestHash !== key.requestHash) throw refusals.idempotencyKeyReused(key.key);
       return { response: answer.response as T, created: true, replayed: true };
     }
+    if (key) this.room.requireRow('idempotencyKeys');
     const { response, created } = act();
     if (key && created) {
+      this.room.addRow('idempotencyKeys');
       this.#answers.set(answerName(key), { requestHash: key.requestHash, response });
       this.writes.answers.push({ ...key, response });
     }

@@ -59,10 +59,12 @@
  *     started, its command is executed.
  */
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
+import { UNLIMITED } from '../config/project-limits.js';
 import { compilePrepared, send } from '../database/statements.js';
 import type { Tables } from '../database/tables.js';
 import { unobserved } from '../observer.js';
 import { insertAnswers } from '../repositories/idempotency-keys.js';
+import { Allowances } from './allowances.js';
 import { decideAll, type Outcome, type ProjectCommand } from './decide.js';
 import { lockAndLook, look } from './look.js';
 import type { RangeBounds } from './port-space.js';
@@ -78,10 +80,11 @@ export async function executeCommands(
   project: string,
   commands: readonly ProjectCommand[],
   observer = unobserved,
+  allowances = new Allowances(UNLIMITED),
 ): Promise<Outcome[]> {
   const { outcomes, changed, written } = await db.transaction().execute(async (trx) => {
     const lock = compilePrepared(rangeLock(project), trx);
-    return decideAndWrite(trx, await lockAndLook(trx, project, lock, commands), commands);
+    return decideAndWrite(trx, await lockAndLook(trx, project, lock, commands, allowances), commands);
   });
   // COMMIT after a failed statement is a successful ROLLBACK to PostgreSQL, so the error has to be taken from the
   // writes.
@@ -99,9 +102,9 @@ export async function executeLocked(
   project: string,
   ranges: RangeBounds[],
   commands: readonly ProjectCommand[],
-  { dryRun }: { dryRun: boolean },
+  { dryRun, allowances }: { dryRun: boolean; allowances: Allowances },
 ): Promise<Outcome[]> {
-  const facts = await look(trx, project, ranges, commands);
+  const facts = await look(trx, project, ranges, commands, allowances);
   if (dryRun) return decideAll(new ProjectState(facts), commands);
   const { outcomes, written } = await decideAndWrite(trx, facts, commands);
   await written;

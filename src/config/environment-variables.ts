@@ -1,5 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 
+const ROWS = { minimum: 1, maximum: 1_000_000_000 };
+
 /** Every environment variable that the service reads, with its default. `.env.example` lists the same variables. */
 export const environmentVariables = Type.Object({
   HOST: Type.String({ default: '127.0.0.1' }),
@@ -36,5 +38,11 @@ export const environmentVariables = Type.Object({
   AUDIT_SCHEDULE: Type.Optional(Type.String()),
   HEALTH_CHECK_RETENTION_DAYS: Type.Integer({ default: 30, minimum: 1, maximum: 36_500 }),
   HISTORY_RETENTION_DAYS: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500 })),
+  MAX_HOSTS_PER_PROJECT: Type.Integer({ default: 1000, ...ROWS }),
+  MAX_ENVIRONMENTS_PER_PROJECT: Type.Integer({ default: 1000, ...ROWS }),
+  MAX_RESERVATIONS_PER_PROJECT: Type.Integer({ default: 10_000, ...ROWS }),
+  MAX_IDEMPOTENCY_KEYS_PER_PROJECT: Type.Integer({ default: 100_000, ...ROWS }),
+  // Every five minutes for 30 days, a scheduled audit of a shared range of 1000 ports stores 8,640,000 results.
+  MAX_HEALTH_CHECKS_PER_PROJECT: Type.Integer({ default: 10_000_000, ...ROWS }),
 });
 export type EnvironmentVariables = Static<typeof environmentVariables>;

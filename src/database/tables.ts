@@ -65,6 +65,8 @@ export interface PortReservationsTable {
 export interface PortHealthChecksTable {
   id: Generated<string>;
   allocation_id: string;
+  /** The allocation's. */
+  project: string;
   port: number;
   host: string;
   outcome: 'open' | 'refused' | 'timeout' | 'unreachable';

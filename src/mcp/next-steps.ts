@@ -41,6 +41,10 @@ export const nextSteps: NextSteps<RefusedCall> = {
     ]
       .filter(Boolean)
       .join(' '),
+  'limit-reached': ({ limit }) =>
+    limit === 'hosts' || limit === 'environments'
+      ? 'release what is no longer needed (list-ports shows it, release-port frees it), or ask the user to raise the limit.'
+      : 'ask the user: nothing was changed, and calling again does not help soon.',
   'allocation-released': 'call get-port to allocate for the service again, and describe that.',
   'reservation-ended': 'reserve-port makes a new one.',
   'dotenv-name-conflict': 'rename one of the services that are named.',

@@ -40,6 +40,12 @@ export const nextSteps: NextSteps = {
     ]
       .filter(Boolean)
       .join(' '),
+  'limit-reached': ({ limit, project = '{project}' }) => {
+    if (limit === 'environments') return `GET /v1/projects/${project}/environments lists them.`;
+    if (limit === 'hosts')
+      return `GET /v1/allocations?project=${project} and GET /v1/reservations?project=${project} list what is held.`;
+    return '';
+  },
   'allocation-released': 'Allocate a port for the service again and change that.',
   'reservation-ended': 'Reserve a port again.',
   'dotenv-name-conflict': ({ areInSeveralPlaces }) =>

@@ -10,7 +10,7 @@ import type { Session } from './session.js';
  * The lowest port that the key holds, or else the lowest free one, which the key holds from then on. However many
  * callers race for one key, they get one port. Where the key holds a port already, this takes neither lock nor
  * transaction.
- * @throws AppError project-not-found, range-exhausted
+ * @throws AppError project-not-found, range-exhausted, limit-reached
  */
 export async function getOrAllocate(
   session: Session,

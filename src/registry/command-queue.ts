@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import type { Allowances } from '../allocator/allowances.js';
 import type { Outcome, ProjectCommand, ResultOf } from '../allocator/decide.js';
 import { executeCommands } from '../allocator/transaction.js';
 import type { Tables } from '../database/tables.js';
@@ -19,10 +20,12 @@ export class CommandQueue {
   readonly #batcher: Batcher<ProjectCommand, Outcome>;
 
   /** @param maxBatch 1 gives each command a transaction of its own, for comparison */
-  constructor(db: Kysely<Tables>, observer: Observer, maxBatch: number) {
+  constructor(db: Kysely<Tables>, observer: Observer, allowances: Allowances, maxBatch: number) {
     this.#batcher = new Batcher({
       execute: (project, batch) =>
-        executeCommands(db, project, batch, observer).catch((error) => retryBatch(error, db, project, batch, observer)),
+        executeCommands(db, project, batch, observer, allowances).catch((error) =>
+          retryBatch(error, db, project, batch, observer, allowances),
+        ),
       onBatch: (size, waited) => observer.batched('commands', size, waited),
       maxBatch: Math.min(MAX_COMMANDS, maxBatch),
       maxQueue: MAX_WAITING,

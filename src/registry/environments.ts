@@ -10,7 +10,7 @@ import type { Session } from './session.js';
 /**
  * Every service's port, in the order given: the lowest one that it holds, or else the lowest free one. All of them or
  * none. Where all are held already, this takes neither lock nor transaction.
- * @throws AppError project-not-found, range-exhausted, validation-failed for a service that is listed twice
+ * @throws AppError project-not-found, range-exhausted, limit-reached, validation-failed for a service that is listed twice
  */
 export async function allocateEnvironment(
   session: Session,

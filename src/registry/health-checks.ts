@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
+import type { Allowances } from '../allocator/allowances.js';
 import { lockRanges } from '../allocator/transaction.js';
 import type { Tables } from '../database/tables.js';
 import * as refusals from '../refusals.js';
@@ -10,6 +11,7 @@ import type { Allocation } from '../schemas/allocation.js';
 import type { PageQuery } from '../schemas/common.js';
 import type { HealthCheck } from '../schemas/health-check.js';
 import { findAllocation } from './allocations.js';
+import { requireRoomForAnswer } from './limits.js';
 import type { Session } from './session.js';
 
 /**
@@ -25,23 +27,27 @@ export async function findProbeable(session: Session, id: string): Promise<Alloc
 
 /**
  * Stores one check and moves the allocation's status.
- * @throws AppError idempotency-key-reused, forbidden
+ * @throws AppError idempotency-key-reused, limit-reached, forbidden
  */
-export function insertHealthCheck(
+export async function insertHealthCheck(
   session: Session,
   project: string,
   check: NewHealthCheck,
   idempotency: IdempotencyKey | null,
 ): Promise<{ healthCheck: HealthCheck; replayed: boolean }> {
-  const insert = (trx: Transaction<Tables>) => insertOnce(trx, project, check, idempotency);
+  const insert = (trx: Transaction<Tables>) => insertOnce(trx, session.allowances, project, check, idempotency);
   const work = (db: Kysely<Tables>) => db.transaction().execute(insert);
   // With an idempotency key it takes the project's lock, and so waits in a queue. What was probed is stored for all
   // that read it, also when its caller has left.
-  return session.change({ project }, work, idempotency ? { queue: project, evenIfAbandoned: true } : {});
+  const options = idempotency ? { queue: project, evenIfAbandoned: true } : {};
+  const stored = await session.change({ project }, work, options);
+  if (!stored.replayed) await session.healthCheckLimit.stored(new Map([[project, 1]]));
+  return stored;
 }
 
 async function insertOnce(
   trx: Transaction<Tables>,
+  allowances: Allowances,
   project: string,
   check: NewHealthCheck,
   idempotency: IdempotencyKey | null,
@@ -49,6 +55,7 @@ async function insertOnce(
   if (idempotency) await lockRanges(trx, project); // callers that use one key wait here for one another
   const answer = idempotency && (await findAnswer(trx, project, idempotency));
   if (answer) return { healthCheck: answer as HealthCheck, replayed: true };
+  if (idempotency) await requireRoomForAnswer(trx, allowances, project);
   const healthCheck = await healthChecks.insertHealthCheck(trx, check);
   if (healthCheck === null) throw refusals.allocationNotFound(check.allocationId);
   if (idempotency) await insertAnswers(trx, project, [{ ...idempotency, response: healthCheck }]);
@@ -59,10 +66,11 @@ async function insertOnce(
  * Stores the checks of an audit and moves the allocations' statuses.
  * @throws AppError forbidden
  */
-export function insertHealthChecks(session: Session, checks: readonly NewHealthCheck[]): Promise<void> {
-  return session.change('audits', async (db) => {
-    await db.transaction().execute((trx) => healthChecks.insertHealthChecks(trx, checks));
-  });
+export async function insertHealthChecks(session: Session, checks: readonly NewHealthCheck[]): Promise<void> {
+  const stored = await session.change('audits', (db) =>
+    db.transaction().execute((trx) => healthChecks.insertHealthChecks(trx, checks)),
+  );
+  await session.healthCheckLimit.stored(stored);
 }
 
 /**

@@ -7,6 +7,7 @@ import * as refusals from '../refusals.js';
 import { type IdempotencyKey, insertAnswers, lockAndFindAnswer, NO_PROJECT } from '../repositories/idempotency-keys.js';
 import { blockAround, findForeignOwners, lockRangesAround } from '../repositories/ranges.js';
 import type { Import, ImportedPort } from '../schemas/import.js';
+import { requireRoomForAnswer } from './limits.js';
 import type { Session } from './session.js';
 
 /** A port to adopt, or what is wrong with a line that should have been one. */
@@ -21,21 +22,22 @@ const IMPORTS = 'imports of ports';
  * Adopts ports that are in use already, each into the project whose range covers it, and tells what became of each. It
  * is one transaction, under the locks of all projects involved that the caller sees.
  * @param options with `dryRun`, the same report, and nothing is written, not even an answer for `idempotency`
- * @throws AppError idempotency-key-reused, forbidden
+ * @throws AppError idempotency-key-reused, limit-reached, forbidden
  */
 export function importPorts(
   session: Session,
   items: readonly ImportItem[],
   options: { dryRun: boolean; idempotency: IdempotencyKey | null },
 ): Promise<{ report: Import; replayed: boolean }> {
-  const { access, observer } = session;
+  const { allowances, observer } = session;
   const { dryRun } = options;
   const idempotency = dryRun ? null : options.idempotency;
   const work = async (db: Kysely<Tables>) => {
     const imported = await db.transaction().execute(async (trx) => {
       const answer = idempotency && (await lockAndFindAnswer(trx, NO_PROJECT, idempotency));
       if (answer) return { report: answer as Import, replayed: true };
-      const report: Import = { dryRun, items: await adoptAll(trx, access, items, dryRun) };
+      if (idempotency) await requireRoomForAnswer(trx, allowances, NO_PROJECT, idempotency.caller);
+      const report: Import = { dryRun, items: await adoptAll(trx, session, items, dryRun) };
       if (idempotency) await insertAnswers(trx, NO_PROJECT, [{ ...idempotency, response: report }]);
       return { report, replayed: false };
     });
@@ -50,7 +52,7 @@ export function importPorts(
 
 async function adoptAll(
   trx: Transaction<Tables>,
-  access: Access,
+  { access, allowances }: Session,
   items: readonly ImportItem[],
   dryRun: boolean,
 ): Promise<ImportedPort[]> {
@@ -65,7 +67,7 @@ async function adoptAll(
       own.some((range) => range.start_port <= port && port <= range.end_port),
     );
     const commands = covered.map((item) => ({ kind: 'adopt' as const, ...item }));
-    const outcomes = await executeLocked(trx, project, own, commands, { dryRun });
+    const outcomes = await executeLocked(trx, project, own, commands, { dryRun, allowances });
     for (const [index, outcome] of outcomes.entries()) {
       if (!outcome.ok) throw outcome.error;
       adoptions.set(covered[index] as ImportItem, redact(outcome.value as Adoption, access));

@@ -2,11 +2,14 @@ import type { Kysely } from 'kysely';
 import { LRUCache } from 'lru-cache';
 import type { Intent } from '../access/access.js';
 import { ANONYMOUS, type Caller } from '../access/caller.js';
+import { Allowances } from '../allocator/allowances.js';
+import { UNLIMITED } from '../config/project-limits.js';
 import { isAvailable } from '../database/connect.js';
 import type { Tables } from '../database/tables.js';
 import { unobserved } from '../observer.js';
 import { Batcher, type IsAbandoned } from './batcher.js';
 import { CommandQueue } from './command-queue.js';
+import { HealthCheckLimit } from './health-check-limit.js';
 import { MAX_WAITING } from './limits.js';
 import { LookUps } from './look-ups.js';
 import { Session, type Shared } from './session.js';
@@ -22,11 +25,18 @@ export class Registry {
   readonly isAvailable: () => Promise<boolean>;
 
   /** @param options with `maxBatch` 1 every call has a transaction or query of its own, for comparison */
-  constructor(db: Kysely<Tables>, observer = unobserved, { maxBatch = Number.POSITIVE_INFINITY } = {}) {
+  constructor(
+    db: Kysely<Tables>,
+    observer = unobserved,
+    { maxBatch = Number.POSITIVE_INFINITY, limits = UNLIMITED } = {},
+  ) {
+    const allowances = new Allowances(limits);
     this.#shared = {
       db,
       observer,
-      commands: new CommandQueue(db, observer, maxBatch),
+      allowances,
+      healthCheckLimit: new HealthCheckLimit(db, limits.healthChecks),
+      commands: new CommandQueue(db, observer, allowances, maxBatch),
       changes: new Batcher({
         execute: (_queue, batch) => Promise.all(batch.map((work) => work())),
         onBatch: (size, waited) => observer.batched('exclusive', size, waited),

@@ -7,7 +7,8 @@ import type { Session } from './session.js';
 
 /**
  * Reserves the lowest free port, or `port`, until `ttlSeconds` from now.
- * @throws AppError project-not-found, range-exhausted, port-taken, port-outside-range, idempotency-key-reused
+ * @throws AppError project-not-found, range-exhausted, port-taken, port-outside-range, limit-reached,
+ * idempotency-key-reused
  */
 export function reserve(
   session: Session,
@@ -30,8 +31,8 @@ export function reserve(
 /**
  * Turns a reservation into an allocation of the same port. However many callers race, they get one allocation, and a
  * caller that asks again later gets it too.
- * @throws AppError reservation-not-found, reservation-expired, reservation-ended; port-taken while the port cools down
- * for another service; validation-failed where no service is named, or another host or protocol
+ * @throws AppError reservation-not-found, reservation-expired, reservation-ended, limit-reached; port-taken while the
+ * port cools down for another service; validation-failed where no service is named, or another host or protocol
  */
 export async function claimReservation(
   session: Session,

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import type { Allowances } from '../allocator/allowances.js';
 import { isRepeatable, type Outcome, type ProjectCommand } from '../allocator/decide.js';
 import { executeCommands } from '../allocator/transaction.js';
 import { isOutcomeUnknown, NotReplicatedError, toAppError, toRefusal } from '../database/errors.js';
@@ -22,15 +23,17 @@ export async function retryBatch(
   project: string,
   batch: ProjectCommand[],
   observer: Observer,
+  allowances: Allowances,
 ): Promise<Outcome[]> {
   const refusal = toAppError(error);
   if (refusal?.status === 503 && !isOutcomeUnknown(error)) throw error;
   if (error instanceof NotReplicatedError) throw error; // a second attempt would wait for the same standby
   // Of the errors with 503 only the unknown outcomes are left here.
-  if (refusal?.code === 'database-unavailable') return repeatRepeatable(db, project, batch, refusal, observer);
+  if (refusal?.code === 'database-unavailable')
+    return repeatRepeatable(db, project, batch, refusal, observer, allowances);
   if (batch.length === 1) throw error;
   const outcomes: Outcome[] = [];
-  for (const command of batch) outcomes.push(await executeAlone(db, project, command, observer));
+  for (const command of batch) outcomes.push(await executeAlone(db, project, command, observer, allowances));
   return outcomes;
 }
 
@@ -41,10 +44,11 @@ async function repeatRepeatable(
   batch: ProjectCommand[],
   outcomeUnknown: AppError,
   observer: Observer,
+  allowances: Allowances,
 ): Promise<Outcome[]> {
   const repeatable = batch.filter(isRepeatable);
   const outcomes =
-    repeatable.length > 0 ? await executeCommands(db, project, repeatable, observer).catch(() => []) : [];
+    repeatable.length > 0 ? await executeCommands(db, project, repeatable, observer, allowances).catch(() => []) : [];
   return batch.map((command) => outcomes[repeatable.indexOf(command)] ?? { ok: false, error: outcomeUnknown });
 }
 
@@ -53,9 +57,10 @@ async function executeAlone(
   project: string,
   command: ProjectCommand,
   observer: Observer,
+  allowances: Allowances,
 ): Promise<Outcome> {
   try {
-    const [outcome] = await executeCommands(db, project, [command], observer);
+    const [outcome] = await executeCommands(db, project, [command], observer, allowances);
     return outcome as Outcome;
   } catch (error) {
     return { ok: false, error: toRefusal(error) };

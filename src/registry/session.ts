@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import type { LRUCache } from 'lru-cache';
 import { Access, type Intent, type Subject } from '../access/access.js';
 import type { Caller } from '../access/caller.js';
+import type { Allowances } from '../allocator/allowances.js';
 import type { ProjectCommand, ResultOf } from '../allocator/decide.js';
 import { namesOf } from '../allocator/network-names.js';
 import type { AllocationRow, Tables } from '../database/tables.js';
@@ -13,6 +14,7 @@ import * as refusals from '../refusals.js';
 import { listProjectNames } from '../repositories/projects.js';
 import type { Batcher, IsAbandoned } from './batcher.js';
 import type { CommandQueue } from './command-queue.js';
+import type { HealthCheckLimit } from './health-check-limit.js';
 import { refuseUnexecuted } from './limits.js';
 import type { LookUps } from './look-ups.js';
 
@@ -20,6 +22,8 @@ import type { LookUps } from './look-ups.js';
 export interface Shared {
   readonly db: Kysely<Tables>;
   readonly observer: Observer;
+  readonly allowances: Allowances;
+  readonly healthCheckLimit: HealthCheckLimit;
   readonly commands: CommandQueue;
   /** Changes that no command makes, one at a time in each queue. */
   readonly changes: Batcher<() => Promise<unknown>, unknown>;
@@ -41,6 +45,8 @@ type Query<Args extends unknown[], Result> = (db: Kysely<Tables>, access: Access
 export class Session {
   readonly access: Access;
   readonly observer: Observer;
+  readonly allowances: Allowances;
+  readonly healthCheckLimit: HealthCheckLimit;
   readonly #shared: Shared;
   readonly #isAbandoned: IsAbandoned | undefined;
 
@@ -48,6 +54,8 @@ export class Session {
   constructor(shared: Shared, caller: Caller, intent: Intent, isAbandoned: IsAbandoned | undefined) {
     this.access = new Access(caller, intent);
     this.observer = shared.observer;
+    this.allowances = shared.allowances;
+    this.healthCheckLimit = shared.healthCheckLimit;
     this.#shared = shared;
     this.#isAbandoned = isAbandoned;
   }

@@ -15,9 +15,17 @@ export async function insertHealthCheck(trx: Transaction<Tables>, check: NewHeal
   return rows[0] ? toHealthCheck(rows[0]) : null;
 }
 
-/** Stores the checks of an audit, and moves their allocations' statuses. */
-export async function insertHealthChecks(trx: Transaction<Tables>, checks: readonly NewHealthCheck[]): Promise<void> {
-  await sql`${insertion(checks)} select from inserted limit 1`.execute(trx);
+/**
+ * Stores the checks of an audit, and moves their allocations' statuses.
+ * @returns how many were stored for each project
+ */
+export async function insertHealthChecks(
+  trx: Transaction<Tables>,
+  checks: readonly NewHealthCheck[],
+): Promise<Map<string, number>> {
+  const { rows } = await sql<{ project: string; stored: number }>`
+    ${insertion(checks)} select project, count(*)::integer as stored from inserted group by project`.execute(trx);
+  return new Map(rows.map(({ project, stored }) => [project, stored]));
 }
 
 /**
@@ -31,7 +39,7 @@ export async function insertHealthChecks(trx: Transaction<Tables>, checks: reado
 function insertion(checks: readonly NewHealthCheck[]): RawBuilder<unknown> {
   return sql`
     with checked as (
-      select c.*, clock_timestamp()::timestamptz(3) as checked_at
+      select c.*, a.project, clock_timestamp()::timestamptz(3) as checked_at
       from jsonb_to_recordset(${JSON.stringify(checks)}::jsonb) as c (
         "allocationId" uuid, port integer, host text, outcome text, "responseTimeMs" double precision, error text)
       join port_allocations a on a.id = c."allocationId"
@@ -47,8 +55,8 @@ function insertion(checks: readonly NewHealthCheck[]): RawBuilder<unknown> {
           updated_at = case when (held.outcome = 'open') = (a.status = 'in_use') then a.updated_at else held.checked_at end
       from held where a.id = held.id and a.released_at is null
     ), inserted as (
-      insert into port_health_checks (allocation_id, port, host, outcome, response_time_ms, error, checked_at)
-      select "allocationId", port, host, outcome, "responseTimeMs", error, checked_at from checked
+      insert into port_health_checks (allocation_id, project, port, host, outcome, response_time_ms, error, checked_at)
+      select "allocationId", project, port, host, outcome, "responseTimeMs", error, checked_at from checked
       returning *
     )`;
 }

@@ -79,6 +79,20 @@ export async function lockName(trx: Transaction<Tables>, name: string): Promise<
 }
 
 /**
+ * The query for how many keys of a project count towards its limit: those whose answers are still given. Counting stops
+ * at one more than the limit. `offset 0` keeps it to the primary key: by the index of ages it would read the keys of all
+ * projects.
+ * @param caller counts only this caller's keys
+ */
+export function countAnswers(project: string, limit: number, caller?: string): RawBuilder<{ count: number }> {
+  const ofCaller = caller === undefined ? sql`` : sql`and caller = ${caller}`;
+  return sql`
+    select count(*)::integer as count from (
+      select from (select created_at from idempotency_keys where project = ${project} ${ofCaller} offset 0) own
+      where created_at > ${expiry} limit ${limit + 1}) kept`;
+}
+
+/**
  * Stores answers in the transaction of the changes that they tell of, so that both are kept or neither.
  * @throws AppError idempotency-key-reused when a change that waits for another lock has stored the key since it was
  * looked up

@@ -15,6 +15,37 @@ export async function deleteOldHealthChecks(db: Kysely<Tables>, days: number, li
   return rows.length;
 }
 
+/** When the oldest of the newest `limit` health checks of a project was made; null if it has no more than that. */
+export async function findOldestToKeep(db: Kysely<Tables>, project: string, limit: number): Promise<Date | null> {
+  const row = await db
+    .selectFrom('port_health_checks')
+    .select('checked_at')
+    .where('project', '=', project)
+    .orderBy('checked_at', 'desc')
+    .offset(limit - 1)
+    .limit(1)
+    .executeTakeFirst();
+  return row?.checked_at ?? null;
+}
+
+/**
+ * Deletes up to `limit` of a project's health checks from before `oldest`. It skips rows that somebody else has locked.
+ * @returns how many were deleted
+ */
+export async function deleteSurplusHealthChecks(
+  db: Kysely<Tables>,
+  project: string,
+  oldest: Date,
+  limit: number,
+): Promise<number> {
+  const { numAffectedRows } = await sql`
+    delete from port_health_checks where id in (
+      select id from port_health_checks
+      where project = ${project} and checked_at < ${oldest}
+      order by checked_at limit ${limit} for update skip locked)`.execute(db);
+  return Number(numAffectedRows ?? 0);
+}
+
 /**
  * The ids of up to `limit` allocations that were released more than `days` ago, the oldest first. Those whose port may
  * still be cooling down are left out, because the cooldown is counted from their release.

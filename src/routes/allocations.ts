@@ -36,6 +36,7 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
             ...LOCKING,
             'project-not-found',
             'range-exhausted',
+            'limit-reached',
             'port-taken',
             'port-outside-range',
             'idempotency-key-reused',

@@ -30,7 +30,8 @@ export const auditRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, 
           '`not-probeable`; where none is given, such hosts are left out, with one `unreachable` conflict for each ' +
           '(`port` is `null`). What is released while the audit runs is left out of it. With `Accept: text/event-stream` ' +
           '`progress` events (`done` of `total` ports) come first, then one `result` (`Audit`), or `problem` (`Problem`) if it ' +
-          'breaks off. An audit whose client leaves is stopped.',
+          'breaks off. An audit whose client leaves is stopped. Each key may have one audit under way; another one is ' +
+          '`too-many-requests`.',
         tags: ['audits'],
         body: Ref(AuditScope),
         response: {

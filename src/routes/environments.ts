@@ -52,7 +52,14 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
         response: {
           200: answerOrDotenv(EnvironmentPorts, 'All were held already. In the order given.'),
           201: answerOrDotenv(EnvironmentPorts, 'All are held now. In the order given.'),
-          ...refusals({ body: true }, ...LOCKING, 'project-not-found', 'range-exhausted', 'dotenv-name-conflict'),
+          ...refusals(
+            { body: true },
+            ...LOCKING,
+            'project-not-found',
+            'range-exhausted',
+            'limit-reached',
+            'dotenv-name-conflict',
+          ),
         },
       },
     },

@@ -30,7 +30,14 @@ export const healthCheckRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
         body: Ref(NewHealthCheck),
         response: {
           201: answer(HealthCheck, 'What was found.'),
-          ...refusals({ body: true }, ...LOCKING, 'allocation-not-found', 'not-probeable', 'idempotency-key-reused'),
+          ...refusals(
+            { body: true },
+            ...LOCKING,
+            'allocation-not-found',
+            'not-probeable',
+            'limit-reached',
+            'idempotency-key-reused',
+          ),
         },
       },
     },

@@ -41,7 +41,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app,
         body: { content: { 'application/json': { schema: Ref(NewImport) } } },
         response: {
           200: answer(Import, 'What became of each.'),
-          ...refusals({ body: true }, ...LOCKING, 'idempotency-key-reused'),
+          ...refusals({ body: true }, ...LOCKING, 'limit-reached', 'idempotency-key-reused'),
         },
       },
     },

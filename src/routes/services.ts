@@ -27,7 +27,7 @@ export const serviceRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app
         response: {
           200: answerOrPort(Allocation, 'It held one already.'),
           201: answerOrPort(Allocation, 'It holds one now.'),
-          ...refusals({ body: true }, ...LOCKING, 'project-not-found', 'range-exhausted'),
+          ...refusals({ body: true }, ...LOCKING, 'project-not-found', 'range-exhausted', 'limit-reached'),
         },
       },
     },

@@ -39,8 +39,8 @@ t.test('an agent’s process that has the registry open sweeps reservations and 
     );
     await sql`
       with held as (insert into port_allocations (port, project, service) values (3300, 'odin', 'api') returning id)
-      insert into port_health_checks (allocation_id, port, host, outcome, checked_at)
-      select id, 3300, 'localhost', 'open', clock_timestamp() - make_interval(days => i * 40)
+      insert into port_health_checks (allocation_id, project, port, host, outcome, checked_at)
+      select id, 'odin', 3300, 'localhost', 'open', clock_timestamp() - make_interval(days => i * 40)
       from held, generate_series(0, 1) i`.execute(db);
   });
   const expected = {

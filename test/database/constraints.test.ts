@@ -123,8 +123,8 @@ t.test('the database itself enforces the rules', async (t) => {
 
   t.test('a health check has one of four outcomes, and goes with its allocation', async (t) => {
     const check = (outcome: string) =>
-      failure(`insert into port_health_checks (allocation_id, port, host, outcome)
-        select id, port, host, '${outcome}' from port_allocations where released_at is null limit 1`);
+      failure(`insert into port_health_checks (allocation_id, project, port, host, outcome)
+        select id, project, port, host, '${outcome}' from port_allocations where released_at is null limit 1`);
     for (const outcome of ['open', 'refused', 'timeout', 'unreachable']) t.equal(await check(outcome), 'accepted');
     t.equal(await check('closed'), '23514 port_health_checks_outcome');
     t.equal(await failure('delete from port_allocations'), 'accepted');

@@ -1,5 +1,7 @@
 import type { CoolingPort, RangeBounds, SpaceFacts } from '../../src/allocator/port-space.js';
 import type { ProjectFacts, Writes } from '../../src/allocator/project-state.js';
+import type { RoomFacts } from '../../src/allocator/room.js';
+import { UNLIMITED } from '../../src/config/project-limits.js';
 import type { AllocationRow, ReservationRow } from '../../src/database/tables.js';
 import type { Holder } from '../../src/errors.js';
 import type { Space } from '../../src/keys.js';
@@ -29,6 +31,10 @@ export const secondsFromNow = (seconds: number): Date => new Date(NOW.getTime() 
 export const range = (start: number, end: number, cooldown = 0): RangeBounds => {
   return { start_port: start, end_port: end, reuse_cooldown_seconds: cooldown };
 };
+
+const { healthChecks: _, ...left } = UNLIMITED;
+/** Nothing is limited. */
+const UNLIMITED_ROOM: RoomFacts = { limits: UNLIMITED, left, newHosts: [], newEnvironments: [] };
 
 /** An active allocation, of the service `api` and an hour old unless something else is said. */
 export function held(port: number, given: Partial<AllocationRow> = {}): AllocationRow {
@@ -108,6 +114,7 @@ export function factsOf(given: Partial<Rows>): ProjectFacts {
     reservations: reservations.filter(isOwn),
     answers,
     hostnamesOfOthers,
+    room: UNLIMITED_ROOM,
     spaces: [...spaces.values()].map((space) => factsOfSpace(space, rows)),
   };
 }

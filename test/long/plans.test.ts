@@ -78,8 +78,8 @@ for (const analyzed of [true, false]) {
                clock_timestamp(), 'cancelled'
         from generate_series(1, ${RECENT}::integer) i`.execute(db);
       await sql`
-        insert into port_health_checks (allocation_id, port, host, outcome)
-        select id, port, host, 'open'
+        insert into port_health_checks (allocation_id, project, port, host, outcome)
+        select id, project, port, host, 'open'
         from port_allocations, generate_series(1, ${RECENT / HELD}::integer) i
         where project = 'consilio' and released_at is null`.execute(db);
     });

@@ -18,8 +18,8 @@ t.test('old rows are deleted in batches, but nothing that is held or cooling dow
   await insert('odin', 3300, 3);
   await insert('odin', 3301, 40);
   await sql`
-    insert into port_health_checks (allocation_id, port, host, outcome, checked_at)
-    select id, port, host, 'open', clock_timestamp() - make_interval(days => i % 2 * 10)
+    insert into port_health_checks (allocation_id, project, port, host, outcome, checked_at)
+    select id, project, port, host, 'open', clock_timestamp() - make_interval(days => i % 2 * 10)
     from port_allocations cross join generate_series(1, 2400) i where released_at is null`.execute(db);
 
   t.same(await runRetention(db, { healthCheckRetentionDays: 7, historyRetentionDays: null }), {
@@ -48,13 +48,13 @@ async function insertHistory(db: Kysely<Tables>, allocations: number, checks: (i
     with old as (
       insert into port_allocations (port, project, service, status, released_at)
       select 9000 + i, 'shared-services', 'old', 'released', clock_timestamp() - make_interval(days => 9, secs => -i)
-      from generate_series(0, ${allocations - 1}::integer) i returning id, port, host
+      from generate_series(0, ${allocations - 1}::integer) i returning id, project, port, host
     ), counts as (
       select 8999 + place as port, count::integer from jsonb_array_elements_text(${counts}::jsonb)
         with ordinality c (count, place)
     )
-    insert into port_health_checks (allocation_id, port, host, outcome)
-    select id, port, host, 'open' from old join counts using (port) cross join lateral generate_series(1, count)
+    insert into port_health_checks (allocation_id, project, port, host, outcome)
+    select id, project, port, host, 'open' from old join counts using (port) cross join lateral generate_series(1, count)
   `.execute(db);
 }
 

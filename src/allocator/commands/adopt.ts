@@ -28,6 +28,7 @@ export const adopt: CommandDefinition<Adopt, Adoption> = {
     environment: { environment: environment ?? 'default', host, protocol },
     port: { port, host, protocol },
     takes: [{ port, host, protocol }],
+    environments: [environment ?? 'default'],
   }),
 
   decide(state, input) {

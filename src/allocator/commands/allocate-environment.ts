@@ -17,6 +17,7 @@ export const allocateEnvironment: CommandDefinition<AllocateEnvironment, { items
       keys,
       takes: keys.map((key) => ({ ...key, port: null })),
       hostnames: services.flatMap(({ details }) => hostnamesOf(details)),
+      environments: keys.map(({ environment }) => environment),
     };
   },
 
@@ -24,7 +25,10 @@ export const allocateEnvironment: CommandDefinition<AllocateEnvironment, { items
     state.requireRange();
     const missing = services.map(({ key }) => key).filter((key) => state.heldBy(key).length === 0);
     // Once there is a port for every missing service nothing below refuses, so that it is all or none.
-    if (missing[0]) state.space(missing[0]).requireRoom(missing);
+    if (missing[0]) {
+      state.room.requirePlace(missing[0].host, missing[0].environment);
+      state.space(missing[0]).requireRoom(missing);
+    }
     const items = services.map((service) => getOrAllocate.decide(state, service).allocation);
     return { items, created: missing.length > 0 };
   },

@@ -17,6 +17,7 @@ export interface Allocate {
 export const allocate: CommandDefinition<Allocate, { allocation: Allocation; replayed: boolean }> = {
   needs: ({ key, details, port, idempotency }) => ({
     takes: [{ ...key, port }],
+    environments: [key.environment],
     hostnames: hostnamesOf(details),
     idempotency,
   }),

@@ -27,8 +27,9 @@ interface Claimed {
 
 /** Turns a reservation into an allocation of the same port. Claiming it again answers that allocation. */
 export const claimReservation: CommandDefinition<ClaimReservation, Claimed> = {
-  needs: ({ reservationId, details, idempotency }) => ({
+  needs: ({ reservationId, environment, details, idempotency }) => ({
     reservationId,
+    environments: [environment],
     hostnames: hostnamesOf(details),
     idempotency,
   }),

@@ -14,6 +14,7 @@ export const getOrAllocate: CommandDefinition<GetOrAllocate, { allocation: Alloc
   needs: ({ key, details }) => ({
     keys: [key],
     takes: [{ ...key, port: null }],
+    environments: [key.environment],
     hostnames: hostnamesOf(details),
   }),
 

@@ -17,7 +17,11 @@ export interface Reserve extends Space {
 
 /** Reserves a port for a while. One that is cooling down can be reserved only for the service that released it. */
 export const reserve: CommandDefinition<Reserve, { reservation: Reservation; replayed: boolean }> = {
-  needs: ({ host, protocol, port, idempotency }) => ({ takes: [{ host, protocol, port }], idempotency }),
+  needs: ({ host, protocol, port, idempotency }) => ({
+    takes: [{ host, protocol, port }],
+    reserves: true,
+    idempotency,
+  }),
 
   decide(state, { host, protocol, port, service, ttlSeconds, reservedBy, reason, idempotency }) {
     const { response, replayed } = state.once(idempotency, () => {
