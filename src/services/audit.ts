@@ -20,19 +20,28 @@ export interface AuditOptions {
 
 const AUDITS_AT_A_TIME = 4;
 
-/** Runs the audits that callers ask for, at most `AUDITS_AT_A_TIME` at once. The scheduled audit does not count. */
+/**
+ * Runs the audits that callers ask for: one for each key, and at most `AUDITS_AT_A_TIME` at once. The scheduled audit
+ * does not count.
+ */
 export class Auditor {
   #running = 0;
+  /** The ids of the keys whose audits are running. */
+  readonly #keys = new Set<string>();
 
   constructor(private readonly prober: Prober) {}
 
   /**
    * @param options when `signal` is aborted, the caller has left
-   * @throws AppError overloaded, and what `runAudit` throws
+   * @throws AppError too-many-requests, overloaded, and what `runAudit` throws
    */
   async run(session: Session, scope: AuditScope, options: AuditOptions = {}): Promise<Audit> {
+    const { caller } = session.access;
+    const key = caller.kind === 'key' ? caller.id : null;
+    if (key !== null && this.#keys.has(key)) throw refusals.auditUnderWay();
     if (this.#running >= AUDITS_AT_A_TIME) throw refusals.tooManyAuditsRun(AUDITS_AT_A_TIME);
     this.#running++;
+    if (key !== null) this.#keys.add(key);
     try {
       return await runAudit(session, this.prober, scope, options);
     } catch (error) {
@@ -40,6 +49,7 @@ export class Auditor {
       throw signal?.aborted && error === signal.reason ? refusals.callerLeft() : error;
     } finally {
       this.#running--;
+      if (key !== null) this.#keys.delete(key);
     }
   }
 }
