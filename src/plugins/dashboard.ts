@@ -1,12 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import makeEtag from 'etag';
 import type { FastifyInstance } from 'fastify';
-import isFresh from 'fresh';
 import type { Config } from '../config.js';
 import { AppError } from '../errors.js';
 import { mediaTypes } from '../media-types.js';
 import { packageRoot } from '../package-root.js';
+import { makeDocument, sendDocument } from './documents.js';
 
 const FOLDER = join(packageRoot, 'dist', 'dashboard');
 
@@ -33,7 +32,6 @@ const POLICY = [
 const PAGE_HEADERS = {
   'content-security-policy': POLICY,
   'cross-origin-opener-policy': 'same-origin',
-  'cache-control': 'no-cache',
 };
 
 /**
@@ -45,8 +43,7 @@ export function registerDashboard(
   app: FastifyInstance,
   { basePath, publicUrl }: Pick<Config, 'basePath' | 'publicUrl'>,
 ): void {
-  const page = readFileSync(join(FOLDER, 'index.html'));
-  const etag = makeEtag(page);
+  const page = makeDocument(mediaTypes.html, readFileSync(join(FOLDER, 'index.html')));
   const assets = new Map(
     readdirSync(join(FOLDER, 'assets')).map((name) => [name, readFileSync(join(FOLDER, 'assets', name))]),
   );
@@ -59,9 +56,7 @@ export function registerDashboard(
       const to = [`${publicUrl ?? basePath}/`, ...query].join('?');
       return reply.redirect(app.redact(to) === to ? to : `${publicUrl ?? basePath}/`, 308);
     }
-    reply.headers({ ...PAGE_HEADERS, etag });
-    if (isFresh(request.headers, { etag })) return reply.code(304).send();
-    return reply.type(mediaTypes.html).send(page);
+    return sendDocument(request, reply.headers(PAGE_HEADERS), page);
   });
 
   app.get<{ Params: { name: string } }>('/assets/:name', { schema: { hide: true } }, (request, reply) => {

@@ -1,9 +1,10 @@
 import SerializerSelector from '@fastify/fast-json-stringify-compiler';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { mediaTypes } from '../media-types.js';
 import { components } from '../schemas/components.js';
+import { type Document, makeDocument, sendDocument } from './documents.js';
 
 export interface ContractOptions {
   version: string;
@@ -74,16 +75,34 @@ export async function registerOpenapi(app: FastifyInstance, { version, publicUrl
       return contract;
     },
   });
+  const json = shareDocument(() => makeDocument(mediaTypes.json, JSON.stringify(app.swagger())));
+  const yaml = shareDocument(() => makeDocument(mediaTypes.yaml, app.swagger({ yaml: true })));
   await app.register(swaggerUi, {
     routePrefix: '/docs',
+    uiHooks: {
+      // The plugin's own handlers of these two would serialize the contract anew for each request.
+      preHandler: (request, reply, done) => {
+        const { url } = request.routeOptions;
+        if (url === '/docs/json') return json(request, reply);
+        if (url === '/docs/yaml') return yaml(request, reply);
+        done();
+      },
+    },
     staticCSP: true,
     // This service is served over plain HTTP. The directive would make browsers load the page's files over HTTPS.
     transformStaticCSP: (policy) => policy.replace(/\s*upgrade-insecure-requests;?/, ''),
   });
-  app.get('/openapi.json', { schema: { hide: true }, config: { produces: [mediaTypes.json] } }, () => app.swagger());
-  app.get('/openapi.yaml', { schema: { hide: true }, config: { produces: [mediaTypes.yaml] } }, (_request, reply) =>
-    reply.type(mediaTypes.yaml).send(app.swagger({ yaml: true })),
-  );
+  app.get('/openapi.json', { schema: { hide: true }, config: { produces: [mediaTypes.json] } }, json);
+  app.get('/openapi.yaml', { schema: { hide: true }, config: { produces: [mediaTypes.yaml] } }, yaml);
+}
+
+/** Returns a handler that sends a document, which is made for the first request and shared by all. */
+function shareDocument(make: () => Document): (request: FastifyRequest, reply: FastifyReply) => FastifyReply {
+  let document: Document | undefined;
+  return (request, reply) => {
+    document ??= make();
+    return sendDocument(request, reply, document);
+  };
 }
 
 function completeContract({ paths, components }: Contract): void {

@@ -186,6 +186,22 @@ t.test('answers are as the contract describes them', async (t) => {
 
   t.test('the contract is served as JSON, as YAML and as pages to read', async (t) => {
     t.match((await send('GET', '/openapi.yaml', undefined, { accept: 'application/yaml' })).text, /^openapi: 3\.1\.0/);
+    for (const [path, same] of [
+      ['/openapi.json', '/docs/json'],
+      ['/openapi.yaml', '/docs/yaml'],
+    ] as const) {
+      const { text, headers } = await send('GET', path);
+      t.match(headers.etag, /^"/, 'a strong ETag');
+      t.equal(headers['cache-control'], 'no-cache');
+      const other = await send('GET', same);
+      t.equal(other.text, text);
+      t.equal(other.headers.etag, headers.etag);
+      for (const known of [path, same]) {
+        const unchanged = await send('GET', known, undefined, { 'if-none-match': String(headers.etag) });
+        t.strictSame([unchanged.status, unchanged.text], [304, ''], known);
+        t.equal((await send('GET', known, undefined, { 'if-none-match': '"other"' })).status, 200);
+      }
+    }
     const docs = await send('GET', '/docs/', undefined, { accept: 'text/html' });
     t.equal(docs.status, 200);
     t.match(docs.text, /swagger-ui/);
