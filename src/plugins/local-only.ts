@@ -35,12 +35,12 @@ const HEALTH_ENDPOINTS: ReadonlySet<string | undefined> = new Set(['/livez', '/r
  * and `X-Cloud-Trace-Context`. The balancers of AWS and Google, which add the last two, add `X-Forwarded-For` as well.
  */
 const OF_PROXIES = [
-  // The standards: RFC 7239, RFC 9110 (7.6.3) and RFC 8586.
-  'forwarded',
+  // The standards: RFC 9110 (7.6.3) and RFC 8586. `Forwarded` (RFC 7239) is below.
   'via',
   'cdn-loop',
   // Apache, Caddy, Envoy, HAProxy (if told to), IIS, ngrok, Tailscale and Traefik; the balancers of AWS, Azure and Google.
-  /^x-forwarded/,
+  // Also Forwarded-For and X-Original-Forwarded-For.
+  /(^|-)forwarded/,
   // The address of the client: X-Real-IP (nginx, Traefik), Client-IP, X-Client-IP, X-Cluster-Client-IP, True-Client-IP
   // (Akamai), CF-Connecting-IP, Fastly-Client-IP, Fly-Client-IP, DO-Connecting-IP, X-Azure-ClientIP, X-Remote-Addr.
   /(^|-)(client|connecting|real|remote|original|user)-?(ip|addr|address)$/,
@@ -64,7 +64,11 @@ const OF_PROXIES = [
 const NAMES: ReadonlySet<unknown> = new Set(OF_PROXIES);
 const PATTERN = new RegExp(OF_PROXIES.flatMap((of) => (of instanceof RegExp ? of.source : [])).join('|'));
 
-const isAddedByProxy = (name: string): boolean => NAMES.has(name) || PATTERN.test(name);
+/** @param given a name as Node gives it, in lower case. Programs that take a CGI's variables for headers send underscores. */
+function isAddedByProxy(given: string): boolean {
+  const name = given.replaceAll('_', '-');
+  return NAMES.has(name) || PATTERN.test(name);
+}
 
 function refuseForwarded(name: string): AppError {
   return new AppError(

@@ -97,6 +97,31 @@ t.test('without authentication', async (t) => {
     }
   });
 
+  t.test('however such a header is written: capitals, underscores, twice, empty, last of many', async (t) => {
+    for (const header of [
+      'x-FORWARDED-for: 192.0.2.1',
+      'X_Forwarded_For: 192.0.2.1',
+      'x_real-ip: 192.0.2.1',
+      'X_REAL_IP: 192.0.2.1',
+      'CF_CONNECTING_IP: 192.0.2.1',
+      'cDN_lOOP: a',
+      'X-Forwarded-For:',
+      'Via: ',
+      'Forwarded:\r\nForwarded:',
+      'X-Real-IP: 192.0.2.1\r\nX-Real-IP: 127.0.0.1',
+    ]) {
+      const text = await exchange(`GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${header}\r\n\r\n`);
+      t.match(text, /^HTTP\/1.1 403 .*answers no forwarded requests/s, header);
+    }
+    const many = (count: number) => `Connection: close\r\n${'a:\r\n'.repeat(count)}X-Forwarded-For: 192.0.2.1\r\n\r\n`;
+    t.match(await exchange(`GET /livez HTTP/1.1\r\nHost: localhost\r\n${many(97)}`), /^HTTP\/1.1 403 /);
+    t.match(await exchange(`GET /livez HTTP/1.1\r\nHost: localhost\r\n${many(1000)}`), /^HTTP\/1.1 400 /);
+    t.match(
+      await exchange(`GET /livez HTTP/1.1\r\nHost: localhost\r\nHost: example.com\r\n${many(0)}`),
+      /^HTTP\/1.1 400 /,
+    );
+  });
+
   t.test('what programs send by themselves is answered', async (t) => {
     for (const [name, value] of Object.entries(OF_CLIENTS)) {
       t.equal((await request('GET', '/v1/ranges', undefined, { [name]: value })).status, 200, name);
