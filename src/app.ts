@@ -10,10 +10,13 @@ import { registerAuthentication } from './plugins/authentication.js';
 import { registerBodies } from './plugins/bodies.js';
 import { registerDashboard } from './plugins/dashboard.js';
 import { registerBodyBytes } from './plugins/limits/body-bytes.js';
+import { Connections } from './plugins/limits/connections.js';
 import { registerLoadShedding } from './plugins/limits/load-shedding.js';
+import { Pipelining } from './plugins/limits/pipelining.js';
 import { RateLimit } from './plugins/limits/rate-limit.js';
 import { registerUnreadBodies } from './plugins/limits/read-body.js';
 import { registerRequestTimeout } from './plugins/limits/request-timeout.js';
+import { registerUnreadAnswers } from './plugins/limits/unread-answers.js';
 import { registerLocalOnly } from './plugins/local-only.js';
 import { registerLog } from './plugins/log.js';
 import { refuseMalformedHttp, registerMalformedHttp } from './plugins/malformed-http.js';
@@ -58,6 +61,8 @@ const CONNECTIONS_CHECKING_INTERVAL_MS = 1000;
 export async function buildApp(service: Service, metrics: Metrics): Promise<FastifyInstance> {
   const { config, log, readiness, registry, keyring, prober, redact } = service;
   const { basePath, rateLimitPerMinute: perMinute } = config;
+  const connections = new Connections(log as FastifyBaseLogger, metrics, config.trustProxy);
+  const pipelining = new Pipelining(connections);
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }), // registerLog writes one line for each request
@@ -78,13 +83,15 @@ export async function buildApp(service: Service, metrics: Metrics): Promise<Fast
     trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
     routerOptions: { maxParamLength: 1024 },
     rewriteUrl: ({ url = '/' }) => withoutBasePath(url, basePath),
-    clientErrorHandler: refuseMalformedHttp,
+    clientErrorHandler: refuseMalformedHttp(connections),
     frameworkErrors: (error, request, reply) => {
       reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
       sendProblem(toHttpRefusal(error), request, reply);
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
+  connections.watch(app.server);
+  pipelining.noticeRequests(app);
   registerProblems(app, redact);
   registerMetrics(app, metrics);
   app.addHook('onRequest', (request, reply, done) => {
@@ -101,6 +108,8 @@ export async function buildApp(service: Service, metrics: Metrics): Promise<Fast
   registerLog(app);
   registerUnreadBodies(app);
   registerLoadShedding(app);
+  pipelining.takeTurns(app);
+  registerUnreadAnswers(app, connections);
   registerMalformedHttp(app);
   registerRequestTimeout(app, config.requestTimeoutMs);
   if (config.adminApiKey === null && !config.allowUnauthenticated) registerLocalOnly(app);

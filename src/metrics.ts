@@ -40,6 +40,7 @@ export class Metrics implements Observer {
   readonly #allocations = this.#counter('allocations_total', 'Ports allocated.', 'project');
   readonly #releases = this.#counter('releases_total', 'Ports released.', 'project');
   readonly #refusals = this.#counter('refusals_total', 'Requests and tool calls refused.', 'code');
+  readonly #cuts = this.#counter('connections_cut_total', 'Connections cut because of a limit.', 'reason');
   readonly #batchSizes = new Histogram({
     name: 'port_allocator_batch_size',
     help: 'Requests that one transaction or query answered together.',
@@ -133,6 +134,10 @@ export class Metrics implements Observer {
 
   refused(code: ProblemCode): void {
     this.#refusals.inc({ code });
+  }
+
+  cut(reason: string): void {
+    this.#cuts.inc({ reason });
   }
 
   /**

@@ -10,6 +10,8 @@ export interface Observer {
   /** An audit of everything ended. @param probedUnallocated whether it also probed ports that nobody holds */
   audited(conflicts: readonly { kind: string }[], probedUnallocated: boolean): void;
   refused(code: ProblemCode): void;
+  /** A connection was cut, because of a limit. */
+  cut(reason: string): void;
 }
 
-export const unobserved: Observer = { batched() {}, wrote() {}, probed() {}, audited() {}, refused() {} };
+export const unobserved: Observer = { batched() {}, wrote() {}, probed() {}, audited() {}, refused() {}, cut() {} };

@@ -10,8 +10,9 @@ export type SendEvent = (event: string, data: object) => void;
 
 /**
  * Answers with server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): first those that
- * `work` sends, then an event `result` with what `work` returns. The stream opens with its first event. If `work` fails
- * before that, the answer is an ordinary problem document; if it fails later, the last event is `problem`.
+ * `work` sends, as far as the client reads them, then an event `result` with what `work` returns. The stream opens with
+ * its first event. If `work` fails before that, the answer is an ordinary problem document; if it fails later, the last
+ * event is `problem`.
  */
 export async function sendEvents(
   request: FastifyRequest,
@@ -33,12 +34,18 @@ export async function sendEvents(
         'x-accel-buffering': 'no', // without this, nginx would buffer the events
         connection: 'close', // a replica that shuts down would otherwise wait until the idle connection times out
       });
-      heartbeat = setInterval(() => write(': still here\n\n'), HEARTBEAT_MS);
+      heartbeat = setInterval(() => {
+        if (!raw.writableNeedDrain) write(': still here\n\n');
+      }, HEARTBEAT_MS);
     }
     write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
   };
+  // A client that does not keep up with reading misses events, but not the last one. Nothing piles up for it.
+  const sendToReader: SendEvent = (event, data) => {
+    if (!raw.writableNeedDrain) send(event, data);
+  };
   try {
-    send('result', await work(send, abortOnDisconnect(reply)));
+    send('result', await work(sendToReader, abortOnDisconnect(reply)));
   } catch (error) {
     if (!reply.sent) throw error;
     const refusal = toHttpRefusal(error);

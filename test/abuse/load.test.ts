@@ -50,10 +50,12 @@ const percentile = (sorted: number[], share: number) => sorted[Math.floor(share 
 
 /**
  * Sends requests on one connection without waiting for answers.
+ * @param from the address of the connection, since one address may not have so many requests waiting
  * @returns their statuses, once all have been answered
  */
-function pipeline(t: Test, { hostname, port, host }: URL, paths: string[], count: number): Promise<number[]> {
-  const socket = connect(Number(port), hostname);
+function pipeline(t: Test, url: URL, paths: string[], count: number, from: string): Promise<number[]> {
+  const { hostname, port, host } = url;
+  const socket = connect({ port: Number(port), host: hostname, localAddress: from });
   t.teardown(() => socket.destroy());
   const requests = Array.from(
     { length: count },
@@ -90,7 +92,7 @@ t.test('while look-ups stall, requests beyond the limit are refused, and afterwa
   // progress. Requests that wait for a connection could not be used: on a slow machine they would be refused before
   // all have come.
   const paths = ['/v1/projects/odin/services/api', `/v1/allocations/${held.body.id}`];
-  const piled = Array.from({ length: 60 }, () => pipeline(t, new URL(url), paths, 150));
+  const piled = Array.from({ length: 60 }, (_, i) => pipeline(t, new URL(url), paths, 150, `127.0.1.${1 + i}`));
   for (const one of piled) one.catch(() => {}); // awaited below
   const ask = () => service.call('GET', '/v1/ranges', undefined, { timeoutMs: 2000 }).catch(() => null);
   const isRefused = (answer: Reply | null) => /under way here already/.test(answer?.body.detail);

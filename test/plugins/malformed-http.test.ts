@@ -113,6 +113,64 @@ t.test('malformed HTTP', async (t) => {
     t.match(JSON.parse(body), { status: 405, code: 'method-not-allowed', detail: /no proxy/ });
   });
 
+  t.test('what Node lets pass is refused: two Host headers, and so many headers that Node drops some', async (t) => {
+    for (const second of ['Host: example.com', 'HOST: localhost', 'hOST:']) {
+      const { head, body } = await closing('GET /livez HTTP/1.1', `Host: localhost\r\n${second}\r\n`);
+      t.match(head, /^HTTP\/1\.1 400 /);
+      t.match(JSON.parse(body), { code: 'validation-failed', detail: '/headers/host is sent twice' });
+    }
+    const several = (count: number) => `Host: localhost\r\n${'a:\r\n'.repeat(count - 2)}`; // and Connection
+    t.match((await closing('GET /livez HTTP/1.1', several(100))).head, /^HTTP\/1\.1 200 /);
+    for (const count of [101, 999, 1001, 3000]) {
+      const { head, body } = await closing('GET /livez HTTP/1.1', several(count));
+      t.match(head, /^HTTP\/1\.1 400 /);
+      t.match(JSON.parse(body), { code: 'validation-failed', detail: /has \d+ headers; send at most 100/ });
+    }
+  });
+
+  t.test('a refused connection is closed, whatever its client does, and the refusal arrives', async (t) => {
+    for (const [bytes, status] of [
+      ['CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n', 405],
+      ['no request\r\n\r\n', 400],
+      ['POST /v1/imports HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nx', 400],
+      [`GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ${'a'.repeat(20_000)}`, 400],
+    ] as const) {
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }); // never ends the connection by itself
+      const closed = new Promise((resolve) => socket.once('close', resolve));
+      let text = '';
+      socket
+        .on('error', () => {})
+        .on('data', (data) => {
+          text += data;
+        });
+      socket.write(bytes);
+      const more = setInterval(() => socket.write('more\r\n\r\n'), 100);
+      const began = performance.now();
+      await closed;
+      clearInterval(more);
+      t.match(text, new RegExp(`^HTTP/1\\.1 ${status} `), bytes.slice(0, 40));
+      t.equal(text.split('HTTP/1.1').length, 2, 'one answer');
+      t.ok(performance.now() - began < 3000);
+    }
+  });
+
+  t.test('Upgrade is ignored, as by clients that try h2c first', async (t) => {
+    const upgrade =
+      'Host: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQA\r\n';
+    const socket = connect(port, '127.0.0.1');
+    let text = '';
+    socket.on('data', (data) => {
+      text += data;
+    });
+    for (const status of [200, 404]) {
+      text = '';
+      socket.write(`GET ${status === 200 ? '/livez' : '/nowhere'} HTTP/1.1\r\n${upgrade}\r\n`);
+      for (let i = 0; i < 200 && text === ''; i++) await setTimeout(10);
+      t.match(text, new RegExp(`^HTTP/1\\.1 ${status} `));
+    }
+    socket.destroy();
+  });
+
   t.test('a connection is good for further requests after a refusal', async (t) => {
     const { body, head } = await exchange(
       'GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
