@@ -27,6 +27,7 @@ const api = key('api');
 const web = key('web');
 const details = { description: 'x', cloudflareHostname: 'api.example.com' };
 const hostnames = ['api.example.com'];
+const environments = ['default'];
 const anyPort = { ...TCP, port: null };
 
 /** Some of every kind: the compiler asks for a kind that is missing. */
@@ -34,25 +35,25 @@ const cases: { [Kind in ProjectCommand['kind']]: [Case<Kind>, ...Case<Kind>[]] }
   'get-or-allocate': [
     {
       command: getOrAllocate('api'),
-      needs: { keys: [api], takes: [{ ...api, port: null }], hostnames: [] },
+      needs: { keys: [api], takes: [{ ...api, port: null }], environments, hostnames: [] },
       isRepeatable: true,
     },
     {
       // Details that are given again would undo what somebody else has changed in between.
       command: getOrAllocate('api', { details }),
-      needs: { keys: [api], takes: [{ ...api, port: null }], hostnames },
+      needs: { keys: [api], takes: [{ ...api, port: null }], environments, hostnames },
       isRepeatable: false,
     },
   ],
   allocate: [
     {
       command: allocate('api'),
-      needs: { takes: [{ ...api, port: null }], hostnames: [], idempotency: null },
+      needs: { takes: [{ ...api, port: null }], environments, hostnames: [], idempotency: null },
       isRepeatable: false,
     },
     {
       command: allocate('api', { port: 3001, details, idempotency }),
-      needs: { takes: [{ ...api, port: 3001 }], hostnames, idempotency },
+      needs: { takes: [{ ...api, port: 3001 }], environments, hostnames, idempotency },
       isRepeatable: true,
     },
   ],
@@ -65,6 +66,7 @@ const cases: { [Kind in ProjectCommand['kind']]: [Case<Kind>, ...Case<Kind>[]] }
           { ...api, port: null },
           { ...web, port: null },
         ],
+        environments: ['default', 'default'],
         hostnames: [],
       },
       isRepeatable: true,
@@ -83,6 +85,7 @@ const cases: { [Kind in ProjectCommand['kind']]: [Case<Kind>, ...Case<Kind>[]] }
           { ...api, port: null },
           { ...web, port: null },
         ],
+        environments: ['default', 'default'],
         hostnames,
       },
       isRepeatable: false,
@@ -103,18 +106,22 @@ const cases: { [Kind in ProjectCommand['kind']]: [Case<Kind>, ...Case<Kind>[]] }
     { command: { kind: 'update-service', key: api, details }, needs: { keys: [api], hostnames }, isRepeatable: false },
   ],
   reserve: [
-    { command: reserve(), needs: { takes: [anyPort], idempotency: null }, isRepeatable: false },
+    { command: reserve(), needs: { takes: [anyPort], reserves: true, idempotency: null }, isRepeatable: false },
     {
       command: reserve({ port: 3001, idempotency }),
-      needs: { takes: [{ ...TCP, port: 3001 }], idempotency },
+      needs: { takes: [{ ...TCP, port: 3001 }], reserves: true, idempotency },
       isRepeatable: true,
     },
   ],
   'claim-reservation': [
-    { command: claim(id), needs: { reservationId: id, hostnames: [], idempotency: null }, isRepeatable: true },
+    {
+      command: claim(id),
+      needs: { reservationId: id, environments, hostnames: [], idempotency: null },
+      isRepeatable: true,
+    },
     {
       command: claim(id, { details, idempotency }),
-      needs: { reservationId: id, hostnames, idempotency },
+      needs: { reservationId: id, environments, hostnames, idempotency },
       isRepeatable: true,
     },
   ],
@@ -140,6 +147,7 @@ const cases: { [Kind in ProjectCommand['kind']]: [Case<Kind>, ...Case<Kind>[]] }
         environment: { environment: 'default', ...TCP },
         port: { port: 3001, ...TCP },
         takes: [{ port: 3001, ...TCP }],
+        environments,
       },
       isRepeatable: false,
     },
@@ -149,6 +157,7 @@ const cases: { [Kind in ProjectCommand['kind']]: [Case<Kind>, ...Case<Kind>[]] }
         environment: { environment: 'staging', ...TCP },
         port: { port: 3001, ...TCP },
         takes: [{ port: 3001, ...TCP }],
+        environments: ['staging'],
       },
       isRepeatable: false,
     },
