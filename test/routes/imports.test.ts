@@ -84,7 +84,7 @@ for (const [name, open] of databases) {
       t.same(
         text.body.items.map(({ outcome, allocation }: Item) => [outcome, allocation?.service]),
         [
-          ['adopted', 'a-u-7-b'], // the process name is shown as a\\u{7}b
+          ['adopted', 'a-u-7-b'], // the process name is shown as a\u{7}b
           ['adopted', 'port-9331'],
         ],
       );
