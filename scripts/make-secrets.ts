@@ -1,7 +1,7 @@
 // make-secrets FOLDER: makes the secrets of deploy/compose.yaml before its first start. Secrets that exist already are
 // kept. The folder's group may read them.
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const DATABASE = { user: 'port_allocator', host: 'postgres', name: 'port_allocator' };
@@ -13,7 +13,8 @@ chmodSync(folder, 0o750);
 function make(name: string, content: string): void {
   const path = join(folder, name);
   if (existsSync(path)) return;
-  writeFileSync(`${path}.new`, content, { mode: 0o640 });
+  rmSync(`${path}.new`, { force: true }); // left by a process that was killed
+  writeFileSync(`${path}.new`, content, { mode: 0o640, flag: 'wx' }); // never through a link
   renameSync(`${path}.new`, path); // so that a file under its final name is always complete
   process.stdout.write(`made ${path}\n`);
 }

@@ -24,13 +24,15 @@ const SETTINGS = { fsync: 'off', max_connections: '300' };
 export async function providePostgres(): Promise<Provided> {
   const dataDir = await mkdtemp(join(tmpdir(), 'port-allocator-template-'));
   process.once('exit', () => rmSync(dataDir, { recursive: true, force: true })); // also after a Ctrl-C
-  const [server] = await Promise.all([findServer(), makeTemplate({ DATA_DIR: dataDir })]);
+  // Before the embedded database is opened, which closes all files that this process makes from then on to other users:
+  // the server may run as another user, and reads a file that is made here.
+  const server = await findServer();
   process.stderr.write(`PostgreSQL for the tests: ${server.from}\n`);
   const template = `template_${process.pid}`;
   const templateUrl = new URL(server.url);
   templateUrl.pathname = `/${template}`;
   await query(server.url, `create database ${template}`);
-  await makeTemplate({ DATABASE_URL: templateUrl.href });
+  await Promise.all([makeTemplate({ DATABASE_URL: templateUrl.href }), makeTemplate({ DATA_DIR: dataDir })]);
   return {
     variables: { TEST_DATABASE_URL: server.url, TEST_DATA_DIR: dataDir, TEST_TEMPLATE: template },
     async stop() {

@@ -1,9 +1,13 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { PGlite } from '@electric-sql/pglite';
-import { create, extract } from 'tar';
+import { create, extract, type ReadEntry } from 'tar';
 import { CommandRefused } from '../errors.js';
-import { DATABASE_FOLDER, exists, UNFINISHED_PREFIX } from './pglite.js';
+import { closeTree, DATABASE_FOLDER, exists, UNFINISHED_PREFIX } from './data-folder.js';
+import { removeUnfinished } from './pglite.js';
 
 /**
  * Writes the embedded database into a new archive. The caller holds the lock of the data directory, so that nobody has
@@ -16,8 +20,7 @@ export async function backUp(dataDir: string, file: string): Promise<void> {
   if (await exists(file)) throw new CommandRefused(`${file} exists already, and is left as it is. Give a new name.`);
   const partial = `${file}.partial`;
   try {
-    await create({ file: partial, cwd: dataDir, gzip: true, strict: true, mode: 0o600 }, [DATABASE_FOLDER]);
-    await syncFile(partial);
+    await writeArchive(dataDir, partial);
     await rename(partial, file);
   } catch (error) {
     const { message } = error as Error;
@@ -43,9 +46,11 @@ export async function restore(dataDir: string, file: string): Promise<number> {
   }
   const unfinished = join(dataDir, `${UNFINISHED_PREFIX}${process.pid}`);
   try {
+    await removeUnfinished(dataDir);
     await mkdir(unfinished, { mode: 0o700 });
-    await extract({ file, cwd: unfinished, strict: true, strip: 1 });
+    await readArchive(file, unfinished);
     const allocations = await countAllocations(unfinished);
+    await closeTree(unfinished);
     await rename(unfinished, join(dataDir, DATABASE_FOLDER));
     return allocations;
   } catch (error) {
@@ -77,7 +82,32 @@ async function countAllocations(folder: string): Promise<number> {
   }
 }
 
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  await file.sync().finally(() => file.close());
+/** The folder of the archive may be open to others. The flag `wx` makes a new file, and follows no link. */
+async function writeArchive(dataDir: string, path: string): Promise<void> {
+  await rm(path, { force: true }); // left by a process that was killed
+  const archive = create({ cwd: dataDir, gzip: true, strict: true }, [DATABASE_FOLDER]);
+  await pipeline(Readable.from(archive), createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true }));
+}
+
+/**
+ * Unpacks files and folders, for this user alone. With `strict`, paths that lead out of the folder are refused. A backup
+ * has neither links nor devices. By default, root would give each file to the owner that the archive names.
+ */
+async function readArchive(file: string, folder: string): Promise<void> {
+  const others: string[] = [];
+  await extract({
+    file,
+    cwd: folder,
+    strict: true,
+    strip: 1,
+    preserveOwner: false,
+    filter(path, entry) {
+      const { type } = entry as ReadEntry;
+      const isFolder = type === 'Directory';
+      if (!isFolder && type !== 'File') others.push(`${path} (${type})`);
+      entry.mode = isFolder ? 0o700 : 0o600;
+      return others.length === 0;
+    },
+  });
+  if (others.length > 0) throw new Error(`it holds more than files and folders: ${others[0]}`);
 }

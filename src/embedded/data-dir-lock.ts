@@ -1,7 +1,10 @@
-import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { constants } from 'node:fs';
+import { join } from 'node:path';
 import { tryLock } from 'fs-native-extensions';
 import { StartError } from '../errors.js';
+import { explainingDataDir, openOwnFile, requirePrivateFolder } from './data-folder.js';
+import { announce, type LockHolder, readHolder } from './holder.js';
+import { removeDeadSocket } from './peer-socket.js';
 
 /** Another process has the data directory open. */
 export class DataDirLockedError extends StartError {
@@ -18,44 +21,12 @@ export class DataDirLockedError extends StartError {
   }
 }
 
-/** Where the process that holds the lock serves the other processes of the same user. */
-export interface PeerEndpoint {
-  url: string;
-  /** Stands in a file of the data directory. Whoever can read that file can read the database as well. */
-  token: string;
-  /** Whether it releases the lock for a service that starts. A stdio process does, a service does not. */
-  yields: boolean;
-}
-
-export interface LockHolder {
-  pid: number;
-  /** Missing until the process accepts calls. */
-  endpoint?: PeerEndpoint;
-}
-
 export interface DataDirLock {
   release(): Promise<void>;
 }
 
 /**
- * Does work with the files of the data directory.
- * @throws StartError if the file system refuses it
- */
-export async function explainingDataDir<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const { syscall, message } = error as NodeJS.ErrnoException;
-    if (syscall === undefined) throw error;
-    throw new StartError(
-      `DATA_DIR: ${message}. Set it to a folder that this user may write, or to one that can be created.`,
-      { cause: error },
-    );
-  }
-}
-
-/**
- * Locks the data directory for this process, and creates it if there is none.
+ * Locks the data directory for this process. If there is none, it is created.
  *
  * The kernel holds the lock (an open file description lock on Linux, flock on macOS, LockFileEx on Windows), and
  * releases it as soon as the process is dead, however it died. Who holds the lock is written into a second file,
@@ -66,8 +37,17 @@ export async function explainingDataDir<T>(work: () => Promise<T>): Promise<T> {
 export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
   const lock = await lockFile(dataDir, 'lock');
   if (!lock) throw new DataDirLockedError(dataDir, await readHolder(dataDir));
-  await explainingDataDir(() => announce(dataDir));
-  return lock;
+  try {
+    await explainingDataDir(async () => {
+      const last = await readHolder(dataDir);
+      await announce(dataDir);
+      if (last?.endpoint) await removeDeadSocket(last.endpoint.path);
+    });
+    return lock;
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
 }
 
 /**
@@ -99,52 +79,10 @@ export function awaitDataDir(dataDir: string): Promise<DataDirLock | null> {
 /** @returns null if another process has locked the file */
 async function lockFile(dataDir: string, name: string, options?: { shared: boolean }): Promise<DataDirLock | null> {
   const file = await explainingDataDir(async () => {
-    await createFolder(dataDir);
-    return open(join(dataDir, name), 'a+', 0o600);
+    await requirePrivateFolder(dataDir);
+    return openOwnFile(join(dataDir, name), constants.O_RDWR | constants.O_CREAT);
   });
   if (tryLock(file.fd, options)) return { release: () => file.close() };
   await file.close();
   return null;
-}
-
-/**
- * Creates a folder, and the folders above it that are missing. Node's own recursive `mkdir` tries for ever where the
- * system answers ENOENT although the folder above exists, as in /proc.
- */
-async function createFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700 });
-  } catch (error) {
-    if (await isFolder(path)) return;
-    const above = dirname(path);
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || above === path || (await isFolder(above))) throw error;
-    await createFolder(above);
-    await createFolder(path);
-  }
-}
-
-const isFolder = (path: string): Promise<boolean> =>
-  stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-
-/**
- * Writes who holds the lock, and where that process serves others. Only the process that holds the lock may call this.
- */
-export async function announce(dataDir: string, endpoint?: PeerEndpoint): Promise<void> {
-  const holder: LockHolder = { pid: process.pid, ...(endpoint && { endpoint }) };
-  const path = join(dataDir, 'holder.json');
-  // Written under another name and renamed, so that nobody reads half of the file.
-  await writeFile(`${path}.new`, JSON.stringify(holder), { mode: 0o600 });
-  await rename(`${path}.new`, path);
-}
-
-/** @returns null if there is no such file, or if it is not readable */
-export async function readHolder(dataDir: string): Promise<LockHolder | null> {
-  try {
-    return JSON.parse(await readFile(join(dataDir, 'holder.json'), 'utf8'));
-  } catch {
-    return null;
-  }
 }

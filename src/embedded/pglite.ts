@@ -1,18 +1,11 @@
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import pg from 'pg';
 import { StartError } from '../errors.js';
-import { explainingDataDir, type lockDataDir } from './data-dir-lock.js';
-
-export const DATABASE_FOLDER = 'database';
-/**
- * Begins the name of a database folder that is not complete. The process that holds the lock removes those that a
- * killed process has left. The name says which program made it, because DATA_DIR may contain files of other programs.
- */
-export const UNFINISHED_PREFIX = '.port-allocator-unfinished-';
-const UNFINISHED = /^\.port-allocator-unfinished-\d+$/;
+import type { lockDataDir } from './data-dir-lock.js';
+import { closeTree, DATABASE_FOLDER, exists, explainingDataDir, UNFINISHED, UNFINISHED_PREFIX } from './data-folder.js';
 
 /**
  * Opens PGlite (PostgreSQL in WebAssembly) in `dataDir`, and creates the database if there is none.
@@ -49,8 +42,11 @@ export async function openEmbedded(
 }
 
 async function openFolder(folder: string): Promise<PGlite> {
+  await closeTree(folder);
   try {
-    return await PGlite.create(folder);
+    const pglite = await PGlite.create(folder);
+    await closeTree(folder);
+    return pglite;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error;
     throw new StartError(
@@ -63,21 +59,15 @@ async function openFolder(folder: string): Promise<PGlite> {
 
 async function createDatabase(dataDir: string, folder: string): Promise<void> {
   const unfinished = join(dataDir, `${UNFINISHED_PREFIX}${process.pid}`);
-  await mkdir(unfinished);
+  await mkdir(unfinished, { mode: 0o700 });
   const pglite = await PGlite.create(unfinished);
   await pglite.close();
   await rename(unfinished, folder);
 }
 
-async function removeUnfinished(dataDir: string): Promise<void> {
+/** Only the process that holds the lock may call this. */
+export async function removeUnfinished(dataDir: string): Promise<void> {
   for (const name of await readdir(dataDir)) {
     if (UNFINISHED.test(name)) await rm(join(dataDir, name), { recursive: true, force: true });
   }
-}
-
-export async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

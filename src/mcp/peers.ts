@@ -1,18 +1,16 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import Fastify from 'fastify';
-import { Agent, fetch, type Response } from 'undici';
 import { closeServer } from '../close-server.js';
 import type { Config } from '../config.js';
 import { connectDatabase, type Database, type Log } from '../database/connect.js';
-import {
-  announce,
-  awaitDataDir,
-  type DataDirLock,
-  DataDirLockedError,
-  type PeerEndpoint,
-} from '../embedded/data-dir-lock.js';
+import { awaitDataDir, type DataDirLock, DataDirLockedError } from '../embedded/data-dir-lock.js';
+import { explainingDataDir } from '../embedded/data-folder.js';
+import { announce, type PeerEndpoint } from '../embedded/holder.js';
+import { isOwnSocket, listenPrivately, removeSocket } from '../embedded/peer-socket.js';
 import { AppError } from '../errors.js';
 import { toHttpRefusal } from '../plugins/problems.js';
 import { BODY_LIMIT_BYTES } from '../schemas/validation.js';
@@ -36,7 +34,7 @@ export interface PeerServer {
 
 /**
  * Executes tool calls for the other processes of this user. Only the process that holds the data directory's lock does
- * this. It listens on loopback, and requires a token that is in a file which only this user can read.
+ * this. It listens on a socket that no other user can connect to; see `listenPrivately`.
  * @param onYield called to release the lock for a service that starts; null in a service, which keeps the lock
  */
 export async function servePeers(
@@ -44,16 +42,12 @@ export async function servePeers(
   callTool: CallToolWithKey,
   onYield: (() => void) | null,
 ): Promise<PeerServer> {
-  const token = randomBytes(32).toString('base64url');
   const app = Fastify({
     bodyLimit: 2 * BODY_LIMIT_BYTES,
     forceCloseConnections: 'idle',
     // Names that reach a prototype are refused by the tools themselves, and the refusal says so.
     onProtoPoisoning: 'ignore',
     onConstructorPoisoning: 'ignore',
-  });
-  app.addHook('onRequest', async (request, reply) => {
-    if (!isSame(request.headers.authorization ?? '', `Bearer ${token}`)) return reply.code(401).send();
   });
   app.setErrorHandler((error, _request, reply) => reply.code(toHttpRefusal(error).status).send());
   app.post<{ Body: Omit<KeyedRequest, 'signal'> }>('/call', async ({ body }, reply) => {
@@ -66,12 +60,13 @@ export async function servePeers(
     onYield();
     return reply.code(202).send();
   });
-  const url = await app.listen({ host: '127.0.0.1', port: 0 });
-  await announce(dataDir, { url, token, yields: onYield !== null });
+  const path = await explainingDataDir(() => listenPrivately(dataDir, (path) => app.listen({ path })));
+  await announce(dataDir, { path, yields: onYield !== null });
   return {
     async close() {
       await announce(dataDir); // first, so that no process is sent here after the server has stopped listening
       await closeServer(app, null); // waits without a limit, because a call may be an audit
+      await removeSocket(path);
     },
   };
 }
@@ -92,12 +87,6 @@ const REFUSED: { [status: number]: AppError } = {
   400: new AppError('validation-failed', 'The process that has the registry open cannot read this call.'),
   413: new AppError('payload-too-large', 'The process that has the registry open takes no call of this size.'),
 };
-/** Answered before the call is executed: 401 to the token of an earlier process, and 503 by a process that closes. */
-const NOT_EXECUTED = [401, 503];
-
-/** Without timeouts, because an audit may take longer than the five minutes after which fetch gives up by default. */
-const withoutTimeout = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
-
 /** Passes a call on to the process that has the registry open. */
 export async function passOn(
   endpoint: PeerEndpoint,
@@ -106,15 +95,15 @@ export async function passOn(
 ): Promise<PassedOn> {
   try {
     const answer = await post(endpoint, '/call', AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]), call);
-    if (answer.status === 200) return { outcome: 'answered', result: (await answer.json()) as CallToolResult };
-    await answer.body?.cancel();
-    const refusal = REFUSED[answer.status];
+    if (answer === null) return { outcome: 'not-executed' };
+    if (answer.statusCode === 200) return { outcome: 'answered', result: (await json(answer)) as CallToolResult };
+    answer.destroy();
+    const refusal = REFUSED[answer.statusCode as number];
     if (refusal) return { outcome: 'refused', refusal };
-    // Any other status is an unexpected error, or comes from a program that got the port of a process that has died.
-    return { outcome: NOT_EXECUTED.includes(answer.status) ? 'not-executed' : 'unknown' };
-  } catch (error) {
-    const { code } = ((error as Error).cause ?? {}) as { code?: string };
-    return { outcome: code === 'ECONNREFUSED' ? 'not-executed' : 'unknown' };
+    // A process that closes answers 503 before it executes anything. Any other status is an unexpected error.
+    return { outcome: answer.statusCode === 503 ? 'not-executed' : 'unknown' };
+  } catch {
+    return { outcome: 'unknown' };
   }
 }
 
@@ -140,12 +129,17 @@ export async function takeOver<T>(dataDir: string, open: () => Promise<T>): Prom
       if (!(opened instanceof DataDirLockedError)) return opened;
       const endpoint = opened.holder?.endpoint;
       if (endpoint?.yields === false || Date.now() >= deadline) throw opened;
-      if (endpoint) await post(endpoint, '/yield', AbortSignal.timeout(YIELD_LIMIT_MS)).catch(() => {}); // may have ended
+      if (endpoint) await askToYield(endpoint);
       await setTimeout(HANDOVER_POLL_MS);
     }
   } finally {
     await turn?.release();
   }
+}
+
+async function askToYield(endpoint: PeerEndpoint): Promise<void> {
+  const answer = await post(endpoint, '/yield', AbortSignal.timeout(YIELD_LIMIT_MS)).catch(() => null); // may have ended
+  answer?.destroy();
 }
 
 async function orLocked<T>(open: () => Promise<T>): Promise<T | DataDirLockedError> {
@@ -157,18 +151,28 @@ async function orLocked<T>(open: () => Promise<T>): Promise<T | DataDirLockedErr
   }
 }
 
-function post({ url, token }: PeerEndpoint, path: string, signal: AbortSignal, body: object = {}): Promise<Response> {
-  return fetch(url + path, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-    signal,
-    dispatcher: withoutTimeout,
-  });
-}
-
-/** Compares in a time that does not depend on where the texts differ. */
-function isSame(given: string, expected: string): boolean {
-  const hash = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(hash(given), hash(expected));
+/**
+ * Sends a request to the process that has the registry open, on a connection of its own: one that is kept for the next
+ * request may be closed by that process just when it is used again. There is no time limit but the signal.
+ * @returns null if nothing was sent, because no process of this user listens there
+ */
+async function post(
+  { path }: PeerEndpoint,
+  url: string,
+  signal: AbortSignal,
+  body: object = {},
+): Promise<IncomingMessage | null> {
+  if (!(await isOwnSocket(path).catch(() => false))) return null;
+  const headers = { 'content-type': 'application/json' };
+  const sent = request({ socketPath: path, path: url, method: 'POST', headers, agent: false, signal });
+  sent.end(JSON.stringify(body));
+  try {
+    const [answer] = await once(sent, 'response');
+    return answer;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === 'connect') return null;
+    throw error;
+  } finally {
+    sent.on('error', () => {}); // one that comes later also ends the answer, whose reader is told of it
+  }
 }

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
+import { lstat, mkdir, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import t from 'tap';
-import { readHolder } from '../../src/embedded/data-dir-lock.js';
+import { readHolder } from '../../src/embedded/holder.js';
 import { AGENTS, type Agent, ask, holderPid, listPorts, startAgents, startService } from '../helpers/agents.js';
 import { makeDataDir, makeSeededDir } from '../helpers/database.js';
 
@@ -80,15 +82,25 @@ t.test('the holder’s client leaves: the next call becomes the holder', async (
   t.equal(await holderPid(dataDir), two.pid);
 });
 
-t.test('only the lock’s holder can be reached with the token, and only with it', async (t) => {
-  const dataDir = await makeSeededDir(t);
-  const [agent] = (await startAgents(t, dataDir, 1)) as [Agent];
-  await ask(agent, 'get-port', { service: 'api' });
-  const endpoint = (await readHolder(dataDir))?.endpoint;
-  for (const authorization of [undefined, 'Bearer wrong']) {
-    const headers = { 'content-type': 'application/json', ...(authorization && { authorization }) };
-    for (const path of ['/call', '/yield']) {
-      t.equal((await fetch(`${endpoint?.url}${path}`, { method: 'POST', headers, body: '{}' })).status, 401);
-    }
-  }
-});
+t.test(
+  'the path of the data folder is too long for a socket: all goes on, and no socket is left in the end',
+  async (t) => {
+    const short = await makeSeededDir(t);
+    const dataDir = join(short, 'x'.repeat(120));
+    await mkdir(dataDir);
+    await rename(join(short, 'database'), join(dataDir, 'database'));
+    const [one, two] = (await startAgents(t, dataDir, 2)) as [Agent, Agent];
+    const port = await ask(one, 'get-port', { service: 'api' });
+    t.equal(await ask(two, 'get-port', { service: 'api' }), port);
+    const left = (await readHolder(dataDir))?.endpoint?.path as string;
+    t.equal((await lstat(dirname(left))).mode & 0o777, 0o700);
+
+    process.kill(one.pid, 'SIGKILL');
+    t.equal(await ask(two, 'get-port', { service: 'api' }), port);
+    await t.rejects(lstat(dirname(left)), { code: 'ENOENT' }, 'the next holder removes what the killed one has left');
+    const next = (await readHolder(dataDir))?.endpoint?.path as string;
+    t.not(next, left);
+    await two.close();
+    await t.rejects(lstat(dirname(next)), { code: 'ENOENT' });
+  },
+);

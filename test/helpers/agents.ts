@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Test } from 'tap';
-import { readHolder } from '../../src/embedded/data-dir-lock.js';
+import { readHolder } from '../../src/embedded/holder.js';
 import { closeAtEnd, type McpClient, spawnAgent } from './mcp.js';
 import { startService as startUnready } from './service.js';
 
