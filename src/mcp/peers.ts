@@ -87,6 +87,7 @@ const REFUSED: { [status: number]: AppError } = {
   400: new AppError('validation-failed', 'The process that has the registry open cannot read this call.'),
   413: new AppError('payload-too-large', 'The process that has the registry open takes no call of this size.'),
 };
+
 /** Passes a call on to the process that has the registry open. */
 export async function passOn(
   endpoint: PeerEndpoint,

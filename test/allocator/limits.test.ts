@@ -1,9 +1,10 @@
 // What the limits of a project refuse, decided without a database, and how often rows have to be counted.
 import t from 'tap';
 import { Allowances } from '../../src/allocator/allowances.js';
-import { decideAll, type ProjectCommand } from '../../src/allocator/decide.js';
+import { decideAll, needsOf, type ProjectCommand } from '../../src/allocator/decide.js';
 import { ProjectState } from '../../src/allocator/project-state.js';
 import type { RoomFacts } from '../../src/allocator/room.js';
+import { planUsage } from '../../src/allocator/usage.js';
 import { UNLIMITED } from '../../src/config/project-limits.js';
 import {
   adopt,
@@ -11,6 +12,7 @@ import {
   allocateEnvironment,
   claim,
   getOrAllocate,
+  release,
   reserve,
   written,
 } from '../helpers/project-commands.js';
@@ -111,6 +113,22 @@ t.test('a refusal names the project, the limit, its number, what makes room, and
     },
   ]);
 });
+
+t.test(
+  'a transaction on localhost and in the default environment reads nothing more than without limits',
+  async (t) => {
+    const allowances = new Allowances(limits);
+    const usual = [
+      getOrAllocate('web'),
+      allocate('web'),
+      adopt(3000),
+      release('x'),
+      allocateEnvironment(['web', 'db']),
+    ];
+    t.equal(planUsage('odin', usual.map(needsOf), allowances).query, null);
+    t.not(planUsage('odin', [needsOf(getOrAllocate('web', { environment: 'new' }))], allowances).query, null);
+  },
+);
 
 /** Adds rows one at a time until they are refused. */
 function fill(replicas: Allowances[], stored = 0): { stored: number; counts: number } {
