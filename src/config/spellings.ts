@@ -16,7 +16,7 @@ export function normalizeVariables(values: Record<string, string>): Record<strin
   const { HOST, BASE_PATH } = values;
   return {
     ...values,
-    ...(HOST !== undefined && { HOST: toPlainHost(HOST) }),
+    ...(HOST !== undefined && { HOST: readHost(HOST) }),
     ...(BASE_PATH !== undefined && { BASE_PATH: readPath(BASE_PATH) }),
   };
 }
@@ -34,6 +34,15 @@ export function toTypedVariables(values: Record<string, string>): Record<string,
     return [name, value] as const;
   });
   return Object.fromEntries(typed);
+}
+
+/**
+ * `localhost` is 127.0.0.1. For the name Fastify would open a second server on ::1, which the app does not know: its
+ * connections would not be limited, and requests with `Upgrade` would hang there.
+ */
+function readHost(host: string): string {
+  const plain = toPlainHost(host);
+  return plain === 'localhost' ? '127.0.0.1' : plain;
 }
 
 /** `ports`, `/ports` and `/ports/` are `/ports`, and `/` is the root, ''. */

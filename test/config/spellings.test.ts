@@ -7,8 +7,8 @@ import { problemsOf } from '../helpers/config.js';
 t.test('HOST may be spelled as in a URL, and is refused where it is no address and no name', async (t) => {
   for (const [given, host] of [
     ['[::1]', '::1'],
-    ['LOCALHOST', 'localhost'],
-    ['localhost.', 'localhost'],
+    ['LOCALHOST', '127.0.0.1'],
+    ['localhost.', '127.0.0.1'],
     [' 127.0.0.1\n', '127.0.0.1'],
   ] as const) {
     t.match(loadConfig({ HOST: given }), { host, rateLimitPerMinute: null }, given);
