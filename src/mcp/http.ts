@@ -1,4 +1,4 @@
-import { createMcpHandler } from '@modelcontextprotocol/server';
+import { createMcpHandler, ProtocolErrorCode } from '@modelcontextprotocol/server';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type Caller, callerId, UNIDENTIFIED } from '../access/caller.js';
 import type { Redact } from '../access/redact.js';
@@ -21,7 +21,9 @@ interface McpBody {
 
 /** The arguments of a tool stand in a request (`params`, `arguments`), and may be as deep as a body of REST. */
 const MESSAGE_BOUNDS = { ...BODY_BOUNDS, depth: BODY_BOUNDS.depth + 2 };
-const INVALID_REQUEST = -32600; // JSON-RPC 2.0, 5.1
+/** One request could otherwise ask for a hundred large answers at a time, which the limits count as one. */
+const NO_BATCHES =
+  'Batches are not taken (MCP has had none since its revision 2025-06-18): send one message per request.';
 
 const PRODUCES = [mediaTypes.json, mediaTypes.events];
 
@@ -54,16 +56,21 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
     },
     async (request, reply) => {
       const { caller, body } = request;
-      if (body?.excess !== undefined) {
-        const error = { code: INVALID_REQUEST, message: `The message ${body.excess}.` };
-        return reply.code(400).send({ jsonrpc: '2.0', id: null, error });
-      }
+      if (body?.excess !== undefined) return reply.code(400).send(invalidRequest(`The message ${body.excess}.`));
+      if (Array.isArray(body?.value)) return reply.code(400).send(invalidRequest(NO_BATCHES));
       const authInfo = { token: '', clientId: callerId(caller), scopes: [], extra: { caller } };
       const webRequest = toWebRequest(request, reply, body?.text ?? null);
       return redactRefusal(await handler.fetch(webRequest, { authInfo, parsedBody: body?.value }), service.redact);
     },
   );
 };
+
+/** A refusal of a message that is not read as far as its id (JSON-RPC 2.0, 5.1). */
+const invalidRequest = (message: string) => ({
+  jsonrpc: '2.0',
+  id: null,
+  error: { code: ProtocolErrorCode.InvalidRequest, message },
+});
 
 /** The MCP handler quotes headers in refusals of its own, such as a revision of the protocol that it does not know. */
 async function redactRefusal(response: Response, redact: Redact): Promise<Response> {

@@ -64,6 +64,21 @@ t.test('MCP over HTTP', async (t) => {
     t.equal((await request('POST', '/mcp', { no: 'message' }, ACCEPT)).status, 400);
   });
 
+  t.test('a batch is refused, whatever is in it, and none of it is executed', async (t) => {
+    const call = (service: string) => ({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'tools/call',
+      params: { name: 'get-port', arguments: { project: 'odin', service } },
+    });
+    for (const batch of [[call('batched'), call('batched')], [call('batched')], []]) {
+      const { status, body } = await request('POST', '/mcp', batch, ACCEPT);
+      t.equal(status, 400);
+      t.match(body, { jsonrpc: '2.0', id: null, error: { code: -32600, message: /one message per request/ } });
+    }
+    t.equal((await request('GET', '/v1/projects/odin/services/batched')).status, 404);
+  });
+
   t.test('a name that stands twice in one object is refused', async (t) => {
     const json = { 'content-type': 'application/json', ...ACCEPT };
     const body =
