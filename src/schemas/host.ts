@@ -42,8 +42,21 @@ export function canonicalHost(host: string): string | null {
  */
 export function findForbiddenRange(address: string): string | null {
   const destination = toEmbeddedIpv4(ipaddr.process(address.replace(/%.*$/, '')));
-  return FORBIDDEN[destination.range()] ?? null;
+  return METADATA[destination.toString()] ?? FORBIDDEN[destination.range()] ?? null;
 }
+
+/**
+ * Where clouds tell a virtual machine its secrets, apart from the link-local 169.254.169.254 that most use. No service
+ * of anybody else can have these addresses.
+ */
+const METADATA: Record<string, string> = {
+  // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
+  'fd00:ec2::254': 'the metadata address of AWS',
+  // https://www.alibabacloud.com/help/en/ecs/user-guide/view-instance-metadata
+  '100.100.100.200': 'the metadata address of Alibaba Cloud',
+  // https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+  '168.63.129.16': "the address of Azure's platform",
+};
 
 const FORBIDDEN: Record<string, string> = {
   linkLocal: 'a link-local address',

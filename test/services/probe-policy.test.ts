@@ -9,6 +9,15 @@ const prober = (variables: Record<string, string>) => new Prober(loadConfig(vari
 t.test('addresses that are never probed, however they are written', async (t) => {
   const table: [address: string, range: string | null][] = [
     ['169.254.169.254', 'a link-local address'],
+    ['fd00:ec2::254', 'the metadata address of AWS'],
+    ['FD00:0EC2:0::254', 'the metadata address of AWS'],
+    ['100.100.100.200', 'the metadata address of Alibaba Cloud'],
+    ['::ffff:100.100.100.200', 'the metadata address of Alibaba Cloud'],
+    ['168.63.129.16', "the address of Azure's platform"],
+    ['64:ff9b::168.63.129.16', "the address of Azure's platform"],
+    ['2002:a83f:8110::1', "the address of Azure's platform"],
+    ['fd00:ec2::253', null],
+    ['100.100.100.201', null],
     ['fe80::1', 'a link-local address'],
     ['fe80::1%eth0', 'a link-local address'],
     ['::ffff:169.254.169.254', 'a link-local address'],
