@@ -16,6 +16,11 @@ create table port_allocations (
   -- the other project has given the hostname up: it has to be set again. Null where the hostname was free.
   hostname_withheld_at timestamptz(3),
   metadata jsonb,
+  -- About how many bytes the row has as JSON. Pages are bounded by the sum, without reading metadata for it.
+  json_bytes integer not null generated always as (
+    500 + octet_length(host) + coalesce(octet_length(service_type), 0) + coalesce(octet_length(description), 0)
+    + coalesce(octet_length(cloudflare_hostname), 0) + coalesce(octet_length(metadata::text), 0)
+  ) stored,
   allocated_at timestamptz(3) not null default clock_timestamp(),
   last_used_at timestamptz(3),
   released_at timestamptz(3),
@@ -33,6 +38,7 @@ create table port_allocations (
 -- At most one active allocation for each port of a host and protocol.
 create unique index port_allocations_active_port
   on port_allocations (host, protocol, port) where released_at is null;
+-- Finds a key, and gives exports their order.
 create index port_allocations_active_key
   on port_allocations (project, environment, service, host, protocol, port) where released_at is null;
 -- Finds the hosts that a project uses. `localhost`, on which most ports are, is not among them.
@@ -41,6 +47,10 @@ create index port_allocations_active_hosts
 -- With the time, so that who has a hostname is found however many allocations it is withheld from.
 create index port_allocations_active_hostname
   on port_allocations (cloudflare_hostname, hostname_withheld_at) where released_at is null and cloudflare_hostname is not null;
+-- The order of routes in exports: longer hostnames first, and wildcards last.
+create index port_allocations_routes
+  on port_allocations ((cloudflare_hostname like '*%'), (-length(cloudflare_hostname)), cloudflare_hostname collate "C")
+  where released_at is null and cloudflare_hostname is not null and protocol = 'tcp';
 -- Finds when a port was last released, for cooldowns.
 create index port_allocations_releases
   on port_allocations (host, protocol, port, released_at desc) where released_at is not null;

@@ -14,6 +14,8 @@ export interface Needs {
   environment?: Space & { environment: string };
   /** The allocation that holds this port. */
   port?: Space & { port: number };
+  /** False if the command neither changes nor answers the metadata of what is read. Thousands of rows can have some. */
+  metadata?: false;
   /** Ports that the command may take: one particular port, or null for the lowest that is free. */
   takes?: (Space & { port: number | null })[];
   /** The Cloudflare hostnames that the command sets. */

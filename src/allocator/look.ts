@@ -3,7 +3,7 @@ import { compilePrepared, sendTogether } from '../database/statements.js';
 import type { AllocationRow, ReservationRow, Tables } from '../database/tables.js';
 import type { Holder } from '../errors.js';
 import type { Space } from '../keys.js';
-import { allocationsWanted } from '../repositories/allocations.js';
+import { allocationsWanted, leaveOutMetadata } from '../repositories/allocations.js';
 import { answersOf } from '../repositories/idempotency-keys.js';
 import type { Allowances } from './allowances.js';
 import type { Needs } from './command.js';
@@ -79,16 +79,17 @@ function planOf(project: string, needs: Needs[], reservations: ReservationRow[],
   );
   const usage = planUsage(project, needs, allowances);
   const changing = spaces.filter(({ mayTake }) => mayTake);
+  const wanted = allocationsWanted(project, {
+    keys,
+    ids: [...all((need) => need.ids), ...reservations.flatMap((row) => row.allocation_id ?? [])],
+    environments: all((need) => need.environment),
+    ports: all((need) => need.port),
+  });
   return {
     spaces,
     toRoom: usage.toRoom,
     parts: {
-      allocations: allocationsWanted(project, {
-        keys,
-        ids: [...all((need) => need.ids), ...reservations.flatMap((row) => row.allocation_id ?? [])],
-        environments: all((need) => need.environment),
-        ports: all((need) => need.port),
-      }),
+      allocations: wanted && needs.every(({ metadata }) => metadata === false) ? leaveOutMetadata(wanted) : wanted,
       free: freePortsOf(project, spaces),
       cooling: coolingPortsOf(project, changing),
       holders: holdersOf(spaces),

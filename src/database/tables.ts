@@ -34,6 +34,8 @@ export interface PortAllocationsTable {
   cloudflare_hostname: string | null;
   hostname_withheld_at: NullableTimestamp;
   metadata: Json | null;
+  /** About how many bytes the row has as JSON. The database computes it. */
+  json_bytes: ColumnType<number, never, never>;
   allocated_at: Timestamp;
   last_used_at: NullableTimestamp;
   released_at: NullableTimestamp;
@@ -118,7 +120,7 @@ export interface Tables {
 }
 
 export type RangeRow = Selectable<PortRangesTable>;
-export type AllocationRow = Selectable<PortAllocationsTable>;
+export type AllocationRow = Omit<Selectable<PortAllocationsTable>, 'json_bytes'>;
 export type HealthCheckRow = Selectable<PortHealthChecksTable>;
 export type ApiKeyRow = Selectable<ApiKeysTable>;
 export type ReservationRow = Selectable<PortReservationsTable>;

@@ -22,9 +22,22 @@ export const IdOrKey = {
   protocol: Type.Optional(withoutDefault(Protocol, 'tcp')),
 };
 
-/** Pages of 25 items unless the agent asks for more, because everything it reads takes room in its context. */
+/**
+ * A page of a tool has fewer bytes than one of REST: its JSON goes out twice, once of these as a text in which every
+ * quotation mark is escaped, and everything that an agent reads takes room in its context.
+ */
+export const TOOL_PAGE_BYTES = 256 * 1024;
+
+/** Pages of 25 items unless the agent asks for more, for the same reason. */
 export const ShortPage = {
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 25, description: 'Items on a page.' })),
+  limit: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 1000,
+      default: 25,
+      description: 'At most so many items on a page. A page also ends at about 256 KiB.',
+    }),
+  ),
   cursor: Type.Optional(Cursor),
 };
 

@@ -1,9 +1,11 @@
 import { differs } from '../allocator/project-state.js';
 import type { AllocationKey } from '../keys.js';
 import * as refusals from '../refusals.js';
+import * as allocations from '../repositories/allocations.js';
 import { toAllocation } from '../repositories/allocations.js';
+import type { Page, PageRequest } from '../repositories/pages.js';
 import { requireRange } from '../repositories/ranges.js';
-import type { Allocation, AllocationDetails } from '../schemas/allocation.js';
+import type { Allocation, AllocationDetails, AllocationQuery } from '../schemas/allocation.js';
 import type { Session } from './session.js';
 
 /**
@@ -57,4 +59,15 @@ async function requireProjectOf(session: Session, id: string): Promise<string> {
   const project = await session.findProjectOf(id);
   if (project === null) throw refusals.allocationNotFound(id);
   return project;
+}
+
+/** Larger pages than the default one are read a few at a time. */
+const DEFAULT_PAGE = 100;
+
+/** By port, then id; the active ones unless a status is asked for. */
+export function listAllocations(session: Session, query: AllocationQuery & PageRequest): Promise<Page<Allocation>> {
+  const isLarge = (query.limit ?? DEFAULT_PAGE) > DEFAULT_PAGE;
+  return isLarge
+    ? session.readLarge(allocations.listAllocations, query)
+    : session.read(allocations.listAllocations, query);
 }

@@ -1,9 +1,11 @@
+import type { Kysely } from 'kysely';
 import { differs } from '../allocator/project-state.js';
+import type { Tables } from '../database/tables.js';
 import type { EnvironmentKey } from '../keys.js';
 import * as refusals from '../refusals.js';
-import { findHeldInEnvironment, toAllocation } from '../repositories/allocations.js';
+import { findHeldInEnvironment, findLowestHeld, toAllocation } from '../repositories/allocations.js';
 import { requireRange } from '../repositories/ranges.js';
-import type { Allocation } from '../schemas/allocation.js';
+import { type Allocation, type AllocationOutline, withoutMetadata } from '../schemas/allocation.js';
 import type { EnvironmentServices } from '../schemas/environment.js';
 import type { Session } from './session.js';
 
@@ -16,31 +18,57 @@ export async function allocateEnvironment(
   session: Session,
   environment: EnvironmentKey,
   services: EnvironmentServices['services'],
-): Promise<{ items: Allocation[]; created: boolean }> {
+): Promise<{ items: AllocationOutline[]; created: boolean }> {
   session.access.requireProject(environment.project);
   requireDistinct(services.map(({ service }) => service));
-  const rows = await session.read(findHeldInEnvironment, environment);
-  // Reversed, so that of a service's several ports the lowest is the one that stays.
-  const lowest = new Map(rows.map((row) => [row.service, row] as const).reverse());
-  const held = services.flatMap(({ service, ...details }) => {
-    const row = lowest.get(service);
-    return row && !differs(row, details) ? [row] : [];
-  });
-  if (held.length === services.length) return { items: held.map(toAllocation), created: false };
-  return session.execute(environment.project, {
+  const held = await findAllHeld(session, environment, services);
+  if (held !== null) return { items: held, created: false };
+  const { items, created } = await session.execute(environment.project, {
     kind: 'allocate-environment',
     services: services.map(({ service, ...details }) => ({ key: { ...environment, service }, details })),
   });
+  return { items: items.map(withoutMetadata), created };
+}
+
+/** How many services are looked up together. The metadata of so many are 1 MiB at most. */
+const LOOKED_UP_TOGETHER = 64;
+
+/** The lowest port of every service; null if one holds none, or not with these details. */
+async function findAllHeld(
+  session: Session,
+  environment: EnvironmentKey,
+  services: EnvironmentServices['services'],
+): Promise<AllocationOutline[] | null> {
+  const held: AllocationOutline[] = [];
+  const isLarge = services.length > LOOKED_UP_TOGETHER;
+  for (let next = 0; next < services.length; next += LOOKED_UP_TOGETHER) {
+    const some = services.slice(next, next + LOOKED_UP_TOGETHER);
+    const keys = some.map(({ service }) => ({ ...environment, service }));
+    const find = (db: Kysely<Tables>) => findLowestHeld(db, keys);
+    const rows = await (isLarge ? session.readLarge(find) : session.read(find));
+    for (const [index, { service: _, ...details }] of some.entries()) {
+      const row = rows[index];
+      if (!row || differs(row, details)) return null;
+      held.push(withoutMetadata(toAllocation(row)));
+    }
+  }
+  return held;
 }
 
 /**
- * What the environment holds in one port space, by port; empty if nothing.
+ * What the environment holds in one port space, by port; nothing where it holds nothing. It comes in pages, so that a
+ * large environment is never in memory as a whole.
  * @throws AppError project-not-found
  */
-export async function findEnvironment(session: Session, environment: EnvironmentKey): Promise<Allocation[]> {
-  const rows = await session.read(findHeldInEnvironment, environment);
-  if (rows.length === 0) await session.read(requireRange, environment.project);
-  return rows.map(toAllocation);
+export async function* readEnvironment(session: Session, environment: EnvironmentKey): AsyncGenerator<Allocation[]> {
+  for (let after = 0; ; ) {
+    const { allocations, hasNext } = await session.readLarge(findHeldInEnvironment, environment, after);
+    const last = allocations.at(-1);
+    if (last === undefined && after === 0) await session.read(requireRange, environment.project);
+    yield allocations;
+    if (last === undefined || !hasNext) return;
+    after = last.port;
+  }
 }
 
 function requireDistinct(services: string[]): void {

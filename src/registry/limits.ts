@@ -8,6 +8,12 @@ import { AbandonedError, QueueFullError } from './batcher.js';
 /** The most requests that may wait in one queue. At 5,000 commands a second that is less than a second. */
 export const MAX_WAITING = 4096;
 
+/**
+ * How many queries with large answers run at a time. The others wait for their turn without a database connection, so
+ * that connections stay free for everybody else, and the rows of only a few are in memory.
+ */
+export const LARGE_READS = 2;
+
 /** @throws AppError for a change that was not executed, because its queue was full or its caller had left */
 export function refuseUnexecuted(error: unknown): never {
   if (error instanceof AbandonedError) throw refusals.callerGaveUp();

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import { LRUCache } from 'lru-cache';
+import pLimit from 'p-limit';
 import type { Intent } from '../access/access.js';
 import { ANONYMOUS, type Caller } from '../access/caller.js';
 import { Allowances } from '../allocator/allowances.js';
@@ -10,7 +11,7 @@ import { unobserved } from '../observer.js';
 import { Batcher, type IsAbandoned } from './batcher.js';
 import { CommandQueue } from './command-queue.js';
 import { HealthCheckLimit } from './health-check-limit.js';
-import { MAX_WAITING } from './limits.js';
+import { LARGE_READS, MAX_WAITING } from './limits.js';
 import { LookUps } from './look-ups.js';
 import { Session, type Shared } from './session.js';
 import { shareForASecond } from './share.js';
@@ -44,6 +45,7 @@ export class Registry {
         maxQueue: MAX_WAITING,
       }),
       lookUps: new LookUps(db, observer, maxBatch),
+      largeReads: pLimit(LARGE_READS),
       projectOfAllocation: new LRUCache({ max: MAX_KNOWN_ALLOCATIONS }),
     };
     this.isAvailable = shareForASecond(() => isAvailable(db));

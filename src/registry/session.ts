@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { LRUCache } from 'lru-cache';
+import type { LimitFunction } from 'p-limit';
 import { Access, type Intent, type Subject } from '../access/access.js';
 import type { Caller } from '../access/caller.js';
 import type { Allowances } from '../allocator/allowances.js';
@@ -28,6 +29,8 @@ export interface Shared {
   /** Changes that no command makes, one at a time in each queue. */
   readonly changes: Batcher<() => Promise<unknown>, unknown>;
   readonly lookUps: LookUps;
+  /** Takes its turn among the queries with large answers. */
+  readonly largeReads: LimitFunction;
   /** The project of each allocation that was made here lately, by the allocation's id. It never changes. */
   readonly projectOfAllocation: LRUCache<string, string>;
 }
@@ -96,6 +99,17 @@ export class Session {
   /** Runs a query that leaves out what the caller may not see. */
   read<Args extends unknown[], Result>(query: Query<Args, Result>, ...args: Args): Promise<Result> {
     return query(this.#shared.db, this.access, ...args).catch((error) => this.#refuse(error));
+  }
+
+  /**
+   * The same for a query whose answer may be as large as a page of 1 MiB: few of these run at a time.
+   * @throws AppError overloaded when the caller has left before its turn
+   */
+  readLarge<Args extends unknown[], Result>(query: Query<Args, Result>, ...args: Args): Promise<Result> {
+    return this.#shared.largeReads(() => {
+      if (this.#isAbandoned?.()) throw refusals.callerLeft();
+      return this.read(query, ...args);
+    });
   }
 
   /** Runs a query whose result every caller may see, or whose caller has checked the access. */

@@ -1,39 +1,42 @@
-import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { type Expression, type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Access } from '../access/access.js';
 import { executePrepared, textArray } from '../database/statements.js';
 import type { AllocationRow, Tables } from '../database/tables.js';
 import type { AllocationKey, EnvironmentKey, Space } from '../keys.js';
 import type { Allocation, AllocationQuery } from '../schemas/allocation.js';
-import { decodeCursor, isPort, isUuid, type Page, toPage } from './pages.js';
+import { cursorAfter, decodeCursor, isPort, isUuid, PAGE_BYTES, type Page, type PageRequest } from './pages.js';
 import { visibleTo } from './visible.js';
 
 /**
  * Named one by one: a statement that stays prepared fails for good on its connection when `*` comes to mean one column
  * more, as after the migration of a newer replica.
  */
-const columns = sql.join(
-  (
-    [
-      'id',
-      'port',
-      'project',
-      'service',
-      'environment',
-      'host',
-      'protocol',
-      'status',
-      'service_type',
-      'description',
-      'cloudflare_hostname',
-      'hostname_withheld_at',
-      'metadata',
-      'allocated_at',
-      'last_used_at',
-      'released_at',
-      'updated_at',
-    ] satisfies (keyof AllocationRow)[]
-  ).map((column) => sql.ref(`a.${column}`)),
-);
+const columnNames = [
+  'id',
+  'port',
+  'project',
+  'service',
+  'environment',
+  'host',
+  'protocol',
+  'status',
+  'service_type',
+  'description',
+  'cloudflare_hostname',
+  'hostname_withheld_at',
+  'metadata',
+  'allocated_at',
+  'last_used_at',
+  'released_at',
+  'updated_at',
+] satisfies (keyof AllocationRow)[];
+const columns = sql.join(columnNames.map((column) => sql.ref(`a.${column}`)));
+
+/** The same rows, all of them with null for their metadata. */
+export function leaveOutMetadata(rows: RawBuilder<unknown>): RawBuilder<unknown> {
+  const others = columnNames.filter((column) => column !== 'metadata').map((column) => sql.ref(`a.${column}`));
+  return sql`select ${sql.join(others)}, null as metadata from (${rows}) a`;
+}
 
 /**
  * The allocation of the lowest port that each key holds, in the order given; null for a key that holds none. One query
@@ -89,15 +92,18 @@ function inOrder(length: number, rows: (AllocationRow & { place: string })[]): (
   return found;
 }
 
-/** By port, then id; the active ones unless a status is asked for. */
+/**
+ * By port, then id; the active ones unless a status is asked for. Metadata can have 16 KiB, so rows beyond `maxBytes`
+ * are left out in SQL and never reach this process. `json_bytes` says how large each is without reading its metadata.
+ */
 export async function listAllocations(
   db: Kysely<Tables>,
   access: Access,
-  query: AllocationQuery,
+  query: AllocationQuery & PageRequest,
 ): Promise<Page<Allocation>> {
-  const { status, limit = 100, cursor } = query;
+  const { status, limit = 100, cursor, maxBytes = PAGE_BYTES } = query;
   const after = decodeCursor(cursor, isPort, isUuid);
-  const rows = await db
+  const asked = db
     .selectFrom('port_allocations')
     .selectAll()
     .where(visibleTo(access))
@@ -118,20 +124,46 @@ export async function listAllocations(
     .$if(after !== null, (q) => q.where(sql<boolean>`(port, id) > (${after?.[0]}::integer, ${after?.[1]}::uuid)`))
     .orderBy('port')
     .orderBy('id')
-    .limit(limit + 1)
-    .execute();
-  return toPage(rows, limit, toAllocation, (row) => [row.port, row.id]);
+    .limit(limit + 1); // the one more shows that there is a next page
+  const { rows } = await sql<PageRow>`${upToBytes(asked, maxBytes)} limit ${limit}`.execute(db);
+  const last = rows.at(-1);
+  return {
+    items: rows.map(toAllocation),
+    nextCursor: cursorAfter(last, last?.has_next ?? false, ({ port, id }) => [port, id]),
+  };
 }
 
-/** The active allocations of an environment in one port space, by port. */
+/** Smaller than a page of a list, because many readers of an environment may be slow and have a page or two each. */
+const HELD_PAGE_BYTES = 256 * 1024;
+
+type PageRow = AllocationRow & { has_next: boolean };
+
+/** The first of these rows by port and id, up to the one that crosses `maxBytes`; each says whether another follows. */
+function upToBytes(asked: Expression<unknown>, maxBytes: number): RawBuilder<PageRow> {
+  return sql`
+    select * from (
+      select asked.*, sum(json_bytes) over (order by port, id) - json_bytes as bytes_before,
+             lead(id) over (order by port, id) is not null as has_next
+      from ${asked} asked
+    ) measured
+    where bytes_before < ${maxBytes} order by port, id`;
+}
+
+/**
+ * Some of the active allocations of an environment in one port space, by port: those behind the port `after`, as many
+ * as have about `HELD_PAGE_BYTES`.
+ */
 export async function findHeldInEnvironment(
   db: Kysely<Tables>,
   access: Access,
   { project, ...environment }: EnvironmentKey,
-): Promise<AllocationRow[]> {
+  after: number,
+): Promise<{ allocations: Allocation[]; hasNext: boolean }> {
   access.requireProject(project);
   const held = allocationsWanted(project, { keys: [], ids: [], environments: [environment], ports: [] });
-  return (await sql<AllocationRow>`select * from (${held}) a order by port`.execute(db)).rows;
+  const behind = sql`(select * from (${held}) held where port > ${after})`;
+  const { rows } = await upToBytes(behind, HELD_PAGE_BYTES).execute(db);
+  return { allocations: rows.map(toAllocation), hasNext: rows.at(-1)?.has_next ?? false };
 }
 
 export interface Wanted {

@@ -4,13 +4,13 @@ import { keyExpiredAlready } from '../access/refusals.js';
 import { executePrepared } from '../database/statements.js';
 import type { ApiKeyRow, Tables } from '../database/tables.js';
 import type { ApiKey, NewApiKey } from '../schemas/api-key.js';
-import { decodeCursor, isTime, isUuid, type Page, toPage } from './pages.js';
+import { decodeCursor, isTime, isUuid, type Page, type PageRequest, toPage } from './pages.js';
 
 /** Oldest first. @throws AppError forbidden */
 export async function listApiKeys(
   db: Kysely<Tables>,
   access: Access,
-  { limit = 100, cursor }: { limit?: number; cursor?: string },
+  { limit = 100, cursor, maxBytes }: PageRequest,
 ): Promise<Page<ApiKey>> {
   access.requireAdminKey();
   const after = decodeCursor(cursor, isTime, isUuid);
@@ -24,7 +24,7 @@ export async function listApiKeys(
     .orderBy('id')
     .limit(limit + 1)
     .execute();
-  return toPage(rows, limit, toApiKey, (row) => [row.created_at.toISOString(), row.id]);
+  return toPage(rows, { limit, maxBytes }, toApiKey, (row) => [row.created_at.toISOString(), row.id]);
 }
 
 export type KnownApiKey = Pick<

@@ -3,7 +3,7 @@ import type { Access } from '../access/access.js';
 import { statementTime } from '../database/clock.js';
 import type { Tables } from '../database/tables.js';
 import type { Environment } from '../schemas/environment.js';
-import { decodeCursor, isName, type Page, toPage } from './pages.js';
+import { decodeCursor, isName, type Page, type PageRequest, toPage } from './pages.js';
 import { requireRange } from './ranges.js';
 
 /**
@@ -14,7 +14,7 @@ export async function listEnvironments(
   db: Kysely<Tables>,
   access: Access,
   project: string,
-  { limit = 100, cursor }: { limit?: number; cursor?: string },
+  { limit = 100, cursor, maxBytes }: PageRequest,
 ): Promise<Page<Environment>> {
   access.requireProject(project);
   const after = decodeCursor(cursor, isName)?.[0] ?? '';
@@ -37,7 +37,7 @@ export async function listEnvironments(
   if (rows.length === 0) await requireRange(db, access, project);
   return toPage(
     rows,
-    limit,
+    { limit, maxBytes },
     (row) => toEnvironment(project, row),
     (row) => [row.environment],
   );

@@ -1,8 +1,7 @@
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import type { HealthCheckRow, Tables } from '../database/tables.js';
-import type { PageQuery } from '../schemas/common.js';
 import type { HealthCheck } from '../schemas/health-check.js';
-import { decodeCursor, isTime, isUuid, type Page, toPage } from './pages.js';
+import { decodeCursor, isTime, isUuid, type Page, type PageRequest, toPage } from './pages.js';
 
 /** What a probe of an allocation found. */
 export type NewHealthCheck = Omit<HealthCheck, 'id' | 'checkedAt'>;
@@ -65,7 +64,7 @@ function insertion(checks: readonly NewHealthCheck[]): RawBuilder<unknown> {
 export async function listHealthChecks(
   db: Kysely<Tables>,
   allocationId: string,
-  { limit = 100, cursor }: PageQuery,
+  { limit = 100, cursor, maxBytes }: PageRequest,
 ): Promise<Page<HealthCheck>> {
   const before = decodeCursor(cursor, isTime, isUuid);
   const rows = await db
@@ -79,7 +78,7 @@ export async function listHealthChecks(
     .orderBy('id', 'desc')
     .limit(limit + 1)
     .execute();
-  return toPage(rows, limit, toHealthCheck, (row) => [row.checked_at.toISOString(), row.id]);
+  return toPage(rows, { limit, maxBytes }, toHealthCheck, (row) => [row.checked_at.toISOString(), row.id]);
 }
 
 function toHealthCheck(row: HealthCheckRow): HealthCheck {

@@ -6,23 +6,49 @@ export interface Page<T> {
   nextCursor: string | null;
 }
 
+/** The page that a caller asks for. A transport sets `maxBytes` where its answers have to be smaller than usual. */
+export interface PageRequest {
+  limit?: number;
+  cursor?: string;
+  maxBytes?: number;
+}
+
 /**
- * Makes a page of `limit` items. The one row more, if it is there, shows that there is a next page.
+ * About how many bytes of JSON a page has at most, so that many large pages at a time fit into a small heap. The item
+ * that crosses the bound is the last of its page: a page always has at least one.
+ */
+export const PAGE_BYTES = 1024 * 1024;
+
+/**
+ * Makes a page of at most `limit` items and about `maxBytes`. Rows that do not fit show that there is a next page. Use
+ * it where the largest `limit + 1` rows are some MiB; `listAllocations` leaves out in SQL what does not fit.
  * @param keyOf what the list is ordered by; the cursor holds it for the last item, in a form that only this service
  * reads
  */
 export function toPage<Row, T>(
   rows: Row[],
-  limit: number,
+  { limit, maxBytes = PAGE_BYTES }: { limit: number; maxBytes?: number | undefined },
   toItem: (row: Row) => T,
   keyOf: (row: Row) => (string | number)[],
 ): Page<T> {
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  return {
-    items: shown.map(toItem),
-    nextCursor: rows.length > limit && last !== undefined ? encodeCursor(keyOf(last)) : null,
-  };
+  const items: T[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    if (items.length === limit || bytes >= maxBytes) break;
+    const item = toItem(row);
+    items.push(item);
+    bytes += Buffer.byteLength(JSON.stringify(item));
+  }
+  return { items, nextCursor: cursorAfter(rows[items.length - 1], rows.length > items.length, keyOf) };
+}
+
+/** The cursor of the page behind `last`; null if there is none. */
+export function cursorAfter<Row>(
+  last: Row | undefined,
+  hasNext: boolean,
+  keyOf: (row: Row) => (string | number)[],
+): string | null {
+  return hasNext && last !== undefined ? encodeCursor(keyOf(last)) : null;
 }
 
 function encodeCursor(key: (string | number)[]): string {

@@ -4,16 +4,19 @@ import type { RangeRow, Tables } from '../database/tables.js';
 import type { Space } from '../keys.js';
 import * as refusals from '../refusals.js';
 import type { ProjectSummary, Range } from '../schemas/range.js';
-import { decodeCursor, isName, type Page, toPage } from './pages.js';
+import { decodeCursor, isName, type Page, type PageRequest, toPage } from './pages.js';
 import { type CountsRow, toRange } from './ranges.js';
 import { visibleTo } from './visible.js';
+
+/** How many summaries are read together. Each has every hostname of its project on one host and protocol. */
+const SUMMARIES_TOGETHER = 200;
 
 /** By name. */
 export async function listProjects(
   db: Kysely<Tables>,
   access: Access,
   space: Space,
-  { limit = 100, cursor }: { limit?: number; cursor?: string },
+  { limit = 100, cursor, maxBytes }: PageRequest,
 ): Promise<Page<ProjectSummary>> {
   const after = decodeCursor(cursor, isName)?.[0] ?? '';
   // The collation of the machine would sort and compare names in its own way; "C" is the same everywhere.
@@ -21,13 +24,19 @@ export async function listProjects(
     select distinct project collate "C" as project from port_ranges
     where project collate "C" > ${after} and ${visibleTo(access)}
     order by project limit ${limit + 1}`.execute(db);
-  const page = toPage(
-    projects,
-    limit,
-    ({ project }) => project,
-    ({ project }) => [project],
-  );
-  return { items: await summarize(db, page.items, space), nextCursor: page.nextCursor };
+  const names = projects.map(({ project }) => project);
+  const summaries: ProjectSummary[] = [];
+  for (let next = 0; ; ) {
+    summaries.push(...(await summarize(db, names.slice(next, next + SUMMARIES_TOGETHER), space)));
+    next += SUMMARIES_TOGETHER;
+    const page = toPage(
+      summaries,
+      { limit, maxBytes },
+      (summary) => summary,
+      ({ project }) => [project],
+    );
+    if (page.nextCursor !== null || next >= names.length) return page;
+  }
 }
 
 /** The names of all projects that the caller may see. There are some hundreds at most, because ports are finite. */

@@ -4,7 +4,7 @@ import type { PortRangesTable, RangeRow, Tables } from '../database/tables.js';
 import { type Space, spaceOf } from '../keys.js';
 import * as refusals from '../refusals.js';
 import { RANGE_SIZE, type Range } from '../schemas/range.js';
-import { decodeCursor, isPort, type Page, toPage } from './pages.js';
+import { decodeCursor, isPort, type Page, type PageRequest, toPage } from './pages.js';
 import { visibleTo } from './visible.js';
 
 const FIRST_PORT = 3000;
@@ -15,7 +15,7 @@ export async function listRanges(
   db: Kysely<Tables>,
   access: Access,
   space: Space,
-  { limit = 100, cursor }: { limit?: number; cursor?: string },
+  { limit = 100, cursor, maxBytes }: PageRequest,
 ): Promise<Page<Range>> {
   const after = decodeCursor(cursor, isPort)?.[0] ?? 0;
   const { rows } = await sql<RangeRow & CountsRow>`
@@ -24,7 +24,7 @@ export async function listRanges(
     where r.start_port > ${after} order by r.start_port limit ${limit + 1}`.execute(db);
   return toPage(
     rows,
-    limit,
+    { limit, maxBytes },
     (row) => toVisibleRange(access, row),
     (row) => [row.start_port],
   );

@@ -4,7 +4,7 @@ import { readClock, statementTime } from '../database/clock.js';
 import type { ReservationRow, Tables } from '../database/tables.js';
 import * as refusals from '../refusals.js';
 import type { Reservation, ReservationQuery } from '../schemas/reservation.js';
-import { decodeCursor, isPort, isUuid, type Page, toPage } from './pages.js';
+import { decodeCursor, isPort, isUuid, type Page, type PageRequest, toPage } from './pages.js';
 import { visibleTo } from './visible.js';
 
 /** How long an ended reservation can still be read. */
@@ -27,9 +27,9 @@ export async function findReservation(db: Kysely<Tables>, access: Access, id: st
 export async function listReservations(
   db: Kysely<Tables>,
   access: Access,
-  query: ReservationQuery,
+  query: ReservationQuery & PageRequest,
 ): Promise<Page<Reservation>> {
-  const { status = 'active', limit = 100, cursor } = query;
+  const { status = 'active', limit = 100, cursor, maxBytes } = query;
   const after = decodeCursor(cursor, isPort, isUuid);
   const now = await readClock(db);
   const rows = await db
@@ -56,7 +56,7 @@ export async function listReservations(
     .execute();
   return toPage(
     rows,
-    limit,
+    { limit, maxBytes },
     (row) => toReservation(row, now),
     (row) => [row.port, row.id],
   );

@@ -1,7 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { keyOf } from '../keys.js';
-import { findAllocation, releaseAllocation, updateAllocation } from '../registry/allocations.js';
-import { listAllocations } from '../repositories/allocations.js';
+import { findAllocation, listAllocations, releaseAllocation, updateAllocation } from '../registry/allocations.js';
 import {
   Allocation,
   AllocationDetails,
@@ -72,7 +71,7 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
       },
     },
     async (request, reply) =>
-      sendPage(request, reply, publicUrl, await request.session.read(listAllocations, request.query)),
+      sendPage(request, reply, publicUrl, await listAllocations(request.session, request.query)),
   );
 
   app.get(

@@ -1,14 +1,21 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { spaceOf } from '../keys.js';
 import { mediaTypes } from '../media-types.js';
-import { allocateEnvironment, findEnvironment } from '../registry/environments.js';
+import { allocateEnvironment, readEnvironment } from '../registry/environments.js';
 import { listEnvironments } from '../repositories/environments.js';
 import { ProjectParams, ReleasedAllocations } from '../schemas/allocation.js';
 import { PageQuery, Ref, SpaceQuery } from '../schemas/common.js';
-import { EnvironmentPage, EnvironmentParams, EnvironmentPorts, EnvironmentServices } from '../schemas/environment.js';
-import { toDotenv, toVariableNames } from '../services/dotenv.js';
+import {
+  EnvironmentOutline,
+  EnvironmentPage,
+  EnvironmentParams,
+  EnvironmentPorts,
+  EnvironmentServices,
+} from '../schemas/environment.js';
+import { type ServicePort, toDotenv, toVariableNames } from '../services/exports/dotenv.js';
 import { JSON_OR_TEXT, type RouteOptions, sendPage } from './requests.js';
 import { answer, answerOrDotenv, LINK, LOCKING, refusals } from './responses.js';
+import { sendItems } from './streams.js';
 
 const PATH = '/v1/projects/:project/environments/:environment';
 
@@ -50,8 +57,8 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
         querystring: SpaceQuery,
         body: Ref(EnvironmentServices),
         response: {
-          200: answerOrDotenv(EnvironmentPorts, 'All were held already. In the order given.'),
-          201: answerOrDotenv(EnvironmentPorts, 'All are held now. In the order given.'),
+          200: answerOrDotenv(EnvironmentOutline, 'All were held already. In the order given.'),
+          201: answerOrDotenv(EnvironmentOutline, 'All are held now. In the order given.'),
           ...refusals(
             { body: true },
             ...LOCKING,
@@ -94,8 +101,11 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
       },
     },
     async (request, reply) => {
-      const items = await findEnvironment(request.session, { ...request.params, ...spaceOf(request.query) });
-      return request.answerType === mediaTypes.text ? reply.type(mediaTypes.text).send(toDotenv(items)) : { items };
+      const pages = readEnvironment(request.session, { ...request.params, ...spaceOf(request.query) });
+      if (request.answerType !== mediaTypes.text) return sendItems(reply, pages);
+      const ports: ServicePort[] = [];
+      for await (const page of pages) ports.push(...page.map(({ service, port }) => ({ service, port })));
+      return reply.type(mediaTypes.text).send(toDotenv(ports));
     },
   );
 

@@ -2,16 +2,22 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import makeEtag from 'etag';
 import isFresh from 'fresh';
 import { notAcceptable } from '../plugins/negotiation.js';
-import { findExported } from '../repositories/exports.js';
+import { findDuplicateHostnames } from '../repositories/exports.js';
+import { requireRange } from '../repositories/ranges.js';
 import { ExportDocument, ExportParams, ExportQuery } from '../schemas/export.js';
-import { exporters, findDuplicateHostnames } from '../services/exports.js';
+import { exporters } from '../services/exports/exporters.js';
+import { Renderer } from '../services/exports/rendering.js';
+import { readExported } from '../services/exports/source.js';
+import { abortOnDisconnect } from './event-stream.js';
 import type { RouteOptions } from './requests.js';
 import { refusals } from './responses.js';
+import { toStream } from './streams.js';
 
 /** How many duplicate hostnames the header names at most, so that it stays short. */
 const MAX_NAMED_DUPLICATES = 20;
 
 export const exportRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app) => {
+  const renderer = new Renderer();
   app.get(
     '/v1/exports/:format',
     {
@@ -21,7 +27,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app)
         summary: 'Export what is held for another program',
         description:
           'For Prometheus (http_sd), Traefik (HTTP provider), cloudflared (ingress), Consul (service definitions) and ' +
-          'dotenv readers, each in its own media type, with an ETag. Of a Cloudflare hostname that several ' +
+          'dotenv readers, each in its own media type; up to 1 MiB with an ETag. Of a Cloudflare hostname that several ' +
           'allocations have, the oldest on TCP of the project that has it is routed; the others are left out of what ' +
           'routes it, and the hostname is named in a header.',
         tags: ['exports'],
@@ -31,7 +37,11 @@ export const exportRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app)
           200: {
             description: 'What the program reads, in a stable order.',
             headers: {
-              ETag: { type: 'string', description: 'Of this very text (RFC 9110, 8.8.3), for `If-None-Match`.' },
+              ETag: {
+                type: 'string',
+                description:
+                  'Of this very text (RFC 9110, 8.8.3), for `If-None-Match`; absent where it is larger than 1 MiB.',
+              },
               'X-Duplicate-Hostnames': {
                 type: 'string',
                 description:
@@ -50,16 +60,20 @@ export const exportRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app)
       },
     },
     async (request, reply) => {
-      const { mediaType, render } = exporters[request.params.format];
+      const { mediaType, write } = exporters[request.params.format];
       if (request.headers.accept && !request.accepts().type([mediaType])) {
         throw notAcceptable([mediaType]);
       }
-      const exported = await request.session.read(findExported, request.query);
-      const duplicates = findDuplicateHostnames(exported);
-      if (duplicates.length > 0) {
-        reply.header('x-duplicate-hostnames', duplicates.slice(0, MAX_NAMED_DUPLICATES).join(', '));
-      }
-      const text = render(exported);
+      const { session, query } = request;
+      if (query.project !== undefined) await session.read(requireRange, query.project);
+      const duplicates = await session.read(findDuplicateHostnames, query, MAX_NAMED_DUPLICATES);
+      if (duplicates.length > 0) reply.header('x-duplicate-hostnames', duplicates.join(', '));
+      const { text, rest } = await renderer.begin(write(readExported(session, query)), abortOnDisconnect(reply));
+      if (rest !== null)
+        return reply
+          .type(mediaType)
+          .header('cache-control', 'no-cache')
+          .send(toStream(concat(text, rest)));
       const etag = makeEtag(text);
       reply.headers({ etag, 'cache-control': 'no-cache' });
       // The request's `Cache-Control` is not considered: fetch() in Node adds `no-cache` to every request for which its
@@ -69,3 +83,8 @@ export const exportRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app)
     },
   );
 };
+
+async function* concat(text: string, rest: AsyncGenerator<string>): AsyncGenerator<string> {
+  yield text;
+  yield* rest;
+}

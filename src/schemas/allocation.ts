@@ -95,6 +95,21 @@ export const Allocation = Type.Object(
 );
 export type Allocation = Static<typeof Allocation>;
 
+/**
+ * For answers about all the ports of a change, which may be thousands. Their metadata, 16 KiB each, would be read under
+ * the project's lock and sent at once.
+ */
+export const AllocationOutline = Type.Omit(Allocation, ['metadata'], {
+  $id: 'AllocationOutline',
+  description: 'One port held for one service, without its metadata, which the allocation itself has.',
+  examples: [withoutMetadata(allocationExample)],
+});
+export type AllocationOutline = Static<typeof AllocationOutline>;
+
+export function withoutMetadata<T extends { metadata: unknown }>({ metadata: _, ...outline }: T): Omit<T, 'metadata'> {
+  return outline;
+}
+
 export const AllocationPage = Page(Allocation, {
   $id: 'AllocationPage',
   description: 'A page of allocations.',
@@ -106,10 +121,10 @@ export const ReleasedAllocations = Items(Allocation, {
   examples: [{ items: [{ ...allocationExample, status: 'released', releasedAt: '2026-02-01T08:00:00.000Z' }] }],
 });
 
-/** Only MCP answers with this: its tool can update all ports of a service at once, while REST updates by id. */
-export const UpdatedAllocations = Type.Object(
-  { items: Type.Array(Ref(Allocation)) },
-  { description: 'What was updated, by port.' },
+/** What the tools of MCP answer that change several ports at once. */
+export const ChangedAllocations = Type.Object(
+  { items: Type.Array(Ref(AllocationOutline)) },
+  { description: 'What was changed, without metadata.' },
 );
 
 /** The fields that describe an allocation and are not part of its key. */

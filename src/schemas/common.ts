@@ -94,7 +94,7 @@ export const Limit = Type.Integer({
   minimum: 1,
   maximum: 1000,
   default: 100,
-  description: 'Items on a page.',
+  description: 'At most so many items on a page. A page also ends at about 1 MiB.',
 });
 export const Cursor = Type.String({
   maxLength: 1024,

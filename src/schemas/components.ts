@@ -1,8 +1,16 @@
-import { Allocation, AllocationDetails, AllocationPage, NewAllocation, ReleasedAllocations } from './allocation.js';
+import {
+  Allocation,
+  AllocationDetails,
+  AllocationOutline,
+  AllocationPage,
+  NewAllocation,
+  ReleasedAllocations,
+} from './allocation.js';
 import { ApiKey, ApiKeyPage, CreatedApiKey, NewApiKey } from './api-key.js';
 import { Audit, AuditConflict, AuditScope } from './audit.js';
 import {
   Environment,
+  EnvironmentOutline,
   EnvironmentPage,
   EnvironmentPorts,
   EnvironmentService,
@@ -21,6 +29,7 @@ import { NewReservation, Reservation, ReservationClaim, ReservationPage, Reserva
 export const components = [
   Allocation,
   AllocationDetails,
+  AllocationOutline,
   AllocationPage,
   ApiKey,
   ApiKeyPage,
@@ -29,6 +38,7 @@ export const components = [
   AuditScope,
   CreatedApiKey,
   Environment,
+  EnvironmentOutline,
   EnvironmentPage,
   EnvironmentPorts,
   EnvironmentService,

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { Allocation, allocationExample, descriptive } from './allocation.js';
+import { Allocation, AllocationOutline, allocationExample, descriptive, withoutMetadata } from './allocation.js';
 import {
   EnvironmentName,
   Host,
@@ -56,6 +56,12 @@ export const EnvironmentPorts = Items(Allocation, {
   $id: 'EnvironmentPorts',
   description: 'The ports of an environment, on one host and protocol.',
   examples: [{ items: [allocationExample] }],
+});
+
+export const EnvironmentOutline = Items(AllocationOutline, {
+  $id: 'EnvironmentOutline',
+  description: 'The ports of the services that were asked for, without metadata.',
+  examples: [{ items: [withoutMetadata(allocationExample)] }],
 });
 
 export const EnvironmentService = Type.Object(

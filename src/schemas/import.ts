@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { Allocation, allocationExample } from './allocation.js';
+import { AllocationOutline, allocationExample, withoutMetadata } from './allocation.js';
 import {
   EnvironmentName,
   Host,
@@ -57,7 +57,7 @@ const importedExample = {
   host: 'localhost',
   outcome: 'adopted',
   detail: 'For consilio/api (environment default).',
-  allocation: allocationExample,
+  allocation: withoutMetadata(allocationExample),
 };
 
 export const ImportedPort = Type.Object(
@@ -70,7 +70,7 @@ export const ImportedPort = Type.Object(
         '`outside`: no range covers it. `invalid`: a line that cannot be read.',
     }),
     detail: Type.String({ description: 'For people: by whom, why, what to do.' }),
-    allocation: NullableRef(Allocation),
+    allocation: NullableRef(AllocationOutline),
   },
   { $id: 'ImportedPort', description: 'What became of one port.', examples: [importedExample] },
 );

@@ -67,9 +67,20 @@ export function createValidator(options: Pick<Options, 'coerceTypes'>): Ajv2020 
     type: 'object',
     schemaType: 'number',
     error: { message: 'is too large as JSON' },
-    validate: (limit: number, value: object) => Buffer.byteLength(JSON.stringify(value)) <= limit,
+    validate: (limit: number, value: object) => sizeAsStored(value) <= limit,
   });
   return ajv;
+}
+
+/** The bytes of a value as JSON. PostgreSQL writes numbers out: `1e-300`, with six characters, has 302 digits there. */
+function sizeAsStored(value: object): number {
+  let added = 0;
+  const text = JSON.stringify(value, (_, part) => {
+    const exponent = typeof part === 'number' ? /e[+-](\d+)$/.exec(String(part)) : null;
+    added += Number(exponent?.[1] ?? 0);
+    return part;
+  });
+  return Buffer.byteLength(text) + added;
 }
 
 // Line feed, carriage return and tab are allowed in texts. The other control characters are refused.

@@ -17,7 +17,7 @@ import { listApiKeys } from '../../src/repositories/api-keys.js';
 import { findAudited } from '../../src/repositories/audits.js';
 import { countPortsByProject } from '../../src/repositories/counts.js';
 import { listEnvironments } from '../../src/repositories/environments.js';
-import { findExported } from '../../src/repositories/exports.js';
+import { findDuplicateHostnames, findExportedPorts, findExportedRoutes } from '../../src/repositories/exports.js';
 import { describePort } from '../../src/repositories/ports.js';
 import { listProjectNames, listProjects, summarizeProject } from '../../src/repositories/projects.js';
 import {
@@ -78,8 +78,8 @@ const queries: Record<string, Ask[]> = {
     { ask: (s) => s.read(listAllocations, { service: 'hidden-api', port: OTHER_START }) },
   ],
   findHeldInEnvironment: [
-    { ask: (s) => s.read(findHeldInEnvironment, environment(OWN, 'shown')), shows: ['shown-web'] },
-    { ask: (s) => s.read(findHeldInEnvironment, environment(OTHER, 'hidden')), refused: 'forbidden' },
+    { ask: (s) => s.read(findHeldInEnvironment, environment(OWN, 'shown'), 0), shows: ['shown-web'] },
+    { ask: (s) => s.read(findHeldInEnvironment, environment(OTHER, 'hidden'), 0), refused: 'forbidden' },
   ],
   listApiKeys: [{ ask: (s) => s.read(listApiKeys, {}), refused: 'forbidden' }],
   findAudited: [
@@ -96,9 +96,17 @@ const queries: Record<string, Ask[]> = {
     { ask: (s) => s.read(listEnvironments, OWN, {}), shows: ['shown'] },
     { ask: (s) => s.read(listEnvironments, OTHER, {}), refused: 'forbidden' },
   ],
-  findExported: [
-    { ask: (s) => s.read(findExported, {}), shows: ['shown-api', 'shown-web'] },
-    { ask: (s) => s.read(findExported, { project: OTHER }), refused: 'forbidden' },
+  findExportedPorts: [
+    { ask: (s) => s.read(findExportedPorts, {}, null, 100), shows: ['shown-api', 'shown-web'] },
+    { ask: (s) => s.read(findExportedPorts, { project: OTHER }, null, 100) },
+  ],
+  findExportedRoutes: [
+    { ask: (s) => s.read(findExportedRoutes, {}, null, 100), shows: ['shown-web'] },
+    { ask: (s) => s.read(findExportedRoutes, { project: OTHER }, null, 100) },
+  ],
+  findDuplicateHostnames: [
+    { ask: (s) => s.read(findDuplicateHostnames, {}, 100) },
+    { ask: (s) => s.read(findDuplicateHostnames, { project: OTHER }, 100) },
   ],
   countPortsByProject: [{ ask: (s) => s.read(countPortsByProject), refused: 'forbidden' }],
   describePort: [

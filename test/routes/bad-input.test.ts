@@ -139,6 +139,9 @@ t.test('bad input is refused as a whole and changes nothing', async (t) => {
     assertInvalid(t, await request('PUT', path, { description: '' }), '/description');
     assertInvalid(t, await request('PUT', path, { metadata: { x: 'x'.repeat(16_384) } }), '/metadata', /too large/);
     assertInvalid(t, await request('PUT', path, { metadata: { x: 'ä'.repeat(8192) } }), '/metadata', /too large/);
+    // PostgreSQL stores each of these with more than 300 digits.
+    const tiny = { x: Array.from({ length: 60 }, () => 5e-324) };
+    assertInvalid(t, await request('PUT', path, { metadata: tiny }), '/metadata', /too large/);
   });
 
   refusing('NUL and other control characters, as values and as keys', async (t) => {

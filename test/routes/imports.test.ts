@@ -54,6 +54,8 @@ for (const [name, open] of databases) {
         new Set(adopted.map(({ id }: Item['allocation'] & {}) => id)),
       );
 
+      const path = `/v1/allocations/${node.allocation.id}`;
+      await request('PATCH', path, { metadata: { team: 'core' } });
       const again = await request('POST', '/v1/imports', SS, TEXT);
       t.same(
         tell(again.body)
@@ -63,8 +65,10 @@ for (const [name, open] of databases) {
       );
       t.match(again.body.items[1], {
         detail: 'Held by consilio/node (environment default).',
-        allocation: node.allocation,
+        allocation: { id: node.allocation.id, service: 'node' },
       });
+      t.notOk('metadata' in again.body.items[1].allocation, 'five thousand could be 80 MiB');
+      t.same((await request('GET', path)).body.metadata, { team: 'core' }, 'and it is still there');
     });
 
     t.test('a repeated import finds the names that were numbered, and a process may have any name', async (t) => {

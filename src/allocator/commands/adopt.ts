@@ -1,6 +1,7 @@
 import { AppError, type Holder } from '../../errors.js';
 import type { Space } from '../../keys.js';
 import { toAllocation } from '../../repositories/allocations.js';
+import { withoutMetadata } from '../../schemas/allocation.js';
 import type { ImportedPort } from '../../schemas/import.js';
 import type { CommandDefinition } from '../command.js';
 import type { ProjectState } from '../project-state.js';
@@ -29,6 +30,7 @@ export const adopt: CommandDefinition<Adopt, Adoption> = {
     port: { port, host, protocol },
     takes: [{ port, host, protocol }],
     environments: [environment ?? 'default'],
+    metadata: false,
   }),
 
   decide(state, input) {
@@ -39,7 +41,7 @@ export const adopt: CommandDefinition<Adopt, Adoption> = {
     return {
       outcome: isWanted ? 'held' : 'conflict',
       detail: `Held by ${project}/${service} (environment ${environment}).`,
-      allocation: toAllocation(held),
+      allocation: withoutMetadata(toAllocation(held)),
     };
   },
 
@@ -51,7 +53,9 @@ function adoptFree(state: ProjectState, { port, host, protocol, ...wanted }: Ado
   const name = wanted.service ?? toServiceName(wanted.processName) ?? `port-${port}`;
   const service = findUnusedName(state, name, { environment, host, protocol });
   try {
-    const allocation = toAllocation(state.allocate({ service, environment, host, protocol }, {}, port));
+    const allocation = withoutMetadata(
+      toAllocation(state.allocate({ service, environment, host, protocol }, {}, port)),
+    );
     const why = service === name ? '' : `, because ${name} holds another port`;
     return {
       outcome: 'adopted',

@@ -1,18 +1,17 @@
 import { Type } from '@sinclair/typebox';
 import { keyOf } from '../../keys.js';
-import { getOrAllocate, releaseAllocation, updateAllocation } from '../../registry/allocations.js';
-import { listAllocations } from '../../repositories/allocations.js';
+import { getOrAllocate, listAllocations, releaseAllocation, updateAllocation } from '../../registry/allocations.js';
 import {
   Allocation,
   AllocationDetails,
   AllocationPage,
   AllocationQuery,
+  ChangedAllocations,
   NewAllocation,
-  ReleasedAllocations,
-  UpdatedAllocations,
+  withoutMetadata,
 } from '../../schemas/allocation.js';
 import { ProjectName } from '../../schemas/common.js';
-import { IdOrKey, Key, readIdOrKey, ShortPage } from '../inputs.js';
+import { IdOrKey, Key, readIdOrKey, ShortPage, TOOL_PAGE_BYTES } from '../inputs.js';
 import { defineTool, idempotencyOf, READS } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };
@@ -71,7 +70,7 @@ export const listPorts = defineTool({
   output: AllocationPage,
   annotations: READS,
   repeatable: 'always',
-  execute: ({ session }, input) => session.read(listAllocations, input),
+  execute: ({ session }, input) => listAllocations(session, { ...input, maxBytes: TOOL_PAGE_BYTES }),
 });
 
 export const releasePort = defineTool({
@@ -84,14 +83,14 @@ export const releasePort = defineTool({
     'means nothing was held.',
   operations: ['releaseServicePorts', 'releaseAllocation'],
   input: Type.Object(IdOrKey, CLOSED),
-  output: ReleasedAllocations,
+  output: ChangedAllocations,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'by-id',
   async execute({ session }, input) {
     const target = readIdOrKey(input);
-    if ('id' in target) return { items: [await releaseAllocation(session, target.id)] };
+    if ('id' in target) return { items: [withoutMetadata(await releaseAllocation(session, target.id))] };
     const { key } = target;
-    return { items: await session.execute(key.project, { kind: 'release-service', key }) };
+    return { items: (await session.execute(key.project, { kind: 'release-service', key })).map(withoutMetadata) };
   },
 });
 
@@ -106,13 +105,14 @@ export const updatePort = defineTool({
     'that one allocation. It cannot change the number or the owner: release-port and get-port do that.',
   operations: ['updateAllocation'],
   input: Type.Object({ ...IdOrKey, ...AllocationDetails.properties }, CLOSED),
-  output: UpdatedAllocations,
+  output: ChangedAllocations,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'never',
   async execute({ session }, { id, project, service, environment, host, protocol, ...details }) {
     const target = readIdOrKey({ id, project, service, environment, host, protocol });
-    if ('id' in target) return { items: [await updateAllocation(session, target.id, details)] };
+    if ('id' in target) return { items: [withoutMetadata(await updateAllocation(session, target.id, details))] };
     const { key } = target;
-    return { items: await session.execute(key.project, { kind: 'update-service', key, details }) };
+    const updated = await session.execute(key.project, { kind: 'update-service', key, details });
+    return { items: updated.map(withoutMetadata) };
   },
 });

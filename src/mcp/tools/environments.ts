@@ -2,15 +2,15 @@ import { Type } from '@sinclair/typebox';
 import { spaceOf } from '../../keys.js';
 import { allocateEnvironment } from '../../registry/environments.js';
 import { listEnvironments as findEnvironments } from '../../repositories/environments.js';
-import { ReleasedAllocations } from '../../schemas/allocation.js';
+import { ChangedAllocations, withoutMetadata } from '../../schemas/allocation.js';
 import { ProjectName, SpaceQuery } from '../../schemas/common.js';
 import {
+  EnvironmentOutline,
   EnvironmentPage,
   EnvironmentParams,
-  EnvironmentPorts,
   EnvironmentServices,
 } from '../../schemas/environment.js';
-import { ShortPage } from '../inputs.js';
+import { ShortPage, TOOL_PAGE_BYTES } from '../inputs.js';
 import { defineTool, READS } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };
@@ -25,7 +25,7 @@ export const getEnvironmentPorts = defineTool({
     'the same again when called again. For one service use get-port.',
   operations: ['allocateEnvironment'],
   input: Type.Object({ ...Key, ...EnvironmentServices.properties }, CLOSED),
-  output: EnvironmentPorts,
+  output: EnvironmentOutline,
   // Destructive for the same reason as get-port.
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
@@ -43,12 +43,12 @@ export const releaseEnvironment = defineTool({
     'when a branch or a worktree is gone for good. Safe to repeat; empty `items` means nothing was held.',
   operations: ['releaseEnvironment'],
   input: Type.Object(Key, CLOSED),
-  output: ReleasedAllocations,
+  output: ChangedAllocations,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'by-id',
   async execute({ session }, { project, environment, host, protocol }) {
     const command = { kind: 'release-environment' as const, environment, ...spaceOf({ host, protocol }) };
-    return { items: await session.execute(project, command) };
+    return { items: (await session.execute(project, command)).map(withoutMetadata) };
   },
 });
 
@@ -64,5 +64,6 @@ export const listEnvironments = defineTool({
   output: EnvironmentPage,
   annotations: READS,
   repeatable: 'always',
-  execute: ({ session }, { project, ...page }) => session.read(findEnvironments, project, page),
+  execute: ({ session }, { project, ...page }) =>
+    session.read(findEnvironments, project, { ...page, maxBytes: TOOL_PAGE_BYTES }),
 });

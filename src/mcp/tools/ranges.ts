@@ -5,7 +5,7 @@ import { summarizeProject } from '../../repositories/projects.js';
 import { listRanges as findRanges } from '../../repositories/ranges.js';
 import { ProjectName, SpaceQuery } from '../../schemas/common.js';
 import { NewRange, ProjectSummary, Range, RangePage } from '../../schemas/range.js';
-import { ShortPage } from '../inputs.js';
+import { ShortPage, TOOL_PAGE_BYTES } from '../inputs.js';
 import { defineTool, idempotencyOf, READS } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };
@@ -36,7 +36,7 @@ export const listRanges = defineTool({
   output: RangePage,
   annotations: READS,
   repeatable: 'always',
-  execute: ({ session }, input) => session.read(findRanges, spaceOf(input), input),
+  execute: ({ session }, input) => session.read(findRanges, spaceOf(input), { ...input, maxBytes: TOOL_PAGE_BYTES }),
 });
 
 export const createRange = defineTool({
