@@ -141,11 +141,11 @@ type PageRow = AllocationRow & { has_next: boolean };
 /** The first of these rows by port and id, up to the one that crosses `maxBytes`; each says whether another follows. */
 function upToBytes(asked: Expression<unknown>, maxBytes: number): RawBuilder<PageRow> {
   return sql`
-    select * from (
+    select ${columns}, has_next from (
       select asked.*, sum(json_bytes) over (order by port, id) - json_bytes as bytes_before,
              lead(id) over (order by port, id) is not null as has_next
       from ${asked} asked
-    ) measured
+    ) a
     where bytes_before < ${maxBytes} order by port, id`;
 }
 
