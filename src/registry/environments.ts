@@ -3,11 +3,26 @@ import { differs } from '../allocator/project-state.js';
 import type { Tables } from '../database/tables.js';
 import type { EnvironmentKey } from '../keys.js';
 import * as refusals from '../refusals.js';
-import { findHeldInEnvironment, findLowestHeld, toAllocation } from '../repositories/allocations.js';
+import {
+  findAllocationsById,
+  findHeldInEnvironment,
+  findLowestHeld,
+  toAllocation,
+} from '../repositories/allocations.js';
 import { requireRange } from '../repositories/ranges.js';
 import { type Allocation, type AllocationOutline, withoutMetadata } from '../schemas/allocation.js';
 import type { EnvironmentServices } from '../schemas/environment.js';
 import type { Session } from './session.js';
+
+/** How many allocations are read together. The metadata of so many are 1 MiB at most. */
+const READ_TOGETHER = 64;
+
+export interface AllocatedEnvironment {
+  outlines: AllocationOutline[];
+  /** The same with their metadata, in pages, so that those of a large environment are never in memory as a whole. */
+  pages: AsyncGenerator<Allocation[]>;
+  created: boolean;
+}
 
 /**
  * Every service's port, in the order given: the lowest one that it holds, or else the lowest free one. All of them or
@@ -18,41 +33,59 @@ export async function allocateEnvironment(
   session: Session,
   environment: EnvironmentKey,
   services: EnvironmentServices['services'],
-): Promise<{ items: AllocationOutline[]; created: boolean }> {
+): Promise<AllocatedEnvironment> {
   session.access.requireProject(environment.project);
   requireDistinct(services.map(({ service }) => service));
-  const held = await findAllHeld(session, environment, services);
-  if (held !== null) return { items: held, created: false };
-  const { items, created } = await session.execute(environment.project, {
-    kind: 'allocate-environment',
-    services: services.map(({ service, ...details }) => ({ key: { ...environment, service }, details })),
-  });
-  return { items: items.map(withoutMetadata), created };
+  const isLarge = services.length > READ_TOGETHER;
+  const held = await findAllHeld(session, environment, services, isLarge);
+  const { items, created } = held
+    ? { items: held, created: false }
+    : await session.execute(environment.project, {
+        kind: 'allocate-environment',
+        services: services.map(({ service, ...details }) => ({ key: { ...environment, service }, details })),
+      });
+  const outlines = items.map(withoutMetadata);
+  return { outlines, pages: isLarge ? readAgain(session, outlines) : onePage(items), created };
 }
 
-/** How many services are looked up together. The metadata of so many are 1 MiB at most. */
-const LOOKED_UP_TOGETHER = 64;
-
-/** The lowest port of every service; null if one holds none, or not with these details. */
+/**
+ * The lowest port of every service; null if one holds none, or not with these details.
+ * @param isLarge then nothing keeps the metadata once it was compared
+ */
 async function findAllHeld(
   session: Session,
   environment: EnvironmentKey,
   services: EnvironmentServices['services'],
-): Promise<AllocationOutline[] | null> {
-  const held: AllocationOutline[] = [];
-  const isLarge = services.length > LOOKED_UP_TOGETHER;
-  for (let next = 0; next < services.length; next += LOOKED_UP_TOGETHER) {
-    const some = services.slice(next, next + LOOKED_UP_TOGETHER);
+  isLarge: boolean,
+): Promise<Allocation[] | null> {
+  const held: Allocation[] = [];
+  for (const some of chunk(services)) {
     const keys = some.map(({ service }) => ({ ...environment, service }));
     const find = (db: Kysely<Tables>) => findLowestHeld(db, keys);
     const rows = await (isLarge ? session.readLarge(find) : session.read(find));
     for (const [index, { service: _, ...details }] of some.entries()) {
       const row = rows[index];
       if (!row || differs(row, details)) return null;
-      held.push(withoutMetadata(toAllocation(row)));
+      held.push({ ...toAllocation(row), ...(isLarge && { metadata: null }) });
     }
   }
   return held;
+}
+
+async function* readAgain(session: Session, outlines: readonly AllocationOutline[]): AsyncGenerator<Allocation[]> {
+  for (const some of chunk(outlines)) {
+    const ids = some.map(({ id }) => id);
+    const rows = await session.readLarge((db) => findAllocationsById(db, ids));
+    yield rows.flatMap((row) => (row === null ? [] : toAllocation(row))); // null if it was deleted meanwhile
+  }
+}
+
+async function* onePage<T>(items: T[]): AsyncGenerator<T[]> {
+  yield items;
+}
+
+function* chunk<T>(items: readonly T[]): Generator<T[]> {
+  for (let next = 0; next < items.length; next += READ_TOGETHER) yield items.slice(next, next + READ_TOGETHER);
 }
 
 /**

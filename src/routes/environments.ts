@@ -5,13 +5,7 @@ import { allocateEnvironment, readEnvironment } from '../registry/environments.j
 import { listEnvironments } from '../repositories/environments.js';
 import { ProjectParams, ReleasedAllocations } from '../schemas/allocation.js';
 import { PageQuery, Ref, SpaceQuery } from '../schemas/common.js';
-import {
-  EnvironmentOutline,
-  EnvironmentPage,
-  EnvironmentParams,
-  EnvironmentPorts,
-  EnvironmentServices,
-} from '../schemas/environment.js';
+import { EnvironmentPage, EnvironmentParams, EnvironmentPorts, EnvironmentServices } from '../schemas/environment.js';
 import { type ServicePort, toDotenv, toVariableNames } from '../services/exports/dotenv.js';
 import { JSON_OR_TEXT, type RouteOptions, sendPage } from './requests.js';
 import { answer, answerOrDotenv, LINK, LOCKING, refusals } from './responses.js';
@@ -57,8 +51,8 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
         querystring: SpaceQuery,
         body: Ref(EnvironmentServices),
         response: {
-          200: answerOrDotenv(EnvironmentOutline, 'All were held already. In the order given.'),
-          201: answerOrDotenv(EnvironmentOutline, 'All are held now. In the order given.'),
+          200: answerOrDotenv(EnvironmentPorts, 'All were held already. In the order given.'),
+          201: answerOrDotenv(EnvironmentPorts, 'All are held now. In the order given.'),
           ...refusals(
             { body: true },
             ...LOCKING,
@@ -76,9 +70,9 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
       // Called only to refuse names that no dotenv file can hold, before anything is allocated.
       if (asText) toVariableNames(services.map(({ service }) => service));
       const environment = { ...request.params, ...spaceOf(request.query) };
-      const { items, created } = await allocateEnvironment(request.session, environment, services);
+      const { outlines, pages, created } = await allocateEnvironment(request.session, environment, services);
       reply.code(created ? 201 : 200);
-      return asText ? reply.type(mediaTypes.text).send(toDotenv(items)) : { items };
+      return asText ? reply.type(mediaTypes.text).send(toDotenv(outlines)) : sendItems(reply, pages);
     },
   );
 

@@ -10,7 +10,6 @@ import { ApiKey, ApiKeyPage, CreatedApiKey, NewApiKey } from './api-key.js';
 import { Audit, AuditConflict, AuditScope } from './audit.js';
 import {
   Environment,
-  EnvironmentOutline,
   EnvironmentPage,
   EnvironmentPorts,
   EnvironmentService,
@@ -38,7 +37,6 @@ export const components = [
   AuditScope,
   CreatedApiKey,
   Environment,
-  EnvironmentOutline,
   EnvironmentPage,
   EnvironmentPorts,
   EnvironmentService,

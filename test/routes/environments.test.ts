@@ -63,7 +63,7 @@ for (const [name, open] of databases) {
       t.match([refused.status, refused.body.code], [409, 'range-exhausted']);
       t.match(refused.body.detail, /2 ports of odin \(3300–3399\) are needed on localhost\/tcp, and 1 are free/);
       const left = await request('GET', '/v1/projects/odin/environments/small');
-      t.same(left.body.items, [{ ...held.body.items[0], metadata: null }], 'only a GET has the metadata');
+      t.same(left.body.items, held.body.items);
       t.equal((await put('odin', 'small', [{ service: 'b' }])).body.items[0].port, 3399);
     });
 

@@ -31,7 +31,7 @@ export const getEnvironmentPorts = defineTool({
   repeatable: 'always',
   async execute({ session }, { project, environment, host, protocol, services }) {
     const key = { project, environment, ...spaceOf({ host, protocol }) };
-    return { items: (await allocateEnvironment(session, key, services)).items };
+    return { items: (await allocateEnvironment(session, key, services)).outlines };
   },
 });
 
