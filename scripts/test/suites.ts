@@ -48,8 +48,8 @@ export const suites: Record<string, Suite> = {
     timeoutSeconds: 600,
   },
   abuse: {
-    proves: 'more load than fits is refused at once; all works behind nginx',
-    takes: '1 min',
+    proves: 'attacks on a small replica, which others do not notice; other users of the machine; behind nginx',
+    takes: '2 min',
     folder: 'abuse',
     postgres: true,
     debian: { nginx: 'nginx' },
