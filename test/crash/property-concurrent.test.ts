@@ -6,7 +6,7 @@ import t from 'tap';
 import { type Answer, makeApp, requester } from '../helpers/app.js';
 import { type Command, observe, plans, resolve, send } from '../helpers/commands.js';
 import { createDatabase, openPostgres } from '../helpers/database.js';
-import { explain } from '../helpers/model.js';
+import { explain } from '../helpers/explain.js';
 import { findViolations, propertySeed, resetRegistry, someGaps } from '../helpers/registry.js';
 
 const ALL: Command = { op: 'list', status: 'any', project: undefined, service: undefined };

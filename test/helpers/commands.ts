@@ -183,7 +183,10 @@ const servicePath = ({ project, service, environment, host, protocol }: Key) =>
 const query = (fields: Record<string, string | undefined>) =>
   new URLSearchParams(Object.entries(fields).filter((field): field is [string, string] => field[1] !== undefined));
 
-/** The part of an answer that the model predicts: everything but times, and of a refusal its code and the holder. */
+/**
+ * The part of an answer that the model predicts: everything but times, and of a refusal its code and the holder. The
+ * warning of an allocation has a time in it, so that only `isWithheld` tells whether there is one.
+ */
 export function observe({ status, body }: Answer): Observation {
   if (status >= 400) return { status, body: { code: body.code, ...(body.holder && { holder: body.holder }) } };
   return { status, body: body === undefined ? undefined : withoutTimes(body) };
@@ -194,7 +197,9 @@ const TIMES = new Set(['createdAt', 'allocatedAt', 'updatedAt', 'releasedAt', 'l
 function withoutTimes(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutTimes);
   if (typeof value !== 'object' || value === null) return value;
+  const { warnings, ...others } = value as { warnings?: unknown };
+  const told = 'allocatedAt' in value ? { ...others, isWithheld: warnings !== undefined } : value;
   return Object.fromEntries(
-    Object.entries(value).flatMap(([name, item]) => (TIMES.has(name) ? [] : [[name, withoutTimes(item)]])),
+    Object.entries(told).flatMap(([name, item]) => (TIMES.has(name) ? [] : [[name, withoutTimes(item)]])),
   );
 }

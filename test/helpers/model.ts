@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Command, Details, Key, Space } from './commands.js';
 
 export interface ModelRange {
@@ -19,6 +18,8 @@ export type Held = Readonly<
     description: string | null;
     cloudflareHostname: string | null;
     metadata: Record<string, unknown> | null;
+    /** Whether the hostname was set while another project had it, and nothing is routed to this allocation. */
+    isWithheld: boolean;
   }
 >;
 
@@ -85,7 +86,7 @@ export class Model {
         return this.#withRow(command.id, (row) =>
           row.status === 'released'
             ? refuse(409, 'allocation-released')
-            : { status: 200, body: this.#replace(row, { ...row, ...command.details }) },
+            : { status: 200, body: this.#describe(row, command.details) },
         );
       case 'create-range':
         return this.#createRange(command);
@@ -115,7 +116,7 @@ export class Model {
   #getOrAllocate(key: Key, details: Details, observed: Observation): Observation {
     if (this.#rangesOf(key.project).length === 0) return refuse(404, 'project-not-found');
     const [held] = this.#activeOf(key);
-    if (held) return { status: 200, body: this.#replace(held, { ...held, ...details }) };
+    if (held) return { status: 200, body: this.#describe(held, details) };
     return this.#take(key, details, null, observed);
   }
 
@@ -155,6 +156,7 @@ export class Model {
     const held: Held = {
       ...{ id, port, project, service, environment, host, protocol, status: 'allocated' },
       ...{ serviceType: null, description: null, cloudflareHostname: null, metadata: null, ...details },
+      isWithheld: this.#isOfOther(details.cloudflareHostname ?? null, project),
     };
     this.#rows = [...this.#rows, held];
     return { status: 201, body: held };
@@ -231,7 +233,20 @@ export class Model {
   }
 
   #release(row: Held): Held {
-    return this.#replace(row, { ...row, status: 'released' });
+    return this.#replace(row, { ...row, status: 'released', isWithheld: false });
+  }
+
+  #describe(row: Held, details: Details): Held {
+    const { cloudflareHostname: hostname } = details;
+    const isSetAgain = hostname === row.cloudflareHostname && !row.isWithheld;
+    const isWithheld = hostname === undefined ? row.isWithheld : !isSetAgain && this.#isOfOther(hostname, row.project);
+    return this.#replace(row, { ...row, ...details, isWithheld });
+  }
+
+  #isOfOther(hostname: string | null, project: string): boolean {
+    return this.#active().some(
+      (row) => hostname !== null && row.cloudflareHostname === hostname && row.project !== project && !row.isWithheld,
+    );
   }
 
   #replace(row: Held, changed: Held): Held {
@@ -257,28 +272,6 @@ export class Model {
   #rangesOf(project: string): ModelRange[] {
     return this.#ranges.filter((range) => range.project === project);
   }
-}
-
-/**
- * Searches all orders in which the commands, one after another, would have got the answers that they got.
- * @returns the model after each such order; empty if there is none
- */
-export function explain(model: Model, commands: readonly Command[], answers: readonly Observation[]): Model[] {
-  const search = (before: Model, waiting: readonly number[]): Model[] =>
-    waiting.length === 0
-      ? [before]
-      : waiting.flatMap((next) => {
-          const after = before.copy();
-          const observed = answers[next] as Observation;
-          const expected = after.apply(commands[next] as Command, observed);
-          return isDeepStrictEqual(expected, observed)
-            ? search(
-                after,
-                waiting.filter((other) => other !== next),
-              )
-            : [];
-        });
-  return search(model, [...commands.keys()]);
 }
 
 const refuse = (status: number, code: string, holder?: object): Observation => ({

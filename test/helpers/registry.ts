@@ -24,10 +24,16 @@ const RANGES: ModelRange[] = [
 export async function resetRegistry(db: Kysely<Tables>, gaps: readonly number[]): Promise<Model> {
   const rows = Array.from({ length: 100 }, (_, i): Held => {
     const key = { project: 'alpha', service: 'filler', environment: 'default', host: 'localhost' };
-    const details = { serviceType: null, description: null, cloudflareHostname: null, metadata: null };
+    const details = {
+      serviceType: null,
+      description: null,
+      cloudflareHostname: null,
+      metadata: null,
+      isWithheld: false,
+    };
     return { id: randomUUID(), port: 3000 + i, ...key, protocol: 'tcp', status: 'allocated', ...details };
   }).filter((row) => !gaps.includes(row.port));
-  await sql`truncate port_ranges, port_allocations, port_health_checks, port_reservations, idempotency_keys`.execute(
+  await sql`truncate port_ranges, port_allocations, kept_hostnames, port_health_checks, port_reservations, idempotency_keys`.execute(
     db,
   );
   await sql`
@@ -43,7 +49,7 @@ export async function resetRegistry(db: Kysely<Tables>, gaps: readonly number[])
 }
 
 export async function emptyRegistry(db: Kysely<Tables>): Promise<void> {
-  await sql`truncate port_ranges, port_allocations, port_health_checks, port_reservations, idempotency_keys`.execute(
+  await sql`truncate port_ranges, port_allocations, kept_hostnames, port_health_checks, port_reservations, idempotency_keys`.execute(
     db,
   );
 }
