@@ -13,7 +13,7 @@ import { registerBodyBytes } from './plugins/limits/body-bytes.js';
 import { Connections } from './plugins/limits/connections.js';
 import { registerLoadShedding } from './plugins/limits/load-shedding.js';
 import { Pipelining } from './plugins/limits/pipelining.js';
-import { RateLimit } from './plugins/limits/rate-limit.js';
+import { networkOf, RateLimit } from './plugins/limits/rate-limit.js';
 import { registerUnreadBodies } from './plugins/limits/read-body.js';
 import { registerRequestTimeout } from './plugins/limits/request-timeout.js';
 import { registerUnreadAnswers } from './plugins/limits/unread-answers.js';
@@ -63,6 +63,7 @@ export async function buildApp(service: Service, metrics: Metrics): Promise<Fast
   const { basePath, rateLimitPerMinute: perMinute } = config;
   const connections = new Connections(log as FastifyBaseLogger, metrics, config.trustProxy);
   const pipelining = new Pipelining(connections);
+  const limit = perMinute === null ? null : new RateLimit(perMinute);
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }), // registerLog writes one line for each request
@@ -84,9 +85,14 @@ export async function buildApp(service: Service, metrics: Metrics): Promise<Fast
     routerOptions: { maxParamLength: 1024 },
     rewriteUrl: ({ url = '/' }) => withoutBasePath(url, basePath),
     clientErrorHandler: refuseMalformedHttp(connections),
+    // A request with a malformed URL comes to no hooks. It waits for its turn and counts towards its address all the
+    // same: 100 connections that sent nothing else kept the process from answering anybody.
     frameworkErrors: (error, request, reply) => {
-      reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
-      sendProblem(toHttpRefusal(error), request, reply);
+      pipelining.waitForTurn(request.raw.socket, reply.raw, () => {
+        reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
+        const refusal = limit?.count(networkOf(connections.clientOf(request.raw))) ?? toHttpRefusal(error);
+        sendProblem(refusal, request, reply);
+      });
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
@@ -114,7 +120,7 @@ export async function buildApp(service: Service, metrics: Metrics): Promise<Fast
   registerRequestTimeout(app, config.requestTimeoutMs);
   if (config.adminApiKey === null && !config.allowUnauthenticated) registerLocalOnly(app);
   await registerOrigins(app, config);
-  registerAuthentication(app, keyring, perMinute === null ? null : new RateLimit(perMinute));
+  registerAuthentication(app, keyring, limit);
   await registerNegotiation(app);
   registerBodyBytes(app);
   registerBodies(app);

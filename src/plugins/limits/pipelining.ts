@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Connection, Connections } from './connections.js';
 
@@ -35,28 +36,43 @@ export class Pipelining {
 
   /** Notices requests that have to wait. It comes before everything else, so that it knows of every request. */
   noticeRequests(app: FastifyInstance): void {
-    app.addHook('onRequest', ({ raw: { socket } }, { raw: answer }, done) => {
-      if (socket.destroyed) return; // the client has left, or its connection was cut
-      const connection = this.connections.of(socket);
-      if (!connection) return done(); // an injected request
-      const before = connection.lastAnswer;
-      connection.lastAnswer = answer;
-      answer.once('close', () => {
-        if (connection.lastAnswer === answer) connection.lastAnswer = null;
-      });
-      if (before === null) return done();
-      if (this.#isFull(connection)) return this.connections.cut(connection, 'too-many-pipelined');
-      this.#queue(connection, before, answer);
-      done();
-    });
+    app.addHook('onRequest', ({ raw: { socket } }, { raw: answer }, done) => this.#notice(socket, answer, done));
   }
 
   /** Lets requests wait for their turn. */
   takeTurns(app: FastifyInstance): void {
-    app.addHook('onRequest', (_request, { raw: answer }, done) => {
-      if (this.#turns.size > 0 && this.#turns.has(answer)) this.#turns.set(answer, done);
-      else done();
+    app.addHook('onRequest', (_request, { raw: answer }, done) => this.#takeTurn(answer, done));
+  }
+
+  /** Does both for a request that comes to no hooks, because its URL is malformed. */
+  waitForTurn(socket: Socket, answer: ServerResponse, begin: () => void): void {
+    this.#notice(socket, answer, () => this.#takeTurn(answer, begin));
+  }
+
+  /** @param next not called if the client has left, or its connection is cut */
+  #notice(socket: Socket, answer: ServerResponse, next: () => void): void {
+    if (socket.destroyed) return;
+    const connection = this.connections.of(socket);
+    if (!connection) {
+      next(); // an injected request
+      return;
+    }
+    const before = connection.lastAnswer;
+    connection.lastAnswer = answer;
+    answer.once('close', () => {
+      if (connection.lastAnswer === answer) connection.lastAnswer = null;
     });
+    if (before !== null && this.#isFull(connection)) {
+      this.connections.cut(connection, 'too-many-pipelined');
+      return;
+    }
+    if (before !== null) this.#queue(connection, before, answer);
+    next();
+  }
+
+  #takeTurn(answer: ServerResponse, begin: () => void): void {
+    if (this.#turns.size > 0 && this.#turns.has(answer)) this.#turns.set(answer, begin);
+    else begin();
   }
 
   #isFull({ network }: Connection): boolean {

@@ -124,3 +124,19 @@ t.test('a connection whose address has too many requests waiting is cut, and the
   const { text } = await requester(app)('GET', '/metrics');
   t.match(text, 'port_allocator_connections_cut_total{reason="too-many-pipelined"} 1\n');
 });
+
+for (const [what, name] of [
+  ['well-formed', 'a'],
+  ['malformed', '%'],
+] as const) {
+  t.test(`of a flood of ${what} requests, no more are made than may wait`, async (t) => {
+    const { app, send } = await start(t);
+    let made = 0;
+    app.server.prependListener('request', () => {
+      made += 1;
+    });
+    const { ended } = send(Array.from({ length: 3000 }, () => name));
+    await ended;
+    t.equal(made, 1 + 512 + 1, 'one that is handled, those that wait, and the one for which the connection is cut');
+  });
+}
