@@ -71,7 +71,8 @@ export async function requirePrivateFolder(dataDir: string): Promise<void> {
   if (others.length > 0) {
     throw new StartError(
       `DATA_DIR: ${dataDir} is open to other users (${mode}), and is not closed here, because it holds files of ` +
-        `something else (${others.slice(0, 3).join(', ')}). Set DATA_DIR to an empty folder, or to a new one, such as ` +
+        `something else (${others.slice(0, 3).join(', ')}). If the registry is in it already, close it (chmod 700 ` +
+        `${dataDir}), or move those files away. Otherwise set DATA_DIR to an empty folder, or to a new one, such as ` +
         `${below}, which is then created.`,
     );
   }

@@ -35,7 +35,7 @@ t.test('an open folder with files of something else is refused, and left as it i
   await chmod(dataDir, 0o755);
   await t.rejects(lockDataDir(dataDir), {
     name: 'StartError',
-    message: `DATA_DIR: ${dataDir} is open to other users (mode 0755), and is not closed here, because it holds files of something else (passwd). Set`,
+    message: `DATA_DIR: ${dataDir} is open to other users (mode 0755), and is not closed here, because it holds files of something else (passwd). If the registry is in it already, close it (chmod 700 ${dataDir})`,
   });
   t.equal(await modeOf(dataDir), 0o755);
   await lockAndRelease(join(dataDir, 'port-allocator')); // as the message says
