@@ -193,8 +193,8 @@ export function noLineReadable(): AppError {
   return invalid('', 'No line can be read. Send the output of ss -ltnp or lsof -i -P -n, with its header or without.');
 }
 
-export function tooManyItems(items: number, most: number): AppError {
-  return invalid('', `The text has ${items} items; send at most ${most} at a time.`);
+export function tooManyItems(most: number): AppError {
+  return invalid('', `The text has more than ${most} items; send at most that many at a time.`);
 }
 
 /** @param problems each names a variable and its services */

@@ -63,7 +63,7 @@ const made: { [Name in keyof typeof refusals]: AppError } & { [Name in keyof typ
   idempotencyKeyReused: refusals.idempotencyKeyReused('k1'),
   cursorUnknown: refusals.cursorUnknown(),
   noLineReadable: refusals.noLineReadable(),
-  tooManyItems: refusals.tooManyItems(1001, 1000),
+  tooManyItems: refusals.tooManyItems(1000),
   dotenvNameConflict: refusals.dotenvNameConflict(['3SCALE_PORT of 3scale begins with a digit']),
   dotenvPlaceConflict: refusals.dotenvPlaceConflict(['API_PORT would be that of api in odin and consilio']),
   releasedNotProbeable: refusals.releasedNotProbeable({ id, port: 3300 }),

@@ -13,6 +13,8 @@ import { toPlainOutputSchema, toPlainSchema } from './plain-schema.js';
 import type { ToolRequest } from './tool.js';
 import { findTool, tools } from './tools.js';
 
+/** Of the name of a tool that does not exist. No tool's is as long. */
+const MAX_QUOTED_LENGTH = 100;
 const INSTRUCTIONS =
   'Hands out ports from one registry for this machine or team, so that services never collide. Never choose a port ' +
   'yourself: call get-port with the project and the service, and use what it answers.';
@@ -47,7 +49,8 @@ export function createServer(
   server.server.setRequestHandler('tools/call', ({ params }, { mcpReq }) => {
     if (!findTool(params.name)) {
       const names = tools.map(({ name }) => name).join(', ');
-      const message = makeVisible(redact(`There is no tool ${params.name}. There are: ${names}.`));
+      const asked = params.name.slice(0, MAX_QUOTED_LENGTH);
+      const message = makeVisible(redact(`There is no tool ${asked}. There are: ${names}.`));
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
     }
     const { name, arguments: input } = params;

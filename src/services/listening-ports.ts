@@ -7,6 +7,8 @@ import { canonicalHost } from '../schemas/host.js';
 import { MAX_IMPORT_ITEMS, type NewImport } from '../schemas/import.js';
 
 const SHOWN_LINE_LENGTH = 120;
+/** Enough to recognize a key that begins in what is shown, also one that is percent-encoded several times. */
+const REDACTED_LINE_LENGTH = 2000;
 
 /**
  * The items of an import, from a JSON body, or from a text: the output of `ss -ltnp` or `lsof -i -P -n`.
@@ -26,7 +28,7 @@ export function toImportItems(body: NewImport | string, redact: Redact): ImportI
   }
   const { items, linesRead } = readListeningPorts(body, redact);
   if (linesRead === 0) throw refusals.noLineReadable();
-  if (items.length > MAX_IMPORT_ITEMS) throw refusals.tooManyItems(items.length, MAX_IMPORT_ITEMS);
+  if (items.length > MAX_IMPORT_ITEMS) throw refusals.tooManyItems(MAX_IMPORT_ITEMS);
   return items;
 }
 
@@ -40,10 +42,12 @@ export function readListeningPorts(text: string, redact: Redact = String): { ite
   const byAddress = new Map<string, { processName: string | null }>();
   let linesRead = 0;
   for (const [index, line] of text.split(/\r?\n/).entries()) {
+    if (items.length > MAX_IMPORT_ITEMS) break; // it is refused, and half a million lines of it would take a second
     if (line.trim() === '') continue;
     const reading = readLine(line);
     if (reading.kind === 'unreadable') {
-      const shown = makeVisible(JSON.stringify(redact(line.trim()).slice(0, SHOWN_LINE_LENGTH).toWellFormed()));
+      const start = redact(line.trim().slice(0, REDACTED_LINE_LENGTH)).slice(0, SHOWN_LINE_LENGTH);
+      const shown = makeVisible(JSON.stringify(start.toWellFormed()));
       items.push({ unreadable: `Line ${index + 1} ${reading.reason}: ${shown}` });
       continue;
     }

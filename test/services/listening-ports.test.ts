@@ -118,6 +118,12 @@ t.test('a line that cannot be read is reported with the reason, and the others a
   t.match(read('LISTEN 0 128 3100 *:*')[0], /has no address/);
 });
 
+t.test('a text with too many items is refused without reading all of it', async (t) => {
+  const text = `LISTEN 0 1 *:3100 *:*\n${'x\n'.repeat(500_000)}`;
+  t.equal(readListeningPorts(text).items.length, 5001);
+  t.throws(() => toImportItems(text, String), { message: /^The text has more than 5000 items;/ });
+});
+
 t.test('a text without any readable line is refused', async (t) => {
   for (const text of ['', '\n \t\n', 'hello', '3100\n3101', '{"items":[]}']) {
     t.throws(() => toImportItems(text, String), { code: 'validation-failed' }, JSON.stringify(text));
