@@ -89,3 +89,12 @@ const WRONG: [authorization: string | null, error: string][] = [
   [`Bearer ${'x'.repeat(40)}`, INVALID],
   [`Bearer ${KEY}k`, INVALID],
 ];
+
+t.test('a request with a malformed URL counts towards the limit of its address', async (t) => {
+  const config = { ADMIN_API_KEY: KEY, RATE_LIMIT_PER_MINUTE: '2', TRUST_PROXY: '127.0.0.1' };
+  const request = requester(await makeApp(t, await openPostgres(t), config));
+  const ask = (client: string) => request('GET', '/v1/ranges/%', undefined, { 'x-forwarded-for': client });
+  for (let i = 0; i < 2; i++) assertProblem(t, await ask('192.0.2.1'), 'validation-failed');
+  assertProblem(t, await ask('192.0.2.1'), 'too-many-requests');
+  assertProblem(t, await ask('192.0.2.2'), 'validation-failed');
+});
