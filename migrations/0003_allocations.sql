@@ -68,3 +68,4 @@ create table kept_hostnames (
   kept_until timestamptz(3) not null
 );
 create index kept_hostnames_age on kept_hostnames (kept_until);
+create index kept_hostnames_project on kept_hostnames (project);

@@ -31,6 +31,11 @@ import type { RangeBounds } from './port-space.js';
 const LOCKS = 64;
 /** Each time that hostnames are kept, up to this many are removed whose time has passed, so that no sweep is needed. */
 const REMOVED_AT_ONCE = 10;
+/**
+ * How many hostnames are kept for one project at a time; further ones are free as soon as they are given up. Otherwise
+ * one allocation, given one hostname after another, could keep all of them from everybody.
+ */
+const MAX_KEPT = 100;
 
 /** The hostnames of one project, as its commands set them and give them up one after another. */
 export class Hostnames {
@@ -131,6 +136,7 @@ export function keepHostnames(project: string, kept: ReadonlyMap<string, Date>):
     select hostname, project, kept_until
     from jsonb_populate_recordset(null::kept_hostnames, ${JSON.stringify(rows)}::jsonb)
     order by hostname
+    limit greatest(0, ${sql.lit(MAX_KEPT)} - (select count(*) from kept_hostnames k where k.project = ${project}))
     on conflict (hostname) do update set project = excluded.project, kept_until = excluded.kept_until`;
 }
 

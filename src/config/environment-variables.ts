@@ -40,7 +40,7 @@ export const environmentVariables = Type.Object({
   HISTORY_RETENTION_DAYS: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500 })),
   MAX_HOSTS_PER_PROJECT: Type.Integer({ default: 1000, ...ROWS }),
   MAX_ENVIRONMENTS_PER_PROJECT: Type.Integer({ default: 1000, ...ROWS }),
-  MAX_RESERVATIONS_PER_PROJECT: Type.Integer({ default: 10_000, ...ROWS }),
+  MAX_RESERVATIONS_PER_PROJECT: Type.Integer({ default: 100_000, ...ROWS }),
   MAX_IDEMPOTENCY_KEYS_PER_PROJECT: Type.Integer({ default: 100_000, ...ROWS }),
   // Every five minutes for 30 days, a scheduled audit of a shared range of 1000 ports stores 8,640,000 results.
   MAX_HEALTH_CHECKS_PER_PROJECT: Type.Integer({ default: 10_000_000, ...ROWS }),

@@ -86,3 +86,15 @@ t.test('a flood of connections from one address', async (t) => {
   t.ok(after <= before + MARGIN, `${after} descriptors`);
   t.comment(`${before} descriptors, at most ${most}, then ${after}; ${cut} cut; beside ${JSON.stringify(figures)}`);
 });
+
+t.test('floods of requests that are sent together and never read, well-formed or not', async (t) => {
+  const service = await startSmallService(t);
+  const beside = await CallersBeside.start(service);
+  for (const request of ['GET /v HTTP/1.1\r\nHost: a\r\n\r\n', 'GET /% HTTP/1.1\r\nHost: a\r\n\r\n']) {
+    const sockets = await openMany(t, service, 100, request.repeat(10_000));
+    await sleep(2000);
+    for (const socket of sockets) socket.destroy();
+  }
+  t.comment(`beside ${JSON.stringify(await beside.stop(t))}`);
+  t.equal(service.child.exitCode, null);
+});

@@ -158,6 +158,23 @@ t.test('of two projects that set one free hostname at the same moment, one has i
   );
 });
 
+t.test('one allocation cannot keep any number of hostnames by setting one after another', async (t) => {
+  const { db } = await openPostgres(t);
+  const request = requester(await makeApp(t, { db }));
+  await request('PATCH', '/v1/ranges/3300', { reuseCooldownSeconds: 3600 });
+  const { body } = await request('PUT', '/v1/projects/odin/services/web');
+  for (let i = 0; i <= 110; i++) {
+    await request('PATCH', `/v1/allocations/${body.id}`, { cloudflareHostname: `n${i}.example` });
+  }
+  const { rows } = await sql<{ kept: number }>`select count(*)::integer as kept from kept_hostnames`.execute(db);
+  t.same(rows, [{ kept: 100 }]);
+  const taken = async (name: string) =>
+    (await request('PUT', `/v1/projects/consilio/services/${name}`, { cloudflareHostname: `${name}.example` })).body;
+  t.ok((await taken('n0')).warnings, 'the first ones are kept');
+  t.notOk((await taken('n105')).warnings, 'those beyond the bound are free');
+  t.ok((await taken('n110')).warnings, 'the one that the allocation has is not');
+});
+
 t.test('a change that sets no hostname waits for nobody who does', async (t) => {
   const { db } = await openPostgres(t);
   const request = requester(await makeApp(t, { db }));
