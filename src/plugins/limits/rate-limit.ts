@@ -68,8 +68,10 @@ export const countedAs = ({ caller, ip }: FastifyRequest): string =>
 
 /**
  * The /64 of an IPv6 address, since one customer usually has all addresses of a /64. IPv4 addresses stay as they are.
+ * @param address undefined where the client has left already, whatever Node's types say
  */
-export function networkOf(address: string): string {
+export function networkOf(address: string | undefined): string {
+  if (address === undefined) return '';
   if (!address.includes(':') || !ipaddr.isValid(address)) return address;
   const parsed = ipaddr.process(address);
   return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 4).join(':') : parsed.toString();

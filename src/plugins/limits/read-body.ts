@@ -7,6 +7,7 @@ const UNREAD_MS = 2000;
 const MIN_BUFFER_BYTES = 4096;
 /** A mebibyte in pieces of 256 bytes. In pieces of one byte it took the event loop for seconds. */
 const MAX_PIECES = 4096;
+const LOST = invalid('', 'The connection was lost before the body had arrived.');
 const TOO_MANY_PIECES = invalid('', `The body came in more than ${MAX_PIECES} pieces. Send it in larger chunks.`);
 
 /** Whether a body follows. It may still be empty if it comes in chunks. */
@@ -35,7 +36,7 @@ export function readBody(
   let buffer = Buffer.alloc(0);
   let length = 0;
   let pieces = 0;
-  const stop = () => stream.off('data', onData).off('end', onEnd).off('error', refuse);
+  const stop = () => stream.off('data', onData).off('end', onEnd).off('error', onError);
   const refuse = (error: Error) => {
     stop().resume();
     buffer = Buffer.alloc(0);
@@ -60,7 +61,9 @@ export function readBody(
     stop();
     done(null, buffer.subarray(0, length));
   };
-  stream.on('data', onData).on('end', onEnd).on('error', refuse);
+  // A client that leaves has the same error code as a database that does (ECONNRESET), and is none.
+  const onError = () => refuse(LOST);
+  stream.on('data', onData).on('end', onEnd).on('error', onError);
 }
 
 /**
