@@ -40,7 +40,7 @@ t.test('without a variable the service runs on loopback, embedded, with the docu
       limits: {
         hosts: 1000,
         environments: 1000,
-        reservations: 10_000,
+        reservations: 100_000,
         idempotencyKeys: 100_000,
         healthChecks: 10_000_000,
       },
