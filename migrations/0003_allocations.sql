@@ -47,10 +47,11 @@ create index port_allocations_active_hosts
 -- With the time, so that who has a hostname is found however many allocations it is withheld from.
 create index port_allocations_active_hostname
   on port_allocations (cloudflare_hostname, hostname_withheld_at) where released_at is null and cloudflare_hostname is not null;
--- The order of routes in exports: longer hostnames first, and wildcards last.
+-- The order of routes in exports: longer hostnames first, and wildcards last. Exports alone ask for `length(…) > 0`. With
+-- `is not null` PostgreSQL would also read this whole index for the hostnames of one project.
 create index port_allocations_routes
   on port_allocations ((cloudflare_hostname like '*%'), (-length(cloudflare_hostname)), cloudflare_hostname collate "C")
-  where released_at is null and cloudflare_hostname is not null and protocol = 'tcp';
+  where released_at is null and protocol = 'tcp' and length(cloudflare_hostname) > 0;
 -- Finds when a port was last released, for cooldowns.
 create index port_allocations_releases
   on port_allocations (host, protocol, port, released_at desc) where released_at is not null;

@@ -24,8 +24,9 @@ const SETTINGS = { fsync: 'off', max_connections: '300' };
 export async function providePostgres(): Promise<Provided> {
   const dataDir = await mkdtemp(join(tmpdir(), 'port-allocator-template-'));
   process.once('exit', () => rmSync(dataDir, { recursive: true, force: true })); // also after a Ctrl-C
-  // Before the embedded database is opened, which closes all files that this process makes from then on to other users:
-  // the server may run as another user, and reads a file that is made here.
+  // Opening the embedded database closes all files that this process and its children make from then on to other users.
+  // A server of PostgreSQL may run as another user, and reads a file that is made here, or by a test.
+  const umask = process.umask();
   const server = await findServer();
   process.stderr.write(`PostgreSQL for the tests: ${server.from}\n`);
   const template = `template_${process.pid}`;
@@ -33,6 +34,7 @@ export async function providePostgres(): Promise<Provided> {
   templateUrl.pathname = `/${template}`;
   await query(server.url, `create database ${template}`);
   await Promise.all([makeTemplate({ DATABASE_URL: templateUrl.href }), makeTemplate({ DATA_DIR: dataDir })]);
+  process.umask(umask);
   return {
     variables: { TEST_DATABASE_URL: server.url, TEST_DATA_DIR: dataDir, TEST_TEMPLATE: template },
     async stop() {

@@ -75,7 +75,7 @@ export async function findExportedRoutes(
     after === null ? sql`true` : sql`(${order(name)}) > (${order(sql`${after.cloudflare_hostname}::text`)})`;
   const { rows } = await sql<ExportedRoute>`
     select ${columns} from port_allocations a
-    where ${isExported(access, query)} and a.cloudflare_hostname is not null and a.protocol = 'tcp' and ${behind}
+    where ${isExported(access, query)} and length(a.cloudflare_hostname) > 0 and a.protocol = 'tcp' and ${behind}
       and ${ownsHostname}
     order by ${order(name)} limit ${limit}`.execute(db);
   return rows;
