@@ -31,7 +31,7 @@ import { findReservation, listReservations } from '../../src/repositories/reserv
 import { findConflicts } from '../../src/services/conflicts.js';
 import { openPostgres } from '../helpers/database.js';
 import { getOrAllocate, reserve } from '../helpers/project-commands.js';
-import { callsOf, exportedFunctions } from '../helpers/sources.js';
+import { exportedFunctions } from '../helpers/sources.js';
 
 /** The caller's project. Whatever it holds has `shown` in its names and descriptions. */
 const OWN = 'odin';
@@ -205,32 +205,6 @@ t.test('every query that takes an access is asked above', async (t) => {
     Object.keys(queries).filter((name) => !names.has(name)),
     [],
     'and there is each query that is asked',
-  );
-});
-
-/** The queries that may run unfiltered, each with the reason. */
-const unfiltered: Record<string, string> = {
-  findTaken: 'It tells only whether a port is taken, as everybody may know of every port.',
-  findReleased:
-    'It tells which ids are not active any more, and the audit that asks has read those ids by findAudited.',
-  findAnswer: 'An answer is kept under its caller, and nobody else gets it.',
-  findRangeRow: 'It reads whose a range is, which everybody may know, and only admins change ranges.',
-  listHealthChecks: 'The allocation whose checks they are has been found for the caller before.',
-};
-
-t.test('only queries that may be are run unfiltered', async (t) => {
-  const calls = callsOf('src', 'readUnfiltered');
-  const problems = calls
-    .filter(({ firstArgument }) => !(firstArgument in unfiltered))
-    .map(({ file, firstArgument }) => {
-      return `${file} runs ${firstArgument} unfiltered: let it take an access, or add it to \`unfiltered\` in this test with the reason`;
-    });
-  t.same(problems, []);
-  const used = new Set(calls.map(({ firstArgument }) => firstArgument));
-  t.same(
-    Object.keys(unfiltered).filter((name) => !used.has(name)),
-    [],
-    'and each of them is in use',
   );
 });
 
