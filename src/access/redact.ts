@@ -1,3 +1,6 @@
+import { toAsciiLowerCase } from '../input/lower-case.js';
+import { toReadable } from '../input/slug.js';
+
 /** Replaces API keys in a text that is logged or answered. People paste a key into fields where it does not belong. */
 export type Redact = (text: string) => string;
 
@@ -46,8 +49,8 @@ export function redactKeys(...configured: (string | null)[]): Redact {
 }
 
 function spellingsOf(configured: string): Spelling[] {
-  const key = toLowerCase(configured);
-  const slug = key.replace(/[^a-z0-9._]+/g, '-').replace(/^[._-]+/, '');
+  const key = toAsciiLowerCase(configured);
+  const slug = toReadable(key);
   const length = Math.min(Math.max(Math.ceil(key.length / 2), LEAST_BEGINNING), MOST_BEGINNING);
   return [...new Set([key, slug])]
     .filter((spelling) => spelling.length >= length)
@@ -80,7 +83,7 @@ function findConfigured(plain: string, { key, beginning }: Spelling): Found[] {
  * @returns `placeOf` gives the place in the text at which a character of `plain` begins
  */
 function readPlain(text: string): { plain: string; placeOf(index: number): number } {
-  if (!text.includes('%')) return { plain: toLowerCase(text), placeOf: (index) => index };
+  if (!text.includes('%')) return { plain: toAsciiLowerCase(text), placeOf: (index) => index };
   const characters: string[] = [];
   const places: number[] = [];
   for (let place = 0; place < text.length; place += 1) {
@@ -92,7 +95,7 @@ function readPlain(text: string): { plain: string; placeOf(index: number): numbe
       places.splice(-2);
     }
   }
-  return { plain: toLowerCase(characters.join('')), placeOf: (index) => places[index] ?? text.length };
+  return { plain: toAsciiLowerCase(characters.join('')), placeOf: (index) => places[index] ?? text.length };
 }
 
 /** The character that the last three encode, if they do. */
@@ -101,6 +104,3 @@ function lastCode(characters: readonly string[]): number | null {
   const digits = `${characters.at(-2)}${characters.at(-1)}`;
   return /^[0-9a-f]{2}$/i.test(digits) ? Number.parseInt(digits, 16) : null;
 }
-
-/** Only A to Z, so that every character keeps its place. `toLowerCase` of a whole text can make two of one. */
-const toLowerCase = (text: string): string => text.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase());

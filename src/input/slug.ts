@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { toAsciiLowerCase } from './lower-case.js';
 
 /** The form of the names of projects, services and environments. */
 export const NAME_PATTERN = '^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$';
@@ -16,13 +17,15 @@ const MAX_READ_LENGTH = 1000;
  * stays as it is, and so does one that is a name in capitals, except for its case.
  */
 export function toSlug(text: string): string {
-  // Only A to Z. `toLowerCase` would also turn the Kelvin sign into a k.
-  const lower = text.slice(0, MAX_READ_LENGTH).replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
+  const lower = toAsciiLowerCase(text.slice(0, MAX_READ_LENGTH));
   if (NAME.test(lower)) return lower;
-  const readable = trim(trim(lower.replace(/[^a-z0-9._]+/g, '-')).slice(0, MAX_READABLE_LENGTH));
+  const readable = trim(toReadable(lower).slice(0, MAX_READABLE_LENGTH));
   // The hash alone if no character could stay, as in a name in another script.
   return [readable, hashOf(text)].filter(Boolean).join('-');
 }
+
+/** What a slug keeps of a text in lower case, before it is cut to its length. */
+export const toReadable = (lower: string): string => trim(lower.replace(/[^a-z0-9._]+/g, '-'));
 
 const trim = (text: string): string => text.replace(/^[._-]+/, '').replace(/(?<![._-])[._-]+$/, '');
 

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { toAsciiLowerCase } from '../input/lower-case.js';
 
 const LABEL = '[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?';
 const NAME = new RegExp(`^${LABEL}(\\.${LABEL})*$`);
@@ -16,8 +17,7 @@ const ENDS_IN_NUMBER = /(^|\.)(\d+|0x[0-9a-f]*)$/;
  */
 export function canonicalHost(host: string): string | null {
   if (host === 'localhost') return host; // the usual case
-  const name = host
-    .replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) // ASCII only: toLowerCase() makes a k of the Kelvin sign
+  const name = toAsciiLowerCase(host)
     .replace(/\.$/, '')
     .replace(/^\[(.*:.*)\]$/, '$1');
   if (name === '*') return 'localhost';
