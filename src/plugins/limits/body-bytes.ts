@@ -2,10 +2,10 @@ import { getHeapStatistics } from 'node:v8';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AppError } from '../../errors.js';
 import { BODY_LIMIT_BYTES } from '../../schemas/validation.js';
+import { whenClosed } from '../../when-closed.js';
 import { overloaded } from './load-shedding.js';
 import { countedAs } from './rate-limit.js';
 import { hasBody } from './read-body.js';
-import { whenRequestEnds } from './request-end.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -82,7 +82,7 @@ export class BodyCount {
     reply: FastifyReply,
   ) {
     this.#caller = countedAs(request);
-    whenRequestEnds(request, reply, () => {
+    whenClosed(reply.raw, () => {
       this.#isOver = true;
       this.giveBack();
     });

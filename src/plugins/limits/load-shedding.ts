@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../../errors.js';
-import { whenRequestEnds } from './request-end.js';
+import { whenClosed } from '../../when-closed.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -51,7 +51,7 @@ export function registerLoadShedding(app: FastifyInstance): void {
     const reason = findOverload();
     if (reason !== null) return done(overloaded(reason));
     requests += 1;
-    whenRequestEnds(request, reply, () => {
+    whenClosed(reply.raw, () => {
       requests -= 1;
     });
     done();

@@ -3,19 +3,27 @@ import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify from 'fastify';
 import t from 'tap';
-import { whenRequestEnds } from '../../../src/plugins/limits/request-end.js';
+import { unobserved } from '../src/observer.js';
+import { Connections } from '../src/plugins/limits/connections.js';
+import { Pipelining } from '../src/plugins/limits/pipelining.js';
+import { whenClosed } from '../src/when-closed.js';
 
 t.test('every request ends once, however it ends', async (t) => {
   const app = Fastify();
   let begun = 0;
   let ended = 0;
-  app.addHook('onRequest', (request, reply, done) => {
+  const connections = new Connections(app.log, unobserved, []);
+  const pipelining = new Pipelining(connections);
+  connections.watch(app.server);
+  pipelining.noticeRequests(app);
+  app.addHook('onRequest', (_request, reply, done) => {
     begun += 1;
-    whenRequestEnds(request, reply, () => {
+    whenClosed(reply.raw, () => {
       ended += 1;
     });
     done();
   });
+  pipelining.takeTurns(app);
   const hanging = new Promise(() => {});
   app.get('/answered', async () => 'x');
   app.get('/never', () => hanging);
@@ -29,7 +37,7 @@ t.test('every request ends once, however it ends', async (t) => {
   const post = 'POST /never HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n';
   for (const [name, bytes, requests, leave] of [
     ['answered one after another', get('/answered').repeat(20), 20, false],
-    // Only the first of these has its answer given to the connection. The others never emit `close`.
+    // Only the first of these has its answer given to the connection. For the others Node emits no `close`.
     ['behind one that is not answered', get('/never') + get('/answered').repeat(20), 21, true],
     ['with bodies', `${post}{}`.repeat(20), 20, true],
     ['with a body that does not arrive', `${get('/answered')}${post}{`, 2, true],
@@ -51,8 +59,8 @@ t.test('every request ends once, however it ends', async (t) => {
 
 t.test('a request whose connection is gone already ends at once', async (t) => {
   let ended = 0;
-  const gone = { raw: { socket: { destroyed: true } } } as unknown as Parameters<typeof whenRequestEnds>[0];
-  whenRequestEnds(gone, {} as Parameters<typeof whenRequestEnds>[1], () => {
+  const gone = { destroyed: true } as Parameters<typeof whenClosed>[0];
+  whenClosed(gone, () => {
     ended += 1;
   });
   t.equal(ended, 1);
