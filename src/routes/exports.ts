@@ -11,7 +11,7 @@ import { readExported } from '../services/exports/source.js';
 import { abortOnDisconnect } from './event-stream.js';
 import type { RouteOptions } from './requests.js';
 import { refusals } from './responses.js';
-import { toStream } from './streams.js';
+import { concat, toStream } from './streams.js';
 
 /** How many duplicate hostnames the header names at most, so that it stays short. */
 const MAX_NAMED_DUPLICATES = 20;
@@ -73,7 +73,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app)
         return reply
           .type(mediaType)
           .header('cache-control', 'no-cache')
-          .send(toStream(concat(text, rest)));
+          .send(toStream(concat([text], rest)));
       const etag = makeEtag(text);
       reply.headers({ etag, 'cache-control': 'no-cache' });
       // The request's `Cache-Control` is not considered: fetch() in Node adds `no-cache` to every request for which its
@@ -83,8 +83,3 @@ export const exportRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app)
     },
   );
 };
-
-async function* concat(text: string, rest: AsyncGenerator<string>): AsyncGenerator<string> {
-  yield text;
-  yield* rest;
-}

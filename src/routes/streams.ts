@@ -5,19 +5,28 @@ import { mediaTypes } from '../media-types.js';
 /**
  * Sends `{"items":[…]}`. One page is an answer like any other. If there are more, they are read and sent one after
  * another, as fast as the client takes them. A failure after the first then breaks the connection off.
+ * @param pages may be empty, where what they should have has changed since the page before
  */
 export async function sendItems<T>(reply: FastifyReply, pages: AsyncGenerator<T[], void>): Promise<unknown> {
   const first = (await pages.next()).value ?? [];
   const { value: second } = await pages.next();
   if (second === undefined) return { items: first };
-  return reply.type(mediaTypes.json).send(toStream(writeItems(first, second, pages)));
+  return reply.type(mediaTypes.json).send(toStream(writeItems([first, second], pages)));
 }
 
-async function* writeItems<T>(first: T[], second: T[], others: AsyncGenerator<T[]>): AsyncGenerator<string> {
-  const toText = (items: T[]) => JSON.stringify(items).slice(1, -1);
-  yield `{"items":[${toText(first)},${toText(second)}`;
-  for await (const items of others) if (items.length > 0) yield `,${toText(items)}`;
-  yield ']}';
+async function* writeItems<T>(read: T[][], unread: AsyncGenerator<T[]>): AsyncGenerator<string> {
+  let before = '{"items":[';
+  for await (const items of concat(read, unread)) {
+    if (items.length === 0) continue;
+    yield before + JSON.stringify(items).slice(1, -1);
+    before = ',';
+  }
+  yield before === ',' ? ']}' : `${before}]}`;
+}
+
+export async function* concat<T>(read: Iterable<T>, unread: AsyncIterable<T>): AsyncGenerator<T> {
+  yield* read;
+  yield* unread;
 }
 
 /** Fastify destroys the stream if the client leaves, which also ends the generator. */
