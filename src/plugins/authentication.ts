@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { type Caller, UNIDENTIFIED } from '../access/caller.js';
 import type { Keyring } from '../services/keyring.js';
-import { countedAs, networkOf, type RateLimit } from './limits/rate-limit.js';
+import { countedAs, type RateLimit } from './limits/rate-limit.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -37,19 +37,20 @@ export function registerAuthentication(app: FastifyInstance, keyring: Keyring, l
     const counting = config.isExemptFromLimits ? null : limit;
     if (keyring.inForce && route !== undefined && isOpen(route))
       return done(counting?.count(countedAs(request)) ?? undefined);
-    const address = networkOf(request.ip);
-    let isCounted = false;
+    /** The address that the request has been counted towards. Most keys are known, and most requests need none. */
+    let address: string | null = null;
     const beforeLookUp = () => {
-      isCounted = true;
+      address = countedAs(request);
       const refusal = counting?.count(address);
       if (refusal) throw refusal;
     };
     const identified = (caller: Caller) => {
       request.caller = caller;
-      if (isCounted) counting?.uncount(address);
+      if (address !== null) counting?.uncount(address);
       done(counting?.count(countedAs(request)) ?? undefined);
     };
-    const refused = (error: unknown) => done((isCounted ? null : counting?.count(address)) ?? (error as Error));
+    const refused = (error: unknown) =>
+      done((address === null ? counting?.count(countedAs(request)) : null) ?? (error as Error));
     const key = /^Bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? null;
     try {
       const found = keyring.identify(key, beforeLookUp);
