@@ -46,8 +46,12 @@ t.test('a request that does not arrive completely is answered, and its connectio
   /** Sends the beginning, then a byte every now and then; returns what came back until the connection ended. */
   const trickle = (beginning: string) =>
     new Promise<string>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => beginning !== '' && socket.write(beginning));
-      const drip = setInterval(() => beginning !== '' && socket.write(' '), 50);
+      let drip: NodeJS.Timeout | undefined;
+      const socket = connect(port, '127.0.0.1', () => {
+        if (beginning === '') return;
+        socket.write(beginning);
+        drip = setInterval(() => socket.write(' '), 50); // not before: on a busy machine it would overtake the beginning
+      });
       let text = '';
       socket.setEncoding('utf8').on('data', (chunk) => {
         text += chunk;
