@@ -2,8 +2,8 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { makeApp, requester } from '../../helpers/app.js';
-import { openPostgres } from '../../helpers/database.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { openPostgres } from '../helpers/database.js';
 
 const WAIT_MS = 20;
 

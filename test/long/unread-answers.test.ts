@@ -3,9 +3,9 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify from 'fastify';
 import t, { type Test } from 'tap';
-import { unobserved } from '../../../src/observer.js';
-import { Connections } from '../../../src/plugins/limits/connections.js';
-import { registerUnreadAnswers } from '../../../src/plugins/limits/unread-answers.js';
+import { unobserved } from '../../src/observer.js';
+import { Connections } from '../../src/plugins/limits/connections.js';
+import { registerUnreadAnswers } from '../../src/plugins/limits/unread-answers.js';
 
 const MIB = 1024 * 1024;
 /** More than the kernel takes of a connection on loopback, which is up to 6 MB. */
