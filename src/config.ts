@@ -4,12 +4,12 @@ import { parseEnv } from 'node:util';
 import { Ajv } from 'ajv';
 import { envSchema } from 'env-schema';
 import { checkVariables, parseTarget, splitList } from './config/checks.js';
-import { findDataDir } from './config/data-dir.js';
 import { type EnvironmentVariables, environmentVariables } from './config/environment-variables.js';
 import type { ProjectLimits } from './config/project-limits.js';
 import { readSecretFiles } from './config/secret-files.js';
 import { normalizeVariables, toTypedVariables, trimVariables } from './config/spellings.js';
 import { StartError } from './errors.js';
+import { findDataDir } from './input/data-dir.js';
 import { packageRoot } from './package-root.js';
 import { canonicalHost, isLoopback } from './schemas/host.js';
 

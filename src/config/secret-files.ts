@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { checkPath } from './data-dir.js';
+import { checkPath } from '../input/data-dir.js';
 
 /**
  * Variables whose value can be in a file instead, for example at the path in DATABASE_URL_FILE. The environment of a

@@ -4,7 +4,7 @@ import { tryLock } from 'fs-native-extensions';
 import { StartError } from '../errors.js';
 import { explainingDataDir, openOwnFile, requirePrivateFolder } from './data-folder.js';
 import { announce, type LockHolder, readHolder } from './holder.js';
-import { removeDeadSocket } from './peer-socket.js';
+import { removeDeadSocket } from './socket.js';
 
 /** Another process has the data directory open. */
 export class DataDirLockedError extends StartError {

@@ -10,7 +10,7 @@ import { connectDatabase, type Database, type Log } from '../database/connect.js
 import { awaitDataDir, type DataDirLock, DataDirLockedError } from '../embedded/data-dir-lock.js';
 import { explainingDataDir } from '../embedded/data-folder.js';
 import { announce, type PeerEndpoint } from '../embedded/holder.js';
-import { isOwnSocket, listenPrivately, removeSocket } from '../embedded/peer-socket.js';
+import { isOwnSocket, listenPrivately, removeSocket } from '../embedded/socket.js';
 import { AppError } from '../errors.js';
 import { toHttpRefusal } from '../plugins/problems.js';
 import { BODY_LIMIT_BYTES } from '../schemas/validation.js';

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { lockDataDir } from '../../src/embedded/data-dir-lock.js';
-import { listenPrivately, removeSocket } from '../../src/embedded/peer-socket.js';
+import { listenPrivately, removeSocket } from '../../src/embedded/socket.js';
 import { passOn } from '../../src/mcp/peers.js';
 import { makeDataDir } from '../helpers/database.js';
 import { NOBODY, withoutRoot } from '../helpers/other-user.js';

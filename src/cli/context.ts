@@ -1,0 +1,26 @@
+import type { Command } from 'commander';
+import { type Connection, connect } from '../client/connection.js';
+import { readSettings, type Settings } from '../client/settings.js';
+import { type Output, openOutput } from './output.js';
+
+/** The options that every command takes. */
+export interface CommonOptions {
+  project?: string;
+  environment?: string;
+  json?: boolean;
+}
+
+/** What a command works with. */
+export interface Context {
+  readonly settings: Settings;
+  readonly options: CommonOptions;
+  readonly output: Output;
+  readonly connection: Connection;
+}
+
+/** @param command as commander gives it to an action */
+export function openContext(command: Command): Context {
+  const options = command.optsWithGlobals<CommonOptions>();
+  const settings = readSettings(process.env);
+  return { settings, options, output: openOutput(options.json === true), connection: connect(settings) };
+}
