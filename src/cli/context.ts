@@ -8,6 +8,7 @@ export interface CommonOptions {
   project?: string;
   environment?: string;
   json?: boolean;
+  verbose?: boolean;
 }
 
 /** What a command works with. */
@@ -22,5 +23,5 @@ export interface Context {
 export function openContext(command: Command): Context {
   const options = command.optsWithGlobals<CommonOptions>();
   const settings = readSettings(process.env);
-  return { settings, options, output: openOutput(options.json === true), connection: connect(settings) };
+  return { settings, options, output: openOutput(options), connection: connect(settings) };
 }

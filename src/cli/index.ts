@@ -1,16 +1,32 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander';
+import { ClientFailure } from '../client/failure.js';
 import { tellFailure } from './output.js';
-import { createProgram } from './program.js';
-
-const USAGE = 2;
+import { createProgram, findCommandName } from './program.js';
 
 const args = process.argv.slice(2);
+const name = findCommandName(args);
 try {
-  const program = await createProgram(args.find((arg) => !arg.startsWith('-')));
+  const program = await createProgram(name);
   await program.parseAsync(args, { from: 'user' });
 } catch (error) {
-  // Commander has written its message already. Its own exit code for help and version is 0, and 1 for a wrong usage.
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : USAGE;
-  else process.exitCode = tellFailure(error, args.includes('--json'));
+  process.exitCode = tellFailure(toFailure(error), isJsonWanted());
+}
+
+/** Gives errors of the command line the form of all other failures. Null if there is nothing left to tell. */
+function toFailure(error: unknown): unknown {
+  if (!(error instanceof CommanderError)) return error;
+  if (error.exitCode === 0) return null;
+  // Without a command, commander shows the help on stderr. That is no success: in a script a variable may be empty.
+  if (error.code === 'commander.help') return new ClientFailure('usage', '', '');
+  const [wrong = '', suggestion = ''] = error.message.replace(/^error: /, '').split('\n');
+  const detail = `${wrong.charAt(0).toUpperCase()}${wrong.slice(1).replace(/\.$/, '')}.`;
+  const help = `port-allocator ${name === null ? '' : `${name} `}--help`;
+  return new ClientFailure('usage', detail, `${suggestion.replace(/^\((.*)\)$/, '$1 ')}See ${help}.`);
+}
+
+/** Asked of the arguments themselves, because a command line with an error has no options. */
+function isJsonWanted(): boolean {
+  const end = args.indexOf('--');
+  return args.slice(0, end < 0 ? undefined : end).includes('--json');
 }

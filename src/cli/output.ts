@@ -3,43 +3,75 @@ import { ClientFailure } from '../client/failure.js';
 
 /** Where a command writes: answers to stdout, everything else to stderr. */
 export interface Output {
-  /** The answer of the command: the text for people, or with `--json` the value. */
+  /** The answer of the command: the text for people, or with `--json` the value. An empty text is not written. */
   answer(text: string, value: unknown): void;
-  /** Anything that is no answer: progress, hints, warnings. Left out with `--json`, except warnings. */
+  /** Anything that is no answer: progress, hints. Left out with `--json`. */
   note(text: string): void;
   warn(text: string): void;
+  /** Written only with `--verbose`. */
+  detail(text: string): void;
   /** Colours a part of a text for people, if stdout is a terminal that has colours. */
   style(format: Parameters<typeof styleText>[0], text: string): string;
   readonly isJson: boolean;
+  readonly isVerbose: boolean;
 }
 
-export function openOutput(isJson: boolean): Output {
-  const hasColors = !isJson && process.stdout.isTTY === true && process.stdout.hasColors();
+export function openOutput({ json = false, verbose = false }: { json?: boolean; verbose?: boolean }): Output {
+  // `hasColors` knows NO_COLOR and FORCE_COLOR. Asked only when it is needed, because to open stdout takes a moment.
+  let hasColors: boolean | undefined;
+  const askForColors = () => !json && process.stdout.isTTY === true && process.stdout.hasColors();
   return {
-    isJson,
+    isJson: json,
+    isVerbose: verbose,
     answer(text, value) {
-      const shown = isJson ? JSON.stringify(value, null, 2) : text;
-      if (shown !== '') process.stdout.write(`${shown}\n`);
+      const shown = json ? JSON.stringify(value, null, 2) : text;
+      if (shown !== '') write(process.stdout, `${shown}\n`);
     },
     note(text) {
-      if (!isJson) process.stderr.write(`${text}\n`);
+      if (!json) write(process.stderr, `${text}\n`);
     },
-    warn(text) {
-      process.stderr.write(`${text}\n`);
+    warn: (text) => write(process.stderr, `${text}\n`),
+    detail(text) {
+      if (verbose) write(process.stderr, `${text}\n`);
     },
-    style: (format, text) => (hasColors ? styleText(format, text) : text),
+    style(format, text) {
+      hasColors ??= askForColors();
+      return hasColors ? styleText(format, text) : text;
+    },
   };
 }
 
+/** The reader of a pipe may leave, as in `pa ls | head -1`. Whatever the command does goes on, and ends as usual. */
+export function write(stream: NodeJS.WriteStream, text: string): void {
+  if (stream.listenerCount('error') === 0) stream.on('error', ignoreClosedPipe);
+  stream.write(text);
+}
+
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+}
+
 /**
- * Tells the user why a command was not done: what is wrong on one line, and what to do on the next. With `--json` the
- * problem document goes to stdout besides, for a program that wants its code.
+ * Tells the user why a command was not done: what is wrong on one line, and what to do on the next. With `--json` a
+ * document with the same goes to stdout besides, which is the problem document if the service has refused it.
+ * @param error null if everything was told already
  * @returns the exit code
  */
 export function tellFailure(error: unknown, isJson: boolean): number {
-  if (!(error instanceof ClientFailure)) throw error;
-  const { message, nextStep, problem } = error;
-  if (isJson) process.stdout.write(`${JSON.stringify(problem ?? { detail: message, nextStep }, null, 2)}\n`);
-  process.stderr.write(`${message}\n${nextStep === '' ? '' : `${nextStep}\n`}`);
-  return error.exitCode;
+  if (error === null) return 0;
+  const failure = error instanceof ClientFailure ? error : toBug(error);
+  const { message, nextStep, problem } = failure;
+  if (message === '') return failure.exitCode;
+  if (isJson) {
+    const document = { code: failure.kind, ...problem, detail: message, nextStep };
+    write(process.stdout, `${JSON.stringify(document, null, 2)}\n`);
+  }
+  write(process.stderr, `${message}\n${nextStep === '' ? '' : `${nextStep}\n`}`);
+  return failure.exitCode;
+}
+
+/** For what no code has expected. The stack is needed to find out. */
+function toBug(error: unknown): ClientFailure {
+  const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return new ClientFailure('refused', `This should not have happened: ${told}`, 'Please report it.');
 }

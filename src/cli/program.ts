@@ -1,28 +1,59 @@
 import { Command } from 'commander';
 import { version } from '../package-root.js';
+import { write } from './output.js';
 
 /** Adds a command to the program. Each command's file exports one such function. */
 export type Register = (program: Command) => void;
 
-/** All commands, in the order in which the help shows them. A file is loaded only when its command is called. */
-const commands: Record<string, () => Promise<Register>> = {
-  ls: async () => (await import('./ports/ls.js')).registerLs,
+/**
+ * All commands, in the order in which the help shows them, by the headings of the help. The file of a command is loaded
+ * only when that command is called, or when the help shows all of them.
+ */
+const groups: Record<string, Record<string, () => Promise<Register>>> = {
+  'Ports:': {
+    ls: async () => (await import('./ports/ls.js')).registerLs,
+  },
+  'This machine:': {},
+  'The service:': {},
 };
 
+const commands = Object.assign({}, ...Object.values(groups)) as Record<string, () => Promise<Register>>;
+
+/** Options with a value that stand before or after the name of a command. */
+const VALUE_OPTIONS = ['--project', '--environment'];
+
 /**
- * @param wanted the name of the command that is called; if it is none of them, as for the help, all are loaded
+ * Finds the name of the command that is called, before the command line is read.
+ * @returns null if it is none of the commands, as for the help
  */
-export async function createProgram(wanted: string | undefined): Promise<Command> {
+export function findCommandName(args: readonly string[]): string | null {
+  const name = args.find((arg, i) => !arg.startsWith('-') && !VALUE_OPTIONS.includes(args[i - 1] as string));
+  return name !== undefined && Object.hasOwn(commands, name) ? name : null;
+}
+
+/** @param name of the only command to load, or null for all */
+export async function createProgram(name: string | null): Promise<Command> {
   const program = new Command('port-allocator')
-    .description('Hands out ports that no other service gets.')
-    .version(version)
+    .description('Hands out ports that no other service gets, and brings them into the process that needs them.')
+    .version(version, '-v, --version', 'prints the version')
+    .helpOption('-h, --help', 'shows this help')
+    .helpCommand('help [command]', 'shows the help of a command')
     .option('--project <name>', 'the project, instead of the one that is worked out from the folder')
     .option('--environment <name>', 'the environment, instead of the one that is worked out from the folder')
     .option('--json', 'answers in JSON')
-    .showSuggestionAfterError()
-    .exitOverride();
-  const load = wanted === undefined ? undefined : commands[wanted];
-  const registers = await Promise.all((load ? [load] : Object.values(commands)).map((one) => one()));
-  for (const register of registers) register(program);
+    .option('--verbose', 'also tells, on stderr, what was worked out and done')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => write(process.stdout, text),
+      writeErr: (text) => write(process.stderr, text),
+      outputError() {}, // told by index.ts, in the form that all failures have
+    })
+    .exitOverride()
+    .addHelpText('after', '\nExamples:\n  pa run web -- npm start\n  PORT=$(pa port web)\n  pa ls --all');
+  for (const [heading, group] of Object.entries(groups)) {
+    program.commandsGroup(heading);
+    const loads = Object.entries(group).filter(([one]) => name === null || one === name);
+    for (const register of await Promise.all(loads.map(([, load]) => load()))) register(program);
+  }
   return program;
 }
