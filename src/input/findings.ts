@@ -82,7 +82,8 @@ export function withoutSuggestedKeys({ message, extras }: Told, redact: Redact):
 
 const advise = (suggestion: string): string => ` Try ${suggestion}.`;
 
-function describeUnknown(name: string, known: string[]): string {
+/** @returns what is wrong with a field that is not known, to follow its name */
+export function describeUnknown(name: string, known: string[]): string {
   if (known.length === 0) return 'is not a known field. None is taken here.';
   const [closest] = findClosest(name, known, 1);
   const question = closest === undefined ? '' : ` Did you mean ${closest}?`;

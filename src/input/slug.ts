@@ -19,9 +19,15 @@ const MAX_READ_LENGTH = 1000;
 export function toSlug(text: string): string {
   const lower = toAsciiLowerCase(text.slice(0, MAX_READ_LENGTH));
   if (NAME.test(lower)) return lower;
-  const readable = trim(toReadable(lower).slice(0, MAX_READABLE_LENGTH));
-  // The hash alone if no character could stay, as in a name in another script.
-  return [readable, hashOf(text)].filter(Boolean).join('-');
+  return withHash(toReadable(lower), text);
+}
+
+/**
+ * A name with the hash of a text after it, and cut where that makes it too long. It is the hash alone if nothing is
+ * before it, as in the slug of a name in another script.
+ */
+export function withHash(readable: string, text: string): string {
+  return [trim(readable.slice(0, MAX_READABLE_LENGTH)), hashOf(text)].filter(Boolean).join('-');
 }
 
 /** What a slug keeps of a text in lower case, before it is cut to its length. */

@@ -19,9 +19,9 @@ import {
   Uuid,
 } from './common.js';
 
-const ServiceType = OneLine(100, 'What kind of service it is.', ['http']);
-const Description = OneLine(1000, 'For people.', ['The public API']);
-const CloudflareHostname = Type.String({
+export const ServiceType = OneLine(100, 'What kind of service it is.', ['http']);
+export const Description = OneLine(1000, 'For people.', ['The public API']);
+export const CloudflareHostname = Type.String({
   maxLength: 253,
   pattern: '^(\\*\\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)+[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$',
   'x-canonical': 'hostname',

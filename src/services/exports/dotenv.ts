@@ -1,3 +1,4 @@
+import { findVariableConflicts, toVariableName } from '../../input/variable-names.js';
 import { dotenvNameConflict, dotenvPlaceConflict } from '../../refusals.js';
 import type { Allocation } from '../../schemas/allocation.js';
 import type { ExportSource } from './source.js';
@@ -10,12 +11,7 @@ export type ServicePort = Pick<Allocation, 'service' | 'port'>;
  */
 export function toVariableNames(services: Iterable<string>): Map<string, string> {
   const names = new Map([...services].map((service) => [service, toVariableName(service)] as const));
-  const byName = new Map<string, string[]>();
-  for (const [service, name] of names) byName.set(name, [...(byName.get(name) ?? []), service]);
-  const problems = [...byName].flatMap(([name, owners]) => {
-    if (/^\d/.test(name)) return [`${name} of ${owners.join(' and ')} begins with a digit`];
-    return owners.length > 1 ? [`${name} would be that of ${owners.join(' and ')}`] : [];
-  });
+  const problems = findVariableConflicts(names.keys());
   if (problems.length > 0) throw dotenvNameConflict(problems);
   return names;
 }
@@ -56,5 +52,3 @@ export async function* writeExportedDotenv({ ports }: ExportSource): AsyncGenera
   if (problems.length > 0) throw dotenvPlaceConflict(problems);
   yield toDotenv([...held.values()]);
 }
-
-const toVariableName = (service: string) => `${service.toUpperCase().replace(/[^A-Z0-9]/g, '_')}_PORT`;
