@@ -28,9 +28,6 @@ COPY LICENSE package.json ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist/src dist/src
 COPY --from=build /app/dist/dashboard dist/dashboard
-COPY --from=build /app/dist/scripts/migrate.js /app/dist/scripts/seed.js /app/dist/scripts/move.js \
-     /app/dist/scripts/backup.js /app/dist/scripts/restore.js /app/dist/scripts/healthcheck.js \
-     /app/dist/scripts/run-command.js /app/dist/scripts/with-database.js /app/dist/scripts/make-secrets.js dist/scripts/
 COPY migrations migrations
 COPY openapi openapi
 
@@ -44,7 +41,7 @@ USER 1000:1000
 EXPOSE 8080
 # The service finishes what is in flight, closes the database and exits with 0.
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["node", "dist/scripts/healthcheck.js"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["node", "dist/src/operator/healthcheck.js"]
 CMD ["node", "dist/src/main.js"]
 
 # Last, because they differ from build to build.

@@ -24,6 +24,7 @@ import { registerMetrics, serveMetrics } from './plugins/metrics.js';
 import { registerNegotiation } from './plugins/negotiation.js';
 import { registerOpenapi } from './plugins/openapi.js';
 import { registerOrigins } from './plugins/origins.js';
+import { type OwnProcess, registerOwnProcess } from './plugins/own-process.js';
 import { registerProblems, sendProblem, toHttpRefusal } from './plugins/problems.js';
 import { registerSecurityHeaders, SECURITY_HEADERS } from './plugins/security-headers.js';
 import { allocationRoutes } from './routes/allocations.js';
@@ -57,8 +58,15 @@ const HEADERS_TIMEOUT_MS = 60_000;
  */
 const CONNECTIONS_CHECKING_INTERVAL_MS = 1000;
 
-/** Builds the whole HTTP service, which does not listen yet. Tests use the same function as production. */
-export async function buildApp(service: Service, metrics: Metrics): Promise<FastifyInstance> {
+/**
+ * Builds the whole HTTP service, which does not listen yet. Tests use the same function as production.
+ * @param ownProcess what `/process` serves on the socket of the data directory. Null on PostgreSQL, which has no socket.
+ */
+export async function buildApp(
+  service: Service,
+  metrics: Metrics,
+  ownProcess: OwnProcess | null = null,
+): Promise<FastifyInstance> {
   const { config, log, readiness, registry, keyring, prober, redact } = service;
   const { basePath, rateLimitPerMinute: perMinute } = config;
   const connections = new Connections(log as FastifyBaseLogger, metrics, config.trustProxy);
@@ -115,6 +123,7 @@ export async function buildApp(service: Service, metrics: Metrics): Promise<Fast
   registerUnreadBodies(app);
   registerLoadShedding(app);
   pipelining.takeTurns(app);
+  if (ownProcess) registerOwnProcess(app, ownProcess);
   registerUnreadAnswers(app, connections);
   registerMalformedHttp(app);
   registerRequestTimeout(app, config.requestTimeoutMs);

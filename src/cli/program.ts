@@ -14,7 +14,15 @@ const groups: Record<string, Record<string, () => Promise<Register>>> = {
     ls: async () => (await import('./ports/ls.js')).registerLs,
   },
   'This machine:': {},
-  'The service:': {},
+  'The service:': {
+    serve: async () => (await import('./service/serve.js')).registerServe,
+    stop: async () => (await import('./service/stop.js')).registerStop,
+    migrate: async () => (await import('./service/migrate.js')).registerMigrate,
+    seed: async () => (await import('./service/seed.js')).registerSeed,
+    move: async () => (await import('./service/move.js')).registerMove,
+    backup: async () => (await import('./service/backup.js')).registerBackup,
+    restore: async () => (await import('./service/restore.js')).registerRestore,
+  },
 };
 
 const commands = Object.assign({}, ...Object.values(groups)) as Record<string, () => Promise<Register>>;

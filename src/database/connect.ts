@@ -4,7 +4,7 @@ import { createSecureContext } from 'node:tls';
 import { Kysely, sql } from 'kysely';
 import pg from 'pg';
 import type { Config } from '../config.js';
-import { lockDataDir } from '../embedded/data-dir-lock.js';
+import { type DataDirLock, lockDataDir } from '../embedded/data-dir-lock.js';
 import { openEmbedded } from '../embedded/pglite.js';
 import { StartError } from '../errors.js';
 import { readCommittedDialect } from './driver.js';
@@ -50,7 +50,7 @@ const KEEP_ALIVE_MS = 10_000;
 export async function connectDatabase(
   config: ConnectConfig,
   log: Log,
-  takeLock: typeof lockDataDir = lockDataDir,
+  takeLock: (dataDir: string) => Promise<DataDirLock> = lockDataDir,
 ): Promise<Database> {
   const limits = { lockTimeoutMs: config.lockTimeoutMs, statementTimeoutMs: config.requestTimeoutMs };
   if (config.databaseUrl === null) {

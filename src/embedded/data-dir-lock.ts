@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { tryLock } from 'fs-native-extensions';
 import { StartError } from '../errors.js';
 import { explainingDataDir, openOwnFile, requirePrivateFolder } from './data-folder.js';
-import { announce, type LockHolder, readHolder } from './holder.js';
+import { announce, forget, type HolderMode, type LockHolder, readHolder } from './holder.js';
 import { removeDeadSocket } from './socket.js';
 
 /** Another process has the data directory open. */
@@ -14,9 +14,12 @@ export class DataDirLockedError extends StartError {
     dataDir: string,
     readonly holder: LockHolder | null,
   ) {
+    const { pid, url = null } = holder ?? {};
+    const who = [pid !== undefined && `pid ${pid}`, url].filter(Boolean).join(', ');
     super(
-      `${dataDir} is in use by another Port Allocator${holder ? ` (pid ${holder.pid})` : ''}, and two processes on one embedded database would lose data. ` +
-        'Use the one that is running, stop it first, give this one a DATA_DIR of its own, or run both over PostgreSQL (DATABASE_URL).',
+      `${dataDir} is in use by another Port Allocator${who && ` (${who})`}, and two processes on one embedded database ` +
+        `would lose data. Use the one that is running${url === null ? '' : `: ${url}`}, stop it first ` +
+        '(`port-allocator stop`), give this one a DATA_DIR of its own, or run both over PostgreSQL (DATABASE_URL).',
     );
   }
 }
@@ -34,46 +37,52 @@ export interface DataDirLock {
  * lock is held.
  * @throws DataDirLockedError
  */
-export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
+export async function lockDataDir(dataDir: string, mode: HolderMode = 'command'): Promise<DataDirLock> {
   const lock = await lockFile(dataDir, 'lock');
   if (!lock) throw new DataDirLockedError(dataDir, await readHolder(dataDir));
   try {
     await explainingDataDir(async () => {
       const last = await readHolder(dataDir);
-      await announce(dataDir);
-      if (last?.endpoint) await removeDeadSocket(last.endpoint.path);
+      await announce(dataDir, { mode, url: null });
+      if (last?.path) await removeDeadSocket(last.path);
     });
-    return lock;
   } catch (error) {
     await lock.release();
     throw error;
   }
+  return { release: () => forget(dataDir).finally(() => lock.release()) };
 }
 
 /**
- * Locks the data directory for a stdio process, unless a service that starts waits for it. Without this rule a service
- * might never start: it looks only from time to time whether the lock is free, and with five agents at work one of
- * their processes would always have taken it again by then.
+ * Locks the data directory for a background service, unless a service in the foreground or a command waits for it.
+ * Without this rule they might never get the lock: they look only from time to time whether it is free, and with five
+ * agents at work one of them would always have started another background service by then.
  * @throws DataDirLockedError
  */
 export async function lockUnlessAwaited(dataDir: string): Promise<DataDirLock> {
-  // Held until this process has written the holder's file, so that a waiting service never reads who held the lock
-  // before.
+  // Held until this process has written the holder's file, so that whoever waits never reads who held the lock before.
   const turn = await lockFile(dataDir, 'service.lock', { shared: true });
   if (!turn) throw new DataDirLockedError(dataDir, await readHolder(dataDir));
   try {
-    return await lockDataDir(dataDir);
+    return await lockDataDir(dataDir, 'background');
   } finally {
     await turn.release();
   }
 }
 
 /**
- * Keeps stdio processes from locking the data directory, for a service that waits for the lock.
- * @returns null while another service does so, or while a stdio process is in `lockUnlessAwaited`; try again then
+ * Keeps background services from locking the data directory, for a process that waits for the lock.
+ * @returns null while another process does so, or while one is in `lockUnlessAwaited`; try again then
  */
 export function awaitDataDir(dataDir: string): Promise<DataDirLock | null> {
   return lockFile(dataDir, 'service.lock');
+}
+
+/** Whether a process holds the lock. The folder has to exist. */
+export async function isLocked(dataDir: string): Promise<boolean> {
+  const lock = await lockFile(dataDir, 'lock', { shared: true });
+  await lock?.release();
+  return lock === null;
 }
 
 /** @returns null if another process has locked the file */

@@ -6,6 +6,9 @@ import { StartError } from '../errors.js';
 export const DATABASE_FOLDER = 'database';
 export const HOLDER_FILE = 'holder.json';
 export const SOCKET = 'socket';
+/** The log of the service in the background, and its older part. */
+export const SERVICE_LOG = 'service.log';
+export const OLD_SERVICE_LOG = 'service.log.1';
 /**
  * Begins the name of a database folder that is not complete. The process that holds the lock removes those that a
  * killed process has left. The name says which program made it, because DATA_DIR may contain files of other programs.
@@ -13,7 +16,17 @@ export const SOCKET = 'socket';
 export const UNFINISHED_PREFIX = '.port-allocator-unfinished-';
 export const UNFINISHED = /^\.port-allocator-unfinished-\d+$/;
 /** With `lost+found`, which is in the topmost folder of a new file system. */
-const OWN_NAMES = ['lock', 'service.lock', SOCKET, HOLDER_FILE, `${HOLDER_FILE}.new`, DATABASE_FOLDER, 'lost+found'];
+const OWN_NAMES = [
+  'lock',
+  'service.lock',
+  SOCKET,
+  HOLDER_FILE,
+  `${HOLDER_FILE}.new`,
+  SERVICE_LOG,
+  OLD_SERVICE_LOG,
+  DATABASE_FOLDER,
+  'lost+found',
+];
 
 /** What the group and all others may do. */
 const OTHERS = 0o077;

@@ -3,25 +3,30 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HOLDER_FILE, openOwnFile } from './data-folder.js';
 
-/** Where the process that holds the lock serves the other processes of the same user. */
-export interface PeerEndpoint {
-  /** The absolute path of a Unix domain socket. On Windows the name of a named pipe. */
-  path: string;
-  /** Whether it releases the lock for a service that starts. A stdio process does, a service does not. */
-  yields: boolean;
-}
+/**
+ * What holds the lock: a service that a person has started, one that a client has started (`background.ts`), or a
+ * command of an operator, such as a backup, which serves nobody.
+ */
+export type HolderMode = 'foreground' | 'background' | 'command';
 
+const MODES: readonly unknown[] = ['foreground', 'background', 'command'] satisfies HolderMode[];
+
+/** Who holds the lock of the data directory, as `holder.json` says it. */
 export interface LockHolder {
   pid: number;
-  /** Missing until the process accepts calls. */
-  endpoint?: PeerEndpoint;
+  mode: HolderMode;
+  /** Where a person can open the service in a browser. Null in the background, and as long as it does not listen. */
+  url: string | null;
+  /**
+   * Where it answers HTTP: the absolute path of a Unix domain socket, on Windows the name of a named pipe. Missing while
+   * it starts and while it ends.
+   */
+  path?: string;
 }
 
-/**
- * Writes who holds the lock, and where that process serves others. Only the process that holds the lock may call this.
- */
-export async function announce(dataDir: string, endpoint?: PeerEndpoint): Promise<void> {
-  const holder: LockHolder = { pid: process.pid, ...(endpoint && { endpoint }) };
+/** Writes that this process holds the lock. Only the process that holds it may call this. */
+export async function announce(dataDir: string, holding: Omit<LockHolder, 'pid'>): Promise<void> {
+  const holder: LockHolder = { pid: process.pid, ...holding };
   const path = join(dataDir, HOLDER_FILE);
   // Written under another name and renamed, so that nobody reads half of the file. With the flag `wx` it is always a new
   // file, and no link is followed. A killed process may have left one.
@@ -30,13 +35,18 @@ export async function announce(dataDir: string, endpoint?: PeerEndpoint): Promis
   await rename(`${path}.new`, path);
 }
 
+/** Removes what this process has written, before it releases the lock. */
+export async function forget(dataDir: string): Promise<void> {
+  await rm(join(dataDir, HOLDER_FILE), { force: true });
+}
+
 /** @returns null if there is no such file, or if it is not readable, or was not written by this user */
 export async function readHolder(dataDir: string): Promise<LockHolder | null> {
   try {
     const file = await openOwnFile(join(dataDir, HOLDER_FILE), constants.O_RDONLY);
-    const { pid, endpoint } = JSON.parse(await file.readFile('utf8').finally(() => file.close()));
-    const path = endpoint?.path;
-    return { pid, ...(typeof path === 'string' && { endpoint: { path, yields: endpoint.yields !== false } }) };
+    const { pid, mode, url, path } = JSON.parse(await file.readFile('utf8').finally(() => file.close()));
+    if (!Number.isSafeInteger(pid) || !MODES.includes(mode)) return null;
+    return { pid, mode, url: typeof url === 'string' ? url : null, ...(typeof path === 'string' && { path }) };
   } catch {
     return null;
   }

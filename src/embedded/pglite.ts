@@ -4,7 +4,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import pg from 'pg';
 import { StartError } from '../errors.js';
-import type { lockDataDir } from './data-dir-lock.js';
+import type { DataDirLock } from './data-dir-lock.js';
 import { closeTree, DATABASE_FOLDER, exists, explainingDataDir, UNFINISHED, UNFINISHED_PREFIX } from './data-folder.js';
 
 /**
@@ -17,7 +17,7 @@ import { closeTree, DATABASE_FOLDER, exists, explainingDataDir, UNFINISHED, UNFI
  */
 export async function openEmbedded(
   dataDir: string,
-  takeLock: typeof lockDataDir,
+  takeLock: (dataDir: string) => Promise<DataDirLock>,
 ): Promise<{ pool: pg.Pool; close(): Promise<void> }> {
   const lock = await takeLock(dataDir);
   try {

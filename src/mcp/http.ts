@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { createMcpHandler, ProtocolErrorCode } from '@modelcontextprotocol/server';
+import { Type } from '@sinclair/typebox';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type Caller, callerId, UNIDENTIFIED } from '../access/caller.js';
 import type { Redact } from '../access/redact.js';
@@ -6,6 +8,7 @@ import { findExcess } from '../input/json.js';
 import { escapeInJson } from '../input/visible.js';
 import { mediaTypes } from '../media-types.js';
 import { decodeUtf8, parserOf, requireUniqueNames } from '../plugins/bodies.js';
+import { IdempotencyHeaders } from '../schemas/common.js';
 import { BODY_BOUNDS } from '../schemas/validation.js';
 import type { Service } from '../service.js';
 import { whenClosed } from '../when-closed.js';
@@ -25,6 +28,12 @@ const MESSAGE_BOUNDS = { ...BODY_BOUNDS, depth: BODY_BOUNDS.depth + 2 };
 const NO_BATCHES =
   'Batches are not taken (MCP has had none since its revision 2025-06-18): send one message per request.';
 
+/** What a client that repeats calls sends beside them. A bridge repeats a call whose service ended before it answered. */
+const CallHeaders = Type.Object({
+  ...IdempotencyHeaders.properties,
+  repeated: Type.Optional(Type.Literal('true')),
+});
+
 const PRODUCES = [mediaTypes.json, mediaTypes.events];
 
 /**
@@ -37,8 +46,12 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
   const handler = createMcpHandler(
     ({ requestInfo, authInfo }) => {
       const caller = (authInfo?.extra?.caller as Caller | undefined) ?? UNIDENTIFIED;
-      const requestId = requestInfo?.headers.get('x-request-id') ?? undefined;
-      return createServer((request) => callTool({ ...request, caller }), service.redact, requestId);
+      const headers = requestInfo?.headers;
+      return createServer((request) => callTool({ ...request, caller }), service.redact, {
+        idempotencyKey: headers?.get('idempotency-key') ?? null,
+        isRepeated: headers?.get('repeated') === 'true',
+        requestId: headers?.get('x-request-id') ?? randomUUID(),
+      });
     },
     { onerror: (err) => app.log.debug({ err }, 'MCP request refused'), maxSubscriptions: 0 },
   );
@@ -50,7 +63,7 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
   app.post<{ Body: McpBody | undefined }>(
     '/mcp',
     {
-      schema: { hide: true },
+      schema: { hide: true, headers: CallHeaders },
       // No timeout, because an audit may take any time. What the other tools wait for has time limits of its own.
       config: { produces: PRODUCES, takesBody: true, timeoutMs: null },
     },

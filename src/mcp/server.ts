@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import {
   type CallToolResult,
   McpServer,
@@ -28,18 +27,19 @@ const published: PublishedTool[] = tools.map(({ name, title, description, input,
   annotations,
 }));
 
+/** What a client sends beside a call, as headers of its request. */
+export type CallHeaders = Pick<ToolRequest, 'idempotencyKey' | 'isRepeated' | 'requestId'>;
+
 /**
- * Creates the MCP server of one connection, or of one request over HTTP. This costs little, because everything
- * expensive is shared.
+ * Creates the MCP server of one request. This costs little, because everything expensive is shared.
  *
- * The request handlers are set directly instead of by `registerTool`. That would check the input here, but a call may
- * be executed by another process. The input is checked where the call is executed, by the rules of REST and with its
- * messages.
+ * The request handlers are set directly instead of by `registerTool`, because the input is checked by the rules of REST
+ * and with its messages.
  */
 export function createServer(
   callTool: (request: ToolRequest) => Promise<CallToolResult>,
   redact: Redact,
-  requestId?: string,
+  headers: CallHeaders,
 ): McpServer {
   const server = new McpServer(
     { name: 'port-allocator', title: 'Port Allocator', version },
@@ -54,7 +54,7 @@ export function createServer(
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
     }
     const { name, arguments: input } = params;
-    return callTool({ name, input, idempotencyKey: null, requestId: requestId ?? randomUUID(), signal: mcpReq.signal });
+    return callTool({ ...headers, name, input, signal: mcpReq.signal });
   });
   return server;
 }

@@ -1,5 +1,6 @@
 import type { Static, TObject, TSchema } from '@sinclair/typebox';
 import { type Caller, callerId } from '../access/caller.js';
+import { AppError } from '../errors.js';
 import type { Session } from '../registry/session.js';
 import { hashRequest, type IdempotencyKey } from '../repositories/idempotency-keys.js';
 import type { Auditor } from '../services/audit.js';
@@ -17,18 +18,16 @@ export interface ToolContext {
 export interface ToolRequest {
   name: string;
   input: unknown;
-  /** Given by a process that may repeat the call if it gets no answer. Null if nobody does. */
+  /** Given by a client that may repeat the call if it gets no answer. Null if there is none. */
   idempotencyKey: string | null;
+  /** Whether the client has sent this call before, and does not know whether it was executed. */
+  isRepeated: boolean;
   requestId: string;
   signal: AbortSignal;
 }
 /** A call whose caller is known. */
 export interface ToolCall extends ToolRequest {
   caller: Caller;
-}
-/** A call whose caller has still to be identified by the API key, which is null if there is none. */
-export interface KeyedRequest extends ToolRequest {
-  apiKey: string | null;
 }
 
 /**
@@ -67,7 +66,22 @@ export function defineTool<Input extends TObject, Output extends TSchema>(tool: 
  */
 export const READS = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false };
 
-/** The idempotency key of a call that a process may repeat. Null if nobody does. */
+/**
+ * Refuses a call that was sent before, if executing it a second time could do harm.
+ * @throws AppError database-unavailable
+ */
+export function requireRepeatable({ repeatable }: Tool, { isRepeated, idempotencyKey, input }: ToolCall): void {
+  if (!isRepeated || repeatable === 'always') return;
+  if (repeatable === 'with-key' && idempotencyKey !== null) return;
+  if (repeatable === 'by-id' && (input as { id?: unknown } | undefined)?.id !== undefined) return;
+  throw new AppError(
+    'database-unavailable',
+    'The service ended before it had answered this call, and whether it did what was asked is not known.',
+    { retryAfter: 1, isOutcomeUnknown: true },
+  );
+}
+
+/** The idempotency key of a call that its client may repeat. Null if there is none. */
 export function idempotencyOf({ name, idempotencyKey, caller }: ToolCall, input: unknown): IdempotencyKey | null {
   if (idempotencyKey === null) return null;
   return { caller: callerId(caller), key: idempotencyKey, requestHash: hashRequest(`MCP ${name}`, input) };

@@ -8,7 +8,7 @@ import { createValidator } from '../schemas/validation.js';
 import type { Service } from '../service.js';
 import { invalidInput, requireStorable } from './inputs.js';
 import { refuse, succeed, type ToolLog } from './results.js';
-import type { KeyedRequest, Tool, ToolCall } from './tool.js';
+import { requireRepeatable, type Tool, type ToolCall } from './tool.js';
 import { allocatePort, getPort, listPorts, releasePort, updatePort } from './tools/allocations.js';
 import { getEnvironmentPorts, listEnvironments, releaseEnvironment } from './tools/environments.js';
 import { describePort } from './tools/ports.js';
@@ -45,20 +45,6 @@ const NO_LOG: ToolLog = { error() {}, warn() {}, info() {} };
 /** Executes a call. Never throws: refusals and unexpected errors are results too. */
 export type CallTool = (call: ToolCall) => Promise<CallToolResult>;
 
-export type CallToolWithKey = (request: KeyedRequest) => Promise<CallToolResult>;
-
-/** The same as `openTools`, for calls whose caller no HTTP app has identified yet. */
-export function openToolsForKeys(service: Service): CallToolWithKey {
-  const callTool = openTools(service);
-  return async ({ apiKey, ...request }) => {
-    try {
-      return await callTool({ ...request, caller: await service.keyring.identify(apiKey ?? null) });
-    } catch (error) {
-      return refuse(error, request.requestId, service.log, service.redact);
-    }
-  };
-}
-
 /** Makes the function that executes tool calls on the service's registry. Inputs are validated as those of REST are. */
 export function openTools({ registry, auditor, config, observer, log, redact }: Service): CallTool {
   const { reuseCooldownSeconds } = config;
@@ -79,6 +65,7 @@ export function openTools({ registry, auditor, config, observer, log, redact }: 
       const tool = findTool(call.name);
       if (!tool) throw new AppError('not-found', `There is no tool ${call.name} here.`);
       const input = readInput(call.input, ajv.compile(tool.input));
+      requireRepeatable(tool, call);
       const isAbandoned = () => call.signal.aborted;
       const session = registry.as(call.caller, tool.annotations.readOnlyHint ? 'read' : 'change', { isAbandoned });
       const context = { session, auditor, reuseCooldownSeconds };

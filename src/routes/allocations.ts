@@ -10,8 +10,8 @@ import {
   NewAllocation,
   ProjectParams,
 } from '../schemas/allocation.js';
-import { Ref } from '../schemas/common.js';
-import { IdempotencyHeaders, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
+import { IdempotencyHeaders, Ref } from '../schemas/common.js';
+import { type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
 import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
 export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { publicUrl }) => {

@@ -2,8 +2,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { createApiKey, revokeApiKey } from '../registry/api-keys.js';
 import { listApiKeys } from '../repositories/api-keys.js';
 import { ApiKeyPage, ApiKeyParams, CreatedApiKey, NewApiKey } from '../schemas/api-key.js';
-import { PageQuery, Ref } from '../schemas/common.js';
-import { IdempotencyHeaders, NO_CONTENT, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
+import { IdempotencyHeaders, PageQuery, Ref } from '../schemas/common.js';
+import { NO_CONTENT, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
 import { answer, LINK, refusals } from './responses.js';
 
 export const apiKeyRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { keyring, publicUrl }) => {

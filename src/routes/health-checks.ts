@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { listHealthChecks } from '../registry/health-checks.js';
 import { AllocationParams } from '../schemas/allocation.js';
-import { PageQuery, Ref } from '../schemas/common.js';
+import { IdempotencyHeaders, PageQuery, Ref } from '../schemas/common.js';
 import { HealthCheck, HealthCheckPage, NewHealthCheck } from '../schemas/health-check.js';
 import { checkHealth } from '../services/health-checks.js';
-import { IdempotencyHeaders, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
+import { type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
 import { answer, LINK, LOCKING, refusals } from './responses.js';
 
 const PATH = '/v1/allocations/:id/health-checks';

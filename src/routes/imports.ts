@@ -2,10 +2,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { invalidField } from '../errors.js';
 import { parserOf } from '../plugins/bodies.js';
 import { importPorts } from '../registry/imports.js';
-import { Ref } from '../schemas/common.js';
+import { IdempotencyHeaders, Ref } from '../schemas/common.js';
 import { Import, ImportQuery, NewImport } from '../schemas/import.js';
 import { toImportItems } from '../services/listening-ports.js';
-import { IdempotencyHeaders, type RouteOptions, readIdempotencyKey } from './requests.js';
+import { type RouteOptions, readIdempotencyKey } from './requests.js';
 import { answer, LOCKING, refusals } from './responses.js';
 
 const MISSING =

@@ -5,9 +5,9 @@ import { createRange, deleteRange, updateRange } from '../registry/ranges.js';
 import { listProjects, summarizeProject } from '../repositories/projects.js';
 import { findRange, listRanges } from '../repositories/ranges.js';
 import { ProjectParams } from '../schemas/allocation.js';
-import { PageQuery, Ref, SpaceQuery } from '../schemas/common.js';
+import { IdempotencyHeaders, PageQuery, Ref, SpaceQuery } from '../schemas/common.js';
 import { NewRange, ProjectPage, ProjectSummary, Range, RangeChange, RangePage, RangeParams } from '../schemas/range.js';
-import { IdempotencyHeaders, NO_CONTENT, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
+import { NO_CONTENT, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
 import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
 const SpacePageQuery = Type.Composite([SpaceQuery, PageQuery], { additionalProperties: false });

@@ -1,4 +1,3 @@
-import { Type } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { callerId } from '../access/caller.js';
 import { mediaTypes } from '../media-types.js';
@@ -32,18 +31,6 @@ export function registerSessions(app: FastifyInstance, registry: Registry): void
     done();
   });
 }
-
-export const IdempotencyHeaders = Type.Object({
-  'idempotency-key': Type.Optional(
-    Type.String({
-      minLength: 1,
-      maxLength: 255,
-      pattern: '^[\\x21-\\x7e]+$',
-      description: 'A retry with the same key and request gets the first answer back, for 24 hours.',
-      examples: ['6f1c2a34-deploy-42'],
-    }),
-  ),
-});
 
 /**
  * Reads the `Idempotency-Key` header; null if there is none.

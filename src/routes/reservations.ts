@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { cancelReservation, claimReservation, renewReservation, reserve } from '../registry/reservations.js';
 import { findReservation, listReservations } from '../repositories/reservations.js';
 import { Allocation, ProjectParams } from '../schemas/allocation.js';
-import { Ref } from '../schemas/common.js';
+import { IdempotencyHeaders, Ref } from '../schemas/common.js';
 import {
   NewReservation,
   Reservation,
@@ -12,7 +12,7 @@ import {
   ReservationQuery,
   ReservationRenewal,
 } from '../schemas/reservation.js';
-import { IdempotencyHeaders, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
+import { type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
 import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
 export const reservationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { publicUrl }) => {

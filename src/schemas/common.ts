@@ -127,3 +127,15 @@ export function Page<T extends TSchema>(item: T, options: { $id: string; descrip
 export function Items<T extends TSchema>(item: T, options: { $id: string; description: string; examples: object[] }) {
   return Type.Object({ items: Type.Array(Ref(item)) }, options);
 }
+
+export const IdempotencyHeaders = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 255,
+      pattern: '^[\\x21-\\x7e]+$',
+      description: 'A retry with the same key and request gets the first answer back, for 24 hours.',
+      examples: ['6f1c2a34-deploy-42'],
+    }),
+  ),
+});

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { loadConfig } from '../src/config.js';
+import { loadConfig } from '../config.js';
 
 const { host, port } = loadConfig(process.env, { dotenv: true });
 if (port === 0) throw new Error('PORT is 0: the service chose a port that is not known here.');

@@ -1,0 +1,30 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DataDirLockedError, isLocked } from '../embedded/data-dir-lock.js';
+import { exists } from '../embedded/data-folder.js';
+import { readHolder } from '../embedded/holder.js';
+import { askService, type RunningService } from '../embedded/running-service.js';
+import { PATIENCE_MS, POLL_MS, watchReachability } from '../embedded/take-over.js';
+
+/**
+ * Ends the service of a data directory, in the foreground or in the background, and waits until it has ended.
+ * @returns null if no service has the directory
+ * @throws StartError if it cannot be reached; DataDirLockedError if it does not end in time
+ */
+export async function stopService(dataDir: string): Promise<RunningService | null> {
+  if (!(await exists(dataDir))) return null;
+  const deadline = Date.now() + PATIENCE_MS;
+  const requireReachable = watchReachability(dataDir);
+  let stopped: RunningService | null = null;
+  while (await isLocked(dataDir)) {
+    const holder = await readHolder(dataDir);
+    if (holder?.mode === 'command' || (stopped && holder?.pid !== stopped.pid)) break;
+    if (stopped === null && holder?.path !== undefined) {
+      const answer = await askService(holder.path, 'DELETE');
+      requireReachable(answer !== 'unreachable', holder);
+      if (typeof answer !== 'string') stopped = answer;
+    }
+    if (Date.now() >= deadline) throw new DataDirLockedError(dataDir, holder);
+    await sleep(POLL_MS);
+  }
+  return stopped;
+}

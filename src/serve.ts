@@ -1,0 +1,126 @@
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { buildApp } from './app.js';
+import { closeServer } from './close-server.js';
+import type { Config } from './config.js';
+import { connectDatabase, type Database } from './database/connect.js';
+import { prepareDatabase } from './database/prepare.js';
+import { lockDataDir, lockUnlessAwaited } from './embedded/data-dir-lock.js';
+import type { RunningService } from './embedded/running-service.js';
+import { takeOver } from './embedded/take-over.js';
+import { Metrics } from './metrics.js';
+import { version } from './package-root.js';
+import { closeBeforeExit } from './process/ending.js';
+import { endWhenIdle } from './process/idle.js';
+import { LocalSocket } from './process/local-socket.js';
+import { Readiness } from './readiness.js';
+import { createService } from './service.js';
+import { runMonitor } from './services/monitor.js';
+import { cannotListen } from './start-error.js';
+
+/** How long closing may take in addition to DRAIN_MS and the longest request. After that the process ends as it is. */
+const CLOSE_MARGIN_MS = 5000;
+
+/** How the service runs in this process. */
+export type Mode =
+  /** On HOST and PORT, and on the embedded database also on the socket of the data directory, until it is told to end. */
+  | { kind: 'foreground' }
+  /** On the socket alone, started by a client that found no service, until nobody has asked anything for `idleMs`. */
+  | { kind: 'background'; idleMs: number };
+
+/** Runs the service in this process. @returns when it is ready, or was told to end before it was */
+export async function serve(config: Config, log: Logger, mode: Mode): Promise<void> {
+  const readiness = new Readiness();
+  // Comes before everything that takes time: the first process of a container ignores a signal that it has no handler
+  // for, and could then not be stopped while it starts.
+  const { stopping, closers, end } = closeOnSignal(config, log, readiness);
+  try {
+    const database = await openDatabase(config, log, mode);
+    closers.push(() => database.close());
+    stopping.throwIfAborted();
+
+    const metrics = new Metrics(database.poolCounts);
+    const service = createService({ database, config, log, readiness, observer: metrics });
+    const local = database.kind === 'embedded' ? new LocalSocket(config.dataDir, describeProcess(config, mode)) : null;
+    const app = await buildApp(service, metrics, local && { local, end });
+    local?.attach(app);
+    if (local) closers.push(() => local.remove());
+    closers.push(() => closeServer(app, config.requestTimeoutMs));
+    const beginWaiting = mode.kind === 'background' ? endWhenIdle(app, mode.idleMs, end) : null;
+
+    // Migrations and seed. The embedded database is prepared before the first request. PostgreSQL may be unavailable
+    // for a while, and meanwhile this service listens already and answers with 503.
+    const prepared = prepareDatabase(database, config, log, stopping);
+    if (database.kind === 'embedded') await prepared;
+    await Promise.all([prepared, mode.kind === 'foreground' && listen(app, config)]);
+    stopping.throwIfAborted();
+    if (local) {
+      closers.push(() => local.withdraw());
+      await (mode.kind === 'foreground' ? local.listenBeside(app, urlOf(app, config)) : local.listenAlone(app));
+    }
+
+    readiness.started();
+    beginWaiting?.();
+    const monitor = runMonitor(database.db, service, stopping);
+    closers.push(() => monitor);
+    log.info({ database: database.kind, ...(local && { dataDir: config.dataDir }) }, 'Ready');
+  } catch (error) {
+    // Starting ends as soon as the process is told to end. That is no error.
+    if (!stopping.aborted) throw error;
+  }
+}
+
+/** Only one process can have the embedded database open. A background service leaves it to whoever has it or waits. */
+function openDatabase(config: Config, log: Logger, { kind }: Mode): Promise<Database> {
+  if (config.databaseUrl !== null) return connectDatabase(config, log);
+  if (kind === 'background') return connectDatabase(config, log, lockUnlessAwaited);
+  return takeOver(config.dataDir, () => connectDatabase(config, log, (dataDir) => lockDataDir(dataDir, 'foreground')));
+}
+
+const describeProcess = ({ dataDir }: Config, { kind }: Mode): RunningService => ({
+  pid: process.pid,
+  mode: kind,
+  url: null,
+  dataDir,
+  version,
+  startedAt: new Date().toISOString(),
+});
+
+const listen = (app: FastifyInstance, { host, port }: Config) => app.listen({ host, port }).catch(cannotListen);
+
+/** Where a person on this machine can open the service in a browser. */
+function urlOf(app: FastifyInstance, { basePath }: Config): string {
+  const { address, family, port } = app.server.address() as AddressInfo;
+  const isEveryAddress = address === '0.0.0.0' || address === '::';
+  const host = isEveryAddress ? '127.0.0.1' : family === 'IPv6' ? `[${address}]` : address;
+  return `http://${host}:${port}${basePath}`;
+}
+
+/**
+ * On a signal or an uncaught error: stops being ready, waits DRAIN_MS, and closes what was opened, the last first.
+ * @returns `stopping` is aborted when the process stops: what still waits for the database, and the work in the
+ * background, then ends. `closers` close what has been opened so far, in the order in which it was opened. `end` does
+ * the same as a signal.
+ */
+function closeOnSignal(config: Config, log: Logger, readiness: Readiness) {
+  const stopping = new AbortController();
+  const closers: (() => Promise<void>)[] = [];
+  const patienceMs = config.drainMs + config.requestTimeoutMs + CLOSE_MARGIN_MS;
+  const end = closeBeforeExit(log, patienceMs, async ({ signal, err }) => {
+    if (err) log.fatal({ err }, 'Unexpected error; stopping');
+    else log.info({ signal }, 'Stopping: finishing what is in flight');
+    readiness.stopping();
+
+    // A proxy sends requests here until its health check has failed. A request that met a closed socket would be lost.
+    if (!err) await sleep(config.drainMs);
+    stopping.abort();
+
+    const failures: unknown[] = [];
+    for (const close of closers.reverse()) await close().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw new AggregateError(failures, 'Some of it could not be closed');
+    log.info('Stopped');
+  });
+  return { stopping: stopping.signal, closers, end };
+}
