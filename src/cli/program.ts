@@ -16,6 +16,7 @@ const groups: Record<string, Record<string, () => Promise<Register>>> = {
   'This machine:': {},
   'The service:': {
     serve: async () => (await import('./service/serve.js')).registerServe,
+    mcp: async () => (await import('./service/mcp.js')).registerMcp,
     stop: async () => (await import('./service/stop.js')).registerStop,
     migrate: async () => (await import('./service/migrate.js')).registerMigrate,
     seed: async () => (await import('./service/seed.js')).registerSeed,

@@ -1,19 +1,24 @@
-import { once } from 'node:events';
-import { type IncomingMessage, request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
-import { text } from 'node:stream/consumers';
-import { readHolder } from '../embedded/holder.js';
-import { ClientFailure, type Problem } from './failure.js';
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readRefusal, readWhole } from './answers.js';
+import { ClientFailure } from './failure.js';
+import { LocalService, type Place } from './local-service.js';
+import { honoursIdempotencyKey, isRepeatable } from './repeatable.js';
+import { type Request, sendOnce } from './request.js';
 import type { Settings } from './settings.js';
+import { unreachable } from './unreachable.js';
 
 export interface Call {
   method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
   /** Begins with `/v1`, with encoded parameters. */
   path: string;
   query?: Record<string, string | number | boolean | null | undefined>;
-  /** Sent as JSON; a string is sent as `text/plain`. */
+  /** Sent as JSON; a string is sent as `text/plain`, unless `headers` has another type. */
   body?: object | string;
+  /** With names in lower case. */
   headers?: Record<string, string>;
+  /** Aborts the call, which then throws the signal's reason. */
   signal?: AbortSignal;
 }
 
@@ -27,65 +32,176 @@ export interface Connection {
   send<T>(call: Call): Promise<T>;
   /** Sends a call whose answer is read as it comes. The status has been checked. @throws the same */
   open(call: Call): Promise<IncomingMessage>;
+  /**
+   * Sends a call and lets `read` read the answer, of whatever status. If the connection breaks meanwhile and the call may
+   * be repeated, it is, and `read` gets the next answer.
+   * @throws ClientFailure unreachable
+   */
+  exchange<T>(call: Call, read: (answer: IncomingMessage) => Promise<T>): Promise<T>;
   /** Where the service is, for a message to the user. */
   readonly place: string;
 }
 
+export interface ConnectOptions {
+  /** Called with a sentence for the user where the service needs time, for example because it has to be started. */
+  onWait?: (message: string) => void;
+}
+
+/** How long nothing may come of an answer. The service itself ends a request after 30 s, unless it is told otherwise. */
+const SILENCE_MS = 120_000;
+/** How long a call is sent again to a service that says that it cannot serve it now (503), or that starts again. */
+const PATIENCE_MS = 15_000;
+/** How often a call is sent to services that end before they answer. It could be what makes them end. */
+const MOST_LOST = 10;
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 1000;
+
 /** Nothing is sent before the first call. */
-export function connect(settings: Settings): Connection {
-  const open = async (call: Call) => {
-    const answer = await sendOnce(settings, call);
-    if ((answer.statusCode as number) >= 400) throw toFailure(answer.statusCode as number, await text(answer));
+export function connect(settings: Settings, { onWait = () => {} }: ConnectOptions = {}): Connection {
+  const service = settings.url === null ? new LocalService(settings.dataDir, onWait) : null;
+  const place = settings.url ?? settings.dataDir;
+  const checked = async (answer: IncomingMessage) => {
+    const refusal = await readRefusal(place, answer);
+    if (refusal !== null) throw refusal;
     return answer;
   };
+  const deliver = <T>(request: Request, read: (answer: IncomingMessage) => Promise<T>) =>
+    new Delivery(service ?? (settings.url as string), request, onWait).send(read);
   return {
-    place: settings.url ?? settings.dataDir,
-    open,
-    async send<T>(call: Call): Promise<T> {
-      const answer = await open(call);
-      const content = await text(answer);
-      const isJson = answer.headers['content-type']?.includes('json');
-      return (isJson ? JSON.parse(content) : content) as T;
-    },
+    place,
+    open: (call) => deliver(toRequest(settings, call, null), checked),
+    exchange: (call, read) => deliver(toRequest(settings, call, null), read),
+    send: <T>(call: Call) =>
+      deliver(toRequest(settings, call, SILENCE_MS), async (answer) => (await readWhole(await checked(answer))) as T),
   };
 }
 
-// SKETCH: helper G replaces this by: start the service where none runs, repeat what may be repeated, checks of the socket.
-async function sendOnce(settings: Settings, call: Call): Promise<IncomingMessage> {
+function toRequest({ apiKey }: Settings, call: Call, silenceMs: number | null): Request {
   const { method, path, query = {}, body, signal } = call;
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) if (value != null) search.set(name, String(value));
-  const target = `${path}${search.size > 0 ? `?${search}` : ''}`;
-  const headers: Record<string, string> = { accept: 'application/json', ...call.headers };
-  if (body !== undefined) headers['content-type'] = typeof body === 'string' ? 'text/plain' : 'application/json';
-  if (settings.apiKey !== null) headers.authorization = `Bearer ${settings.apiKey}`;
-  const options = { method, headers, ...(signal && { signal }) };
-  const sent =
-    settings.url === null
-      ? requestHttp({ ...options, ...(await findSocket(settings.dataDir)), path: target, host: 'localhost' })
-      : (settings.url.startsWith('https:') ? requestHttps : requestHttp)(settings.url + target, options);
-  sent.end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body));
-  try {
-    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
-    return answer;
-  } catch (error) {
-    throw new ClientFailure('unreachable', (error as Error).message, 'Start the service: port-allocator serve.');
+  const content = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+  return {
+    method,
+    path: search.size > 0 ? `${path}?${search}` : path,
+    headers: {
+      accept: 'application/json',
+      ...(content !== undefined && {
+        'content-type': typeof body === 'string' ? 'text/plain' : 'application/json',
+        'content-length': String(Buffer.byteLength(content)),
+      }),
+      ...(apiKey !== null && { authorization: `Bearer ${apiKey}` }),
+      ...(honoursIdempotencyKey(method, path) && { 'idempotency-key': randomUUID() }),
+      ...call.headers,
+    },
+    body: content,
+    silenceMs: path === '/v1/audits' ? null : silenceMs,
+    signal,
+  };
+}
+
+/** One request on its way, until it is answered or given up. */
+class Delivery {
+  readonly #isRepeatable: boolean;
+  #pauseMs = FIRST_PAUSE_MS;
+  /** How many tries got no answer, although they may have been executed. */
+  #lost = 0;
+  /** When a service could not serve this for the first time. */
+  #troubleSince: number | null = null;
+
+  constructor(
+    private readonly service: LocalService | string,
+    private request: Request,
+    private readonly onWait: (message: string) => void,
+  ) {
+    this.#isRepeatable = isRepeatable(request.method, request.path.split('?')[0] as string);
+  }
+
+  /** Sends the request as often as need be and allowed. @throws ClientFailure */
+  async send<T>(read: (answer: IncomingMessage) => Promise<T>): Promise<T> {
+    const { service } = this;
+    for (;;) {
+      const target = typeof service === 'string' ? { url: service } : await service.find(this.request.signal);
+      const sent = await sendOnce(target, this.request);
+      if (sent.outcome === 'not-sent') {
+        await this.#notSent(target, sent.error);
+        continue;
+      }
+      if (typeof service !== 'string') service.noteSuccess();
+      if (sent.outcome === 'no-answer') {
+        await this.#lose(sent.error);
+        continue;
+      }
+      const { answer } = sent;
+      if (await this.#isToTryAgain(answer)) continue;
+      try {
+        return await read(answer);
+      } catch (error) {
+        this.request.signal?.throwIfAborted();
+        if ((error as NodeJS.ErrnoException).code === undefined) throw error; // a refusal, and no broken connection
+        await this.#lose(error as NodeJS.ErrnoException);
+      }
+    }
+  }
+
+  async #notSent(target: { url: string } | Place, error: NodeJS.ErrnoException): Promise<void> {
+    if (!('url' in target)) {
+      (this.service as LocalService).noteFailure(target);
+      return; // `find` waits for the next service, and says if there is none
+    }
+    // A service that was there a moment ago may be starting again.
+    if (this.#lost === 0 || this.#isOver()) throw unreachable(target.url, error);
+    await this.#pause(this.#pauseMs);
+  }
+
+  async #lose(error: NodeJS.ErrnoException): Promise<void> {
+    this.#lost += 1;
+    // After silence there was patience enough.
+    if (!this.#isRepeatable || this.#lost >= MOST_LOST || error.code === 'ETIMEDOUT') {
+      throw unknownOutcome(error, this.request);
+    }
+    if (this.request.path === '/mcp') {
+      this.request = { ...this.request, headers: { ...this.request.headers, repeated: 'true' } };
+    }
+    await this.#pause(this.#pauseMs);
+  }
+
+  /** Waits if the service says that it cannot serve this now, and that trying again makes sense. */
+  async #isToTryAgain(answer: IncomingMessage): Promise<boolean> {
+    const { statusCode, headers } = answer;
+    const seconds = Number(headers['retry-after']);
+    const isOurs = headers['content-type']?.startsWith('application/problem+json') === true;
+    if (statusCode !== 503 || !isOurs || !(seconds >= 0) || !this.#isRepeatable || this.#isOver()) return false;
+    answer.destroy();
+    if (this.#pauseMs === FIRST_PAUSE_MS) this.onWait('The service cannot serve this now; trying again…');
+    await this.#pause(Math.min(seconds * 1000, LONGEST_PAUSE_MS));
+    return true;
+  }
+
+  #isOver(): boolean {
+    this.#troubleSince ??= Date.now();
+    return Date.now() - this.#troubleSince >= PATIENCE_MS;
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const { signal } = this.request;
+    await sleep(ms, undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
+    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
   }
 }
 
-async function findSocket(dataDir: string): Promise<{ socketPath: string }> {
-  const holder = (await readHolder(dataDir)) as { path?: string; endpoint?: { path: string } } | null;
-  const path = holder?.path ?? holder?.endpoint?.path;
-  if (path !== undefined) return { socketPath: path };
-  throw new ClientFailure('unreachable', `No service runs on ${dataDir}.`, 'Start one: port-allocator serve.');
-}
-
-function toFailure(status: number, content: string): ClientFailure {
-  let problem: Problem;
-  try {
-    problem = JSON.parse(content);
-  } catch {
-    problem = { status, code: 'internal-error', detail: content.slice(0, 500) };
-  }
-  return new ClientFailure('refused', problem.detail, '', problem);
+function unknownOutcome(error: NodeJS.ErrnoException, { method }: Request): ClientFailure {
+  const what =
+    error.code === 'ETIMEDOUT' ? `The service gave ${error.message}` : 'The service ended before it had answered';
+  return method === 'GET'
+    ? new ClientFailure('unreachable', `${what}.`, 'Try again, and look into the log of the service.', null, {
+        cause: error,
+      })
+    : new ClientFailure(
+        'unreachable',
+        `${what}, and whether it did what was asked is not known.`,
+        'Look with port-allocator ls before you repeat it.',
+        null,
+        { cause: error },
+      );
 }

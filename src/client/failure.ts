@@ -34,7 +34,11 @@ export class ClientFailure extends Error {
 export interface Problem {
   status: number;
   code: string;
+  /** What stands in the way, and at its end `nextStep`. */
   detail: string;
+  /** How to go on over REST. Missing where `detail` says it all. */
+  nextStep?: string;
+  requestId?: string;
   suggestion?: string;
   suggestions?: string[];
   [field: string]: unknown;

@@ -93,12 +93,14 @@ export function toProblem(refusal: AppError, request: FastifyRequest): object {
   const { code, status } = refusal;
   const { message, extras } = withoutSuggestedKeys(refusal, redact);
   const { errors, suggestions, holder, nextPortAvailableAt } = extras;
+  const nextStep = nextStepOf(nextSteps, code, extras);
   const [suggestion, ...others] = (errors ?? []).flatMap((error) => error.suggestion ?? []);
   const problem = {
     type: `urn:port-allocator:problem:${code}`,
     title: problems[code].title,
     status,
-    detail: [message, nextStepOf(nextSteps, code, extras)].filter(Boolean).join(' '),
+    detail: [message, nextStep].filter(Boolean).join(' '),
+    ...(nextStep !== '' && { nextStep }),
     instance: request.url.split('?')[0] ?? '/',
     code,
     requestId: request.id,

@@ -14,6 +14,12 @@ export const Problem = Type.Object(
     title: Type.String(),
     status: Type.Integer({ minimum: 400, maximum: 599 }),
     detail: Type.String({ description: 'What stands in the way, and what to do.' }),
+    nextStep: Type.Optional(
+      Type.String({
+        description:
+          'The end of `detail`, which says how to go on over REST. A client with commands of its own shows the rest.',
+      }),
+    ),
     instance: Type.String({ description: 'The path that was asked for.' }),
     code: StringEnum(Object.keys(problems) as ProblemCode[]),
     requestId: Type.String({ description: 'The `x-request-id` of the answer, as the logs have it.' }),
@@ -61,6 +67,7 @@ export const Problem = Type.Object(
           'Port 3100 on localhost/tcp is held by consilio/api (environment default), by allocation ' +
           '0b4e1d1e-6d3c-4a8f-9d55-0f7f6a3f2c11. Ask for another port, leave the port out to get the lowest free one, ' +
           'or have its holder give it up.',
+        nextStep: 'Ask for another port, leave the port out to get the lowest free one, or have its holder give it up.',
         instance: '/v1/projects/consilio/allocations',
         code: 'port-taken',
         requestId: '5c1f3b0e-2f43-4b0a-8f2b-6f1c0e5b9a77',

@@ -1,0 +1,140 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable, Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readRefusal } from '../answers.js';
+import type { Connection } from '../connection.js';
+import { ClientFailure } from '../failure.js';
+import { readEvents } from './events.js';
+import { readLines } from './lines.js';
+import { errorLine, headersOf, type Message, notJson, parseMessage, toLine } from './messages.js';
+import { Output } from './output.js';
+
+/** The service takes messages of 1 MiB. A longer line is still passed on, so that the service itself refuses it. */
+const MAX_LINE_BYTES = 4 * 1024 * 1024;
+/** As many requests are read from stdin and not answered yet. Beyond that, stdin is not read. */
+const MAX_UNDER_WAY = 256;
+/** How long requests may still be answered after stdin has ended. Long enough to start a service. */
+const LAST_ANSWERS_MS = 60_000;
+
+/**
+ * Connects an MCP client that speaks over stdio to the service: a line that comes in is sent to `/mcp`, and each message
+ * of the answer becomes a line. All of it is stateless but one thing: over HTTP, the revision of the protocol that
+ * `initialize` has agreed on goes along with each later message.
+ */
+export class Bridge {
+  readonly #output: Output;
+  #protocolVersion: string | null = null;
+  readonly #underWay = new Set<Promise<void>>();
+  /** To cancel requests, by the JSON of their id. A client should not use an id twice, and may. */
+  readonly #cancelling = new Map<string, Set<AbortController>>();
+
+  constructor(
+    private readonly connection: Connection,
+    output: Writable,
+  ) {
+    this.#output = new Output(output);
+  }
+
+  /** Passes messages on until the input ends, and all of them have been answered or LAST_ANSWERS_MS have passed. */
+  async run(input: Readable): Promise<void> {
+    for await (const line of readLines(input, MAX_LINE_BYTES)) {
+      if (line === null)
+        await this.#output.write(errorLine(null, `The message is longer than ${MAX_LINE_BYTES} bytes.`));
+      else if (line.trim() !== '') await this.#take(line);
+      // A client that does not read its answers gets no more of them.
+      await this.#output.ready();
+      while (this.#underWay.size >= MAX_UNDER_WAY) await Promise.race(this.#underWay);
+    }
+    await Promise.race([this.#finish(), sleep(LAST_ANSWERS_MS, undefined, { ref: false })]);
+  }
+
+  async #finish(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.race(this.#underWay);
+    await this.#output.flushed();
+  }
+
+  async #take(line: string): Promise<void> {
+    const message = parseMessage(line);
+    if (message === null) return this.#output.write(notJson());
+    if (message.method === undefined && ('result' in message || 'error' in message)) return; // the service asks nothing
+    // Over HTTP, a request is cancelled by closing its connection.
+    if (message.method === 'notifications/cancelled') return this.#cancel(message.params?.requestId);
+    const passing = this.#pass(line, message).finally(() => this.#underWay.delete(passing));
+    this.#underWay.add(passing);
+  }
+
+  /** Never rejects. */
+  async #pass(line: string, message: Message): Promise<void> {
+    const { id } = message;
+    const cancelling = new AbortController();
+    const { signal } = cancelling;
+    const forget = this.#remember(id, cancelling);
+    const call = {
+      method: 'POST' as const,
+      path: '/mcp',
+      body: line,
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        ...headersOf(message, this.#protocolVersion),
+      },
+      signal,
+    };
+    try {
+      await this.connection.exchange(call, (answer) => this.#passBack(message, answer));
+    } catch (error) {
+      if (signal.aborted || id === undefined) return; // nobody waits for an answer
+      await this.#output.write(describe(error, id));
+    } finally {
+      forget();
+    }
+  }
+
+  /** Writes what the service answers. @throws ClientFailure if the answer is no message */
+  async #passBack({ method, id }: Message, answer: IncomingMessage): Promise<void> {
+    const type = answer.headers['content-type'] ?? '';
+    const isRefused = (answer.statusCode as number) >= 300;
+    if (!isRefused && type.startsWith('text/event-stream')) {
+      for await (const data of readEvents(answer)) await this.#write(method, toLine(data));
+      return;
+    }
+    // A refusal as a message of the protocol is `application/json`, and one by HTTP `application/problem+json`.
+    if (type.startsWith('application/json')) {
+      const content = await text(answer);
+      if (content !== '') await this.#write(method, toLine(content, isRefused ? id : undefined));
+      return;
+    }
+    const refusal = await readRefusal(this.connection.place, answer);
+    if (refusal !== null) throw refusal;
+    answer.resume(); // 202 of a notification
+  }
+
+  async #write(method: string | undefined, line: string): Promise<void> {
+    if (method === 'initialize')
+      this.#protocolVersion = JSON.parse(line).result?.protocolVersion ?? this.#protocolVersion;
+    await this.#output.write(line);
+  }
+
+  #remember(id: Message['id'], cancelling: AbortController): () => void {
+    const key = JSON.stringify(id ?? null);
+    const others = this.#cancelling.get(key) ?? new Set();
+    this.#cancelling.set(key, others.add(cancelling));
+    return () => {
+      others.delete(cancelling);
+      if (others.size === 0) this.#cancelling.delete(key);
+    };
+  }
+
+  #cancel(id: unknown): void {
+    if (id == null) return;
+    for (const cancelling of this.#cancelling.get(JSON.stringify(id)) ?? []) cancelling.abort();
+  }
+}
+
+function describe(error: unknown, id: Message['id']): string {
+  if (!(error instanceof ClientFailure)) return errorLine(id, `The answer cannot be read: ${(error as Error).message}`);
+  const { message, nextStep, problem } = error;
+  const data = problem && { code: problem.code, status: problem.status, requestId: problem.requestId };
+  return errorLine(id, [message, nextStep].filter(Boolean).join(' '), data ?? undefined);
+}

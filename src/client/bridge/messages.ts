@@ -1,0 +1,78 @@
+/** A message of JSON-RPC 2.0, as far as the bridge reads it. */
+export interface Message {
+  id?: string | number | null;
+  method?: string;
+  params?: { [name: string]: unknown };
+}
+
+/** Errors of JSON-RPC 2.0. */
+const PARSE_ERROR = -32700;
+/** The first of those that are for the server to define. */
+const SERVER_ERROR = -32000;
+
+/** By method, the field of `params` that goes along as `Mcp-Name` (MCP 2026-07-28, Streamable HTTP). */
+const NAME_FIELDS: { [method: string]: string } = {
+  'tools/call': 'name',
+  'prompts/get': 'name',
+  'resources/read': 'uri',
+  'tasks/get': 'taskId',
+  'tasks/update': 'taskId',
+  'tasks/cancel': 'taskId',
+};
+const VERSION_IN_META = 'io.modelcontextprotocol/protocolVersion';
+
+/** @returns null if the line is no JSON; an empty message for JSON that is no message, which the service refuses */
+export function parseMessage(line: string): Message | null {
+  try {
+    const value = JSON.parse(line);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The headers that go along with a message.
+ * @param negotiated the revision that `initialize` has agreed on, or null
+ */
+export function headersOf({ method, params }: Message, negotiated: string | null): Record<string, string> {
+  const meta = params?._meta as { [name: string]: unknown } | undefined;
+  const ofRequest = meta?.[VERSION_IN_META];
+  if (typeof ofRequest !== 'string') {
+    return negotiated === null || method === 'initialize' ? {} : { 'mcp-protocol-version': negotiated };
+  }
+  const name = params?.[NAME_FIELDS[method ?? ''] ?? ''];
+  return {
+    'mcp-protocol-version': toHeader(ofRequest),
+    ...(typeof method === 'string' && { 'mcp-method': toHeader(method) }),
+    ...(typeof name === 'string' && { 'mcp-name': toHeader(name) }),
+  };
+}
+
+/** As the protocol encodes a text that a header cannot have. */
+function toHeader(text: string): string {
+  const isPlain = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(text) && !/^=\?base64\?.*\?=$/.test(text);
+  return isPlain ? text : `=?base64?${Buffer.from(text).toString('base64')}?=`;
+}
+
+export function errorLine(id: Message['id'], message: string, data?: object): string {
+  return JSON.stringify({
+    jsonrpc: '2.0',
+    id: id ?? null,
+    error: { code: SERVER_ERROR, message, ...(data && { data }) },
+  });
+}
+
+export const notJson = (): string =>
+  JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: PARSE_ERROR, message: 'The line is no JSON.' } });
+
+/**
+ * A message of the service as a line.
+ * @param id of the request that it answers. A refusal of a message that the service has not read as far as its id has none.
+ */
+export function toLine(text: string, id?: Message['id']): string {
+  if (id == null && !text.includes('\n')) return text;
+  const message = JSON.parse(text);
+  if (id != null && 'error' in message && message.id == null) message.id = id;
+  return JSON.stringify(message);
+}
