@@ -12,7 +12,7 @@ const OTHERS = [
   'package-lock.json',
 ];
 
-/** Whether the service, its scripts or the dashboard changed since they were built, with the tests or without. */
+/** Whether the service, its scripts, the dashboard or the migrations changed since they were built, with the tests or without. */
 export function isBuildStale() {
   return changedSince(Math.max(timeOf('.tsbuildinfo'), timeOf('.built-with-tests')), sourcesOfBuild());
 }
@@ -25,7 +25,7 @@ export function areTestsStale() {
 }
 
 function sourcesOfBuild() {
-  const folders = ['src', 'scripts', 'dashboard/src', 'dashboard/styles'];
+  const folders = ['src', 'scripts', 'migrations', 'dashboard/src', 'dashboard/styles'];
   return [...folders.flatMap(filesIn), ...OTHERS.map((file) => join(root, file))];
 }
 

@@ -1,11 +1,8 @@
-import { createWriteStream } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { PGlite } from '@electric-sql/pglite';
-import { create, extract, type ReadEntry } from 'tar';
 import { CommandRefused } from '../errors.js';
+import { readArchive, writeArchive } from './archive.js';
 import { closeTree, DATABASE_FOLDER, exists, UNFINISHED_PREFIX } from './data-folder.js';
 import { removeUnfinished } from './pglite.js';
 
@@ -18,15 +15,11 @@ import { removeUnfinished } from './pglite.js';
 export async function backUp(dataDir: string, file: string): Promise<void> {
   await requireRegistry(dataDir);
   if (await exists(file)) throw new CommandRefused(`${file} exists already, and is left as it is. Give a new name.`);
-  const partial = `${file}.partial`;
   try {
-    await writeArchive(dataDir, partial);
-    await rename(partial, file);
+    await writeArchive(dataDir, file);
   } catch (error) {
     const { message } = error as Error;
     throw new CommandRefused(`${file} could not be written: ${message}. Nothing was backed up.`, { cause: error });
-  } finally {
-    await rm(partial, { force: true });
   }
 }
 
@@ -80,34 +73,4 @@ async function countAllocations(folder: string): Promise<number> {
   } finally {
     await pglite.close();
   }
-}
-
-/** The folder of the archive may be open to others. The flag `wx` makes a new file, and follows no link. */
-async function writeArchive(dataDir: string, path: string): Promise<void> {
-  await rm(path, { force: true }); // left by a process that was killed
-  const archive = create({ cwd: dataDir, gzip: true, strict: true }, [DATABASE_FOLDER]);
-  await pipeline(Readable.from(archive), createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true }));
-}
-
-/**
- * Unpacks files and folders, for this user alone. With `strict`, paths that lead out of the folder are refused. A backup
- * has neither links nor devices. By default, root would give each file to the owner that the archive names.
- */
-async function readArchive(file: string, folder: string): Promise<void> {
-  const others: string[] = [];
-  await extract({
-    file,
-    cwd: folder,
-    strict: true,
-    strip: 1,
-    preserveOwner: false,
-    filter(path, entry) {
-      const { type } = entry as ReadEntry;
-      const isFolder = type === 'Directory';
-      if (!isFolder && type !== 'File') others.push(`${path} (${type})`);
-      entry.mode = isFolder ? 0o700 : 0o600;
-      return others.length === 0;
-    },
-  });
-  if (others.length > 0) throw new Error(`it holds more than files and folders: ${others[0]}`);
 }
