@@ -22,7 +22,7 @@ export async function operate<T extends object>(
     import('../../config.js'),
     import('../../process/log.js'),
   ]);
-  const output = openOutput(command.optsWithGlobals<CommonOptions>().json === true);
+  const output = openOutput(command.optsWithGlobals<CommonOptions>());
   await explaining(async () => {
     const config = loadConfig(process.env, { dotenv: true });
     const result = await work(config, openLog(config.logLevel, 2, redactKeys(config.adminApiKey)));
