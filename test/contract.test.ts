@@ -79,6 +79,7 @@ t.test('the contract', async (t) => {
         'post /v1/projects/{project}/reservations',
         'post /v1/ranges',
         'post /v1/reservations/{id}/claim',
+        'put /v1/projects/{project}',
         'put /v1/projects/{project}/environments/{environment}',
         'put /v1/projects/{project}/services/{service}',
       ].sort(),

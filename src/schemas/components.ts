@@ -21,7 +21,7 @@ import { HealthCheck, HealthCheckPage, NewHealthCheck } from './health-check.js'
 import { Import, ImportedPort, NewImport, PortToImport } from './import.js';
 import { Port } from './port.js';
 import { Problem } from './problem.js';
-import { NewRange, ProjectPage, ProjectSummary, Range, RangeChange, RangePage } from './range.js';
+import { NewProject, NewRange, ProjectPage, ProjectSummary, Range, RangeChange, RangePage } from './range.js';
 import { NewReservation, Reservation, ReservationClaim, ReservationPage, ReservationRenewal } from './reservation.js';
 
 /** Every object that has a name in the contract. */
@@ -51,6 +51,7 @@ export const components = [
   NewApiKey,
   NewHealthCheck,
   NewImport,
+  NewProject,
   NewRange,
   NewReservation,
   Port,

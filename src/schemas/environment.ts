@@ -2,6 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Allocation, AllocationOutline, allocationExample, descriptive, withoutMetadata } from './allocation.js';
 import {
   EnvironmentName,
+  FolderPath,
   Host,
   Items,
   Nullable,
@@ -81,12 +82,25 @@ export const EnvironmentServices = Type.Object(
       maxItems: 1000,
       description: 'Each once. Services that the environment has already and that are not named are left alone.',
     }),
+    path: Type.Optional(
+      Type.String({
+        ...FolderPath,
+        description:
+          `${FolderPath.description} It is kept as long as the environment holds a port, on any host and protocol; ` +
+          'another one given meanwhile is refused. Left out, nothing is checked or changed.',
+      }),
+    ),
   },
   {
     $id: 'EnvironmentServices',
     additionalProperties: false,
     description: 'The services of a stack.',
-    examples: [{ services: [{ service: 'web', serviceType: 'http' }, { service: 'api' }] }],
+    examples: [
+      {
+        services: [{ service: 'web', serviceType: 'http' }, { service: 'api' }],
+        path: '/home/kim/consilio-feature-x',
+      },
+    ],
   },
 );
 export type EnvironmentServices = Static<typeof EnvironmentServices>;

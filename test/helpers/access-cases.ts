@@ -130,6 +130,7 @@ export const operations: Record<string, Operation> = {
   updateRange: { method: 'PATCH', path: emptyRange, body: {}, allowed: 'admins', others: 'refused' },
   deleteRange: { method: 'DELETE', path: emptyRange, allowed: 'admins', others: 'refused' },
   listProjects: { method: 'GET', path: at('/v1/projects'), allowed: 'keys', others: 'filtered' },
+  ensureProject: { method: 'PUT', path: at('/v1/projects/consilio'), allowed: 'admins', others: 'refused' },
   getProjectSummary: {
     method: 'GET',
     path: at('/v1/projects/consilio/summary'),
