@@ -57,6 +57,7 @@ t.test('the contract', async (t) => {
         'get /v1/allocations/{id}',
         'get /v1/allocations/{id}/health-checks',
         'get /v1/api-keys',
+        'get /v1/environments',
         'get /v1/exports/{format}',
         'get /v1/ports/{port}',
         'get /v1/projects',

@@ -3,10 +3,17 @@ import { Type } from '@sinclair/typebox';
 import { spaceOf } from '../keys.js';
 import { mediaTypes } from '../media-types.js';
 import { allocateEnvironment, readEnvironment } from '../registry/environments.js';
-import { listEnvironments } from '../repositories/environments.js';
+import { listAllEnvironments, listEnvironments } from '../repositories/environments.js';
 import { CreateProjectQuery, ProjectParams, ReleasedAllocations } from '../schemas/allocation.js';
 import { PageQuery, Ref, SpaceQuery } from '../schemas/common.js';
-import { EnvironmentPage, EnvironmentParams, EnvironmentPorts, EnvironmentServices } from '../schemas/environment.js';
+import {
+  EnvironmentPage,
+  EnvironmentParams,
+  EnvironmentPorts,
+  EnvironmentQuery,
+  EnvironmentServices,
+  HeldEnvironmentPage,
+} from '../schemas/environment.js';
 import { type ServicePort, toDotenv, toVariableNames } from '../services/exports/dotenv.js';
 import { firstRangeOf, JSON_OR_TEXT, type RouteOptions, sendPage } from './requests.js';
 import { answer, answerOrDotenv, LINK, LOCKING, refusals } from './responses.js';
@@ -16,6 +23,22 @@ const AllocateQuery = Type.Composite([SpaceQuery, CreateProjectQuery], { additio
 const PATH = '/v1/projects/:project/environments/:environment';
 
 export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { publicUrl, config }) => {
+  app.get(
+    '/v1/environments',
+    {
+      schema: {
+        operationId: 'listAllEnvironments',
+        summary: 'List the environments of all projects',
+        description: 'By project and name, those that hold a port: with `path`, the one of a folder.',
+        tags: ['environments'],
+        querystring: EnvironmentQuery,
+        response: { 200: answer(HeldEnvironmentPage, 'A page of them.', LINK), ...refusals({}) },
+      },
+    },
+    async (request, reply) =>
+      sendPage(request, reply, publicUrl, await request.session.read(listAllEnvironments, request.query)),
+  );
+
   app.get(
     '/v1/projects/:project/environments',
     {

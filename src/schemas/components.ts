@@ -14,6 +14,8 @@ import {
   EnvironmentPorts,
   EnvironmentService,
   EnvironmentServices,
+  HeldEnvironment,
+  HeldEnvironmentPage,
 } from './environment.js';
 import { ExportDocument } from './export.js';
 import { Liveness, Readiness } from './health.js';
@@ -44,6 +46,8 @@ export const components = [
   ExportDocument,
   HealthCheck,
   HealthCheckPage,
+  HeldEnvironment,
+  HeldEnvironmentPage,
   Import,
   ImportedPort,
   Liveness,

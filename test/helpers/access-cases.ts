@@ -54,6 +54,7 @@ export const operations: Record<string, Operation> = {
   getServicePort: { method: 'GET', path: SERVICE, allowed: 'keys', others: 'refused' },
   releaseServicePorts: { method: 'DELETE', path: SERVICE, allowed: 'changers', others: 'refused' },
 
+  listAllEnvironments: { method: 'GET', path: at('/v1/environments'), allowed: 'keys', others: 'filtered' },
   listEnvironments: {
     method: 'GET',
     path: at('/v1/projects/consilio/environments'),
