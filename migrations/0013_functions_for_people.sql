@@ -132,6 +132,11 @@ begin
   if not found then
     return false;
   end if;
+  delete from environment_paths e
+  where e.project = released.project and e.environment = released.environment
+    and not exists (
+      select from port_allocations a
+      where a.released_at is null and a.project = e.project and a.environment = e.environment);
   insert into kept_hostnames (hostname, project, kept_until)
   select released.cloudflare_hostname, released.project, released_time + make_interval(secs => r.reuse_cooldown_seconds)
   from port_ranges r

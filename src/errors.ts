@@ -23,6 +23,7 @@ export const problems = {
   'payload-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'Unsupported media type' },
   'port-taken': { status: 409, title: 'The port is taken' },
+  'environment-elsewhere': { status: 409, title: 'The environment lives in another folder' },
   'range-exhausted': { status: 409, title: 'No free port is left' },
   'range-overlap': { status: 409, title: 'The range would overlap another' },
   'no-free-block': { status: 409, title: 'No free block is left' },
@@ -86,6 +87,8 @@ export interface ProblemExtras extends Facts {
   /** Names of projects that are similar to the one that is not there, and that the caller may see. */
   suggestions?: string[];
   holder?: Holder;
+  /** The folder that is on record for the environment. */
+  path?: string;
   /** When a port of the project comes free by itself (RFC 3339). */
   nextPortAvailableAt?: string | null;
   /** Seconds after which a retry makes sense; sent as `Retry-After`. */

@@ -127,7 +127,15 @@ export function limitReached(kind: RefusedKind, limit: number, project: string |
   );
 }
 
-// Allocations and reservations
+// Allocations, environments and reservations
+
+export function environmentElsewhere(project: string, environment: string, path: string): AppError {
+  return new AppError(
+    'environment-elsewhere',
+    `Environment ${environment} of ${project} holds ports for the folder ${path}, and another one was given.`,
+    { project, path },
+  );
+}
 
 export function allocationNotFound(id: string): AppError {
   return new AppError('allocation-not-found', `There is no allocation ${id}.`);

@@ -33,6 +33,7 @@ const made: { [Name in keyof typeof refusals]: AppError } & { [Name in keyof typ
   notForProjectKeys: accessRefusals.notForProjectKeys(),
   keysNotInForce: accessRefusals.keysNotInForce(),
   adminsOnly: accessRefusals.adminsOnly('reader'),
+  projectNotCreated: accessRefusals.projectNotCreated('shop', 'project', ['shop-api']),
   apiKeyNotFound: accessRefusals.apiKeyNotFound(id),
   projectKeyWithoutProjects: accessRefusals.projectKeyWithoutProjects(),
   unlimitedKeyWithProjects: accessRefusals.unlimitedKeyWithProjects('admin'),
@@ -50,6 +51,7 @@ const made: { [Name in keyof typeof refusals]: AppError } & { [Name in keyof typ
   portCooling: refusals.portCooling(space, { port: 3300, ...place, available_at: at }),
   keptForOther: refusals.keptForOther(holder),
   limitReached: refusals.limitReached('environments', 1000, 'odin'),
+  environmentElsewhere: refusals.environmentElsewhere('odin', 'default', '/home/kim/odin'),
   allocationNotFound: refusals.allocationNotFound(id),
   keyNotFound: refusals.keyNotFound({ ...place, ...space }),
   allocationReleased: refusals.allocationReleased(id),
@@ -119,7 +121,8 @@ const expected: Record<ProblemCode, [refusal: AppError, rest: string, mcp: strin
   'not-found': [byTransport('not-found'), '', 'list the tools again'],
   'project-not-found': [
     made.projectNotFound,
-    'GET /v1/projects lists those that have; POST /v1/ranges gives it one.',
+    'GET /v1/projects lists those that have; PUT /v1/projects/{project} gives it one, and so does createProject=true ' +
+      'with a PUT or POST that allocates.',
     'look for the right name with list-ranges',
   ],
   'range-not-found': [
@@ -138,6 +141,11 @@ const expected: Record<ProblemCode, [refusal: AppError, rest: string, mcp: strin
     made.portTaken,
     'Ask for another port, leave the port out to get the lowest free one, or have its holder give it up.',
     'leave `port` out',
+  ],
+  'environment-elsewhere': [
+    made.environmentElsewhere,
+    'Give the environment of this folder another name, or leave the path out to get these ports.',
+    'give the environment of this folder another name',
   ],
   'range-exhausted': [
     made.rangeExhausted,
@@ -236,7 +244,8 @@ t.test('if a code has several next steps, the facts of the refusal decide which 
 t.test('the details are the same as in earlier versions', async (t) => {
   t.equal(
     tell(made.projectNotFound).detail,
-    'Project x has no range. GET /v1/projects lists those that have; POST /v1/ranges gives it one.',
+    'Project x has no range. GET /v1/projects lists those that have; PUT /v1/projects/{project} gives it one, and so ' +
+      'does createProject=true with a PUT or POST that allocates.',
   );
   t.equal(
     tell(made.rangeExhausted).detail,
@@ -248,7 +257,7 @@ t.test('the details are the same as in earlier versions', async (t) => {
 
 t.test('the facts of a refusal are not part of the problem document', async (t) => {
   const fields = ['type', 'title', 'status', 'detail', 'instance', 'code', 'requestId'];
-  const extras = ['errors', 'suggestion', 'suggestions', 'holder', 'nextPortAvailableAt', 'nextStep'];
+  const extras = ['errors', 'suggestion', 'suggestions', 'holder', 'path', 'nextPortAvailableAt', 'nextStep'];
   for (const refusal of [...Object.values(made), ...Object.values(fromDatabase).flat()]) {
     const other = Object.keys(tell(refusal).document).filter((name) => ![...fields, ...extras].includes(name));
     t.strictSame(other, [], refusal.code);

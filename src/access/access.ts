@@ -78,6 +78,11 @@ export class Access {
     if (this.projects !== null) throw refusals.notForProjectKeys();
   }
 
+  /** The refusal that a caller gets who would have to create the project; null where the caller may. */
+  findCreationRefusal(project: string, suggestions: string[] = []): AppError | null {
+    return this.#role === 'admin' ? null : refusals.projectNotCreated(project, this.#role, suggestions);
+  }
+
   /** @throws AppError forbidden */
   requireAdmin(): void {
     if (this.#role !== 'admin') throw refusals.adminsOnly(this.#role);

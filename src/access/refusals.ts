@@ -57,6 +57,17 @@ export function adminsOnly(role: string): AppError {
   return new AppError('forbidden', `This needs a key with the role admin, and this one has the role ${role}.`);
 }
 
+/** For a caller that would have to create the project, and may not. @param suggestions names of similar projects */
+export function projectNotCreated(project: string, role: string, suggestions: string[] = []): AppError {
+  const question = suggestions.length > 0 ? ` Did you mean ${suggestions.join(' or ')}?` : '';
+  return new AppError(
+    'forbidden',
+    `Project ${project} has no range.${question} A key with the role admin can give it one, and this key has the role ` +
+      `${role}. Ask an administrator to create the project, or use a key with the role admin.`,
+    suggestions.length > 0 ? { suggestions } : {},
+  );
+}
+
 export function apiKeyNotFound(id: string): AppError {
   return new AppError('api-key-not-found', `There is no key ${id} (any more).`);
 }

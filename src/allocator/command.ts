@@ -14,6 +14,10 @@ export interface Needs {
   environment?: Space & { environment: string };
   /** The allocation that holds this port. */
   port?: Space & { port: number };
+  /** Whether the command may release what `keys`, `ids` and `environment` name. */
+  releases?: true;
+  /** The environment that the command gives a path. */
+  pathOf?: string;
   /** False if the command neither changes nor answers the metadata of what is read. Thousands of rows can have some. */
   metadata?: false;
   /** Ports that the command may take: one particular port, or null for the lowest that is free. */

@@ -8,6 +8,7 @@ import { answersOf } from '../repositories/idempotency-keys.js';
 import type { Allowances } from './allowances.js';
 import type { Needs } from './command.js';
 import { needsOf, type ProjectCommand } from './decide.js';
+import { environmentsOf } from './environment-paths.js';
 import { hostnamesOfOthers, lockAndRead } from './hostnames.js';
 import {
   coolingPortsOf,
@@ -73,6 +74,7 @@ function planOf(project: string, needs: Needs[], reservations: ReservationRow[],
   const keys = all((need) => need.keys);
   const takes = all((need) => need.takes);
   const hostnames = all((need) => need.hostnames);
+  const releasing = needs.filter(({ releases }) => releases);
   const idempotencyKeys = all((need) => need.idempotency);
   const spaces = distinctSpaces([...keys, ...takes, ...reservations]).map((space) =>
     needsOfSpace(space, takes, reservations),
@@ -92,6 +94,11 @@ function planOf(project: string, needs: Needs[], reservations: ReservationRow[],
       allocations: wanted && needs.every(({ metadata }) => metadata === false) ? leaveOutMetadata(wanted) : wanted,
       free: freePortsOf(project, spaces),
       cooling: coolingPortsOf(project, changing),
+      environments: environmentsOf(project, {
+        given: all((need) => need.pathOf),
+        named: releasing.flatMap(({ keys = [], environment: one }) => [...keys, ...(one ? [one] : [])]).map(nameOf),
+        ids: releasing.flatMap((need) => need.ids ?? []),
+      }),
       holders: holdersOf(spaces),
       reserved: reservedPortsOf(project, changing),
       hostnamesOfOthers: hostnames.length > 0 ? hostnamesOfOthers(project, hostnames) : null,
@@ -125,7 +132,7 @@ async function toFacts(
   trx: Transaction<Tables>,
   known: Pick<ProjectFacts, 'project' | 'ranges' | 'reservations'>,
   { spaces, toRoom }: Plan,
-  { now, allocations, free, cooling, holders, reserved, hostnamesOfOthers, answers, usage }: Read,
+  { now, allocations, environments, free, cooling, holders, reserved, hostnamesOfOthers, answers, usage }: Read,
 ): Promise<ProjectFacts> {
   const short = spaces.filter(
     ({ allReservations, lowest, ...space }) => !allReservations && inSpace(space, free).length < lowest,
@@ -136,6 +143,7 @@ async function toFacts(
     ...known,
     now,
     allocations: rows,
+    environments,
     answers,
     hostnamesOfOthers: hostnamesOfOthers.map(({ hostname }) => hostname),
     room: toRoom(usage),
@@ -168,6 +176,7 @@ async function readReserved(
 /** What one look reads, part by part. */
 interface ReadParts {
   allocations: AllocationRow[];
+  environments: ProjectFacts['environments'];
   free: (Space & { port: number })[];
   cooling: (Space & CoolingPort)[];
   holders: (Space & Holder & { port: number })[];
@@ -200,6 +209,7 @@ function toRead([row]: ReadRow[]): Read {
   const read = Object.entries(lists).map(([name, list]) => [name, (list ?? []).map(withTimes)]);
   const nothing = {
     allocations: [],
+    environments: [],
     free: [],
     cooling: [],
     holders: [],
@@ -220,6 +230,8 @@ function withTimes(row: object): object {
 function inSpace<T extends Space>({ host, protocol }: Space, rows: T[]): T[] {
   return rows.filter((row) => row.host === host && row.protocol === protocol);
 }
+
+const nameOf = ({ environment }: { environment: string }): string => environment;
 
 function toHolder({ kind, id, project, service, environment }: Holder): Holder {
   return { kind, id, project, service, environment };

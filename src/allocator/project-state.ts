@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import stringify from 'safe-stable-stringify';
 import type { AllocationRow, Json, ReservationRow } from '../database/tables.js';
 import type { AllocationKey, Space } from '../keys.js';
 import * as refusals from '../refusals.js';
 import type { IdempotencyKey } from '../repositories/idempotency-keys.js';
 import { toReservation } from '../repositories/reservations.js';
 import type { AllocationDetails } from '../schemas/allocation.js';
+import { columnsOf, isChange } from './details.js';
+import { type EnvironmentFacts, EnvironmentPaths } from './environment-paths.js';
 import { Hostnames } from './hostnames.js';
+import type { FirstRange } from './new-range.js';
 import { PortSpace, type RangeBounds, type SpaceFacts } from './port-space.js';
 import { Room, type RoomFacts } from './room.js';
 
@@ -16,9 +18,13 @@ export interface ProjectFacts {
   /** The database's clock, read after the lock was granted. */
   now: Date;
   ranges: RangeBounds[];
+  /** The project had no range. The transaction has made one, for commands that may give the project its first range. */
+  isNew?: boolean;
   /** Every active row of each key and environment, and the row of each port and id, that the commands need. */
   allocations: AllocationRow[];
   reservations: ReservationRow[];
+  /** The environments that commands give a path, and those with a path in which they may release ports. */
+  environments: EnvironmentFacts[];
   spaces: SpaceFacts[];
   /** Those of the Cloudflare hostnames to be set that other projects have. */
   hostnamesOfOthers: string[];
@@ -36,6 +42,8 @@ export interface Writes {
   insertedReservations: Set<ReservationRow>;
   /** Hostnames that were given up, and until when each is kept for the project. */
   keptHostnames: Map<string, Date>;
+  /** Environments whose path changes: the new one, or null if it is removed. */
+  paths: Map<string, string | null>;
   answers: (IdempotencyKey & { response: object })[];
 }
 
@@ -54,6 +62,7 @@ export class ProjectState {
     changedReservations: new Set(),
     insertedReservations: new Set(),
     keptHostnames: new Map(),
+    paths: new Map(),
     answers: [],
   };
   /** For imports: the last number that was appended to each name which was used already. */
@@ -61,6 +70,9 @@ export class ProjectState {
   readonly project: string;
   readonly now: Date;
   readonly room: Room;
+  readonly paths: EnvironmentPaths;
+  /** False until a command has given the project its first range. */
+  isThere: boolean;
   readonly #ranges: RangeBounds[];
   readonly #allocations = new Map<string, AllocationRow>();
   readonly #heldByKey = new Map<string, AllocationRow[]>();
@@ -71,9 +83,11 @@ export class ProjectState {
 
   constructor(facts: ProjectFacts) {
     const { project, now, ranges, allocations, reservations, spaces, hostnamesOfOthers, answers, room } = facts;
+    this.isThere = ranges.length > 0 && !facts.isNew;
     this.project = project;
     this.now = now;
     this.room = new Room(project, room);
+    this.paths = new EnvironmentPaths(project, facts.environments, this.writes.paths);
     this.#ranges = ranges;
     for (const row of allocations) this.#add(row);
     this.#reservations = new Map(reservations.map((row) => [row.id, row]));
@@ -84,9 +98,13 @@ export class ProjectState {
     );
   }
 
-  /** @throws AppError project-not-found */
-  requireRange(): void {
-    if (this.#ranges.length === 0) throw refusals.projectNotFound(this.project);
+  /**
+   * @param firstRange given if the command may give the project its first range, which it does by allocating
+   * @throws AppError project-not-found
+   */
+  requireRange(firstRange?: FirstRange): void {
+    if (this.isThere || (firstRange && this.#ranges.length > 0)) return;
+    throw refusals.projectNotFound(this.project);
   }
 
   space(space: Space): PortSpace {
@@ -153,8 +171,10 @@ export class ProjectState {
       released_at: null,
       updated_at: this.now,
     };
+    this.isThere = true;
     space.allocate(row);
     this.room.addPlace(host, environment);
+    this.paths.addPort(environment);
     this.#add(row);
     this.writes.inserted.add(row);
     return row;
@@ -166,6 +186,7 @@ export class ProjectState {
     const held = this.#heldByKey.get(keyName(row)) ?? [];
     held.splice(held.indexOf(row), 1);
     this.space(row).release(row);
+    this.paths.removePort(row.environment);
     this.#hostnames.giveUp(row);
     if (!this.writes.inserted.has(row)) this.writes.releasedIds.push(row.id);
     return row;
@@ -257,31 +278,6 @@ export class ProjectState {
     held.sort((a, b) => a.port - b.port);
     this.#heldByKey.set(keyName(row), held);
   }
-}
-
-/**
- * Whether the details could change the allocation: a field that is given differs from what is stored, or a hostname is
- * given that was withheld before, and may be free by now.
- */
-export function differs(row: AllocationRow, details: AllocationDetails): boolean {
-  const isSetAgain = row.hostname_withheld_at !== null && details.cloudflareHostname !== undefined;
-  return isSetAgain || isChange(row, columnsOf(details));
-}
-
-/** JSONB keeps no order of keys, so none counts here. */
-function isChange(row: AllocationRow, columns: Partial<AllocationRow>): boolean {
-  return Object.entries(columns).some(
-    ([column, value]) => stringify(value) !== stringify(row[column as keyof AllocationRow]),
-  );
-}
-
-function columnsOf(details: AllocationDetails): Partial<AllocationRow> {
-  return {
-    ...(details.serviceType !== undefined && { service_type: details.serviceType }),
-    ...(details.description !== undefined && { description: details.description }),
-    ...(details.cloudflareHostname !== undefined && { cloudflare_hostname: details.cloudflareHostname }),
-    ...(details.metadata !== undefined && { metadata: details.metadata }),
-  };
 }
 
 const nameOf = (space: Space) => `${space.protocol} ${space.host}`;

@@ -46,6 +46,12 @@
  * in one batch, and B is decided on the state that A's decision has left; or A's transaction is under way already, and
  * the next one looks for B when A has port 3199. One commit serves many callers.
  *
+ * A command may give its project the first range (`firstRange`). Where the look finds ranges, that costs nothing. Where
+ * it finds none and the batch has such a command, the transaction ends, and another one begins that also locks the
+ * creations of ranges and inserts a range before it looks: new-range.ts. The commands are then decided in their order
+ * as ever. Those before the first one that gets a port by creating the project are refused with project-not-found, and
+ * those behind it find the project. If no command creates it, the range is taken back.
+ *
  * BEGIN, lock and look are sent together, and so are the writes and COMMIT, so that the usual transaction waits for the
  * database twice. PostgreSQL still executes the statements one after another: the look begins when the lock has been
  * granted.
@@ -60,16 +66,35 @@
  */
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import { UNLIMITED } from '../config/project-limits.js';
+import { toAppError } from '../database/errors.js';
 import { compilePrepared, send } from '../database/statements.js';
 import type { Tables } from '../database/tables.js';
-import { unobserved } from '../observer.js';
+import { type Observer, unobserved } from '../observer.js';
 import { insertAnswers } from '../repositories/idempotency-keys.js';
+import { hasRange } from '../repositories/ranges.js';
 import { Allowances } from './allowances.js';
 import { decideAll, type Outcome, type ProjectCommand } from './decide.js';
 import { lockAndLook, look } from './look.js';
+import { type FirstRange, insertNewRange, lockCreations } from './new-range.js';
 import type { RangeBounds } from './port-space.js';
 import { type ProjectFacts, ProjectState, type Writes } from './project-state.js';
 import { toStatements } from './write.js';
+
+/** How often to look again when others create and delete the project's only range meanwhile, or take the free block. */
+const MAX_LOOKS = 3;
+
+export interface ExecutionOptions {
+  observer: Observer;
+  allowances: Allowances;
+  /** Lets one transaction after another of this process wait for the lock of creations. */
+  creations: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
+const DEFAULTS: ExecutionOptions = {
+  observer: unobserved,
+  allowances: new Allowances(UNLIMITED),
+  creations: (work) => work(),
+};
 
 /**
  * Executes commands of one project in one transaction.
@@ -79,19 +104,67 @@ export async function executeCommands(
   db: Kysely<Tables>,
   project: string,
   commands: readonly ProjectCommand[],
-  observer = unobserved,
-  allowances = new Allowances(UNLIMITED),
+  { observer, allowances, creations }: ExecutionOptions = DEFAULTS,
 ): Promise<Outcome[]> {
-  const { outcomes, changed, written } = await db.transaction().execute(async (trx) => {
-    const lock = compilePrepared(rangeLock(project), trx);
-    return decideAndWrite(trx, await lockAndLook(trx, project, lock, commands, allowances), commands);
-  });
-  // COMMIT after a failed statement is a successful ROLLBACK to PostgreSQL, so the error has to be taken from the
-  // writes.
-  await written;
-  observer.wrote(project, changed);
-  return outcomes;
+  const firstRange = commands.flatMap(firstRangeOf)[0];
+  for (let looks = 1; ; looks++) {
+    const mayCreate = looks < MAX_LOOKS ? firstRange : undefined;
+    const executed =
+      (await executeOnce(db, project, commands, allowances, mayCreate !== undefined)) ??
+      (mayCreate && (await creations(() => createAndExecute(db, project, commands, allowances, mayCreate))));
+    if (!executed) continue;
+    // COMMIT after a failed statement is a successful ROLLBACK to PostgreSQL, so the error has to be taken from the
+    // writes.
+    await executed.written;
+    observer.wrote(project, executed.changed);
+    return executed.outcomes;
+  }
 }
+
+/** @returns null if the project has no range and `mayCreate`. Nothing was done then. */
+function executeOnce(
+  db: Kysely<Tables>,
+  project: string,
+  commands: readonly ProjectCommand[],
+  allowances: Allowances,
+  mayCreate: boolean,
+) {
+  return db.transaction().execute(async (trx) => {
+    const lock = compilePrepared(rangeLock(project), trx);
+    const facts = await lockAndLook(trx, project, lock, commands, allowances);
+    return mayCreate && facts.ranges.length === 0 ? null : decideAndWrite(trx, facts, commands);
+  });
+}
+
+/**
+ * The same for a project that has no range. Gives it one, and takes it back if no command creates the project.
+ * @returns null if it has a range by now, or somebody at a `psql` prompt has taken the block. Nothing was done then.
+ * @throws AppError no-free-block
+ */
+function createAndExecute(
+  db: Kysely<Tables>,
+  project: string,
+  commands: readonly ProjectCommand[],
+  allowances: Allowances,
+  firstRange: FirstRange,
+) {
+  const transaction = db.transaction().execute(async (trx) => {
+    await lockCreations(trx);
+    if (await hasRange(trx, project)) return null;
+    await sql`savepoint first_range`.execute(trx);
+    await insertNewRange(trx, { project }, firstRange);
+    const lock = compilePrepared(rangeLock(project), trx);
+    const facts = await lockAndLook(trx, project, lock, commands, allowances);
+    return decideAndWrite(trx, { ...facts, isNew: true }, commands);
+  });
+  return transaction.catch((error) => {
+    if (toAppError(error)?.code === 'range-overlap') return null;
+    throw error;
+  });
+}
+
+const firstRangeOf = (command: ProjectCommand): FirstRange[] =>
+  'firstRange' in command && command.firstRange ? [command.firstRange] : [];
 
 /**
  * The same within the transaction of a caller that has locked all of the project's `ranges`.
@@ -126,6 +199,7 @@ function rangeLock(project: string): RawBuilder<RangeBounds> {
 async function decideAndWrite(trx: Transaction<Tables>, facts: ProjectFacts, commands: readonly ProjectCommand[]) {
   const state = new ProjectState(facts);
   const outcomes = decideAll(state, commands);
+  if (facts.isNew && !state.isThere) await sql`rollback to savepoint first_range`.execute(trx);
   const { answered: written } = await send(trx, toStatements(trx, state));
   if (state.writes.answers.length > 0) {
     await written; // or a write that failed would be reported as the error of the statement after it

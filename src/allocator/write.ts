@@ -1,6 +1,7 @@
 import { type CompiledQuery, type RawBuilder, sql, type Transaction } from 'kysely';
 import { compilePrepared, textArray } from '../database/statements.js';
 import type { AllocationRow, ReservationRow, Tables } from '../database/tables.js';
+import { writePaths } from './environment-paths.js';
 import { keepHostnames, removeOldKeptHostnames } from './hostnames.js';
 import type { ProjectState } from './project-state.js';
 
@@ -13,7 +14,7 @@ export function toStatements(
   trx: Transaction<Tables>,
   { project, writes, now }: Pick<ProjectState, 'project' | 'writes' | 'now'>,
 ): CompiledQuery[] {
-  const { releasedIds, inserted, updated, changedReservations, insertedReservations, keptHostnames } = writes;
+  const { releasedIds, inserted, updated, changedReservations, insertedReservations, keptHostnames, paths } = writes;
   return [
     ...(releasedIds.length > 0 ? [compilePrepared(releaseAllocations(releasedIds, now), trx)] : []),
     ...(inserted.size > 0 ? [compilePrepared(insertAllocations(inserted), trx)] : []),
@@ -25,6 +26,7 @@ export function toStatements(
     ...(keptHostnames.size > 0
       ? [keepHostnames(project, keptHostnames).compile(trx), removeOldKeptHostnames(now).compile(trx)]
       : []),
+    ...writePaths(project, paths).map((statement) => statement.compile(trx)),
   ];
 }
 

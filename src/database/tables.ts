@@ -48,6 +48,13 @@ export interface KeptHostnamesTable {
   kept_until: Timestamp;
 }
 
+/** The folder of an environment that holds a port. */
+export interface EnvironmentPathsTable {
+  project: string;
+  environment: string;
+  path: string;
+}
+
 export interface PortReservationsTable {
   id: Generated<string>;
   port: number;
@@ -112,6 +119,7 @@ export interface Tables {
   port_ranges: PortRangesTable;
   port_allocations: PortAllocationsTable;
   kept_hostnames: KeptHostnamesTable;
+  environment_paths: EnvironmentPathsTable;
   port_reservations: PortReservationsTable;
   port_health_checks: PortHealthChecksTable;
   leases: LeasesTable;

@@ -28,6 +28,7 @@ export const nextSteps: NextSteps<RefusedCall> = {
   'unsupported-media-type': 'send JSON.',
   'port-taken':
     'leave `port` out to get the lowest free one, or ask for another; describe-port tells who has a number.',
+  'environment-elsewhere': 'give the environment of this folder another name.',
   'range-exhausted':
     'release a port that is no longer needed (list-ports shows them, release-port frees one), or give the project ' +
     'another range with create-range.',

@@ -12,7 +12,9 @@ export const nextSteps: NextSteps = {
   unauthorized: ({ isKeyWrong }) => (isKeyWrong ? '' : 'Send Authorization: Bearer <key>.'),
   forbidden: '',
   'not-found': '',
-  'project-not-found': 'GET /v1/projects lists those that have; POST /v1/ranges gives it one.',
+  'project-not-found':
+    'GET /v1/projects lists those that have; PUT /v1/projects/{project} gives it one, and so does createProject=true ' +
+    'with a PUT or POST that allocates.',
   'range-not-found': ({ startPort }) =>
     `GET /v1/ranges lists them; GET /v1/ports/${startPort ?? '{port}'} tells which one covers this port.`,
   'allocation-not-found': ({ service }) =>
@@ -28,6 +30,8 @@ export const nextSteps: NextSteps = {
     if (holder.id === null) return 'Ask for another port, or leave the port out to get the lowest free one.';
     return 'Ask for another port, leave the port out to get the lowest free one, or have its holder give it up.';
   },
+  'environment-elsewhere':
+    'Give the environment of this folder another name, or leave the path out to get these ports.',
   'range-exhausted': ({ project }) =>
     `Release one (GET /v1/allocations?project=${project ?? '{project}'} lists them), or add a range with POST /v1/ranges.`,
   'range-overlap':

@@ -92,7 +92,7 @@ export function toProblem(refusal: AppError, request: FastifyRequest): object {
   const { redact } = request.server;
   const { code, status } = refusal;
   const { message, extras } = withoutSuggestedKeys(refusal, redact);
-  const { errors, suggestions, holder, nextPortAvailableAt } = extras;
+  const { errors, suggestions, holder, path, nextPortAvailableAt } = extras;
   const nextStep = nextStepOf(nextSteps, code, extras);
   const [suggestion, ...others] = (errors ?? []).flatMap((error) => error.suggestion ?? []);
   const problem = {
@@ -108,6 +108,7 @@ export function toProblem(refusal: AppError, request: FastifyRequest): object {
     ...(suggestion !== undefined && others.length === 0 && { suggestion }),
     ...(suggestions && { suggestions }),
     ...(holder && { holder }),
+    ...(path !== undefined && { path }),
     ...(nextPortAvailableAt !== undefined && { nextPortAvailableAt }),
   };
   const text = JSON.stringify(problem);

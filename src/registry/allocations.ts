@@ -1,4 +1,5 @@
-import { differs } from '../allocator/project-state.js';
+import { differs } from '../allocator/details.js';
+import type { FirstRange } from '../allocator/new-range.js';
 import type { AllocationKey } from '../keys.js';
 import * as refusals from '../refusals.js';
 import * as allocations from '../repositories/allocations.js';
@@ -12,16 +13,18 @@ import type { Session } from './session.js';
  * The lowest port that the key holds, or else the lowest free one, which the key holds from then on. However many
  * callers race for one key, they get one port. Where the key holds a port already, this takes neither lock nor
  * transaction.
- * @throws AppError project-not-found, range-exhausted, limit-reached
+ * @param firstRange what the project gets if it has no range; left out, that is refused
+ * @throws AppError project-not-found, no-free-block, range-exhausted, limit-reached
  */
 export async function getOrAllocate(
   session: Session,
   key: AllocationKey,
   details: AllocationDetails,
+  firstRange?: FirstRange,
 ): Promise<{ allocation: Allocation; created: boolean }> {
   const held = await session.findHeld(key);
   if (held && !differs(held, details)) return { allocation: toAllocation(held), created: false };
-  return session.execute(key.project, { kind: 'get-or-allocate', key, details });
+  return session.executeCreating(key.project, { kind: 'get-or-allocate', key, details }, firstRange);
 }
 
 /**

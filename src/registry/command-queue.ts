@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import pLimit from 'p-limit';
 import type { Allowances } from '../allocator/allowances.js';
 import type { Outcome, ProjectCommand, ResultOf } from '../allocator/decide.js';
 import { executeCommands } from '../allocator/transaction.js';
@@ -21,11 +22,10 @@ export class CommandQueue {
 
   /** @param maxBatch 1 gives each command a transaction of its own, for comparison */
   constructor(db: Kysely<Tables>, observer: Observer, allowances: Allowances, maxBatch: number) {
+    const options = { observer, allowances, creations: pLimit(1) };
     this.#batcher = new Batcher({
       execute: (project, batch) =>
-        executeCommands(db, project, batch, observer, allowances).catch((error) =>
-          retryBatch(error, db, project, batch, observer, allowances),
-        ),
+        executeCommands(db, project, batch, options).catch((error) => retryBatch(error, db, project, batch, options)),
       onBatch: (size, waited) => observer.batched('commands', size, waited),
       maxBatch: Math.min(MAX_COMMANDS, maxBatch),
       maxQueue: MAX_WAITING,

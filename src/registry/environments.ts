@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
-import { differs } from '../allocator/project-state.js';
+import { differs } from '../allocator/details.js';
+import type { FirstRange } from '../allocator/new-range.js';
 import type { Tables } from '../database/tables.js';
 import type { EnvironmentKey } from '../keys.js';
 import * as refusals from '../refusals.js';
@@ -26,46 +27,55 @@ export interface AllocatedEnvironment {
 
 /**
  * Every service's port, in the order given: the lowest one that it holds, or else the lowest free one. All of them or
- * none. Where all are held already, this takes neither lock nor transaction.
- * @throws AppError project-not-found, range-exhausted, limit-reached, validation-failed for a service that is listed twice
+ * none. Where all are held already, by an environment that lives in `path`, this takes neither lock nor transaction.
+ * @param firstRange what the project gets if it has no range; left out, that is refused
+ * @throws AppError project-not-found, no-free-block, range-exhausted, limit-reached, environment-elsewhere,
+ * validation-failed for a service that is listed twice
  */
 export async function allocateEnvironment(
   session: Session,
   environment: EnvironmentKey,
-  services: EnvironmentServices['services'],
+  wanted: EnvironmentServices,
+  firstRange?: FirstRange,
 ): Promise<AllocatedEnvironment> {
+  const { services, path } = wanted;
   session.access.requireProject(environment.project);
   requireDistinct(services.map(({ service }) => service));
   const isLarge = services.length > READ_TOGETHER;
-  const held = await findAllHeld(session, environment, services, isLarge);
+  const held = await findAllHeld(session, environment, wanted, isLarge);
   const { items, created } = held
     ? { items: held, created: false }
-    : await session.execute(environment.project, {
-        kind: 'allocate-environment',
-        services: services.map(({ service, ...details }) => ({ key: { ...environment, service }, details })),
-      });
+    : await session.executeCreating(
+        environment.project,
+        {
+          kind: 'allocate-environment',
+          services: services.map(({ service, ...details }) => ({ key: { ...environment, service }, details })),
+          path,
+        },
+        firstRange,
+      );
   const outlines = items.map(withoutMetadata);
   return { outlines, pages: isLarge ? readAgain(session, outlines) : onePage(items), created };
 }
 
 /**
- * The lowest port of every service; null if one holds none, or not with these details.
+ * The lowest port of every service; null if one holds none, or not with these details, or the path is not on record.
  * @param isLarge then nothing keeps the metadata once it was compared
  */
 async function findAllHeld(
   session: Session,
   environment: EnvironmentKey,
-  services: EnvironmentServices['services'],
+  { services, path }: EnvironmentServices,
   isLarge: boolean,
 ): Promise<Allocation[] | null> {
   const held: Allocation[] = [];
   for (const some of chunk(services)) {
     const keys = some.map(({ service }) => ({ ...environment, service }));
-    const find = (db: Kysely<Tables>) => findLowestHeld(db, keys);
+    const find = (db: Kysely<Tables>) => findLowestHeld(db, keys, path !== undefined);
     const rows = await (isLarge ? session.readLarge(find) : session.read(find));
     for (const [index, { service: _, ...details }] of some.entries()) {
       const row = rows[index];
-      if (!row || differs(row, details)) return null;
+      if (!row || differs(row, details) || (path !== undefined && row.path !== path)) return null;
       held.push({ ...toAllocation(row), ...(isLarge && { metadata: null }) });
     }
   }

@@ -1,37 +1,32 @@
 import type { Kysely, Transaction } from 'kysely';
+import { CREATIONS, type FirstRange, insertFirstRange, insertNewRange, lockCreations } from '../allocator/new-range.js';
 import { lockRanges } from '../allocator/transaction.js';
 import { toAppError } from '../database/errors.js';
 import type { RangeRow, Tables } from '../database/tables.js';
+import { spaceOf } from '../keys.js';
 import * as refusals from '../refusals.js';
-import { findAnswer, type IdempotencyKey, insertAnswers, lockName } from '../repositories/idempotency-keys.js';
+import { findAnswer, type IdempotencyKey, insertAnswers } from '../repositories/idempotency-keys.js';
+import { summarizeProject } from '../repositories/projects.js';
 import {
   countTaken,
   deleteRangeRow,
-  findFreeBlock,
   findRange,
   findRangeRow,
-  insertRange,
-  requireFreeBlock,
+  hasRange,
   updateRangeRow,
 } from '../repositories/ranges.js';
-import { type NewRange, RANGE_SIZE, type Range, type RangeChange } from '../schemas/range.js';
+import type { NewRange, ProjectSummary, Range, RangeChange } from '../schemas/range.js';
 import type { Session } from './session.js';
 
-/** The queue of creations, and the name of their advisory lock. It is no project's name. */
-const CREATIONS = 'port_ranges: creations';
 /** How often to search for a free block when somebody at a `psql` prompt inserts a range there each time. */
 const MAX_SEARCHES = 3;
 
-interface CreationOptions {
-  reuseCooldownSeconds: number;
+interface CreationOptions extends FirstRange {
   idempotency: IdempotencyKey | null;
 }
 
 /**
  * Creates a range at `startPort`, or in the lowest free block.
- *
- * Creations wait for one another through an advisory lock that nothing else takes, so that two callers who leave the
- * port out get two blocks. The exclusion constraint holds whatever else happens.
  * @throws AppError range-overlap, no-free-block, idempotency-key-reused, forbidden
  */
 export function createRange(
@@ -39,41 +34,54 @@ export function createRange(
   range: NewRange,
   options: CreationOptions,
 ): Promise<{ range: Range; replayed: boolean }> {
-  const create = async (db: Kysely<Tables>) => {
-    for (let search = 1; ; search++) {
-      try {
-        return await insertOnce(db, session, range, options);
-      } catch (error) {
-        const isOvertaken = range.startPort === undefined && toAppError(error)?.code === 'range-overlap';
-        if (!isOvertaken || search === MAX_SEARCHES) throw error;
-      }
-    }
-  };
+  const create = (db: Kysely<Tables>) => searchAgain(range.startPort, () => insertOnce(db, session, range, options));
   return session.change('ranges', create, { queue: CREATIONS });
 }
 
 function insertOnce(db: Kysely<Tables>, { access }: Session, range: NewRange, options: CreationOptions) {
-  const { idempotency, reuseCooldownSeconds } = options;
+  const { idempotency } = options;
   return db.transaction().execute(async (trx) => {
-    await lockName(trx, CREATIONS);
+    await lockCreations(trx);
     const answer = idempotency && (await findAnswer(trx, range.project, idempotency));
     if (answer) return { range: answer as Range, replayed: true };
-    const kind = range.kind ?? 'project';
-    const startPort = range.startPort ?? (await findFreeBlock(trx, RANGE_SIZE[kind]));
-    const endPort = startPort + RANGE_SIZE[kind] - 1;
-    if (range.startPort !== undefined) await requireFreeBlock(trx, startPort, endPort);
-    await insertRange(trx, {
-      start_port: startPort,
-      end_port: endPort,
-      project: range.project,
-      kind,
-      description: range.description ?? null,
-      reuse_cooldown_seconds: reuseCooldownSeconds,
-    });
-    const created = await findRange(trx, access, startPort);
+    const created = await findRange(trx, access, await insertNewRange(trx, range, options));
     if (idempotency) await insertAnswers(trx, range.project, [{ ...idempotency, response: created }]);
     return { range: created, replayed: false };
   });
+}
+
+/**
+ * Gives the project its first range, if it has none. However many callers race for one project, they make one range.
+ * @throws AppError range-overlap, no-free-block, forbidden
+ */
+export async function ensureProject(
+  session: Session,
+  range: NewRange,
+  options: FirstRange,
+): Promise<{ summary: ProjectSummary; created: boolean }> {
+  const { project, startPort } = range;
+  session.access.requireChange('ranges');
+  if (await session.readUnfiltered(hasRange, project)) {
+    return { summary: await session.read(summarizeProject, project, spaceOf({})), created: false };
+  }
+  const create = (db: Kysely<Tables>) =>
+    db.transaction().execute(async (trx) => {
+      const created = await insertFirstRange(trx, range, options);
+      return { summary: await summarizeProject(trx, session.access, project, spaceOf({})), created };
+    });
+  return session.change('ranges', (db) => searchAgain(startPort, () => create(db)), { queue: CREATIONS });
+}
+
+/** Repeats a creation whose free block was taken meanwhile by somebody at a `psql` prompt, who takes no lock. */
+async function searchAgain<T>(startPort: number | undefined, create: () => Promise<T>): Promise<T> {
+  for (let search = 1; ; search++) {
+    try {
+      return await create();
+    } catch (error) {
+      const isOvertaken = startPort === undefined && toAppError(error)?.code === 'range-overlap';
+      if (!isOvertaken || search === MAX_SEARCHES) throw error;
+    }
+  }
 }
 
 /** @throws AppError range-not-found, forbidden */

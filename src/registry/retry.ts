@@ -1,11 +1,9 @@
 import type { Kysely } from 'kysely';
-import type { Allowances } from '../allocator/allowances.js';
 import { isRepeatable, type Outcome, type ProjectCommand } from '../allocator/decide.js';
-import { executeCommands } from '../allocator/transaction.js';
+import { type ExecutionOptions, executeCommands } from '../allocator/transaction.js';
 import { isOutcomeUnknown, NotReplicatedError, toAppError, toRefusal } from '../database/errors.js';
 import type { Tables } from '../database/tables.js';
 import type { AppError } from '../errors.js';
-import type { Observer } from '../observer.js';
 
 /**
  * What becomes of a batch of commands whose transaction failed with `error`.
@@ -22,18 +20,16 @@ export async function retryBatch(
   db: Kysely<Tables>,
   project: string,
   batch: ProjectCommand[],
-  observer: Observer,
-  allowances: Allowances,
+  options: ExecutionOptions,
 ): Promise<Outcome[]> {
   const refusal = toAppError(error);
   if (refusal?.status === 503 && !isOutcomeUnknown(error)) throw error;
   if (error instanceof NotReplicatedError) throw error; // a second attempt would wait for the same standby
   // Of the errors with 503 only the unknown outcomes are left here.
-  if (refusal?.code === 'database-unavailable')
-    return repeatRepeatable(db, project, batch, refusal, observer, allowances);
+  if (refusal?.code === 'database-unavailable') return repeatRepeatable(db, project, batch, refusal, options);
   if (batch.length === 1) throw error;
   const outcomes: Outcome[] = [];
-  for (const command of batch) outcomes.push(await executeAlone(db, project, command, observer, allowances));
+  for (const command of batch) outcomes.push(await executeAlone(db, project, command, options));
   return outcomes;
 }
 
@@ -43,12 +39,10 @@ async function repeatRepeatable(
   project: string,
   batch: ProjectCommand[],
   outcomeUnknown: AppError,
-  observer: Observer,
-  allowances: Allowances,
+  options: ExecutionOptions,
 ): Promise<Outcome[]> {
   const repeatable = batch.filter(isRepeatable);
-  const outcomes =
-    repeatable.length > 0 ? await executeCommands(db, project, repeatable, observer, allowances).catch(() => []) : [];
+  const outcomes = repeatable.length > 0 ? await executeCommands(db, project, repeatable, options).catch(() => []) : [];
   return batch.map((command) => outcomes[repeatable.indexOf(command)] ?? { ok: false, error: outcomeUnknown });
 }
 
@@ -56,11 +50,10 @@ async function executeAlone(
   db: Kysely<Tables>,
   project: string,
   command: ProjectCommand,
-  observer: Observer,
-  allowances: Allowances,
+  options: ExecutionOptions,
 ): Promise<Outcome> {
   try {
-    const [outcome] = await executeCommands(db, project, [command], observer, allowances);
+    const [outcome] = await executeCommands(db, project, [command], options);
     return outcome as Outcome;
   } catch (error) {
     return { ok: false, error: toRefusal(error) };

@@ -6,6 +6,7 @@ import type { Caller } from '../access/caller.js';
 import type { Allowances } from '../allocator/allowances.js';
 import type { ProjectCommand, ResultOf } from '../allocator/decide.js';
 import { namesOf } from '../allocator/network-names.js';
+import type { FirstRange } from '../allocator/new-range.js';
 import type { AllocationRow, Tables } from '../database/tables.js';
 import { AppError } from '../errors.js';
 import { findClosest } from '../input/closest.js';
@@ -74,6 +75,24 @@ export class Session {
     const result = await commands.execute(project, command, this.#isAbandoned).catch((error) => this.#refuse(error));
     if ('allocation' in result && result.allocation) projectOfAllocation.set(result.allocation.id, project);
     return result;
+  }
+
+  /**
+   * The same for a command that may give its project the first range. A caller who may create no range is refused only
+   * if the project has none.
+   * @throws AppError the command's own refusal; forbidden; project-busy when too many wait
+   */
+  async executeCreating<C extends ProjectCommand & { firstRange?: FirstRange | undefined }>(
+    project: string,
+    command: C,
+    firstRange: FirstRange | undefined,
+  ): Promise<ResultOf<C>> {
+    if (firstRange === undefined) return this.execute(project, command);
+    if (this.access.findCreationRefusal(project) === null) return this.execute(project, { ...command, firstRange });
+    return this.execute(project, command).catch((error) => {
+      if (!(error instanceof AppError) || error.code !== 'project-not-found') throw error;
+      throw this.access.findCreationRefusal(project, error.extras.suggestions);
+    });
   }
 
   /**

@@ -38,19 +38,30 @@ export function leaveOutMetadata(rows: RawBuilder<unknown>): RawBuilder<unknown>
   return sql`select ${sql.join(others)}, null as metadata from (${rows}) a`;
 }
 
+interface HeldRow extends AllocationRow {
+  /** Null if none is on record. Left out unless it was asked for. */
+  path?: string | null;
+}
+
+const pathColumn = sql`, (
+      select e.path from environment_paths e where e.project = k.project and e.environment = k.environment) as path`;
+
 /**
  * The allocation of the lowest port that each key holds, in the order given; null for a key that holds none. One query
  * for any number of keys. `offset 0` leaves the search no index but that of keys: without statistics PostgreSQL finds
  * the index of ports just as good, and by that one it reads everything that a host holds.
+ * @param withPaths also reads the path of each key's environment, in the same statement: if it were read by another one,
+ * the environment could have been released and taken by another folder in between
  */
 export async function findLowestHeld(
   db: Kysely<Tables>,
   keys: readonly AllocationKey[],
-): Promise<(AllocationRow | null)[]> {
+  withPaths = false,
+): Promise<(HeldRow | null)[]> {
   const { rows } = await executePrepared(
     db,
-    sql<AllocationRow & { place: string }>`
-    select k.place, ${columns}
+    sql<HeldRow & { place: string }>`
+    select k.place, ${columns}${withPaths ? pathColumn : sql``}
     from rows from (
       jsonb_to_recordset(${JSON.stringify(keys)}::jsonb)
         as (project text, service text, environment text, host text, protocol text)
@@ -64,7 +75,7 @@ export async function findLowestHeld(
       where a.host = k.host and a.protocol = k.protocol order by a.port limit 1
     ) a`,
   );
-  return inOrder(keys.length, rows);
+  return inOrder<HeldRow>(keys.length, rows);
 }
 
 /**
@@ -83,11 +94,11 @@ export async function findAllocationsById(
     from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb) with ordinality wanted (id, place)
     cross join lateral (select * from port_allocations a where a.id = wanted.id::uuid limit 1) a`,
   );
-  return inOrder(ids.length, rows);
+  return inOrder<AllocationRow>(ids.length, rows);
 }
 
-function inOrder(length: number, rows: (AllocationRow & { place: string })[]): (AllocationRow | null)[] {
-  const found: (AllocationRow | null)[] = Array.from({ length }, () => null);
+function inOrder<Row>(length: number, rows: (Row & { place: string })[]): (Row | null)[] {
+  const found: (Row | null)[] = Array.from({ length }, () => null);
   for (const row of rows) found[Number(row.place) - 1] = row;
   return found;
 }

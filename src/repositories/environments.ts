@@ -1,10 +1,11 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Access } from '../access/access.js';
 import { statementTime } from '../database/clock.js';
 import type { Tables } from '../database/tables.js';
-import type { Environment } from '../schemas/environment.js';
+import type { Environment, EnvironmentQuery, HeldEnvironment } from '../schemas/environment.js';
 import { decodeCursor, isName, type Page, type PageRequest, toPage } from './pages.js';
 import { requireRange } from './ranges.js';
+import { visibleTo } from './visible.js';
 
 /**
  * The environments of a project that hold a port, by name.
@@ -23,6 +24,7 @@ export async function listEnvironments(
     select environment collate "C" as environment, sum(ports)::integer as ports, sum(in_use)::integer as in_use,
            min(first_time) as first_time, max(last_time) as last_time, max(used_time) as used_time,
            greatest(0, floor(extract(epoch from ${statementTime} - min(first_time))))::integer as age,
+           ${pathOf(sql`${project}`, sql`held.environment`)} as path,
            jsonb_agg(jsonb_build_object('host', host, 'protocol', protocol, 'allocatedPorts', ports)
                      order by host, protocol) as spaces
     from (
@@ -50,6 +52,7 @@ interface EnvironmentRow {
   first_time: Date;
   last_time: Date;
   used_time: Date | null;
+  path: string | null;
   age: number;
   spaces: Environment['spaces'];
 }
@@ -64,6 +67,74 @@ function toEnvironment(project: string, row: EnvironmentRow): Environment {
     ageSeconds: row.age,
     lastAllocatedAt: row.last_time.toISOString(),
     lastUsedAt: row.used_time?.toISOString() ?? null,
+    path: row.path,
     spaces: row.spaces,
+  };
+}
+
+/** The path on record for an environment that holds a port; null if there is none. */
+const pathOf = (project: RawBuilder<unknown>, environment: RawBuilder<unknown>) =>
+  sql`(select e.path from environment_paths e where e.project = ${project} and e.environment = ${environment})`;
+
+/**
+ * The environments of all projects that the caller sees, by project and name, as far as they hold a port.
+ */
+export async function listAllEnvironments(
+  db: Kysely<Tables>,
+  access: Access,
+  { project, host, path, unusedForSeconds, limit = 100, cursor, maxBytes }: EnvironmentQuery & PageRequest,
+): Promise<Page<HeldEnvironment>> {
+  const [afterProject, afterEnvironment] = decodeCursor(cursor, isName, isName) ?? ['', ''];
+  const held = sql`
+    count(*)::integer as ports, count(*) filter (where a.status = 'in_use')::integer as listening,
+    min(a.allocated_at) as first_time, max(a.last_used_at) as used_time,
+    greatest(max(a.allocated_at), max(a.last_used_at)) as active_time
+    from port_allocations a
+    where a.released_at is null and ${host === undefined ? sql`true` : sql`a.host = ${host}`}`;
+  const isAsked = (table: 'a' | 'e') => sql`
+    ${visibleTo(access, `${table}.project`)}
+    and ${project === undefined ? sql`true` : sql`${sql.ref(`${table}.project`)} = ${project}`}
+    and (${sql.ref(`${table}.project`)}, ${sql.ref(`${table}.environment`)}) > (${afterProject}, ${afterEnvironment})`;
+  // An index gives both the order and the groups, so that a page ends when it is full. For a path, `offset 0` leaves
+  // PostgreSQL no index but that of paths.
+  const environments =
+    path === undefined
+      ? sql`
+        select a.project, a.environment, ${pathOf(sql`a.project`, sql`a.environment`)} as path, ${held}
+          and ${isAsked('a')}
+        group by a.project, a.environment`
+      : sql`
+        select e.project, e.environment, e.path, h.*
+        from (select * from environment_paths where path = ${path} offset 0) e
+        cross join lateral (
+          select ${held} and a.project = e.project and a.environment = e.environment) h
+        where h.ports > 0 and ${isAsked('e')}`;
+  const { rows } = await sql<HeldRow>`
+    select project, environment, path, ports, listening, first_time, used_time
+    from (${environments}) environments
+    where ${unusedForSeconds === undefined ? sql`true` : sql`active_time <= ${statementTime} - make_interval(secs => ${unusedForSeconds})`}
+    order by project, environment limit ${limit + 1}`.execute(db);
+  return toPage(rows, { limit, maxBytes }, toHeldEnvironment, (row) => [row.project, row.environment]);
+}
+
+interface HeldRow {
+  project: string;
+  environment: string;
+  path: string | null;
+  ports: number;
+  listening: number;
+  first_time: Date;
+  used_time: Date | null;
+}
+
+function toHeldEnvironment(row: HeldRow): HeldEnvironment {
+  return {
+    project: row.project,
+    environment: row.environment,
+    path: row.path,
+    ports: row.ports,
+    firstAllocatedAt: row.first_time.toISOString(),
+    lastUsedAt: row.used_time?.toISOString() ?? null,
+    listening: row.listening,
   };
 }

@@ -54,8 +54,12 @@ function toVisibleRange(access: Access, row: RangeRow & CountsRow): Range {
 /** @throws AppError project-not-found where the project has no range; forbidden */
 export async function requireRange(db: Kysely<Tables>, access: Access, project: string): Promise<void> {
   access.requireProject(project);
+  if (!(await hasRange(db, project))) throw refusals.projectNotFound(project);
+}
+
+export async function hasRange(db: Kysely<Tables>, project: string): Promise<boolean> {
   const row = await db.selectFrom('port_ranges').select('start_port').where('project', '=', project).executeTakeFirst();
-  if (!row) throw refusals.projectNotFound(project);
+  return row !== undefined;
 }
 
 /** @throws AppError range-not-found */

@@ -7,14 +7,15 @@ import {
   AllocationPage,
   AllocationParams,
   AllocationQuery,
+  CreateProjectQuery,
   NewAllocation,
   ProjectParams,
 } from '../schemas/allocation.js';
 import { IdempotencyHeaders, Ref } from '../schemas/common.js';
-import { type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
+import { firstRangeOf, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
 import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
-export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { publicUrl }) => {
+export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { publicUrl, config }) => {
   app.post(
     '/v1/projects/:project/allocations',
     {
@@ -26,6 +27,7 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
           '`PUT /v1/projects/{project}/services/{service}`.',
         tags: ['allocations'],
         params: ProjectParams,
+        querystring: CreateProjectQuery,
         headers: IdempotencyHeaders,
         body: Ref(NewAllocation),
         response: {
@@ -34,6 +36,7 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
             { body: true },
             ...LOCKING,
             'project-not-found',
+            'no-free-block',
             'range-exhausted',
             'limit-reached',
             'port-taken',
@@ -46,13 +49,15 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
     async (request, reply) => {
       const { project } = request.params;
       const { service, environment, host, protocol, port, ...details } = request.body;
-      const { allocation, replayed } = await request.session.execute(project, {
-        kind: 'allocate',
+      const command = {
+        kind: 'allocate' as const,
         key: keyOf({ project, service }, { environment, host, protocol }),
         details,
         port: port ?? null,
         idempotency: readIdempotencyKey(request, [request.params, request.body]),
-      });
+      };
+      const firstRange = firstRangeOf(request.query, config);
+      const { allocation, replayed } = await request.session.executeCreating(project, command, firstRange);
       if (replayed) reply.header('idempotent-replayed', 'true');
       return reply.code(201).header('location', `${publicUrl}/v1/allocations/${allocation.id}`).send(allocation);
     },

@@ -1,19 +1,44 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from '@sinclair/typebox';
 import { spaceOf } from '../keys.js';
 import { mediaTypes } from '../media-types.js';
 import { allocateEnvironment, readEnvironment } from '../registry/environments.js';
-import { listEnvironments } from '../repositories/environments.js';
-import { ProjectParams, ReleasedAllocations } from '../schemas/allocation.js';
+import { listAllEnvironments, listEnvironments } from '../repositories/environments.js';
+import { CreateProjectQuery, ProjectParams, ReleasedAllocations } from '../schemas/allocation.js';
 import { PageQuery, Ref, SpaceQuery } from '../schemas/common.js';
-import { EnvironmentPage, EnvironmentParams, EnvironmentPorts, EnvironmentServices } from '../schemas/environment.js';
+import {
+  EnvironmentPage,
+  EnvironmentParams,
+  EnvironmentPorts,
+  EnvironmentQuery,
+  EnvironmentServices,
+  HeldEnvironmentPage,
+} from '../schemas/environment.js';
 import { type ServicePort, toDotenv, toVariableNames } from '../services/exports/dotenv.js';
-import { JSON_OR_TEXT, type RouteOptions, sendPage } from './requests.js';
+import { firstRangeOf, JSON_OR_TEXT, type RouteOptions, sendPage } from './requests.js';
 import { answer, answerOrDotenv, LINK, LOCKING, refusals } from './responses.js';
 import { sendItems } from './streams.js';
 
+const AllocateQuery = Type.Composite([SpaceQuery, CreateProjectQuery], { additionalProperties: false });
 const PATH = '/v1/projects/:project/environments/:environment';
 
-export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { publicUrl }) => {
+export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { publicUrl, config }) => {
+  app.get(
+    '/v1/environments',
+    {
+      schema: {
+        operationId: 'listAllEnvironments',
+        summary: 'List the environments of all projects',
+        description: 'By project and name, those that hold a port: with `path`, the one of a folder.',
+        tags: ['environments'],
+        querystring: EnvironmentQuery,
+        response: { 200: answer(HeldEnvironmentPage, 'A page of them.', LINK), ...refusals({}) },
+      },
+    },
+    async (request, reply) =>
+      sendPage(request, reply, publicUrl, await request.session.read(listAllEnvironments, request.query)),
+  );
+
   app.get(
     '/v1/projects/:project/environments',
     {
@@ -45,10 +70,11 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
         summary: 'Get or allocate the ports of an environment',
         description:
           'Every service gets the port that it holds, or else the lowest free one: all of them or none. Idempotent. ' +
-          'Services that are not named keep what they hold.',
+          'Services that are not named keep what they hold. With `path`, the environment belongs to that folder as long as ' +
+          'it holds a port.',
         tags: ['environments'],
         params: EnvironmentParams,
-        querystring: SpaceQuery,
+        querystring: AllocateQuery,
         body: Ref(EnvironmentServices),
         response: {
           200: answerOrDotenv(EnvironmentPorts, 'All were held already. In the order given.'),
@@ -57,6 +83,8 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
             { body: true },
             ...LOCKING,
             'project-not-found',
+            'environment-elsewhere',
+            'no-free-block',
             'range-exhausted',
             'limit-reached',
             'dotenv-name-conflict',
@@ -70,7 +98,12 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
       // Called only to refuse names that no dotenv file can hold, before anything is allocated.
       if (asText) toVariableNames(services.map(({ service }) => service));
       const environment = { ...request.params, ...spaceOf(request.query) };
-      const { outlines, pages, created } = await allocateEnvironment(request.session, environment, services);
+      const { outlines, pages, created } = await allocateEnvironment(
+        request.session,
+        environment,
+        request.body,
+        firstRangeOf(request.query, config),
+      );
       reply.code(created ? 201 : 200);
       return asText ? reply.type(mediaTypes.text).send(toDotenv(outlines)) : sendItems(reply, pages);
     },

@@ -1,12 +1,21 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
 import { spaceOf } from '../keys.js';
-import { createRange, deleteRange, updateRange } from '../registry/ranges.js';
+import { createRange, deleteRange, ensureProject, updateRange } from '../registry/ranges.js';
 import { listProjects, summarizeProject } from '../repositories/projects.js';
 import { findRange, listRanges } from '../repositories/ranges.js';
 import { ProjectParams } from '../schemas/allocation.js';
 import { IdempotencyHeaders, PageQuery, Ref, SpaceQuery } from '../schemas/common.js';
-import { NewRange, ProjectPage, ProjectSummary, Range, RangeChange, RangePage, RangeParams } from '../schemas/range.js';
+import {
+  NewProject,
+  NewRange,
+  ProjectPage,
+  ProjectSummary,
+  Range,
+  RangeChange,
+  RangePage,
+  RangeParams,
+} from '../schemas/range.js';
 import { NO_CONTENT, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
 import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
@@ -137,6 +146,32 @@ export const rangeRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
         publicUrl,
         await request.session.read(listProjects, spaceOf(request.query), request.query),
       ),
+  );
+
+  app.put(
+    '/v1/projects/:project',
+    {
+      schema: {
+        operationId: 'ensureProject',
+        summary: 'Make sure that a project exists',
+        description:
+          'Gives the project a first range if it has none; the body counts only then. Idempotent, however many callers ' +
+          'race. For admins.',
+        tags: ['projects'],
+        params: ProjectParams,
+        body: Ref(NewProject),
+        response: {
+          200: answer(ProjectSummary, 'It existed already.'),
+          201: answer(ProjectSummary, 'It exists now, with the range in `ranges`.', LOCATION),
+          ...refusals({ body: true }, ...LOCKING, 'range-overlap', 'no-free-block'),
+        },
+      },
+    },
+    async ({ session, params: { project }, body }, reply) => {
+      const { summary, created } = await ensureProject(session, { ...body, project }, { reuseCooldownSeconds });
+      if (created) reply.code(201).header('location', `${publicUrl}/v1/projects/${project}/summary`);
+      return summary;
+    },
   );
 
   app.get(

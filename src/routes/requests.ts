@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { callerId } from '../access/caller.js';
+import type { FirstRange } from '../allocator/new-range.js';
+import type { Config } from '../config.js';
 import { mediaTypes } from '../media-types.js';
 import type { Registry } from '../registry/registry.js';
 import type { Session } from '../registry/session.js';
@@ -44,6 +46,14 @@ export function readIdempotencyKey(
   if (key === undefined) return null;
   const operation = `${request.method} ${request.routeOptions.url}`;
   return { caller: callerId(request.caller), key, requestHash: hashRequest(operation, input) };
+}
+
+/** The first range that a request gives its project with `createProject=true`. */
+export function firstRangeOf(
+  { createProject }: { createProject?: boolean },
+  { reuseCooldownSeconds }: Pick<Config, 'reuseCooldownSeconds'>,
+): FirstRange | undefined {
+  return createProject ? { reuseCooldownSeconds } : undefined;
 }
 
 /** Configures a route that answers JSON, or plain text if the client's `Accept` header prefers that. */

@@ -1,15 +1,24 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from '@sinclair/typebox';
 import { keyOf } from '../keys.js';
 import { mediaTypes } from '../media-types.js';
 import { findService, getOrAllocate } from '../registry/allocations.js';
-import { Allocation, AllocationDetails, KeyQuery, ReleasedAllocations, ServiceParams } from '../schemas/allocation.js';
+import {
+  Allocation,
+  AllocationDetails,
+  CreateProjectQuery,
+  KeyQuery,
+  ReleasedAllocations,
+  ServiceParams,
+} from '../schemas/allocation.js';
 import { Ref } from '../schemas/common.js';
-import { JSON_OR_TEXT, type RouteOptions } from './requests.js';
+import { firstRangeOf, JSON_OR_TEXT, type RouteOptions } from './requests.js';
 import { answer, answerOrPort, LOCKING, refusals } from './responses.js';
 
+const AllocateQuery = Type.Composite([KeyQuery, CreateProjectQuery], { additionalProperties: false });
 const PATH = '/v1/projects/:project/services/:service';
 
-export const serviceRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app) => {
+export const serviceRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { config }) => {
   app.put(
     PATH,
     {
@@ -22,18 +31,30 @@ export const serviceRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app
           'however many callers race. Descriptive fields that are given are applied to an existing allocation too.',
         tags: ['services'],
         params: ServiceParams,
-        querystring: KeyQuery,
+        querystring: AllocateQuery,
         body: Ref(AllocationDetails),
         response: {
           200: answerOrPort(Allocation, 'It held one already.'),
           201: answerOrPort(Allocation, 'It holds one now.'),
-          ...refusals({ body: true }, ...LOCKING, 'project-not-found', 'range-exhausted', 'limit-reached'),
+          ...refusals(
+            { body: true },
+            ...LOCKING,
+            'project-not-found',
+            'no-free-block',
+            'range-exhausted',
+            'limit-reached',
+          ),
         },
       },
     },
     async (request, reply) => {
       const key = keyOf(request.params, request.query);
-      const { allocation, created } = await getOrAllocate(request.session, key, request.body);
+      const { allocation, created } = await getOrAllocate(
+        request.session,
+        key,
+        request.body,
+        firstRangeOf(request.query, config),
+      );
       reply.code(created ? 201 : 200);
       return request.answerType === mediaTypes.text ? sendPort(reply, allocation) : allocation;
     },

@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import {
+  CreateProject,
   Cursor,
   EnvironmentName,
   Host,
@@ -191,6 +192,10 @@ export type AllocationQuery = Static<typeof AllocationQuery>;
 export const AllocationParams = Type.Object({ id: Type.String({ ...Uuid, description: 'The id of the allocation.' }) });
 export const ProjectParams = Type.Object({ project: ProjectName });
 export const ServiceParams = Type.Object({ project: ProjectName, service: ServiceName });
+export const CreateProjectQuery = Type.Object(
+  { createProject: Type.Optional(CreateProject) },
+  { additionalProperties: false },
+);
 export const KeyQuery = Type.Object(
   {
     environment: Type.Optional(EnvironmentName),

@@ -42,6 +42,21 @@ export const EnvironmentName = Type.String({
   description: `One copy of the stack: a stage, a branch, a worktree. ${NAME_RULE}`,
   examples: ['default'],
 });
+/** An absolute path: POSIX, or Windows with a drive or a share. */
+export const FolderPath = Type.String({
+  minLength: 1,
+  maxLength: 4096,
+  pattern: '^(/|[A-Za-z]:[\\\\/]|\\\\\\\\)[^\\u0000-\\u001f\\u007f-\\u009f]*$',
+  description:
+    'The folder that this copy of the stack lives in: an absolute path, compared exactly. No control characters.',
+  examples: ['/home/kim/consilio-feature-x'],
+});
+export const CreateProject = Type.Boolean({
+  default: false,
+  description:
+    'Whether to give the project a first range if it has none, as `PUT /v1/projects/{project}` does. It is kept only if ' +
+    'this call succeeds.',
+});
 export const HostFilter = Type.String({
   minLength: 1,
   maxLength: 254,

@@ -14,6 +14,8 @@ import {
   EnvironmentPorts,
   EnvironmentService,
   EnvironmentServices,
+  HeldEnvironment,
+  HeldEnvironmentPage,
 } from './environment.js';
 import { ExportDocument } from './export.js';
 import { Liveness, Readiness } from './health.js';
@@ -21,7 +23,7 @@ import { HealthCheck, HealthCheckPage, NewHealthCheck } from './health-check.js'
 import { Import, ImportedPort, NewImport, PortToImport } from './import.js';
 import { Port } from './port.js';
 import { Problem } from './problem.js';
-import { NewRange, ProjectPage, ProjectSummary, Range, RangeChange, RangePage } from './range.js';
+import { NewProject, NewRange, ProjectPage, ProjectSummary, Range, RangeChange, RangePage } from './range.js';
 import { NewReservation, Reservation, ReservationClaim, ReservationPage, ReservationRenewal } from './reservation.js';
 
 /** Every object that has a name in the contract. */
@@ -44,6 +46,8 @@ export const components = [
   ExportDocument,
   HealthCheck,
   HealthCheckPage,
+  HeldEnvironment,
+  HeldEnvironmentPage,
   Import,
   ImportedPort,
   Liveness,
@@ -51,6 +55,7 @@ export const components = [
   NewApiKey,
   NewHealthCheck,
   NewImport,
+  NewProject,
   NewRange,
   NewReservation,
   Port,

@@ -51,6 +51,7 @@ export const Problem = Type.Object(
         { description: 'Who stands in the way of the port.' },
       ),
     ),
+    path: Type.Optional(Type.String({ description: 'The folder that is on record for the environment.' })),
     nextPortAvailableAt: Type.Optional(
       Nullable(Timestamp, { description: 'When a port of the project comes free by itself, if one does.' }),
     ),

@@ -107,6 +107,14 @@ export const NewRange = Type.Object(
 );
 export type NewRange = Static<typeof NewRange>;
 
+export const NewProject = Type.Omit(NewRange, ['project'], {
+  $id: 'NewProject',
+  additionalProperties: false,
+  description: 'The first range of a project. It counts only if the project has none.',
+  examples: [{ description: 'The Atlas stack' }],
+});
+export type NewProject = Static<typeof NewProject>;
+
 export const RangeChange = Type.Object(
   {
     description: Type.Optional(Nullable(Description)),

@@ -82,6 +82,7 @@ t.test('the batches have accepted and refused commands of every kind, and refusa
     'cancel-reservation refused',
     'claim-reservation accepted',
     'claim-reservation refused',
+    'environment-elsewhere',
     'get-or-allocate accepted',
     'get-or-allocate refused',
     'idempotency-key-reused',

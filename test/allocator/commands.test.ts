@@ -91,13 +91,15 @@ const cases: { [Kind in ProjectCommand['kind']]: [Case<Kind>, ...Case<Kind>[]] }
       isRepeatable: false,
     },
   ],
-  release: [{ command: release(id), needs: { ids: [id] }, isRepeatable: true }],
+  release: [{ command: release(id), needs: { ids: [id], releases: true }, isRepeatable: true }],
   // The second answer would be empty.
-  'release-service': [{ command: { kind: 'release-service', key: api }, needs: { keys: [api] }, isRepeatable: false }],
+  'release-service': [
+    { command: { kind: 'release-service', key: api }, needs: { keys: [api], releases: true }, isRepeatable: false },
+  ],
   'release-environment': [
     {
       command: { kind: 'release-environment', environment: 'default', ...TCP },
-      needs: { environment: { environment: 'default', ...TCP } },
+      needs: { environment: { environment: 'default', ...TCP }, releases: true },
       isRepeatable: false,
     },
   ],

@@ -54,6 +54,7 @@ export const operations: Record<string, Operation> = {
   getServicePort: { method: 'GET', path: SERVICE, allowed: 'keys', others: 'refused' },
   releaseServicePorts: { method: 'DELETE', path: SERVICE, allowed: 'changers', others: 'refused' },
 
+  listAllEnvironments: { method: 'GET', path: at('/v1/environments'), allowed: 'keys', others: 'filtered' },
   listEnvironments: {
     method: 'GET',
     path: at('/v1/projects/consilio/environments'),
@@ -130,6 +131,7 @@ export const operations: Record<string, Operation> = {
   updateRange: { method: 'PATCH', path: emptyRange, body: {}, allowed: 'admins', others: 'refused' },
   deleteRange: { method: 'DELETE', path: emptyRange, allowed: 'admins', others: 'refused' },
   listProjects: { method: 'GET', path: at('/v1/projects'), allowed: 'keys', others: 'filtered' },
+  ensureProject: { method: 'PUT', path: at('/v1/projects/consilio'), allowed: 'admins', others: 'refused' },
   getProjectSummary: {
     method: 'GET',
     path: at('/v1/projects/consilio/summary'),

@@ -26,6 +26,7 @@ const service = fc.constantFrom('api', 'web', 'db');
 const environment = fc.oneof({ weight: 3, arbitrary: fc.constant('default') }, fc.constant('staging'));
 const space = fc.oneof({ weight: 5, arbitrary: fc.constant(TCP) }, fc.constant(UDP));
 const cooldown = fc.constantFrom(0, 60);
+const path = fc.constantFrom('/here', '/there');
 
 /** What there is at one port of one port space, at first. */
 const place = fc.record({
@@ -40,15 +41,17 @@ const place = fc.record({
 export const someRows: fc.Arbitrary<Rows> = fc
   .record({
     cooldowns: fc.tuple(cooldown, cooldown),
+    paths: fc.record({ default: fc.option(path), staging: fc.option(path) }),
     places: fc.array(place, { minLength: 2 * PORTS.length, maxLength: 2 * PORTS.length }),
   })
-  .map(({ cooldowns, places }) => {
+  .map(({ cooldowns, paths, places }) => {
     const rows: Rows = {
       ranges: [range(3000, 3003, cooldowns[0]), range(3500, 3501, cooldowns[1])],
       allocations: [],
       reservations: [],
       answers: [],
       hostnamesOfOthers: ['other.example.com'],
+      paths: [],
     };
     for (const [index, { is, service, environment, reservedFor, secondsAgo }] of places.entries()) {
       const port = PORTS[index % PORTS.length] as number;
@@ -65,6 +68,11 @@ export const someRows: fc.Arbitrary<Rows> = fc
       if (is === 'expired') {
         rows.reservations.push(reserved(port, { ...reservation, expires_at: secondsFromNow(-secondsAgo) }));
       }
+    }
+    // A path is there only as long as its environment holds a port.
+    for (const [environment, path] of Object.entries(paths)) {
+      const isHeld = rows.allocations.some((row) => row.environment === environment && row.released_at === null);
+      if (path !== null && isHeld) rows.paths.push({ environment, path });
     }
     return rows;
   });
@@ -106,7 +114,7 @@ const services = fc
 const ordinary: { [Kind in Exclude<ProjectCommand['kind'], 'adopt'>]: fc.Arbitrary<object> } = {
   'get-or-allocate': fc.record({ key, details }),
   allocate: fc.record({ key, details, port: fc.option(port), idempotency }),
-  'allocate-environment': fc.record({ services }),
+  'allocate-environment': fc.record({ services, path: fc.option(path, { nil: undefined }) }),
   release: fc.constant({ id: '' }),
   'release-service': fc.record({ key }),
   'release-environment': fc.record({ environment, space }).map(({ environment, space }) => ({ environment, ...space })),
@@ -231,6 +239,6 @@ export function comparable(value: unknown): unknown {
 
 const toText = (value: unknown): string =>
   JSON.stringify(value, (_, part) => {
-    if (part instanceof Set) return [...part];
+    if (part instanceof Set || part instanceof Map) return [...part];
     return part instanceof Error ? { ...part, message: part.message } : part;
   });

@@ -34,9 +34,10 @@ export function allocate(
 
 export function allocateEnvironment(
   services: string[],
-  given: Partial<AllocationKey> = {},
+  { path, ...given }: Partial<AllocationKey> & { path?: string } = {},
 ): CommandOf<'allocate-environment'> {
-  return { kind: 'allocate-environment', services: services.map((name) => ({ key: key(name, given), details: {} })) };
+  const wanted = services.map((name) => ({ key: key(name, given), details: {} }));
+  return { kind: 'allocate-environment', services: wanted, path };
 }
 
 export const release = (id: string): CommandOf<'release'> => ({ kind: 'release', id });
@@ -111,6 +112,7 @@ export function written(writes: Writes): Record<string, string[]> {
     changedReservations: describe(writes.changedReservations),
     insertedReservations: describe(writes.insertedReservations),
     keptHostnames: [...writes.keptHostnames.keys()],
+    paths: [...writes.paths].map(([environment, path]) => `${environment} ${path}`),
     answers: writes.answers.map((answer) => `${answer.caller} ${answer.key}`),
   };
   return Object.fromEntries(Object.entries(all).filter(([, list]) => list.length > 0));

@@ -23,6 +23,8 @@ export interface Rows {
   answers: ProjectFacts['answers'];
   /** Hostnames that other projects have. */
   hostnamesOfOthers: string[];
+  /** The project's environments that are on record with a folder. */
+  paths: { environment: string; path: string }[];
 }
 
 export const secondsFromNow = (seconds: number): Date => new Date(NOW.getTime() + seconds * 1000);
@@ -93,6 +95,7 @@ export function rowsOf(given: Partial<Rows>): Rows {
     reservations: [],
     answers: [],
     hostnamesOfOthers: [],
+    paths: [],
     ...given,
   };
 }
@@ -112,11 +115,22 @@ export function factsOf(given: Partial<Rows>): ProjectFacts {
     ranges,
     allocations: allocations.filter(isOwn),
     reservations: reservations.filter(isOwn),
+    environments: environmentsOf(rows),
     answers,
     hostnamesOfOthers,
     room: UNLIMITED_ROOM,
     spaces: [...spaces.values()].map((space) => factsOfSpace(space, rows)),
   };
+}
+
+function environmentsOf({ allocations, paths }: Rows): ProjectFacts['environments'] {
+  const active = allocations.filter((row) => row.project === PROJECT && row.released_at === null);
+  const names = new Set(['default', 'staging', ...[...active, ...paths].map(({ environment }) => environment)]);
+  return [...names].map((environment) => ({
+    environment,
+    path: paths.find((row) => row.environment === environment)?.path ?? null,
+    held: active.filter((row) => row.environment === environment).length,
+  }));
 }
 
 function factsOfSpace({ host, protocol }: Space, rows: Rows): SpaceFacts {
@@ -172,8 +186,12 @@ function toHolder(kind: Holder['kind'], row: AllocationRow | ReservationRow): Ho
 /** The rows after the writes, which are applied as the statements of write.ts would. */
 export function rowsAfter(given: Partial<Rows>, writes: Writes): Rows {
   const rows = structuredClone(rowsOf(given));
-  const { releasedIds, inserted, updated, changedReservations, insertedReservations, answers } =
+  const { releasedIds, inserted, updated, changedReservations, insertedReservations, answers, paths } =
     structuredClone(writes);
+  rows.paths = [
+    ...rows.paths.filter(({ environment }) => !paths.has(environment)),
+    ...[...paths].flatMap(([environment, path]) => (path === null ? [] : [{ environment, path }])),
+  ].sort((a, b) => (a.environment < b.environment ? -1 : 1));
   for (const row of rows.allocations) {
     if (!releasedIds.includes(row.id)) continue;
     Object.assign(row, { status: 'released', released_at: NOW, updated_at: NOW });

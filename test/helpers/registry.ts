@@ -33,7 +33,7 @@ export async function resetRegistry(db: Kysely<Tables>, gaps: readonly number[])
     };
     return { id: randomUUID(), port: 3000 + i, ...key, protocol: 'tcp', status: 'allocated', ...details };
   }).filter((row) => !gaps.includes(row.port));
-  await sql`truncate port_ranges, port_allocations, kept_hostnames, port_health_checks, port_reservations, idempotency_keys`.execute(
+  await sql`truncate port_ranges, port_allocations, kept_hostnames, environment_paths, port_health_checks, port_reservations, idempotency_keys`.execute(
     db,
   );
   await sql`
@@ -49,7 +49,7 @@ export async function resetRegistry(db: Kysely<Tables>, gaps: readonly number[])
 }
 
 export async function emptyRegistry(db: Kysely<Tables>): Promise<void> {
-  await sql`truncate port_ranges, port_allocations, kept_hostnames, port_health_checks, port_reservations, idempotency_keys`.execute(
+  await sql`truncate port_ranges, port_allocations, kept_hostnames, environment_paths, port_health_checks, port_reservations, idempotency_keys`.execute(
     db,
   );
 }

@@ -23,7 +23,14 @@ const COOLING_LOOKS = 4 * ROUNDS;
 const RANGE_PORTS = 100;
 /** Idempotency keys, reservations that ended, health checks and kept hostnames, all too young to be deleted. */
 const RECENT = 20_000;
-const TABLES = ['port_allocations', 'idempotency_keys', 'port_reservations', 'port_health_checks', 'kept_hostnames'];
+const TABLES = [
+  'port_allocations',
+  'idempotency_keys',
+  'port_reservations',
+  'port_health_checks',
+  'kept_hostnames',
+  'environment_paths',
+];
 
 /** What PostgreSQL has counted since its statistics were reset. */
 interface Reads {
@@ -69,6 +76,11 @@ for (const analyzed of [true, false]) {
         insert into kept_hostnames (hostname, project, kept_until)
         select 'k' || i || '.example', 'other-1', clock_timestamp() + interval '1 hour'
         from generate_series(1, ${RECENT}::integer) i`.execute(db);
+      await sql`
+        insert into environment_paths (project, environment, path)
+        select distinct project, environment, '/home/kim/' || project from port_allocations where released_at is null
+        union all select 'gone', 'e' || i, '/home/kim/gone-' || i from generate_series(1, ${RECENT}::integer) i
+      `.execute(db);
       await sql`
         insert into idempotency_keys (project, caller, key, request_hash, response)
         select 'other-1', '', 'key-' || i, '', '{}' from generate_series(1, ${RECENT}::integer) i`.execute(db);
@@ -140,6 +152,14 @@ async function askForEverything(t: Test, request: ReturnType<typeof requester>, 
   await ask(200, 'DELETE', `${project}/services/new`);
   await ask(201, 'PUT', `${project}/environments/staging`, { services: [{ service: 'a' }, { service: 'b' }] });
   await ask(200, 'GET', `${project}/environments/staging`);
+  const folder = { services: [{ service: 'a' }], path: '/home/kim/staging' };
+  await ask(200, 'PUT', `${project}/environments/staging`, folder);
+  await ask(200, 'PUT', `${project}/environments/staging?createProject=true`, folder);
+  const here = await ask(200, 'GET', '/v1/environments?path=/home/kim/staging&unusedForSeconds=0');
+  t.match(here.items, [{ project: 'consilio', environment: 'staging', ports: 2 }]);
+  const page = await ask(200, 'GET', '/v1/environments?limit=2');
+  t.equal(page.items.length, 2);
+  await ask(200, 'GET', `/v1/environments?limit=2&cursor=${page.nextCursor}`);
   await ask(200, 'DELETE', `${project}/environments/staging`);
   const reservation = await ask(201, 'POST', `${project}/reservations`, { ttlSeconds: 60 });
   await ask(200, 'PATCH', `/v1/reservations/${reservation.id}`, { ttlSeconds: 120 });

@@ -10,6 +10,7 @@ const NOT_TOOLS: Record<string, string> = {
   getRange: 'list-ranges and describe-port show every range',
   updateRange: 'is for the operators of the registry',
   deleteRange: 'is for the operators of the registry',
+  listAllEnvironments: 'list-environments lists those of one project, and list-ranges the projects',
   getEnvironment: 'list-ports shows what an environment holds',
   createHealthCheck: 'audit-ports probes all that a project holds, and agents know services, not ids',
   listHealthChecks: 'is for people who look at the past of one service',

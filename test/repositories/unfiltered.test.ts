@@ -8,6 +8,7 @@ const unfiltered: Record<string, string> = {
   findReleased:
     'It tells which ids are not active any more, and the audit that asks has read those ids by findAudited.',
   findAnswer: 'An answer is kept under its caller, and nobody else gets it.',
+  hasRange: 'It tells whether a project has a range, which everybody may know, and only admins create projects.',
   findRangeRow: 'It reads whose a range is, which everybody may know, and only admins change ranges.',
   listHealthChecks: 'The allocation whose checks they are has been found for the caller before.',
 };

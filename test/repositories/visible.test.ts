@@ -16,7 +16,7 @@ import { findHeldInEnvironment, listAllocations } from '../../src/repositories/a
 import { listApiKeys } from '../../src/repositories/api-keys.js';
 import { findAudited } from '../../src/repositories/audits.js';
 import { countPortsByProject } from '../../src/repositories/counts.js';
-import { listEnvironments } from '../../src/repositories/environments.js';
+import { listAllEnvironments, listEnvironments } from '../../src/repositories/environments.js';
 import { findDuplicateHostnames, findExportedPorts, findExportedRoutes } from '../../src/repositories/exports.js';
 import { describePort } from '../../src/repositories/ports.js';
 import { listProjectNames, listProjects, summarizeProject } from '../../src/repositories/projects.js';
@@ -93,8 +93,13 @@ const queries: Record<string, Ask[]> = {
     { ask: (s) => s.read(findAudited, { project: OTHER }), refused: 'forbidden' },
   ],
   listEnvironments: [
-    { ask: (s) => s.read(listEnvironments, OWN, {}), shows: ['shown'] },
+    { ask: (s) => s.read(listEnvironments, OWN, {}), shows: ['shown', '/shown/folder'] },
     { ask: (s) => s.read(listEnvironments, OTHER, {}), refused: 'forbidden' },
+  ],
+  listAllEnvironments: [
+    { ask: (s) => s.read(listAllEnvironments, {}), shows: ['shown', '/shown/folder'] },
+    { ask: (s) => s.read(listAllEnvironments, { path: '/shared' }), shows: ['shown'] },
+    { ask: (s) => s.read(listAllEnvironments, { project: OTHER }) },
   ],
   findExportedPorts: [
     { ask: (s) => s.read(findExportedPorts, {}, null, 100), shows: ['shown-api', 'shown-web'] },
@@ -266,6 +271,9 @@ async function fill(project: string, startPort: number, word: string) {
   await releaseAllocation(session, (await hold('released', { host: `${word}-host` }, description)).id);
   const probe = { port: api.port, host: api.host, outcome: 'timeout' as const, responseTimeMs: null };
   await insertHealthChecks(session, [{ allocationId: api.id, ...probe, error: `${word} error` }]);
+  await sql`
+    insert into environment_paths (project, environment, path)
+    values (${project}, ${word}, '/shared'), (${project}, ${`${word}-first`}, ${`/${word}/folder`})`.execute(db);
   const texts = { service: `${word}-reserved`, reservedBy: `${word} ci`, reason: `${word} reason` };
   const { reservation } = await session.execute(project, reserve(texts));
   await sql`

@@ -157,7 +157,7 @@ for (const [name, open] of databases) {
           await request(method, '/v1/projects/nobody/services/api'),
           'project-not-found',
         );
-        t.match(problem.detail, /nobody has no range.*POST \/v1\/ranges/);
+        t.match(problem.detail, /nobody has no range.*PUT \/v1\/projects\/\{project\}/);
       }
     });
 

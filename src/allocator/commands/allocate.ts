@@ -4,6 +4,7 @@ import type { IdempotencyKey } from '../../repositories/idempotency-keys.js';
 import type { Allocation, AllocationDetails } from '../../schemas/allocation.js';
 import type { CommandDefinition } from '../command.js';
 import { hostnamesOf } from '../hostnames.js';
+import type { FirstRange } from '../new-range.js';
 
 export interface Allocate {
   key: AllocationKey;
@@ -11,6 +12,7 @@ export interface Allocate {
   /** One particular port; null takes the lowest free one. */
   port: number | null;
   idempotency: IdempotencyKey | null;
+  firstRange?: FirstRange | undefined;
 }
 
 /** Always a new port, however many the key holds already. */
@@ -22,9 +24,9 @@ export const allocate: CommandDefinition<Allocate, { allocation: Allocation; rep
     idempotency,
   }),
 
-  decide(state, { key, details, port, idempotency }) {
+  decide(state, { key, details, port, idempotency, firstRange }) {
     const { response, replayed } = state.once(idempotency, () => {
-      state.requireRange();
+      state.requireRange(firstRange);
       return { response: toAllocation(state.allocate(key, details, port)), created: true };
     });
     return { allocation: response, replayed };

@@ -3,10 +3,12 @@ import { toAllocation } from '../../repositories/allocations.js';
 import type { Allocation, AllocationDetails } from '../../schemas/allocation.js';
 import { type CommandDefinition, hasNoDetails } from '../command.js';
 import { hostnamesOf } from '../hostnames.js';
+import type { FirstRange } from '../new-range.js';
 
 export interface GetOrAllocate {
   key: AllocationKey;
   details: AllocationDetails;
+  firstRange?: FirstRange | undefined;
 }
 
 /** The lowest port that the key holds, or else the lowest free one, which the key holds from then on. */
@@ -18,8 +20,8 @@ export const getOrAllocate: CommandDefinition<GetOrAllocate, { allocation: Alloc
     hostnames: hostnamesOf(details),
   }),
 
-  decide(state, { key, details }) {
-    state.requireRange();
+  decide(state, { key, details, firstRange }) {
+    state.requireRange(firstRange);
     const [held] = state.heldBy(key);
     const row = held ? state.update(held, details) : state.allocate(key, details, null);
     return { allocation: toAllocation(row), created: held === undefined };

@@ -5,7 +5,7 @@ import type { CommandDefinition } from '../command.js';
 
 /** Releases every active allocation of an environment in one port space, and answers them by port. */
 export const releaseEnvironment: CommandDefinition<Space & { environment: string }, Allocation[]> = {
-  needs: ({ environment, host, protocol }) => ({ environment: { environment, host, protocol } }),
+  needs: ({ environment, host, protocol }) => ({ environment: { environment, host, protocol }, releases: true }),
 
   decide(state, { environment, host, protocol }) {
     state.requireRange();

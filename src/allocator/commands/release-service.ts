@@ -5,7 +5,7 @@ import type { CommandDefinition } from '../command.js';
 
 /** Releases every active allocation of a key, and answers them by port; none if the key held nothing. */
 export const releaseService: CommandDefinition<{ key: AllocationKey }, Allocation[]> = {
-  needs: ({ key }) => ({ keys: [key] }),
+  needs: ({ key }) => ({ keys: [key], releases: true }),
 
   decide(state, { key }) {
     state.requireRange();

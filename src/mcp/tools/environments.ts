@@ -24,14 +24,14 @@ export const getEnvironmentPorts = defineTool({
     'a stack, such as a branch or a worktree, with a name of its own as `environment`. Answers in the order given, and ' +
     'the same again when called again. For one service use get-port.',
   operations: ['allocateEnvironment'],
-  input: Type.Object({ ...Key, ...EnvironmentServices.properties }, CLOSED),
+  input: Type.Object({ ...Key, services: EnvironmentServices.properties.services }, CLOSED),
   output: EnvironmentOutline,
   // Destructive for the same reason as get-port.
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
   async execute({ session }, { project, environment, host, protocol, services }) {
     const key = { project, environment, ...spaceOf({ host, protocol }) };
-    return { items: (await allocateEnvironment(session, key, services)).outlines };
+    return { items: (await allocateEnvironment(session, key, { services })).outlines };
   },
 });
 

@@ -46,7 +46,7 @@ export const createRange = defineTool({
     'Gives a project a block of ports of its own: 100, or 1000 with kind `shared`. Use it for a project that has no ' +
     'range yet, or whose ranges are exhausted; not for a second copy of a stack, which is an `environment` of the same ' +
     'project. Leave `startPort` out to get the lowest free block. Calling it twice gives two ranges.',
-  operations: ['createRange'],
+  operations: ['createRange', 'ensureProject'],
   input: Type.Object(NewRange.properties, CLOSED),
   output: Range,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
