@@ -23,5 +23,8 @@ export interface Context {
 export function openContext(command: Command): Context {
   const options = command.optsWithGlobals<CommonOptions>();
   const settings = readSettings(process.env);
-  return { settings, options, output: openOutput(options), connection: connect(settings) };
+  const output = openOutput(options);
+  // Told to a person who waits. In the output of a script it would only be in the way.
+  const onWait = (message: string) => (process.stderr.isTTY ? output.note(message) : output.detail(message));
+  return { settings, options, output, connection: connect(settings, { onWait }) };
 }

@@ -5,9 +5,8 @@ import { tellFailure } from './output.js';
 import { createProgram, findCommandName } from './program.js';
 
 const args = process.argv.slice(2);
-const name = findCommandName(args);
 try {
-  const program = await createProgram(name);
+  const program = await createProgram(args);
   await program.parseAsync(args, { from: 'user' });
 } catch (error) {
   process.exitCode = tellFailure(toFailure(error), isJsonWanted());
@@ -21,6 +20,7 @@ function toFailure(error: unknown): unknown {
   if (error.code === 'commander.help') return new ClientFailure('usage', '', '');
   const [wrong = '', suggestion = ''] = error.message.replace(/^error: /, '').split('\n');
   const detail = `${wrong.charAt(0).toUpperCase()}${wrong.slice(1).replace(/\.$/, '')}.`;
+  const name = findCommandName(args);
   const help = `port-allocator ${name === null ? '' : `${name} `}--help`;
   return new ClientFailure('usage', detail, `${suggestion.replace(/^\((.*)\)$/, '$1 ')}See ${help}.`);
 }

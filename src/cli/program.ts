@@ -2,8 +2,11 @@ import { Command } from 'commander';
 import { version } from '../package-root.js';
 import { write } from './output.js';
 
-/** Adds a command to the program. Each command's file exports one such function. */
-export type Register = (program: Command) => void;
+/**
+ * Adds a command to the program. Each command's file exports one such function.
+ * @param args the command line, for a command to which it matters what stands after `--`
+ */
+export type Register = (program: Command, args: readonly string[]) => void;
 
 /**
  * All commands, in the order in which the help shows them, by the headings of the help. The file of a command is loaded
@@ -11,9 +14,18 @@ export type Register = (program: Command) => void;
  */
 const groups: Record<string, Record<string, () => Promise<Register>>> = {
   'Ports:': {
+    run: async () => (await import('./ports/run.js')).registerRun,
+    port: async () => (await import('./ports/port.js')).registerPort,
+    url: async () => (await import('./ports/url.js')).registerUrl,
     ls: async () => (await import('./ports/ls.js')).registerLs,
+    who: async () => (await import('./ports/who.js')).registerWho,
+    release: async () => (await import('./ports/release.js')).registerRelease,
+    reserve: async () => (await import('./ports/reserve.js')).registerReserve,
+    gc: async () => (await import('./ports/gc.js')).registerGc,
   },
-  'This machine:': {},
+  'This machine:': {
+    completion: async () => (await import('./machine/completion.js')).registerCompletion,
+  },
   'The service:': {
     serve: async () => (await import('./service/serve.js')).registerServe,
     mcp: async () => (await import('./service/mcp.js')).registerMcp,
@@ -40,8 +52,13 @@ export function findCommandName(args: readonly string[]): string | null {
   return name !== undefined && Object.hasOwn(commands, name) ? name : null;
 }
 
-/** @param name of the only command to load, or null for all */
-export async function createProgram(name: string | null): Promise<Command> {
+/** These tell of all commands. */
+const NEEDING_ALL: readonly string[] = ['completion'];
+
+/** @param args the command line. If it calls a command, only that one is loaded; or else all, as for the help */
+export async function createProgram(args: readonly string[]): Promise<Command> {
+  const name = findCommandName(args);
+  const isLoaded = (one: string) => name === null || name === one || NEEDING_ALL.includes(name);
   const program = new Command('port-allocator')
     .description('Hands out ports that no other service gets, and brings them into the process that needs them.')
     .version(version, '-v, --version', 'prints the version')
@@ -61,8 +78,8 @@ export async function createProgram(name: string | null): Promise<Command> {
     .addHelpText('after', '\nExamples:\n  pa run web -- npm start\n  PORT=$(pa port web)\n  pa ls --all');
   for (const [heading, group] of Object.entries(groups)) {
     program.commandsGroup(heading);
-    const loads = Object.entries(group).filter(([one]) => name === null || one === name);
-    for (const register of await Promise.all(loads.map(([, load]) => load()))) register(program);
+    const loads = Object.entries(group).filter(([one]) => isLoaded(one));
+    for (const register of await Promise.all(loads.map(([, load]) => load()))) register(program, args);
   }
   return program;
 }

@@ -1,7 +1,11 @@
 import { spawn } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import type { Test } from 'tap';
 import { packageRoot } from '../../src/package-root.js';
+import { makeDataDir, makeSeededDir } from './database.js';
+import { type Service, startService } from './service.js';
 
 export const CLI = join(packageRoot, 'dist/src/cli/index.js');
 
@@ -35,4 +39,27 @@ export interface CliOptions {
   folder?: string;
   /** What it reads on stdin. */
   input?: string;
+}
+
+/** A service, and a folder `shop` from which the command uses it. */
+export interface Shop {
+  service: Service;
+  folder: string;
+  variables: Record<string, string>;
+  /** Calls the command in the folder. */
+  pa(args: readonly string[], options?: CliOptions): Promise<CliResult>;
+}
+
+export async function openShop(t: Test): Promise<Shop> {
+  const service = await startService(t, { DATA_DIR: await makeSeededDir(t) }).ready();
+  const folder = join(await makeDataDir(t), 'shop');
+  await mkdir(folder);
+  const variables = { PORT_ALLOCATOR_URL: await service.url };
+  return {
+    service,
+    folder,
+    variables,
+    pa: (args, options = {}) =>
+      callCli(args, { folder, ...options, variables: { ...variables, ...options.variables } }),
+  };
 }

@@ -11,6 +11,8 @@ export interface OnTerminal {
   /** Waits until it has shown a text, and returns what matches. */
   until(text: RegExp): Promise<RegExpExecArray>;
   type(text: string): void;
+  /** Changes the number of columns, as dragging the edge of its window does. */
+  resize(columns: number): void;
   kill(signal: NodeJS.Signals): void;
   /** Closes the terminal, as closing its window does. The kernel sends SIGHUP to whatever runs on it. */
   closeTerminal(): void;
@@ -18,11 +20,16 @@ export interface OnTerminal {
   endedWithin(ms: number): Promise<{ exitCode: number; signal?: number | undefined } | null>;
 }
 
-/** Runs a command on a pseudo-terminal, with PATH and these variables as its only environment. */
-export function startOnTerminal(t: Test, command: string[], variables: Record<string, string>): OnTerminal {
+/** Runs a command on a pseudo-terminal, with PATH, HOME and these variables as its only environment. */
+export function startOnTerminal(
+  t: Test,
+  command: string[],
+  variables: Record<string, string>,
+  folder = packageRoot,
+): OnTerminal {
   const [file = '', ...args] = command;
   const env = { PATH: process.env.PATH, HOME: process.env.HOME, ...variables };
-  const terminal = pty.spawn(file, args, { cwd: packageRoot, env, cols: 10_000 });
+  const terminal = pty.spawn(file, args, { cwd: folder, env, cols: 10_000 });
   let output = '';
   terminal.onData((data) => (output += data));
   let ended = false;
@@ -49,6 +56,7 @@ export function startOnTerminal(t: Test, command: string[], variables: Record<st
       }
     },
     type: (text) => terminal.write(text),
+    resize: (columns) => terminal.resize(columns, terminal.rows),
     kill,
     closeTerminal: () => (terminal as typeof terminal & { destroy(): void }).destroy(),
     endedWithin: (ms) => Promise.race([exited, sleep(ms, null, { ref: false })]),

@@ -1,16 +1,69 @@
 import type { Command } from 'commander';
+import { findEnvironment } from '../../client/environment.js';
+import { readAll } from '../../client/pages.js';
 import type { Allocation } from '../../schemas/allocation.js';
-import { openContext } from '../context.js';
+import { hostOption, protocolOption, type SpaceOptions } from '../arguments.js';
+import { type Context, openContext } from '../context.js';
+import { formatTable } from '../table.js';
+import { findHere } from './here.js';
+
+const STATUS: Record<string, string> = { allocated: 'allocated', in_use: 'in use' };
 
 export function registerLs(program: Command): void {
   program
     .command('ls')
-    .description('lists the ports that are held')
-    .option('--all', 'of every project')
-    .addHelpText('after', '\nExamples:\n  pa ls\n  pa ls --all --json')
-    .action(async (_options, command: Command) => {
-      const { connection, output } = openContext(command);
-      const { items } = await connection.send<{ items: Allocation[] }>({ method: 'GET', path: '/v1/allocations' });
-      output.answer(items.map(({ port, service }) => `${port}  ${service}`).join('\n'), items);
+    .description('lists the ports that are held for this folder')
+    .option('--all', 'of every project and environment')
+    .addOption(hostOption())
+    .addOption(protocolOption())
+    .addHelpText('after', '\nExamples:\n  pa ls\n  pa ls --project shop\n  pa ls --all --json')
+    .action(async (options: SpaceOptions & { all?: boolean }, command: Command) => {
+      const context = openContext(command);
+      const filters = await chooseFilters(context, options.all === true);
+      const query = { ...filters, host: options.host, protocol: options.protocol };
+      const allocations = await readAll<Allocation>(context.connection, '/v1/allocations', query);
+      context.output.answer(allocations.length === 0 ? '' : formatAllocations(allocations), allocations);
+      if (allocations.length === 0) context.output.note(tellEmpty(filters));
     });
+}
+
+interface Filters {
+  project?: string;
+  environment?: string;
+}
+
+/** A project that is named is listed as a whole: the environment that was worked out is that of another one. */
+async function chooseFilters(context: Context, isAll: boolean): Promise<Filters> {
+  const { project, environment } = context.options;
+  if (isAll) return { ...(project && { project }), ...(environment && { environment }) };
+  const here = await findHere(context);
+  return project !== undefined && !here.isEnvironmentGiven
+    ? { project: here.project }
+    : { project: here.project, environment: await findEnvironment(context.connection, here) };
+}
+
+function tellEmpty({ project, environment }: Filters): string {
+  if (project === undefined) return 'No ports are held. pa port SERVICE gets one.';
+  const whom = `${project}${environment === undefined ? '' : ` (environment ${environment})`}`;
+  return `No ports are held for ${whom}. pa port SERVICE gets one; pa ls --all lists those of every project.`;
+}
+
+/** A table with the columns that tell something: without a project if all are of the same one, for example. */
+export function formatAllocations(allocations: readonly Allocation[]): string {
+  const isSame = (column: keyof Allocation, value = allocations[0]?.[column]) =>
+    allocations.every((allocation) => allocation[column] === value);
+  const columns: (keyof Allocation)[] = ['port', 'service'];
+  if (!isSame('project')) columns.splice(1, 0, 'project');
+  columns.push('environment');
+  if (!isSame('host', 'localhost')) columns.push('host');
+  if (!isSame('protocol', 'tcp')) columns.push('protocol');
+  columns.push('status');
+  return formatTable(
+    columns.map((column) => column.toUpperCase()),
+    allocations.map((allocation) =>
+      columns.map((column) =>
+        column === 'status' ? (STATUS[allocation.status] ?? '') : (allocation[column] as string),
+      ),
+    ),
+  );
 }

@@ -1,0 +1,43 @@
+import { connect } from 'node:net';
+import { type Listener, readListeners } from './listeners.js';
+
+const CONNECT_TIMEOUT_MS = 500;
+/** What `localhost` is. */
+const LOOPBACK = ['127.0.0.1', '::1'];
+
+/** Which of some TCP ports somebody listens on, on this machine, by port: who, as far as it can be seen. */
+export async function findListening(ports: readonly number[]): Promise<Map<number, Listener | null>> {
+  if (ports.length === 0) return new Map();
+  const seen = new Map((await readListeners())?.map((listener) => [listener.port, listener]));
+  const found = new Map<number, Listener | null>();
+  for (const port of new Set(ports)) {
+    // Not every listener is seen: Docker, for example, may forward a port in the kernel.
+    const listener = seen.get(port) ?? null;
+    if (listener !== null || (await isAccepted(port))) found.set(port, listener);
+  }
+  return found;
+}
+
+async function isAccepted(port: number): Promise<boolean> {
+  return (await Promise.all(LOOPBACK.map((address) => canConnect(port, address)))).includes(true);
+}
+
+function canConnect(port: number, host: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host, timeout: CONNECT_TIMEOUT_MS });
+    const end = (isOpen: boolean) => {
+      socket.destroy();
+      resolve(isOpen);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('timeout', () => end(false));
+    socket.once('error', () => end(false));
+  });
+}
+
+/** `node (pid 812) in /home/me/shop`. */
+export function tellListener(listener: Listener | null): string {
+  if (listener === null || listener.processName === null) return 'a process that cannot be seen by this user';
+  const { processName, pid, folder } = listener;
+  return `${processName}${pid === null ? '' : ` (pid ${pid})`}${folder === null ? '' : ` in ${folder}`}`;
+}
