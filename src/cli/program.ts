@@ -24,6 +24,10 @@ const groups: Record<string, Record<string, () => Promise<Register>>> = {
     gc: async () => (await import('./ports/gc.js')).registerGc,
   },
   'This machine:': {
+    status: async () => (await import('./machine/status.js')).registerStatus,
+    doctor: async () => (await import('./machine/doctor.js')).registerDoctor,
+    import: async () => (await import('./machine/import.js')).registerImport,
+    audit: async () => (await import('./machine/audit.js')).registerAudit,
     completion: async () => (await import('./machine/completion.js')).registerCompletion,
   },
   'The service:': {

@@ -1,0 +1,124 @@
+import type { Command } from 'commander';
+import type { Connection } from '../../client/connection.js';
+import type { Detected } from '../../client/detect.js';
+import { ClientFailure } from '../../client/failure.js';
+import { askRemote } from '../../client/remote-service.js';
+import { findService } from '../../client/service-state.js';
+import type { Settings } from '../../client/settings.js';
+import type { Allocation } from '../../schemas/allocation.js';
+import type { ProjectSummary } from '../../schemas/range.js';
+import { openContext } from '../context.js';
+import { findHere } from '../ports/here.js';
+
+/** The most allocations of one page. */
+const PAGE_SIZE = 1000;
+
+interface ServiceStatus {
+  state: 'running' | 'none' | 'unreachable';
+  mode: 'foreground' | 'background' | null;
+  pid: number | null;
+  url: string | null;
+  /** Null for the service at PORT_ALLOCATOR_URL, which does not tell. */
+  dataDir: string | null;
+  version: string | null;
+  startedAt: string | null;
+  /** Why it cannot be used. */
+  problem: string | null;
+}
+
+/** How many ports this environment holds, and how full the ranges of its project are. */
+interface PortsStatus {
+  held: number;
+  /** Whether there are more than `held`. */
+  isMore: boolean;
+  ranges: Pick<
+    ProjectSummary['ranges'][number],
+    'startPort' | 'endPort' | 'allocatedPorts' | 'totalPorts' | 'utilization'
+  >[];
+}
+
+export function registerStatus(program: Command): void {
+  program
+    .command('status')
+    .description('tells of the service, and of the project and environment of this folder; starts nothing')
+    .addHelpText('after', '\nExamples:\n  pa status\n  pa status --json')
+    .action(async (_options, command: Command) => {
+      const context = openContext(command);
+      const { settings, connection, output } = context;
+      const service = await describeService(settings, connection);
+      const detected = await findHere(context);
+      const ports = service.state === 'running' ? await countPorts(connection, detected) : null;
+      const { project, environment, path, reasons, manifest } = detected;
+      const value = { service, project, environment, path, reasons, manifest: manifest?.file ?? null, ports };
+      output.answer(formatStatus(service, detected, ports), value);
+    });
+}
+
+async function describeService(settings: Settings, connection: Connection): Promise<ServiceStatus> {
+  const { url, dataDir } = settings;
+  const nothing = { mode: null, pid: null, url, dataDir: null, version: null, startedAt: null, problem: null };
+  if (url !== null) {
+    const { version, failure } = await askRemote(connection);
+    const state = failure === null ? 'running' : 'unreachable';
+    return { state, ...nothing, version, problem: failure?.message ?? null };
+  }
+  const found = await findService(dataDir);
+  if (found.state === 'running') return { state: 'running', ...nothing, ...found.service };
+  if (found.state === 'none') return { state: 'none', ...nothing, dataDir };
+  const pid = found.holder?.pid ?? null;
+  return { state: 'unreachable', ...nothing, pid, dataDir, problem: 'It does not answer: see port-allocator doctor.' };
+}
+
+async function countPorts(connection: Connection, { project, environment }: Detected): Promise<PortsStatus> {
+  const summaryPath = `/v1/projects/${encodeURIComponent(project)}/summary`;
+  try {
+    const { ranges } = await connection.send<ProjectSummary>({ method: 'GET', path: summaryPath });
+    const query = { project, environment, limit: PAGE_SIZE };
+    const page = await connection.send<{ items: Allocation[]; nextCursor: string | null }>({
+      method: 'GET',
+      path: '/v1/allocations',
+      query,
+    });
+    return {
+      held: page.items.length,
+      isMore: page.nextCursor !== null,
+      ranges: ranges.map(({ startPort, endPort, allocatedPorts, totalPorts, utilization }) => {
+        return { startPort, endPort, allocatedPorts, totalPorts, utilization };
+      }),
+    };
+  } catch (error) {
+    const isUnknown = error instanceof ClientFailure && error.problem?.code === 'project-not-found';
+    if (isUnknown) return { held: 0, isMore: false, ranges: [] };
+    throw error;
+  }
+}
+
+function formatStatus(service: ServiceStatus, detected: Detected, ports: PortsStatus | null): string {
+  const { project, environment, path, reasons } = detected;
+  const lines: [string, string][] = [
+    ['service', formatService(service)],
+    ...(service.version === null ? [] : [['', `version ${service.version}`] as [string, string]]),
+    ...(service.dataDir === null ? [] : [['', `data in ${service.dataDir}`] as [string, string]]),
+    ['project', `${project}, ${reasons.project}`],
+    ['environment', `${environment}, ${reasons.environment}`],
+    ['folder', path],
+    ...(ports === null ? [] : [['ports', formatPorts(ports)] as [string, string]]),
+  ];
+  return lines.map(([name, text]) => `${name.padEnd(13)}${text}`).join('\n');
+}
+
+function formatService({ state, mode, pid, url, startedAt, problem }: ServiceStatus): string {
+  if (state === 'none') return 'none runs; the next command starts it';
+  if (state === 'unreachable') return `${url ?? `pid ${pid ?? 'unknown'}`}: ${problem}`;
+  if (mode === null) return `at ${url}`;
+  return `running in the ${mode}, pid ${pid}${url === null ? '' : `, ${url}`}, since ${startedAt}`;
+}
+
+function formatPorts({ held, isMore, ranges }: PortsStatus): string {
+  if (ranges.length === 0) return 'none held here; the project is created with its first port';
+  const full = ranges.map(
+    ({ startPort, endPort, allocatedPorts, totalPorts, utilization }) =>
+      `range ${startPort}-${endPort} has ${allocatedPorts} of ${totalPorts} held (${utilization} %)`,
+  );
+  return [`${held}${isMore ? ' or more' : ''} held here`, ...full].join('; ');
+}
