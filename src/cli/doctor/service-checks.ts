@@ -1,5 +1,5 @@
 import type { ClientFailure } from '../../client/failure.js';
-import type { ServiceState } from '../../client/service-state.js';
+import type { ServiceState } from '../machine/service-state.js';
 import { type Finding, right, warning, wrong } from './finding.js';
 
 /** Longer than a connection takes and than clocks of machines with NTP differ. */

@@ -6,8 +6,6 @@ import type { Command } from 'commander';
 import type { Detected } from '../../client/detect.js';
 import { ClientFailure } from '../../client/failure.js';
 import { readListeners } from '../../client/listeners.js';
-import { askRemote } from '../../client/remote-service.js';
-import { findService } from '../../client/service-state.js';
 import { findDataDir } from '../../input/data-dir.js';
 import { packageRoot, version } from '../../package-root.js';
 import type { Allocation } from '../../schemas/allocation.js';
@@ -19,6 +17,8 @@ import { checkInstructions, checkProject, checkStrangers, readInstructions } fro
 import { checkClock, checkLocalService, checkRemoteService, checkVersion } from '../doctor/service-checks.js';
 import type { Output } from '../output.js';
 import { findHere } from '../ports/here.js';
+import { askRemote } from './remote-service.js';
+import { findService } from './service-state.js';
 
 const GIT_LIMIT_MS = 5000;
 

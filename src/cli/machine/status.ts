@@ -2,13 +2,13 @@ import type { Command } from 'commander';
 import type { Connection } from '../../client/connection.js';
 import type { Detected } from '../../client/detect.js';
 import { ClientFailure } from '../../client/failure.js';
-import { askRemote } from '../../client/remote-service.js';
-import { findService } from '../../client/service-state.js';
 import type { Settings } from '../../client/settings.js';
 import type { Allocation } from '../../schemas/allocation.js';
 import type { ProjectSummary } from '../../schemas/range.js';
 import { openContext } from '../context.js';
 import { findHere } from '../ports/here.js';
+import { askRemote } from './remote-service.js';
+import { findService } from './service-state.js';
 
 /** The most allocations of one page. */
 const PAGE_SIZE = 1000;

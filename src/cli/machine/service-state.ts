@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type LockHolder, readHolder } from '../embedded/holder.js';
-import { askService, type RunningService } from '../embedded/running-service.js';
+import { type LockHolder, readHolder } from '../../embedded/holder.js';
+import { askService, type RunningService } from '../../embedded/running-service.js';
 
 /** What there is of a service on a data folder. To find out starts none. */
 export type ServiceState =

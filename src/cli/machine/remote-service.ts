@@ -1,6 +1,6 @@
 import { json } from 'node:stream/consumers';
-import type { Connection } from './connection.js';
-import { ClientFailure } from './failure.js';
+import type { Connection } from '../../client/connection.js';
+import { ClientFailure } from '../../client/failure.js';
 
 /** What the service at PORT_ALLOCATOR_URL answers to a client without a key, and whether it takes the client's key. */
 export interface RemoteService {
