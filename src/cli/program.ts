@@ -11,9 +11,12 @@ export type Register = (program: Command) => void;
  */
 const groups: Record<string, Record<string, () => Promise<Register>>> = {
   'Ports:': {
+    env: async () => (await import('./ports/env.js')).registerEnv,
     ls: async () => (await import('./ports/ls.js')).registerLs,
   },
-  'This machine:': {},
+  'This machine:': {
+    init: async () => (await import('./machine/init.js')).registerInit,
+  },
   'The service:': {
     serve: async () => (await import('./service/serve.js')).registerServe,
     mcp: async () => (await import('./service/mcp.js')).registerMcp,
