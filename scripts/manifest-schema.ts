@@ -37,7 +37,7 @@ const Variable = Type.Unsafe({
 });
 
 /**
- * The schema of `ports.yaml`, for editors. The command checks the file by `src/client/manifest-check.ts`, which knows lines
+ * The schema of `ports.yaml`, for editors. The command checks the file by `src/client/manifest/check.ts`, which knows lines
  * and loads faster; a test holds both together.
  */
 export const ManifestSchema = Type.Object(

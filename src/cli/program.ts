@@ -17,6 +17,7 @@ const groups: Record<string, Record<string, () => Promise<Register>>> = {
     run: async () => (await import('./ports/run.js')).registerRun,
     port: async () => (await import('./ports/port.js')).registerPort,
     url: async () => (await import('./ports/url.js')).registerUrl,
+    env: async () => (await import('./ports/env.js')).registerEnv,
     ls: async () => (await import('./ports/ls.js')).registerLs,
     who: async () => (await import('./ports/who.js')).registerWho,
     release: async () => (await import('./ports/release.js')).registerRelease,
@@ -28,6 +29,7 @@ const groups: Record<string, Record<string, () => Promise<Register>>> = {
     doctor: async () => (await import('./machine/doctor.js')).registerDoctor,
     import: async () => (await import('./machine/import.js')).registerImport,
     audit: async () => (await import('./machine/audit.js')).registerAudit,
+    init: async () => (await import('./machine/init.js')).registerInit,
     completion: async () => (await import('./machine/completion.js')).registerCompletion,
   },
   'The service:': {

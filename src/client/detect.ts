@@ -26,6 +26,8 @@ export interface Question {
   environment?: string | undefined;
   settings: Pick<Settings, 'project' | 'environment'>;
   folder: string;
+  /** For the command that writes one. */
+  isManifestIgnored?: boolean;
 }
 
 interface Named {
@@ -39,13 +41,19 @@ interface Named {
  * @throws ClientFailure usage: for a name that is given and is none, for a manifest with an error, and for a repository
  * that git refuses to read, because the folder alone would give other names than git
  */
-export async function detect({ project, environment, settings, folder }: Question): Promise<Detected> {
+export async function detect({
+  project,
+  environment,
+  settings,
+  folder,
+  isManifestIgnored,
+}: Question): Promise<Detected> {
   const current = realpathSync.native(folder);
   const givenProject = await readGiven('project', project, settings.project);
   const givenEnvironment = await readGiven('environment', environment, settings.environment);
   const repository = readRepository(current);
   const topLevel = repository?.kind === 'repository' ? repository.topLevel : null;
-  const manifest = await findManifest(current, topLevel);
+  const manifest = isManifestIgnored ? null : await findManifest(current, topLevel);
   const packageFolder = topLevel === null && manifest === null ? findPackage(current) : null;
   const path = topLevel ?? manifest?.folder ?? packageFolder?.folder ?? current;
   const namedProject =

@@ -40,7 +40,7 @@ export async function findManifest(folder: string, topLevel: string | null): Pro
  */
 export async function readManifest(file: string, text: string): Promise<ManifestContent> {
   // Loaded only where there is a manifest, because the library for YAML takes 30 ms.
-  const { checkManifest } = await import('./manifest-check.js');
+  const { checkManifest } = await import('./manifest/check.js');
   const { content, faults } = checkManifest(text);
   if (faults.length === 0) return content;
   const findings = await import('../input/findings.js');

@@ -3,7 +3,7 @@ import { constants, type Stats } from 'node:fs';
 import { access, lstat, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { ClientFailure } from './failure.js';
+import { ClientFailure } from '../failure.js';
 
 /** How long another process may take to write the same file. It takes milliseconds. */
 const MAX_WAIT_MS = 10_000;

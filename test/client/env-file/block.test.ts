@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { putBlock } from '../../src/client/block.js';
+import { putBlock } from '../../../src/client/env-file/block.js';
 
 const block = { project: 'shop', lines: ['WEB_PORT=3100', 'NAME=größe'], names: ['WEB_PORT', 'NAME'] };
 const other = { project: 'other', lines: ['API_PORT=3200'], names: ['API_PORT'] };

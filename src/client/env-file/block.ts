@@ -1,4 +1,4 @@
-import { ClientFailure } from './failure.js';
+import { ClientFailure } from '../failure.js';
 
 /** A variable that the file sets outside of the block too. */
 export interface Twice {

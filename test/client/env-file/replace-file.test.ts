@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
-import { replaceFile } from '../../src/client/replace-file.js';
-import { packageRoot } from '../../src/package-root.js';
+import { replaceFile } from '../../../src/client/env-file/replace-file.js';
+import { packageRoot } from '../../../src/package-root.js';
 
 const isRoot = process.getuid?.() === 0;
 const append = (text: string) => (content: Buffer) => Buffer.concat([content, Buffer.from(text)]);
@@ -74,7 +74,7 @@ t.test('what is read-only is refused', { skip: isRoot && 'root may write everyth
 
 t.test('of processes that change a file at once, none loses what another has written', async (t) => {
   const file = join(folderOf(t), '.env');
-  const url = pathToFileURL(join(packageRoot, 'dist/src/client/replace-file.js')).href;
+  const url = pathToFileURL(join(packageRoot, 'dist/src/client/env-file/replace-file.js')).href;
   const script = `
     const { replaceFile } = await import('${url}');
     for (let i = 0; i < 20; i++) {
