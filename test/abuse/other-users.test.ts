@@ -37,7 +37,7 @@ const ATTACK = `
 /** Attacks everything in the data folder of a running service. */
 async function attack(t: Test, dataDir: string): Promise<void> {
   const service = await startService(t, { DATA_DIR: dataDir }).ready();
-  const endpoint = (await readHolder(dataDir))?.endpoint?.path as string;
+  const endpoint = (await readHolder(dataDir))?.path as string;
   const names = (await readdir(dataDir, { recursive: true })).filter((name) => !/^database\/.*\d/.test(name));
   for (const name of ['lock', 'service.lock', 'holder.json', 'socket', 'database/PG_VERSION'])
     t.ok(names.includes(name));

@@ -145,10 +145,10 @@ async function findFreePort(): Promise<number> {
   return port;
 }
 
-t.test('a script whose log cannot be written does its work', async (t) => {
+t.test('a command whose log cannot be written does its work', async (t) => {
   const dataDir = await makeSeededDir(t);
   const full = openSync('/dev/full', 'w');
-  const child = spawn(process.execPath, [join(packageRoot, 'dist/scripts/seed.js')], {
+  const child = spawn(process.execPath, [join(packageRoot, 'dist/src/cli/index.js'), 'seed'], {
     env: { PATH: process.env.PATH, DATA_DIR: dataDir },
     stdio: ['ignore', full, full],
   });

@@ -1,4 +1,4 @@
-// Where the holder of the lock serves other processes, and that nothing is sent to anybody else who listens there.
+// Where the service answers other processes of its user, and that nothing is sent to anybody else who listens there.
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, chown, lstat, readdir, symlink, writeFile } from 'node:fs/promises';
@@ -6,16 +6,12 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { lockDataDir } from '../../src/embedded/data-dir-lock.js';
+import { askService } from '../../src/embedded/running-service.js';
 import { listenPrivately, removeSocket } from '../../src/embedded/socket.js';
-import { passOn } from '../../src/mcp/peers.js';
 import { makeDataDir } from '../helpers/database.js';
 import { NOBODY, withoutRoot } from '../helpers/other-user.js';
 
-const CALL = { name: 'port-summary', input: {}, idempotencyKey: 'k', apiKey: 'pa_secret', requestId: 'r' };
-const ask = (path: string) =>
-  passOn({ path, yields: true }, { ...CALL, signal: new AbortController().signal }, 2000).then(
-    ({ outcome }) => outcome,
-  );
+const ask = (path: string) => askService(path, 'GET');
 
 /** Listens with a server that counts the bytes that it gets, and answers nothing. */
 async function listen(t: Test, path: string) {
@@ -63,16 +59,16 @@ t.test('only sockets that this program made are removed', async (t) => {
   t.same((await readdir(join(folder, 'port-allocator-socket-x'))).sort(), ['other', 'socket']);
 });
 
-t.test('whoever listens in the place of a dead holder gets nothing', async (t) => {
+t.test('whoever listens in the place of a dead service gets nothing', async (t) => {
   const folder = await makeDataDir(t);
   const path = join(folder, 'socket');
-  t.equal(await ask(path), 'not-executed', 'nothing is there');
+  t.equal(await ask(path), 'unreachable', 'nothing is there');
   const { bytes } = await listen(t, path);
 
   t.test('in a folder that others can write to', async (t) => {
     for (const mode of [0o777, 0o1777, 0o770, 0o701]) {
       await chmod(folder, mode);
-      t.equal(await ask(path), 'not-executed');
+      t.equal(await ask(path), 'unreachable');
     }
     await chmod(folder, 0o700);
   });
@@ -80,32 +76,32 @@ t.test('whoever listens in the place of a dead holder gets nothing', async (t) =
   t.test('behind a link', async (t) => {
     const other = join(await makeDataDir(t), 'socket');
     await symlink(path, other);
-    t.equal(await ask(other), 'not-executed', 'to the socket');
+    t.equal(await ask(other), 'unreachable', 'to the socket');
     const link = join(await makeDataDir(t), 'link');
     await symlink(folder, link);
-    t.equal(await ask(join(link, 'socket')), 'not-executed', 'to its folder');
+    t.equal(await ask(join(link, 'socket')), 'unreachable', 'to its folder');
   });
 
   t.test('in a folder of another user', { skip: withoutRoot }, async (t) => {
     await chown(folder, NOBODY, NOBODY);
-    t.equal(await ask(path), 'not-executed');
+    t.equal(await ask(path), 'unreachable');
     await chown(folder, 0, 0);
     await chown(path, NOBODY, NOBODY);
-    t.equal(await ask(path), 'not-executed', 'with a socket of another user');
+    t.equal(await ask(path), 'unreachable', 'with a socket of another user');
     await chown(path, 0, 0);
   });
 
   t.test('and a process of this user does', async (t) => {
     t.equal(bytes(), 0);
-    t.equal(await ask(path), 'unknown');
+    t.equal(await ask(path), 'silent');
     t.ok(bytes() > 0);
   });
 });
 
-t.test('a call to the socket of a process that was killed was not executed', async (t) => {
+t.test('nobody is at the socket of a process that was killed', async (t) => {
   const path = join(await makeDataDir(t), 'socket');
   const die = "require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))";
   spawnSync(process.execPath, ['-e', die, path]);
   t.ok((await lstat(path)).isSocket());
-  t.equal(await ask(path), 'not-executed');
+  t.equal(await ask(path), 'unreachable');
 });

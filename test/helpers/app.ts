@@ -5,6 +5,7 @@ import { buildApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config.js';
 import type { Database } from '../../src/database/connect.js';
 import { Metrics } from '../../src/metrics.js';
+import type { OwnProcess } from '../../src/plugins/own-process.js';
 import { createService } from '../../src/service.js';
 
 /** Builds the app as it is in production, on a real database. It is closed when the test ends. */
@@ -12,12 +13,13 @@ export async function makeApp(
   t: Test,
   database: Pick<Database, 'db'> & Partial<Pick<Database, 'poolCounts'>>,
   variables: Record<string, string> = {},
+  ownProcess: OwnProcess | null = null,
 ): Promise<FastifyInstance> {
   const metrics = new Metrics(database.poolCounts);
   const log = pino({ level: 'silent' });
   const service = createService({ database, config: loadConfig(variables), log, observer: metrics });
   service.readiness.started();
-  const app = await buildApp(service, metrics);
+  const app = await buildApp(service, metrics, ownProcess);
   t.teardown(() => app.close());
   return app;
 }

@@ -38,8 +38,8 @@ export interface Service {
 }
 
 /** Runs a script of `dist/` with PATH and these variables as its only environment. It is killed when the test ends. */
-export function startProcess(t: Test, script: string, variables: Record<string, string>) {
-  const child = spawn(process.execPath, [join(packageRoot, 'dist', script)], {
+export function startProcess(t: Test, script: string, variables: Record<string, string>, args: string[] = []) {
+  const child = spawn(process.execPath, [join(packageRoot, 'dist', script), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, ...variables },
   });
@@ -104,6 +104,12 @@ export function callerOf(url: Promise<string> | string): Service['call'] {
     const isJson = /json/.test(response.headers.get('content-type') ?? '');
     return { status: response.status, body: isJson ? JSON.parse(text) : text, headers: response.headers };
   };
+}
+
+/** Runs a command of `port-allocator` and waits for its end. */
+export async function runCommand(t: Test, args: string[], variables: Record<string, string>) {
+  const { exited, output } = startProcess(t, 'src/cli/index.js', variables, args);
+  return { code: await exited, output: output() };
 }
 
 /** Runs a script and waits for its end. */

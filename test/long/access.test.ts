@@ -1,11 +1,8 @@
 // Every operation of the contract and every MCP tool, by every kind of caller.
 import { sql } from 'kysely';
-import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { renderContract } from '../../scripts/contract.js';
-import { loadConfig } from '../../src/config.js';
-import { openToolsForKeys, tools } from '../../src/mcp/tools.js';
-import { createService } from '../../src/service.js';
+import { tools } from '../../src/mcp/tools.js';
 import {
   EXAMPLE,
   type Fixture,
@@ -25,9 +22,6 @@ t.setTimeout(180_000);
 const database = await openPostgres(t);
 const { db } = database;
 const request = requester(await makeApp(t, database, WITH_KEYS));
-const callTool = openToolsForKeys(
-  createService({ database, config: loadConfig(WITH_KEYS), log: pino({ level: 'silent' }) }),
-);
 
 const keys = {
   expired: await makeKey(request, 'admin'),
@@ -176,7 +170,7 @@ t.test('every MCP tool', async (t) => {
     'these are no tools (any more): take them out of test/helpers/access-cases.ts',
   );
   for (const [name, use] of Object.entries(toolUses)) {
-    const overHttp: Call = async (key, fixture) => {
+    const call: Call = async (key, fixture) => {
       const params = { name, arguments: use.input(fixture) };
       const accept = { accept: 'application/json, text/event-stream' };
       const headers = key === null ? accept : { ...accept, ...bearer(key) };
@@ -185,13 +179,6 @@ t.test('every MCP tool', async (t) => {
       const message = answer.body ?? JSON.parse(/^data: (.*)$/m.exec(answer.text)?.[1] ?? '{}');
       return read(message.result);
     };
-    await t.test(`${name} over HTTP`, (t) => check(t, use, overHttp));
-    // As a stdio process calls it, either itself or through the process that has the registry open.
-    const withKey: Call = async (apiKey, fixture) => {
-      const signal = new AbortController().signal;
-      const call = { name, input: use.input(fixture), idempotencyKey: null, requestId: 'r', signal, apiKey };
-      return read((await callTool(call)) as Parameters<typeof read>[0]);
-    };
-    await t.test(`${name} over stdio`, (t) => check(t, use, withKey));
+    await t.test(name, (t) => check(t, use, call));
   }
 });

@@ -20,7 +20,11 @@ async function findOpen(folder: string): Promise<string[]> {
 }
 
 t.test('a folder that is empty, or holds only what this program makes, is closed to others', async (t) => {
-  for (const content of [{}, { 'lost+found': {} }, { lock: '', 'holder.json': '{}', database: {} }]) {
+  for (const content of [
+    {},
+    { 'lost+found': {} },
+    { lock: '', 'holder.json': '{}', 'service.log': '', 'service.log.1': '', database: {} },
+  ]) {
     for (const mode of [0o755, 0o777, 0o710, 0o704]) {
       const dataDir = join(t.testdir({ data: content }), 'data');
       await chmod(dataDir, mode);
@@ -131,22 +135,22 @@ t.test('a link or a pipe in place of a lock is refused, and nothing is created w
 });
 
 t.test('the holder’s file is written anew and read as it is, whatever link lies there', async (t) => {
-  const endpoint = { path: '/elsewhere/socket', yields: true };
-  const folder = t.testdir({ data: {}, victim: JSON.stringify({ pid: 1, endpoint }) });
+  const holder = { mode: 'background', url: null, path: '/elsewhere/socket' } as const;
+  const folder = t.testdir({ data: {}, victim: JSON.stringify({ pid: 1, ...holder }) });
   const [dataDir, victim] = [join(folder, 'data'), join(folder, 'victim')];
   const before = await readFile(victim, 'utf8');
   for (const name of ['holder.json', 'holder.json.new']) await symlink(victim, join(dataDir, name));
   t.equal(await readHolder(dataDir), null);
-  await announce(dataDir, endpoint);
+  await announce(dataDir, holder);
   t.equal(await readFile(victim, 'utf8'), before);
-  t.same(await readHolder(dataDir), { pid: process.pid, endpoint });
+  t.same(await readHolder(dataDir), { pid: process.pid, ...holder });
   t.ok((await lstat(join(dataDir, 'holder.json'))).isFile());
   t.equal(await modeOf(join(dataDir, 'holder.json')), 0o600);
 });
 
 t.test('a holder’s file that another user wrote is not believed', { skip: withoutRoot }, async (t) => {
   const dataDir = t.testdir({});
-  await announce(dataDir, { path: '/elsewhere/socket', yields: true });
+  await announce(dataDir, { mode: 'background', url: null, path: '/elsewhere/socket' });
   await chown(join(dataDir, 'holder.json'), NOBODY, NOBODY);
   t.equal(await readHolder(dataDir), null);
 });
@@ -156,7 +160,9 @@ t.test('a holder’s file that makes no sense is no holder, and keeps nobody fro
   for (const [text, holder] of [
     ['', null],
     ['null', null],
-    ['{"pid":1,"endpoint":{"url":"http://127.0.0.1:1","token":"t"}}', { pid: 1 }],
+    ['{"pid":1}', null],
+    ['{"pid":"1","mode":"background","url":null}', null],
+    ['{"pid":1,"mode":"background","url":7,"path":8}', { pid: 1, mode: 'background', url: null }],
   ] as const) {
     await writeFile(join(dataDir, 'holder.json'), text);
     t.same(await readHolder(dataDir), holder);

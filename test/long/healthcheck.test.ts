@@ -22,10 +22,10 @@ t.test('the health check of the image asks the service wherever it is configured
     const variables = { ...given, PORT: String(port), DATA_DIR: t.testdirName };
     const app = await makeApp(t, database, variables);
     await app.listen({ host, port });
-    t.strictSame(await runScript(t, 'scripts/healthcheck.js', variables), { code: 0, output: '' }, given.HOST);
+    t.strictSame(await runScript(t, 'src/operator/healthcheck.js', variables), { code: 0, output: '' }, given.HOST);
     await app.close();
     if (given.HOST !== '127.0.0.1') continue;
-    t.match(await runScript(t, 'scripts/healthcheck.js', variables), { code: 1, output: /ECONNREFUSED/ });
+    t.match(await runScript(t, 'src/operator/healthcheck.js', variables), { code: 1, output: /ECONNREFUSED/ });
   }
 });
 
@@ -34,7 +34,7 @@ t.test('the health check fails if the answer is no success', async (t) => {
   t.teardown(() => server.close());
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  const answered = await runScript(t, 'scripts/healthcheck.js', { PORT: String(port) });
+  const answered = await runScript(t, 'src/operator/healthcheck.js', { PORT: String(port) });
   t.match(answered, { code: 1, output: /answered 503/ });
 });
 

@@ -1,11 +1,8 @@
 // What a start says of a user without rights, and of a DATABASE_URL that leads nowhere.
-import { pino } from 'pino';
 import t, { type Test } from 'tap';
-import { loadConfig } from '../../src/config.js';
 import { toAppError } from '../../src/database/errors.js';
-import { openRegistry } from '../../src/mcp/registry.js';
 import { createDatabase, openPostgres } from '../helpers/database.js';
-import { runScript } from '../helpers/service.js';
+import { runCommand, runScript } from '../helpers/service.js';
 import { connect, LIST_TABLES, psql, refusalOf } from '../helpers/starting.js';
 
 /** A user of its own, in the URL of the same database. */
@@ -83,35 +80,17 @@ t.test('a right that is taken away while the service runs is a refusal that says
   t.match(toAppError(error), { code: 'database-unavailable', message: /rights that it needs\. Nothing was changed/ });
 });
 
-t.test(
-  'every process says so: the service and a script end with it, a stdio process answers calls with it',
-  async (t) => {
-    const url = await createDatabase(t);
-    await psql(url, 'create table customers ()');
-    const sentence = /^DATABASE_URL: the database holds tables of another application: customers\..*\n$/;
-    for (const script of ['src/main.js', 'scripts/migrate.js', 'scripts/seed.js']) {
-      const { code, output } = await runScript(t, script, { DATABASE_URL: url, PORT: '0', LOG_LEVEL: 'silent' });
-      t.equal(code, 1, script);
-      t.match(output, sentence, script);
-    }
-    const registry = openRegistry(loadConfig({ DATABASE_URL: url }), pino({ level: 'silent' }), String);
-    t.teardown(() => registry.close());
-    const getPort = () =>
-      registry.callTool({
-        name: 'get-port',
-        input: { project: 'odin', service: 'web' },
-        signal: AbortSignal.timeout(20_000),
-        requestId: 'one',
-        idempotencyKey: null,
-      });
-    t.match(await getPort(), { isError: true, content: [{ text: /tables of another application: customers/ }] });
-    t.same(await psql(url, LIST_TABLES), [['public.customers']]);
-    await psql(url, 'drop table customers');
-    await getPort(); // begins to prepare the database again
-    t.match(
-      await getPort(),
-      { content: [{ text: /project-not-found/ }] },
-      'once the reason is gone, calls are executed',
-    );
-  },
-);
+t.test('the service and a command end with it', async (t) => {
+  const url = await createDatabase(t);
+  await psql(url, 'create table customers ()');
+  const sentence = /^DATABASE_URL: the database holds tables of another application: customers\..*\n$/;
+  const variables = { DATABASE_URL: url, PORT: '0', LOG_LEVEL: 'silent' };
+  for (const ended of [
+    runScript(t, 'src/main.js', variables),
+    runCommand(t, ['migrate'], variables),
+    runCommand(t, ['seed'], variables),
+  ]) {
+    t.match(await ended, { code: 1, output: sentence });
+  }
+  t.same(await psql(url, LIST_TABLES), [['public.customers']]);
+});

@@ -2,7 +2,7 @@
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import { createDatabase } from '../helpers/database.js';
-import { runScript, startService } from '../helpers/service.js';
+import { runCommand, startService } from '../helpers/service.js';
 
 async function connect(t: Test, url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url });
@@ -32,15 +32,15 @@ t.test('MIGRATE_ON_START=false waits until someone has migrated; npm run migrate
   t.match(await waiting.call('GET', '/v1/ranges'), { status: 503, body: { code: 'database-unavailable' } });
 
   const variables = { DATABASE_URL: url };
-  t.match(await runScript(t, 'scripts/migrate.js', variables), { code: 0, output: /0001_names_and_hosts.*0002_/s });
-  t.match(await runScript(t, 'scripts/migrate.js', variables), { code: 0, output: /up to date/ }, 'repeatable');
+  t.match(await runCommand(t, ['migrate'], variables), { code: 0, output: /0001_names_and_hosts.*0002_/s });
+  t.match(await runCommand(t, ['migrate'], variables), { code: 0, output: /up to date/ }, 'repeatable');
   await waiting.ready();
   t.same((await waiting.call('GET', '/v1/ranges')).body.items, [], 'PostgreSQL is not seeded unless asked');
 
-  t.match(await runScript(t, 'scripts/seed.js', variables), { code: 0, output: /"inserted":7,"left":0/ });
+  t.match(await runCommand(t, ['seed'], variables), { code: 0, output: /Inserted 7 ranges\. 0 would/ });
   t.equal((await waiting.call('DELETE', '/v1/ranges/3300')).status, 204);
   t.equal((await waiting.call('POST', '/v1/ranges', { project: 'mine', startPort: 3300 })).status, 201);
-  t.match(await runScript(t, 'scripts/seed.js', variables), { code: 0, output: /"inserted":0,"left":7/ });
+  t.match(await runCommand(t, ['seed'], variables), { code: 0, output: /Inserted 0 ranges\. 7 would/ });
   t.equal((await waiting.call('GET', '/v1/ranges/3300')).body.project, 'mine', 'seeding never overwrites');
   t.equal(await waiting.kill('SIGTERM'), 0);
 
@@ -58,7 +58,7 @@ t.test('MIGRATE_ON_START=false waits until someone has migrated; npm run migrate
     const before = await client.query('select * from port_allocator_migrations order by name');
     const service = await startService(t, variables).ready();
     t.match(await service.call('PUT', '/v1/projects/consilio/services/api'), { status: 201, body: { port: 3100 } });
-    t.match(await runScript(t, 'scripts/migrate.js', variables), { code: 0 });
+    t.match(await runCommand(t, ['migrate'], variables), { code: 0 });
     t.same((await client.query('select * from port_allocator_migrations order by name')).rows, before.rows);
     t.equal(await service.kill('SIGTERM'), 0);
   });
