@@ -19,6 +19,8 @@ const TELL_AFTER_MS = 2000;
 const UNREACHABLE_MS = 1500;
 /** Between two starts, where one ends at once because another process has the lock. */
 const START_AGAIN_MS = 500;
+/** The same, where that process seems to live. Another process may have got its pid. */
+const START_BESIDE_LIVING_MS = 5000;
 
 /** Where a service listens. Each has the same path, so that the process tells it from the one before. */
 export interface Place {
@@ -66,7 +68,7 @@ export class LocalService {
         this.#isTold = true;
         this.onWait(this.#describeWait(holder));
       }
-      this.#startUnlessRunning();
+      this.#startUnlessRunning(holder);
       await sleep(POLL_MS, undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
     }
   }
@@ -103,7 +105,7 @@ export class LocalService {
   }
 
   /** @throws ClientFailure if the service that was started last could not start */
-  #startUnlessRunning(): void {
+  #startUnlessRunning(holder: LockHolder | null): void {
     const last = this.#start;
     if (last !== null) {
       if (last.ended === null) return;
@@ -112,7 +114,8 @@ export class LocalService {
         this.#start = null; // the next call tries again
         throw this.#cannotStart(last.ended);
       }
-      if (Date.now() - last.begunAt < START_AGAIN_MS) return;
+      const pauseMs = code === ALREADY_HELD && isAlive(holder) ? START_BESIDE_LIVING_MS : START_AGAIN_MS;
+      if (Date.now() - last.begunAt < pauseMs) return;
     }
     const start: Start = { begunAt: Date.now(), ended: null };
     this.#start = start;
@@ -122,7 +125,7 @@ export class LocalService {
   }
 
   #describeWait(holder: LockHolder | null): string {
-    return this.#start?.ended?.code === ALREADY_HELD && holder?.mode === 'command'
+    return holder?.mode === 'command' && isAlive(holder)
       ? `Waiting for a command that works on ${this.dataDir} (pid ${holder.pid})…`
       : 'Starting the service…';
   }
@@ -151,5 +154,14 @@ export class LocalService {
       `The service was not there within ${PATIENCE_MS / 1000} s.${who}`,
       `Look into ${this.dataDir}/service.log.`,
     );
+  }
+}
+
+function isAlive(holder: LockHolder | null): boolean {
+  if (holder === null) return false;
+  try {
+    return process.kill(holder.pid, 0);
+  } catch {
+    return false;
   }
 }

@@ -4,14 +4,14 @@ import { sql } from 'kysely';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../../src/config.js';
 import { connectDatabase, type Database } from '../../src/database/connect.js';
-import { type Agent, ask, startAgents } from '../helpers/agents.js';
+import { type Agent, ask, killService, startAgents } from '../helpers/agents.js';
 import { makeSeededDir, silentLog } from '../helpers/database.js';
 
 t.setTimeout(120_000);
 
 /**
- * How long the agent's process is left alone after its call, in one try after the other. It does this work beside its
- * calls, and what it has done can be read only when it has closed the database.
+ * How long the service is left alone after a call, in one try after the other. It does this work beside its calls, and
+ * what it has done can be read only when nobody has the database open.
  */
 const WAITS_MS = [1000, 5000, 20_000];
 
@@ -29,7 +29,7 @@ async function startAgent(t: Test, dataDir: string): Promise<Agent> {
   return (await startAgents(t, dataDir, 1))[0] as Agent;
 }
 
-t.test('an agent’s process that has the registry open sweeps reservations and deletes old health checks', async (t) => {
+t.test('the service in the background sweeps reservations and deletes old health checks', async (t) => {
   const dataDir = await makeSeededDir(t);
   await inDatabase(dataDir, async (db) => {
     await sql`
@@ -54,6 +54,7 @@ t.test('an agent’s process that has the registry open sweeps reservations and 
     await ask(agent, 'get-port', { service: 'api' });
     await setTimeout(waitMs);
     await agent.close();
+    await killService(dataDir);
     found = await inDatabase(dataDir, async (db) => {
       const state = {
         reservations: await db.selectFrom('port_reservations').select('status').execute(),

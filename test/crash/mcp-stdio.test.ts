@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import t from 'tap';
 import { packageRoot } from '../../src/package-root.js';
 import { createDatabase, makeDataDir, makeSeededDir } from '../helpers/database.js';
-import { clients, closeAtEnd } from '../helpers/mcp.js';
+import { BRIDGE, clients, closeAtEnd } from '../helpers/mcp.js';
 
 /** Long enough for processes that start and open a database. */
 t.setTimeout(240_000);
@@ -36,7 +36,7 @@ t.test('over stdio on PostgreSQL, the process migrates the database first', asyn
 });
 
 t.test('a client that never reads stderr is answered all the same, and the process ends with it', async (t) => {
-  const child = spawn(process.execPath, [`${packageRoot}/dist/src/mcp/stdio.js`], {
+  const child = spawn(process.execPath, [BRIDGE], {
     env: { DATA_DIR: await makeSeededDir(t), LOG_LEVEL: 'info', PATH },
     stdio: 'pipe',
   });
@@ -103,7 +103,7 @@ t.test(
 );
 
 t.test('a client that closes stdin right after its last request gets all answers', async (t) => {
-  const child = spawn(process.execPath, [`${packageRoot}/dist/src/mcp/stdio.js`], {
+  const child = spawn(process.execPath, [BRIDGE], {
     env: { DATA_DIR: await makeSeededDir(t), PATH },
     stdio: ['pipe', 'pipe', 'ignore'],
   });
@@ -146,7 +146,7 @@ t.test('a client that closes stdin right after its last request gets all answers
 });
 
 t.test('a bad configuration is reported on stderr', async (t) => {
-  const child = spawn(process.execPath, [`${packageRoot}/dist/src/mcp/stdio.js`], { env: { PORT: 'x', PATH } });
+  const child = spawn(process.execPath, [BRIDGE], { env: { PORT: 'x', PATH } });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (text) => {
     stdout += text;

@@ -17,7 +17,8 @@ export interface McpClient {
 }
 
 const INFO = { name: 'test', version: '1.0.0' };
-const STDIO = { command: process.execPath, args: [`${packageRoot}/dist/src/mcp/stdio.js`], stderr: 'pipe' as const };
+export const BRIDGE = `${packageRoot}/dist/src/client/bridge/main.js`;
+const STDIO = { command: process.execPath, args: [BRIDGE], stderr: 'pipe' as const };
 
 /** The v2 client with the current revision of the protocol and with those of 2025, and the 1.x client. */
 export const clients: {

@@ -1,0 +1,198 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { Bridge } from '../../src/client/bridge/bridge.js';
+import { connect } from '../../src/client/connection.js';
+import { makeApp } from '../helpers/app.js';
+import { openPostgres } from '../helpers/database.js';
+import { WITH_KEYS } from '../helpers/keys.js';
+
+// biome-ignore lint/suspicious/noExplicitAny: a test asserts what a message holds, field by field
+type Message = any;
+
+/** A bridge to what listens at a URL, and its client. */
+function open(url: string) {
+  const [input, output] = [new PassThrough(), new PassThrough()];
+  const connection = connect({ url, apiKey: null, dataDir: '', project: null, environment: null });
+  const ended = new Bridge(connection, output).run(input);
+  let written = '';
+  output.setEncoding('utf8');
+  return {
+    input,
+    output,
+    send: (...messages: object[]) => {
+      for (const message of messages) input.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+    },
+    /** Ends the input, waits for the end of the bridge, and returns all that it has written. */
+    async finish(): Promise<Message[]> {
+      output.on('data', (text) => (written += text));
+      input.end();
+      await ended;
+      return written.split('\n').flatMap((line) => (line === '' ? [] : JSON.parse(line)));
+    },
+  };
+}
+
+async function serve(t: Test, listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const call = (id: unknown, name: string, input: object) => ({
+  id,
+  method: 'tools/call',
+  params: { name, arguments: input },
+});
+const byId = (messages: Message[]) => Object.fromEntries(messages.map((message) => [String(message.id), message]));
+
+t.test('the real service', async (t) => {
+  const url = await (await makeApp(t, await openPostgres(t))).listen({ host: '127.0.0.1', port: 0 });
+
+  t.test('a line that is no message is refused, and the bridge goes on', async (t) => {
+    const { input, send, finish } = open(url);
+    input.write('{"jsonrpc":\n\n');
+    input.write('[{"jsonrpc":"2.0","id":1,"method":"ping"}]\r\n');
+    send({ id: 'a', method: 1 }, { id: 2, result: {} }, call('b', 'get-port', { project: 'odin', service: 'web' }));
+    input.write(`"${'x'.repeat(5_000_000)}"\n`);
+    send(call(3, 'get-port', { project: 'odin', service: 'web', description: 'x'.repeat(1_500_000) }));
+    const messages = await finish();
+    const { a, b, 3: large } = byId(messages);
+    t.same(
+      messages.filter(({ id }) => id === null).map(({ error }) => error.code),
+      [-32700, -32000, -32600],
+    );
+    t.equal(a.error.code, -32600, 'a refusal gets the id of its request');
+    t.equal(b.result.structuredContent.port, 3300);
+    t.match(large.error, { code: -32000, message: /^Bodies may have 1 MiB\./, data: { code: 'payload-too-large' } });
+    t.equal(messages.length, 6);
+  });
+
+  t.test('by the revision 2026-07-28, each request has its headers', async (t) => {
+    const { send, finish } = open(url);
+    const _meta = {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
+      'io.modelcontextprotocol/clientCapabilities': {},
+    };
+    send(
+      { id: 1, method: 'server/discover', params: { _meta } },
+      {
+        id: 2,
+        method: 'tools/call',
+        params: { _meta, name: 'get-port', arguments: { project: 'odin', service: 'web' } },
+      },
+      { id: 3, method: 'tools/call', params: { _meta, name: 'größe', arguments: {} } },
+    );
+    const { 1: discovered, 2: called, 3: unknown } = byId(await finish());
+    t.ok(discovered.result.capabilities);
+    t.equal(called.result.structuredContent.port, 3300);
+    t.match(unknown.error, { code: -32602, message: /no tool größe/ });
+  });
+
+  t.test('a large answer is whole', async (t) => {
+    const { send, finish } = open(url);
+    const metadata = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`k${i}`, 'x'.repeat(300)]));
+    for (let i = 0; i < 40; i++) send(call(i, 'get-port', { project: 'consilio', service: `s${i}`, metadata }));
+    t.equal((await finish()).length, 40);
+    const next = open(url);
+    next.send(call('list', 'list-ports', { project: 'consilio', limit: 1000 }));
+    const [{ result }] = await next.finish();
+    t.ok(JSON.stringify(result).length > 400_000);
+  });
+});
+
+t.test('where keys are in force, a client without one is told what to do', async (t) => {
+  const app = await makeApp(t, await openPostgres(t), WITH_KEYS);
+  const { send, finish } = open(await app.listen({ host: '127.0.0.1', port: 0 }));
+  send(call(1, 'get-port', { project: 'odin', service: 'web' }));
+  const [message] = await finish();
+  t.match(message, {
+    id: 1,
+    error: { message: /PORT_ALLOCATOR_API_KEY/, data: { code: 'unauthorized', status: 401 } },
+  });
+});
+
+t.test('a service that cannot be reached is an error of each request, and of no notification', async (t) => {
+  const { send, finish } = open('http://127.0.0.1:1');
+  send({ id: 1, method: 'initialize' }, { method: 'notifications/initialized' }, { id: 2, method: 'tools/list' });
+  const messages = await finish();
+  t.match(byId(messages), {
+    1: { error: { code: -32000, message: /Nobody listens on 127\.0\.0\.1:1 / } },
+    2: { error: {} },
+  });
+  t.equal(messages.length, 2);
+});
+
+t.test('events are passed on in their order, and a cancelled request is ended and not answered', async (t) => {
+  let closed = false;
+  const progress = (n: number) =>
+    `event: message\ndata: {"jsonrpc":"2.0",\ndata: "method":"notifications/progress","params":{"progress":${n}}}\n\n`;
+  const url = await serve(t, (request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write(`: a comment\n\n${progress(1)}`);
+    if (request.headers['mcp-name'] === undefined && request.url === '/mcp') response.write(progress(2));
+    request.on('data', (body) => {
+      if (String(body).includes('forever')) response.once('close', () => (closed = true));
+      else response.end('data: {"jsonrpc":"2.0","id":1,"result":{}}\n\n');
+    });
+  });
+  const { send, finish, output } = open(url);
+  send(call(1, 'audit-ports', {}));
+  await once(output, 'readable');
+  send(call('1', 'forever', {}));
+  await sleep(100);
+  send({ method: 'notifications/cancelled', params: { requestId: '1' } });
+  while (!closed) await sleep(10);
+  const messages = await finish();
+  const results = messages.filter(({ id }) => id !== undefined);
+  t.same(results, [{ jsonrpc: '2.0', id: 1, result: {} }]);
+  const sent = messages.filter(({ method }) => method === 'notifications/progress');
+  t.same(
+    sent.map(({ params }) => params.progress),
+    [1, 2, 1, 2],
+  );
+});
+
+t.test('a call whose answer is lost is repeated with the same key, and says that it is', async (t) => {
+  const seen: [key: unknown, repeated: unknown][] = [];
+  const url = await serve(t, ({ headers, socket }, response) => {
+    seen.push([headers['idempotency-key'], headers.repeated]);
+    if (seen.length < 3) socket.destroy();
+    else response.writeHead(200, { 'content-type': 'application/json' }).end('{"jsonrpc":"2.0","id":1,"result":{}}');
+  });
+  const { send, finish } = open(url);
+  send(call(1, 'allocate-port', { project: 'odin', service: 'web' }));
+  t.match(await finish(), [{ id: 1, result: {} }]);
+  const key = seen[0]?.[0];
+  t.match(key, /^[0-9a-f-]{36}$/);
+  t.same(seen, [
+    [key, undefined],
+    [key, 'true'],
+    [key, 'true'],
+  ]);
+});
+
+t.test('a client that does not read its answers gets no more of them', async (t) => {
+  let calls = 0;
+  const url = await serve(t, (_request, response) => {
+    calls += 1;
+    const result = { text: 'x'.repeat(50_000) };
+    response
+      .writeHead(200, { 'content-type': 'application/json' })
+      .end(JSON.stringify({ jsonrpc: '2.0', id: 1, result }));
+  });
+  const { send, finish } = open(url);
+  const asked = 600;
+  for (let i = 0; i < asked; i++) send({ id: i, method: 'ping' });
+  for (let before = -1; before !== calls; await sleep(300)) before = calls;
+  t.ok(calls < 300, `${calls} of ${asked} were asked`);
+  t.equal((await finish()).length, asked);
+});
