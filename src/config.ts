@@ -86,7 +86,8 @@ export function loadConfig(variables: Record<string, string | undefined>, option
   const given = { ...trimVariables(options.dotenv ? readDotenv() : {}), ...trimVariables(variables) };
   const secrets = readSecretFiles(given);
   const values = normalizeVariables(secrets.values);
-  const { dataDir, problems } = findDataDir(values);
+  // Whoever names the folder for clients means the same one when he starts the service or a command of an operator.
+  const { dataDir, problems } = findDataDir({ ...values, DATA_DIR: values.DATA_DIR ?? values.PORT_ALLOCATOR_DATA_DIR });
   problems.push(...secrets.problems);
   let env: EnvironmentVariables;
   try {

@@ -10,14 +10,14 @@ export function endWhenIdle(app: FastifyInstance, idleMs: number, end: () => voi
   let timer: NodeJS.Timeout | undefined;
   const wait = () => {
     clearTimeout(timer);
-    timer = setTimeout(end, idleMs);
+    if (underWay === 0) timer = setTimeout(end, idleMs);
   };
   app.server.on('request', (_request, answer) => {
     underWay += 1;
     clearTimeout(timer);
     whenClosed(answer, () => {
       underWay -= 1;
-      if (underWay === 0) wait();
+      wait();
     });
   });
   return wait;

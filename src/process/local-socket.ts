@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { explainingDataDir } from '../embedded/data-folder.js';
 import { announce } from '../embedded/holder.js';
@@ -15,6 +17,8 @@ import { listenPrivately, removeSocket } from '../embedded/socket.js';
  */
 export class LocalSocket {
   readonly #connections = new WeakSet<Socket>();
+  /** How many connections have come in. */
+  #taken = 0;
   /** Listens where the app's own server does not. */
   readonly #server = createServer({ allowHalfOpen: true }); // as Node's HTTP servers do
   #path: string | null = null;
@@ -22,7 +26,7 @@ export class LocalSocket {
 
   constructor(
     private readonly dataDir: string,
-    private readonly process: RunningService,
+    private readonly about: RunningService,
   ) {}
 
   /** Whether a connection came in here, and not over TCP. */
@@ -32,7 +36,7 @@ export class LocalSocket {
 
   /** What other processes are told of this one. */
   describe(): RunningService {
-    return { ...this.process, url: this.#url };
+    return { ...this.about, url: this.#url };
   }
 
   /** Prepares an app. Comes before it listens. */
@@ -57,9 +61,21 @@ export class LocalSocket {
     await this.#listen((path) => app.listen({ path }));
   }
 
-  /** Says that this process is about to end, so that no other one comes here any more. */
+  /**
+   * Lets no other process come here any more, before the socket is closed. A client whose connection is in the kernel's
+   * queue by then is still let in. When the socket is closed, the kernel breaks off what is left in the queue, and such
+   * a client could not know that its request was never read.
+   */
   async withdraw(): Promise<void> {
-    await announce(this.dataDir, { mode: this.process.mode, url: null });
+    await announce(this.dataDir, { mode: this.about.mode, url: null });
+    if (this.#path === null || process.platform === 'win32') return;
+    await rm(this.#path, { force: true });
+    // Whenever the event loop polls the socket, it takes one connection of the queue. It does so between the two turns.
+    let taken: number;
+    do {
+      taken = this.#taken;
+      for (let turn = 0; turn < 2; turn++) await setImmediate();
+    } while (this.#taken > taken);
   }
 
   /** Removes what the app has left when it is closed. */
@@ -68,11 +84,14 @@ export class LocalSocket {
   }
 
   #note(server: Server): void {
-    server.prependListener('connection', (socket: Socket) => this.#connections.add(socket));
+    server.prependListener('connection', (socket: Socket) => {
+      this.#taken += 1;
+      this.#connections.add(socket);
+    });
   }
 
   async #listen(listen: (path: string) => Promise<unknown>): Promise<void> {
     this.#path = await explainingDataDir(() => listenPrivately(this.dataDir, listen));
-    await announce(this.dataDir, { mode: this.process.mode, url: this.#url, path: this.#path });
+    await announce(this.dataDir, { mode: this.about.mode, url: this.#url, path: this.#path });
   }
 }

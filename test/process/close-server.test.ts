@@ -4,7 +4,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify from 'fastify';
 import t, { type Test } from 'tap';
-import { closeServer } from '../src/close-server.js';
+import { closeServer } from '../../src/process/close-server.js';
 
 /** The same as in the service, and longer than any test waits. */
 const KEEP_ALIVE_MS = 95_000;
