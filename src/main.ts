@@ -9,6 +9,7 @@ import { DataDirLockedError } from './embedded/data-dir-lock.js';
 import { StartError } from './errors.js';
 import { exit } from './process/ending.js';
 import { openLog, openServiceLog } from './process/log.js';
+import { describeStart, formatForTerminal } from './process/terminal.js';
 import { serve } from './serve.js';
 import { describeStartError } from './start-error.js';
 
@@ -18,7 +19,10 @@ async function main(): Promise<void> {
   const { background, idleMs } = readArguments(process.argv.slice(2));
   if (background) return serveInBackground(idleMs);
   const config = loadConfig(process.env, { dotenv: true });
-  await serve(config, openLog(config.logLevel, 1, redactKeys(config.adminApiKey)), { kind: 'foreground' });
+  const format = await formatForTerminal();
+  const log = openLog(config.logLevel, 1, redactKeys(config.adminApiKey), format);
+  const url = await serve(config, log, { kind: 'foreground' });
+  if (url !== null && format !== null) log.info(describeStart(url, config));
 }
 
 async function serveInBackground(idleMs: number): Promise<void> {

@@ -13,12 +13,12 @@ import { Metrics } from './metrics.js';
 import { version } from './package-root.js';
 import { closeServer } from './process/close-server.js';
 import { closeBeforeExit } from './process/ending.js';
+import { cannotListen, requireFreePort, urlFrom } from './process/free-port.js';
 import { endWhenIdle } from './process/idle.js';
 import { LocalSocket } from './process/local-socket.js';
 import { Readiness } from './readiness.js';
 import { createService } from './service.js';
 import { runMonitor } from './services/monitor.js';
-import { cannotListen } from './start-error.js';
 
 /** How long closing may take in addition to DRAIN_MS and the longest request. After that the process ends as it is. */
 const CLOSE_MARGIN_MS = 5000;
@@ -30,13 +30,17 @@ export type Mode =
   /** On the socket alone, started by a client that found no service, until nobody has asked anything for `idleMs`. */
   | { kind: 'background'; idleMs: number };
 
-/** Runs the service in this process. @returns when it is ready, or was told to end before it was */
-export async function serve(config: Config, log: Logger, mode: Mode): Promise<void> {
+/**
+ * Runs the service in this process, and returns when it is ready.
+ * @returns where a person can open it in a browser; null in the background, and if it was told to end before it was ready
+ */
+export async function serve(config: Config, log: Logger, mode: Mode): Promise<string | null> {
   const readiness = new Readiness();
   // Comes before everything that takes time: the first process of a container ignores a signal that it has no handler
   // for, and could then not be stopped while it starts.
   const { stopping, closers, end } = closeOnSignal(config, log, readiness);
   try {
+    if (mode.kind === 'foreground') await requireFreePort(config);
     const database = await openDatabase(config, log, mode);
     closers.push(() => database.close());
     stopping.throwIfAborted();
@@ -66,9 +70,11 @@ export async function serve(config: Config, log: Logger, mode: Mode): Promise<vo
     const monitor = runMonitor(database.db, service, stopping);
     closers.push(() => monitor);
     log.info({ database: database.kind, ...(local && { dataDir: config.dataDir }) }, 'Ready');
+    return mode.kind === 'foreground' ? urlOf(app, config) : null;
   } catch (error) {
     // Starting ends as soon as the process is told to end. That is no error.
     if (!stopping.aborted) throw error;
+    return null;
   }
 }
 
@@ -88,14 +94,13 @@ const describeProcess = ({ dataDir }: Config, { kind }: Mode): RunningService =>
   startedAt: new Date().toISOString(),
 });
 
-const listen = (app: FastifyInstance, { host, port }: Config) => app.listen({ host, port }).catch(cannotListen);
+const listen = (app: FastifyInstance, { host, port }: Config) =>
+  app.listen({ host, port }).catch((error) => cannotListen(error, { host, port }));
 
 /** Where a person on this machine can open the service in a browser. */
 function urlOf(app: FastifyInstance, { basePath }: Config): string {
-  const { address, family, port } = app.server.address() as AddressInfo;
-  const isEveryAddress = address === '0.0.0.0' || address === '::';
-  const host = isEveryAddress ? '127.0.0.1' : family === 'IPv6' ? `[${address}]` : address;
-  return `http://${host}:${port}${basePath}`;
+  const { address, port } = app.server.address() as AddressInfo;
+  return urlFrom(address, port) + basePath;
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   SERVICE_LOG,
 } from '../embedded/data-folder.js';
 import { escapeInJson } from '../input/visible.js';
+import type { Format } from './terminal.js';
 
 /** How much of the log waits in memory while it cannot be written. Further lines are lost. */
 const MAX_UNWRITTEN_BYTES = 1024 * 1024;
@@ -34,10 +35,11 @@ const terminals = STDIO.filter((fd) => isatty(fd));
  * Every line is redacted as a whole, because an error can quote what a caller has sent. Characters that are not seen
  * stand in it as JSON escapes, so that no name of a key changes what a terminal shows.
  * @param fd 1 for stdout, 2 for stderr
+ * @param format makes of each line what is written; null to write JSON
  */
-export function openLog(level: Config['logLevel'], fd: 1 | 2, redact: Redact): Logger {
+export function openLog(level: Config['logLevel'], fd: 1 | 2, redact: Redact, format: Format | null = null): Logger {
   process.once('exit', closeLostTerminals);
-  return logTo(new sonic.SonicBoom({ fd, sync: false, maxLength: MAX_UNWRITTEN_BYTES }), level, redact);
+  return logTo(new sonic.SonicBoom({ fd, sync: false, maxLength: MAX_UNWRITTEN_BYTES }), level, redact, format);
 }
 
 /**
@@ -66,9 +68,18 @@ export async function openServiceLog(dataDir: string, level: Config['logLevel'],
   return logTo(stream, level, redact);
 }
 
-function logTo(stream: InstanceType<typeof sonic.SonicBoom>, level: Config['logLevel'], redact: Redact): Logger {
+function logTo(
+  stream: InstanceType<typeof sonic.SonicBoom>,
+  level: Config['logLevel'],
+  redact: Redact,
+  format: Format | null = null,
+): Logger {
   stream.on('error', () => {});
-  return pino({ level, hooks: { streamWrite: (line) => escapeInJson(redact(line)) } }, stream);
+  const write = (line: string) => {
+    const json = escapeInJson(redact(line));
+    return format ? format(json) : json;
+  };
+  return pino({ level, hooks: { streamWrite: write } }, stream);
 }
 
 /**
