@@ -10,6 +10,7 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 COPY scripts scripts
 COPY dashboard dashboard
+COPY migrations migrations
 RUN npm run build
 
 FROM node:24-bookworm-slim AS dependencies
@@ -28,6 +29,7 @@ COPY LICENSE package.json ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist/src dist/src
 COPY --from=build /app/dist/dashboard dist/dashboard
+COPY --from=build /app/dist/database-*.tar.gz dist/
 COPY migrations migrations
 COPY openapi openapi
 

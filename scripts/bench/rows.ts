@@ -1,5 +1,6 @@
 import { Client } from 'undici';
 import { benchAudit, type Comparison } from './audit.js';
+import { firstStart } from './first-start.js';
 import { growth } from './growth.js';
 import { requestAll, runPairs, send } from './load.js';
 import { alternate, type Measure, median, type Row } from './measure.js';
@@ -182,4 +183,13 @@ const audit: Measure = async (subjects) => {
   ];
 };
 
-export const measures: Record<string, Measure> = { reads, contention, churn, growth, isolation, scaleOut, audit };
+export const measures: Record<string, Measure> = {
+  reads,
+  contention,
+  churn,
+  growth,
+  isolation,
+  scaleOut,
+  audit,
+  firstStart,
+};
