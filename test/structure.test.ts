@@ -35,6 +35,24 @@ t.test(`no folder has more than ${MAX_FILES} files`, async (t) => {
   t.same(crowded, []);
 });
 
+t.test('what is installed without development dependencies has every package that is imported', async (t) => {
+  const { dependencies } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'));
+  const paths = [...sources.keys()].filter((path) => !path.endsWith('.d.ts'));
+  const missing = paths.flatMap((path) => {
+    // The compiled file, because an import of types alone is not in it.
+    const compiled = readFileSync(join(packageRoot, 'dist', path.replace(/\.ts$/, '.js')), 'utf8');
+    const names = ts.preProcessFile(compiled, true, true).importedFiles.map(({ fileName }) => packageOf(fileName));
+    return names.filter((name) => name !== null && !(name in dependencies)).map((name) => `${path}: ${name}`);
+  });
+  t.same(missing, []);
+});
+
+/** @returns null for Node's own modules, and for files of this package */
+function packageOf(imported: string): string | null {
+  if (/^(node:|\.)/.test(imported)) return null;
+  return imported.split('/', imported.startsWith('@') ? 2 : 1).join('/');
+}
+
 t.test('circles of imports are found', async (t) => {
   const imports = { a: ['b', 'e'], b: ['c'], c: ['a'], d: ['a', 'd'], e: ['f'], f: ['e'], g: ['a'] };
   t.same(findCircles(new Map(Object.entries(imports))), [['a', 'b', 'c'], ['d'], ['e', 'f']]);

@@ -74,6 +74,13 @@ export const suites: Record<string, Suite> = {
     requires: 'the npm registry',
     program: 'dist/scripts/test/mcp.js',
   },
+  package: {
+    proves: 'the packed package, installed without development dependencies, does the main job on Node 20 and 24',
+    takes: '2 min',
+    requires: 'the npm registry',
+    folder: 'package',
+    timeoutSeconds: 600,
+  },
   monitoring: {
     proves: 'rules, alerts and the Grafana dashboard in a real Prometheus',
     takes: '1 min',
@@ -83,7 +90,7 @@ export const suites: Record<string, Suite> = {
     timeoutSeconds: 300,
   },
   deploy: {
-    proves: 'poolers, proxies, restarts, backups, the package, a full database',
+    proves: 'poolers, proxies, restarts, backups, a full database',
     takes: '3 min',
     folder: 'deploy',
     postgres: true,

@@ -60,13 +60,13 @@ t.test('a client that never reads stderr is answered all the same, and the proce
 });
 
 t.test(
-  '`npm run mcp`, from another folder, prints nothing on stdout but protocol messages, and ends with its client',
+  '`npm --silent run mcp`, from another folder, prints nothing on stdout but protocol messages, and ends with its client',
   async (t) => {
     // Without what npm adds to the environment, as if a client started it.
-    const { npm_config_json: _, ...env } = process.env;
-    const child = spawn('npm', ['--prefix', packageRoot, 'run', 'mcp'], {
+    const { npm_config_loglevel: _, ...env } = process.env;
+    const child = spawn('npm', ['--silent', '--prefix', packageRoot, 'run', 'mcp'], {
       cwd: tmpdir(),
-      env: { ...env, npm_config_loglevel: 'notice', DATA_DIR: await makeDataDir(t), LOG_LEVEL: 'debug' },
+      env: { ...env, DATA_DIR: await makeDataDir(t), LOG_LEVEL: 'debug' },
       stdio: ['pipe', 'pipe', 'ignore'],
     });
     t.teardown(() => child.kill());
