@@ -6,7 +6,7 @@ import { buildApp } from './app.js';
 import type { Config } from './config.js';
 import { connectDatabase, type Database } from './database/connect.js';
 import { prepareDatabase } from './database/prepare.js';
-import { lockDataDir, lockUnlessAwaited } from './embedded/data-dir-lock.js';
+import { type DataDirLock, lockDataDir } from './embedded/data-dir-lock.js';
 import type { RunningService } from './embedded/running-service.js';
 import { takeOver } from './embedded/take-over.js';
 import { Metrics } from './metrics.js';
@@ -28,7 +28,7 @@ export type Mode =
   /** On HOST and PORT, and on the embedded database also on the socket of the data directory, until it is told to end. */
   | { kind: 'foreground' }
   /** On the socket alone, started by a client that found no service, until nobody has asked anything for `idleMs`. */
-  | { kind: 'background'; idleMs: number };
+  | { kind: 'background'; idleMs: number; lock: DataDirLock };
 
 /**
  * Runs the service in this process, and returns when it is ready.
@@ -78,10 +78,10 @@ export async function serve(config: Config, log: Logger, mode: Mode): Promise<st
   }
 }
 
-/** Only one process can have the embedded database open. A background service leaves it to whoever has it or waits. */
-function openDatabase(config: Config, log: Logger, { kind }: Mode): Promise<Database> {
+/** Only one process can have the embedded database open. */
+function openDatabase(config: Config, log: Logger, mode: Mode): Promise<Database> {
   if (config.databaseUrl !== null) return connectDatabase(config, log);
-  if (kind === 'background') return connectDatabase(config, log, lockUnlessAwaited);
+  if (mode.kind === 'background') return connectDatabase(config, log, async () => mode.lock);
   return takeOver(config.dataDir, () => connectDatabase(config, log, (dataDir) => lockDataDir(dataDir, 'foreground')));
 }
 

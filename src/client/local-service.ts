@@ -19,7 +19,10 @@ const TELL_AFTER_MS = 2000;
 const UNREACHABLE_MS = 1500;
 /** Between two starts, where one ends at once because another process has the lock. */
 const START_AGAIN_MS = 500;
-/** The same, where that process seems to live. Another process may have got its pid. */
+/**
+ * How long to wait before a start where a process that seems to live has noted that it has the lock, and accepts no
+ * calls: it starts, or ends. Another process may have got its pid.
+ */
 const START_BESIDE_LIVING_MS = 5000;
 
 /** Where a service listens. Each has the same path, so that the process tells it from the one before. */
@@ -68,7 +71,8 @@ export class LocalService {
         this.#isTold = true;
         this.onWait(this.#describeWait(holder));
       }
-      this.#startUnlessRunning(holder);
+      const isHeld = holder !== null && holder.path === undefined && isAlive(holder);
+      this.#startUnlessRunning(isHeld ? begun : null);
       await sleep(POLL_MS, undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
     }
   }
@@ -104,8 +108,11 @@ export class LocalService {
     return isOwn;
   }
 
-  /** @throws ClientFailure if the service that was started last could not start */
-  #startUnlessRunning(holder: LockHolder | null): void {
+  /**
+   * @param heldSince since when a living process was seen that has the lock, or null
+   * @throws ClientFailure if the service that was started last could not start
+   */
+  #startUnlessRunning(heldSince: number | null): void {
     const last = this.#start;
     if (last !== null) {
       if (last.ended === null) return;
@@ -114,9 +121,9 @@ export class LocalService {
         this.#start = null; // the next call tries again
         throw this.#cannotStart(last.ended);
       }
-      const pauseMs = code === ALREADY_HELD && isAlive(holder) ? START_BESIDE_LIVING_MS : START_AGAIN_MS;
-      if (Date.now() - last.begunAt < pauseMs) return;
+      if (Date.now() - last.begunAt < START_AGAIN_MS) return;
     }
+    if (heldSince !== null && Date.now() - Math.max(heldSince, last?.begunAt ?? 0) < START_BESIDE_LIVING_MS) return;
     const start: Start = { begunAt: Date.now(), ended: null };
     this.#start = start;
     startBackground(this.dataDir).then((ended) => {
@@ -157,10 +164,9 @@ export class LocalService {
   }
 }
 
-function isAlive(holder: LockHolder | null): boolean {
-  if (holder === null) return false;
+function isAlive({ pid }: LockHolder): boolean {
   try {
-    return process.kill(holder.pid, 0);
+    return process.kill(pid, 0);
   } catch {
     return false;
   }
