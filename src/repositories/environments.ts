@@ -74,10 +74,13 @@ function toEnvironment(project: string, row: EnvironmentRow): Environment {
 
 /** The path on record for an environment that holds a port; null if there is none. */
 const pathOf = (project: RawBuilder<unknown>, environment: RawBuilder<unknown>) =>
-  sql`(select e.path from environment_paths e where e.project = ${project} and e.environment = ${environment})`;
+  sql`(select p.path from environment_paths p where p.project = ${project} and p.environment = ${environment})`;
 
 /**
- * The environments of all projects that the caller sees, by project and name, as far as they hold a port.
+ * The environments of all projects that the caller sees and that hold a port, by project and name. They are found one
+ * after another, each by a step into an index, and what each holds is read for it alone. So a page ends when it is
+ * full, whatever PostgreSQL knows of the tables: it had read and sorted every port that anybody holds for each page. A
+ * sort behind the steps would wait for all of them, therefore the order is theirs.
  */
 export async function listAllEnvironments(
   db: Kysely<Tables>,
@@ -85,35 +88,35 @@ export async function listAllEnvironments(
   { project, host, path, unusedForSeconds, limit = 100, cursor, maxBytes }: EnvironmentQuery & PageRequest,
 ): Promise<Page<HeldEnvironment>> {
   const [afterProject, afterEnvironment] = decodeCursor(cursor, isName, isName) ?? ['', ''];
-  const held = sql`
-    count(*)::integer as ports, count(*) filter (where a.status = 'in_use')::integer as listening,
-    min(a.allocated_at) as first_time, max(a.last_used_at) as used_time,
-    greatest(max(a.allocated_at), max(a.last_used_at)) as active_time
-    from port_allocations a
-    where a.released_at is null and ${host === undefined ? sql`true` : sql`a.host = ${host}`}`;
-  const isAsked = (table: 'a' | 'e') => sql`
-    ${visibleTo(access, `${table}.project`)}
-    and ${project === undefined ? sql`true` : sql`${sql.ref(`${table}.project`)} = ${project}`}
-    and (${sql.ref(`${table}.project`)}, ${sql.ref(`${table}.environment`)}) > (${afterProject}, ${afterEnvironment})`;
-  // An index gives both the order and the groups, so that a page ends when it is full. For a path, `offset 0` leaves
-  // PostgreSQL no index but that of paths.
-  const environments =
-    path === undefined
-      ? sql`
-        select a.project, a.environment, ${pathOf(sql`a.project`, sql`a.environment`)} as path, ${held}
-          and ${isAsked('a')}
-        group by a.project, a.environment`
-      : sql`
-        select e.project, e.environment, e.path, h.*
-        from (select * from environment_paths where path = ${path} offset 0) e
-        cross join lateral (
-          select ${held} and a.project = e.project and a.environment = e.environment) h
-        where h.ports > 0 and ${isAsked('e')}`;
+  const start = sql`${afterProject}, ${afterEnvironment}`;
+  const ofProject = project === undefined ? sql`true` : sql`project = ${project}`;
+  const onHost = host === undefined ? sql`true` : sql`host = ${host}`;
+  const unusedSince = sql`${statementTime} - make_interval(secs => ${unusedForSeconds ?? 0})`;
+  const next = (after: RawBuilder<unknown>) => sql`
+    select project, environment from port_allocations
+    where released_at is null and (project, environment) > (${after})
+      and ${visibleTo(access)} and ${ofProject} and ${onHost}
+    order by project, environment limit 1`;
+  // `offset 0` leaves PostgreSQL no index but that of paths.
+  const inFolder = sql`
+    select project, environment from (select * from environment_paths where path = ${path} offset 0) e
+    where (project, environment) > (${start}) and ${visibleTo(access)} and ${ofProject}
+    order by project, environment`;
   const { rows } = await sql<HeldRow>`
-    select project, environment, path, ports, listening, first_time, used_time
-    from (${environments}) environments
-    where ${unusedForSeconds === undefined ? sql`true` : sql`active_time <= ${statementTime} - make_interval(secs => ${unusedForSeconds})`}
-    order by project, environment limit ${limit + 1}`.execute(db);
+    with recursive walked (project, environment) as (
+      (${next(start)})
+      union all
+      select n.project, n.environment from walked w cross join lateral (${next(sql`w.project, w.environment`)}) n)
+    select e.project, e.environment, ${pathOf(sql`e.project`, sql`e.environment`)} as path, held.*
+    from ${path === undefined ? sql`walked` : sql`(${inFolder})`} e
+    cross join lateral (
+      select count(*)::integer as ports, count(*) filter (where a.status = 'in_use')::integer as listening,
+             min(a.allocated_at) as first_time, max(a.allocated_at) as last_time, max(a.last_used_at) as used_time
+      from port_allocations a
+      where a.released_at is null and a.project = e.project and a.environment = e.environment and ${onHost}
+    ) held
+    where held.ports > 0 and ${unusedForSeconds === undefined ? sql`true` : sql`greatest(last_time, used_time) <= ${unusedSince}`}
+    limit ${limit + 1}`.execute(db);
   return toPage(rows, { limit, maxBytes }, toHeldEnvironment, (row) => [row.project, row.environment]);
 }
 
