@@ -60,6 +60,23 @@ t.test('whatever is written, no port is held twice, and none outside the ranges'
   check((rows, steps) => assert.deepEqual(findConflictingRows(decideTogether(rows, steps).rows), []));
 });
 
+t.test('an environment that holds a port never changes its path, and one that holds none has no path', async () => {
+  check((rows, steps) => {
+    let before = rows;
+    for (const step of steps) {
+      const { rows: after } = decideApart(before, [step]);
+      const holds = (environment: string) =>
+        after.allocations.some((row) => row.environment === environment && row.released_at === null);
+      for (const { environment, path } of before.paths) {
+        const now = after.paths.find((row) => row.environment === environment)?.path;
+        assert.equal(now, holds(environment) ? path : undefined);
+      }
+      for (const { environment } of after.paths) assert.ok(holds(environment));
+      before = after;
+    }
+  });
+});
+
 t.test('the batches have accepted and refused commands of every kind, and refusals of every sort', async (t) => {
   const seen = new Set<string>();
   const look: Check = (rows, steps) => {
