@@ -14,7 +14,7 @@ export interface PublishedPort {
 export function readComposeServices(text: string, file: string): { ports: PublishedPort[]; notes: string[] } {
   let content: unknown;
   try {
-    content = parse(text, { merge: true, logLevel: 'silent' });
+    content = parse(text, { merge: true, logLevel: 'error' });
   } catch (error) {
     const [reason] = (error as Error).message.split('\n', 1);
     return { ports: [], notes: [`${file} was left out, because it cannot be read: ${reason}`] };
@@ -29,11 +29,14 @@ export function readComposeServices(text: string, file: string): { ports: Publis
   return { ports, notes };
 }
 
+/** What Compose takes as the name of a service. */
+const NAME = /^[A-Za-z0-9._-]{1,255}$/;
+
 /** Each entry of `ports`, with the name of its service. */
 function readServices(content: unknown): [string, unknown][] {
   return Object.entries(readObject(readObject(content).services)).flatMap(([service, definition]) => {
     const { ports } = readObject(definition);
-    return Array.isArray(ports) ? ports.map((entry): [string, unknown] => [service, entry]) : [];
+    return NAME.test(service) && Array.isArray(ports) ? ports.map((entry): [string, unknown] => [service, entry]) : [];
   });
 }
 
