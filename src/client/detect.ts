@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { NAME_PATTERN, toSlug, withHash } from '../input/slug.js';
 import { ClientFailure } from './failure.js';
 import { nameOfUrl, type Repository, readRemote, readRepository, type UnreadableRepository } from './git.js';
-import { findManifest, type Manifest } from './manifest.js';
+import { findManifest, type Manifest } from './manifest/find.js';
 import type { Settings } from './settings.js';
 
 /** Which project and environment a folder belongs to. */

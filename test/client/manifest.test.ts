@@ -6,8 +6,8 @@ import t, { type Test } from 'tap';
 import { stringify } from 'yaml';
 import { ManifestSchema } from '../../scripts/manifest-schema.js';
 import { ClientFailure } from '../../src/client/failure.js';
-import { findManifest, readManifest } from '../../src/client/manifest.js';
-import { fillVariables, toRequestedServices } from '../../src/client/manifest-content.js';
+import { fillVariables, toRequestedServices } from '../../src/client/manifest/content.js';
+import { findManifest, readManifest } from '../../src/client/manifest/find.js';
 import { packageRoot } from '../../src/package-root.js';
 
 const FULL = `

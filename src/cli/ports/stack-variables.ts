@@ -2,7 +2,7 @@ import type { Detected } from '../../client/detect.js';
 import type { Variable } from '../../client/env-file/texts.js';
 import { findEnvironment, inEnvironment } from '../../client/environment.js';
 import { ClientFailure } from '../../client/failure.js';
-import { fillVariables, type ManifestService, toRequestedServices } from '../../client/manifest-content.js';
+import { fillVariables, type ManifestService, toRequestedServices } from '../../client/manifest/content.js';
 import { findVariableConflicts, toVariableName } from '../../input/variable-names.js';
 import type { Allocation } from '../../schemas/allocation.js';
 import type { Context } from '../context.js';

@@ -1,6 +1,6 @@
 import type { Detected } from '../../client/detect.js';
 import { inEnvironment } from '../../client/environment.js';
-import { fillVariables, toRequestedServices } from '../../client/manifest-content.js';
+import { fillVariables, toRequestedServices } from '../../client/manifest/content.js';
 import { readAll } from '../../client/pages.js';
 import { toVariableName } from '../../input/variable-names.js';
 import type { Allocation } from '../../schemas/allocation.js';

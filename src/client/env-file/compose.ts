@@ -1,5 +1,5 @@
 import { ClientFailure } from '../failure.js';
-import type { ManifestService } from '../manifest-content.js';
+import type { ManifestService } from '../manifest/content.js';
 
 export interface ComposeStack {
   project: string;

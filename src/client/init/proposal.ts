@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { toSlug } from '../../input/slug.js';
 import { toVariableName } from '../../input/variable-names.js';
 import { version } from '../../package-root.js';
-import type { ManifestService } from '../manifest-content.js';
+import type { ManifestService } from '../manifest/content.js';
 import type { PublishedPort } from './compose-services.js';
 import { readPackageServices, readProcfileServices } from './package-services.js';
 

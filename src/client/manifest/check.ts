@@ -1,7 +1,7 @@
 import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, type Scalar, type YAMLMap } from 'yaml';
 import { NAME_PATTERN } from '../../input/slug.js';
 import { toVariableName } from '../../input/variable-names.js';
-import type { ComposeTarget, ManifestContent, ManifestService } from '../manifest-content.js';
+import type { ComposeTarget, ManifestContent, ManifestService } from './content.js';
 import { parseTemplate, type Template } from './template.js';
 
 type Findings = Pick<typeof import('../../input/findings.js'), 'describeUnknown' | 'refuseName'>;

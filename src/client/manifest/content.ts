@@ -1,4 +1,4 @@
-import { fillTemplate, type Template, type Values } from './manifest/template.js';
+import { fillTemplate, type Template, type Values } from './template.js';
 
 /** A container's port that the service's port is mapped to. */
 export interface ComposeTarget {

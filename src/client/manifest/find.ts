@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ClientFailure } from './failure.js';
-import type { ManifestContent } from './manifest-content.js';
+import { ClientFailure } from '../failure.js';
+import type { ManifestContent } from './content.js';
 
 const FILE_NAME = 'ports.yaml';
 /** What people write where they mean `ports.yaml`. It is not read, and would otherwise be missed without a word. */
@@ -40,10 +40,10 @@ export async function findManifest(folder: string, topLevel: string | null): Pro
  */
 export async function readManifest(file: string, text: string): Promise<ManifestContent> {
   // Loaded only where there is a manifest, because the library for YAML takes 30 ms.
-  const { checkManifest } = await import('./manifest/check.js');
+  const { checkManifest } = await import('./check.js');
   const { content, faults } = checkManifest(text);
   if (faults.length === 0) return content;
-  const findings = await import('../input/findings.js');
+  const findings = await import('../../input/findings.js');
   const lines = faults.map(({ line, column, tell }) => `${file}:${line}:${column}: ${tell(findings)}`);
   throw new ClientFailure('usage', lines.join('\n'), `Correct ${faults.length === 1 ? 'this' : 'these'} in the file.`);
 }
