@@ -33,7 +33,7 @@ _port_allocator() {
   local line
   local -a found
   for line in "\${(@f)$(port-allocator completion --words -- "\${(@)words[2,CURRENT]}" 2> /dev/null)}"; do
-    [[ -n $line ]] && found+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
+    [[ -n $line ]] && found+=("\${\${line/$'\\t'/:}%:}")
   done
   if ((\${#found})); then
     _describe port-allocator found
@@ -55,10 +55,16 @@ end
 function __port_allocator_is_command
     contains -- -- (commandline --tokenize --cut-at-cursor --current-process)
 end
+function __port_allocator_command
+    set -l words (commandline --tokenize --cut-at-cursor --current-process)
+    set -l first (math (contains --index -- -- $words) + 1)
+    set -l current (commandline --current-token --cut-at-cursor)
+    complete --do-complete (string join ' ' -- (string escape -- $words[$first..]) "$current")
+end
 for name in port-allocator pa
     complete --command $name --erase
     complete --command $name --condition 'not __port_allocator_is_command' --arguments '(__port_allocator_words)'
-    complete --command $name --condition __port_allocator_is_command --arguments '(__fish_complete_subcommand)'
+    complete --command $name --condition __port_allocator_is_command --arguments '(__port_allocator_command)'
 end`;
 
 export const scripts = { bash, zsh, fish } as const;

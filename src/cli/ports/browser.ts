@@ -8,10 +8,12 @@ const FAILURE_TIMEOUT_MS = 1000;
 /** Opens a URL in the browser of this desktop. */
 export async function openBrowser(url: string): Promise<void> {
   const { default: open } = await import('open');
+  const waiting = new AbortController();
   const failed = await open(url)
-    .then((child) => Promise.race([once(child, 'exit'), sleep(FAILURE_TIMEOUT_MS, [0], { ref: false })]))
+    .then((child) => Promise.race([once(child, 'exit'), sleep(FAILURE_TIMEOUT_MS, [0], { signal: waiting.signal })]))
     .then(([code]) => (code === 0 ? null : `it ended with ${code}`))
     .catch((error: Error) => error.message);
+  waiting.abort();
   if (failed === null) return;
   throw new ClientFailure('refused', `The browser could not be opened: ${failed}.`, `Open ${url} yourself.`);
 }
