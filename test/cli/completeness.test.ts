@@ -14,8 +14,12 @@ for (const command of program.commands) {
     let help = '';
     command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
     t.ok(command.description(), 'has a description: add .description()');
-    t.match(help, new RegExp(`\\nExamples:\\n  pa ${name}`), "its help has an example: add .addHelpText('after', …)");
+    t.match(
+      help,
+      new RegExp(`\\nExamples?\\b[^]*(pa|port-allocator) ${name}`),
+      "its help has an example: add .addHelpText('after', …)",
+    );
     t.match(help, /\n {2}--json /, 'takes --json: its own options must not hide that of the program');
-    t.match(docs, new RegExp(`^\\| .*\`pa ${name}\\b`, 'm'), 'stands in the table of docs/command.md: add a row');
+    t.match(docs, new RegExp(`^\\|.*\`pa ${name}\\b`, 'm'), 'stands in the table of docs/command.md: add a row');
   });
 }

@@ -1,4 +1,4 @@
-import type { Stack } from './stack.js';
+import type { Stack } from './stack/stack.js';
 
 /**
  * Replaces `{port}`, `{url}`, `{web.port}`, `{web.url}`, `{project}` and `{environment}` in an argument. Everything else

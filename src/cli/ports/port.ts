@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { hostOption, protocolOption, type SpaceOptions } from '../arguments.js';
 import { openContext } from '../context.js';
-import { getPort } from './stack.js';
+import { getPort } from './stack/stack.js';
 
 export function registerPort(program: Command): void {
   program

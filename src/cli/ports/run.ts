@@ -4,7 +4,7 @@ import { findOperandsAfterDashes } from '../arguments.js';
 import { type Context, openContext } from '../context.js';
 import { endAs, runChild } from './child.js';
 import { fillArgument } from './placeholders.js';
-import { getStack, type Stack } from './stack.js';
+import { getStack, type Stack } from './stack/stack.js';
 import { setVariables } from './variables.js';
 
 const EXPLANATION = `

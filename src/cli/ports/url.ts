@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { hostOption, type SpaceOptions } from '../arguments.js';
 import { openContext } from '../context.js';
 import { openBrowser } from './browser.js';
-import { getPort } from './stack.js';
+import { getPort } from './stack/stack.js';
 
 export function registerUrl(program: Command): void {
   program

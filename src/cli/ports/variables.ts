@@ -1,8 +1,4 @@
-/** A variable of the environment of a process. */
-export interface Variable {
-  name: string;
-  value: string;
-}
+import type { Variable } from '../../client/env-file/texts.js';
 
 /** The variables of a process, with some that are added or replaced. */
 export function setVariables(present: NodeJS.ProcessEnv, added: readonly Variable[]): NodeJS.ProcessEnv {

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Detected } from '../../client/detect.js';
-import { ClientFailure } from '../../client/failure.js';
-import { toSlug } from '../../input/slug.js';
-import { requireServiceName } from '../arguments.js';
+import type { Detected } from '../../../client/detect.js';
+import { ClientFailure } from '../../../client/failure.js';
+import { toSlug } from '../../../input/slug.js';
+import { requireServiceName } from '../../arguments.js';
 
 /** What a stack of one service is called where nothing names it. */
 const USUAL_NAME = 'web';
@@ -26,7 +26,7 @@ export async function chooseService(given: string | undefined, here: Detected, f
   if (given === undefined) {
     throw new ClientFailure('usage', `Which service? ${manifest.file} has ${names.join(', ')}.`, 'Name one of them.');
   }
-  const { findClosest } = await import('../../input/closest.js');
+  const { findClosest } = await import('../../../input/closest.js');
   const [closest] = findClosest(given, names, 1);
   throw new ClientFailure(
     'usage',

@@ -1,14 +1,14 @@
-import type { Detected } from '../../client/detect.js';
-import { inEnvironment } from '../../client/environment.js';
-import { fillVariables, toRequestedServices } from '../../client/manifest/content.js';
-import { readAll } from '../../client/pages.js';
-import { toVariableName } from '../../input/variable-names.js';
-import type { Allocation } from '../../schemas/allocation.js';
-import type { SpaceOptions } from '../arguments.js';
-import type { Context } from '../context.js';
-import { findHere } from './here.js';
+import type { Detected } from '../../../client/detect.js';
+import type { Variable } from '../../../client/env-file/texts.js';
+import { inEnvironment } from '../../../client/environment.js';
+import { fillVariables, toRequestedServices } from '../../../client/manifest/content.js';
+import { readAll } from '../../../client/pages.js';
+import { toVariableName } from '../../../input/variable-names.js';
+import type { Allocation } from '../../../schemas/allocation.js';
+import type { SpaceOptions } from '../../arguments.js';
+import type { Context } from '../../context.js';
+import { findHere } from '../here.js';
 import { chooseService } from './service-name.js';
-import type { Variable } from './variables.js';
 
 /** The ports of a folder's stack, for the process of one of its services. */
 export interface Stack {
@@ -50,10 +50,11 @@ export async function getStack(context: Context, given: string | undefined): Pro
     // By port: of a service that holds several, the lowest counts, as in a look-up.
     if (!services.has(name)) services.set(name, { port, url: `http://localhost:${port}` });
   }
-  const variables = [...services].map(([name, { port }]) => ({ name: toVariableName(name), value: String(port) }));
   const serviceOf = (name: string) => services.get(name) as { port: number; url: string };
-  if (isInManifest && manifest !== null)
-    variables.push(...fillVariables(manifest, { project, environment, serviceOf }));
+  // Its own last: two names may make the same variable, such as `web-api` and `web_api`.
+  const names = [...services.keys()].filter((name) => name !== service).concat(service);
+  const variables = names.map((name) => ({ name: toVariableName(name), value: String(serviceOf(name).port) }));
+  if (manifest !== null) variables.push(...fillVariables(manifest, { project, environment, serviceOf }));
   variables.push({ name: 'PORT', value: String(serviceOf(service).port) });
   return { project, environment, service, services, variables };
 }
