@@ -26,10 +26,14 @@ export async function writeArchive(dataDir: string, file: string): Promise<void>
  * Unpacks files and folders, for this user alone. With `strict`, paths that lead out of the folder are refused. An
  * archive of a database has neither links nor devices. By default, root would give each file to the owner that the
  * archive names.
+ *
+ * Blocks this process meanwhile: otherwise files would still be written after an error, while the caller removes the
+ * folder.
  */
-export async function readArchive(file: string, folder: string): Promise<void> {
+export function readArchive(file: string, folder: string): void {
   const others: string[] = [];
-  await extract({
+  extract({
+    sync: true,
     file,
     cwd: folder,
     strict: true,

@@ -41,7 +41,7 @@ export async function restore(dataDir: string, file: string): Promise<number> {
   try {
     await removeUnfinished(dataDir);
     await mkdir(unfinished, { mode: 0o700 });
-    await readArchive(file, unfinished);
+    readArchive(file, unfinished);
     const allocations = await countAllocations(unfinished);
     await closeTree(unfinished);
     await rename(unfinished, join(dataDir, DATABASE_FOLDER));

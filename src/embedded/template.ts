@@ -33,7 +33,7 @@ export async function findTemplate(): Promise<string | null> {
  */
 export async function unpackTemplate(template: string, folder: string): Promise<boolean> {
   try {
-    await readArchive(template, folder);
+    readArchive(template, folder);
     return true;
   } catch {
     await rm(folder, { recursive: true, force: true });
