@@ -97,6 +97,14 @@ export const suites: Record<string, Suite> = {
     debian: { pgbouncer: 'pgbouncer', initdb: 'postgresql-15', pg_dump: 'postgresql-client-15', haproxy: 'haproxy' },
     timeoutSeconds: 300,
   },
+  recipes: {
+    proves: 'the snippets of docs/recipes.md, as they stand there',
+    takes: '1 min',
+    requires: 'Linux',
+    folder: 'recipes',
+    debian: { direnv: 'direnv', 'systemd-analyze': 'systemd', git: 'git' },
+    timeoutSeconds: 300,
+  },
   failover: {
     proves: 'nothing acknowledged is lost when the primary of a Patroni cluster fails',
     takes: '5 min',
