@@ -1,38 +1,12 @@
 // Each test works in folders of its own, made by the real git. They are outside of this repository, which git would find.
-import { execFileSync } from 'node:child_process';
-import { chownSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chownSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { detect, environmentElsewhere, type Question } from '../../src/client/detect.js';
-import { nameOfUrl, readRepository } from '../../src/client/git.js';
+import { readRepository } from '../../src/client/git.js';
+import { git, makeFolder, makeRepository } from '../helpers/git.js';
 
 const NAME = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
-
-// The user's own settings of git, and a hook that this test may run in, are left out.
-for (const name of Object.keys(process.env)) if (name.startsWith('GIT_')) delete process.env[name];
-Object.assign(process.env, { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' });
-
-function makeFolder(t: Test, name = 'shop'): string {
-  const root = realpathSync(mkdtempSync(join(tmpdir(), 'detect-')));
-  t.teardown(() => rmSync(root, { recursive: true, force: true }));
-  const folder = join(root, name);
-  mkdirSync(folder);
-  return folder;
-}
-
-const git = (folder: string, ...args: string[]) =>
-  execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b', '-c', 'protocol.file.allow=always', ...args], {
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-
-function makeRepository(t: Test, name = 'shop'): string {
-  const folder = makeFolder(t, name);
-  git(folder, 'init', '--quiet', '--initial-branch=main');
-  git(folder, 'commit', '--quiet', '--allow-empty', '--message=first');
-  return folder;
-}
 
 const none = { project: null, environment: null };
 const detectIn = (folder: string, question: Partial<Question> = {}) => detect({ settings: none, folder, ...question });
@@ -295,26 +269,6 @@ t.test('without git installed, a folder in a repository is a plain folder', asyn
   process.env.PATH = '/nowhere';
   t.equal(readRepository(folder), null);
   t.match(await detectIn(folder), { project: basename(folder), environment: 'default', path: folder });
-});
-
-t.test('the name in the URL of a remote', async (t) => {
-  for (const [url, expected] of [
-    ['git@example.com:acme/shop.git', 'shop'],
-    ['example.com:shop', 'shop'],
-    ['https://example.com/acme/shop.git/', 'shop'],
-    ['https://example.com:8443/shop', 'shop'],
-    ['ssh://git@example.com:22/acme/my%20shop.git', 'my shop'],
-    ['https://dev.example.com/acme/project/_git/shop', 'shop'],
-    ['/srv/shop/.git', 'shop'],
-    ['../shop', 'shop'],
-    ['C:\\work\\shop', 'shop'],
-    ['file:///srv/100%.git', '100%'],
-    ['https://example.com', null],
-    ['..', null],
-    ['', null],
-  ] as const) {
-    t.equal(nameOfUrl(url), expected, url);
-  }
 });
 
 t.test('an environment elsewhere is a name, always the same for its folder', async (t) => {

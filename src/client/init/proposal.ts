@@ -2,14 +2,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { toSlug } from '../../input/slug.js';
 import { toVariableName } from '../../input/variable-names.js';
-import { version } from '../../package-root.js';
 import type { ManifestService } from '../manifest/content.js';
 import type { PublishedPort } from './compose-services.js';
 import { readPackageServices, readProcfileServices } from './package-services.js';
 
 /** In the order in which Docker Compose looks for them. */
 const COMPOSE_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
-const SCHEMA = `https://unpkg.com/port-allocator@${version}/openapi/ports.schema.json`;
+/** Where the package is installed in the project itself. Editors leave out a schema that is not there. */
+const SCHEMA = './node_modules/port-allocator/openapi/ports.schema.json';
 const MAX_NAME_LENGTH = 63;
 const MAX_SERVICES = 1000;
 

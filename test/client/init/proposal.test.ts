@@ -79,7 +79,7 @@ t.test('a manifest is made of compose file, packages and Procfile', async (t) =>
   t.same(services[1]?.compose, { service: 'web', target: 81 });
   t.match(
     text,
-    /^# yaml-language-server: \$schema=https:.*\/openapi\/ports\.schema\.json\n# .*\nproject: shop\nservices:\n/,
+    /^# yaml-language-server: \$schema=\.\/node_modules\/.*\/openapi\/ports\.schema\.json\n# .*\nproject: shop\nservices:\n/,
   );
 });
 
