@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { readFolderState } from '../../client/folder-state.js';
+import { readFolderState } from '../../client/machine/folder-state.js';
 import { readAll } from '../../client/pages.js';
 import type { Settings } from '../../client/settings.js';
 import { formatDuration } from '../../input/duration.js';

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Connection } from '../../client/connection.js';
 import { findEnvironment } from '../../client/environment.js';
 import { ClientFailure } from '../../client/failure.js';
-import { tellListener } from '../../client/listening.js';
+import { tellListener } from '../../client/machine/listening.js';
 import { readAll } from '../../client/pages.js';
 import type { Allocation } from '../../schemas/allocation.js';
 import { hostOption, protocolOption, requireServiceName, type SpaceOptions } from '../arguments.js';

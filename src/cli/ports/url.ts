@@ -15,7 +15,8 @@ export function registerUrl(program: Command): void {
     .action(async (given: string | undefined, { open, host }: SpaceOptions & { open?: boolean }, command: Command) => {
       const context = openContext(command);
       const allocation = await getPort(context, given, { host });
-      const url = `http://${allocation.host}:${allocation.port}`;
+      const { host: name, port } = allocation;
+      const url = `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
       context.output.answer(url, { url, ...allocation });
       if (open) await openBrowser(url);
     });

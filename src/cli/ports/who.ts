@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Listener } from '../../client/listeners.js';
-import { findListening, tellListener } from '../../client/listening.js';
+import { findListening, tellListener } from '../../client/machine/listening.js';
 import type { Port } from '../../schemas/port.js';
 import { hostOption, protocolOption, readPort, type SpaceOptions } from '../arguments.js';
 import { openContext } from '../context.js';

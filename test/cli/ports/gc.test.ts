@@ -2,7 +2,7 @@
 import { mkdir, rm, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import t from 'tap';
-import { readFolderState } from '../../../src/client/folder-state.js';
+import { readFolderState } from '../../../src/client/machine/folder-state.js';
 import { openShop } from '../../helpers/cli.js';
 import { makeDataDir } from '../../helpers/database.js';
 import { listen } from '../../helpers/listeners.js';

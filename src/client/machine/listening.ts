@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { type Listener, readListeners } from './listeners.js';
+import { type Listener, readListeners } from '../listeners.js';
 
 const CONNECT_TIMEOUT_MS = 500;
 /** What `localhost` is. */
