@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap';
-import { CLI, callCli } from '../helpers/cli.js';
-import { listen } from '../helpers/listeners.js';
-import { serveApp } from '../helpers/served.js';
-import { startOnTerminal } from '../helpers/terminal.js';
+import { CLI, callCli } from '../../helpers/cli.js';
+import { listen } from '../../helpers/listeners.js';
+import { serveApp } from '../../helpers/served.js';
+import { startOnTerminal } from '../../helpers/terminal.js';
 
 const linux = { skip: process.platform !== 'linux' };
 

@@ -6,12 +6,12 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { callCli } from '../helpers/cli.js';
-import { makeSeededDir } from '../helpers/database.js';
-import { makeFolder } from '../helpers/folder.js';
-import { findClosedPort } from '../helpers/listeners.js';
-import { serveApp } from '../helpers/served.js';
-import { startService } from '../helpers/service.js';
+import { callCli } from '../../helpers/cli.js';
+import { makeSeededDir } from '../../helpers/database.js';
+import { makeFolder } from '../../helpers/folder.js';
+import { findClosedPort } from '../../helpers/listeners.js';
+import { serveApp } from '../../helpers/served.js';
+import { startService } from '../../helpers/service.js';
 
 const linux = { skip: process.platform !== 'linux' };
 

@@ -2,16 +2,16 @@
 import { chmod, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { checkFolder, checkOtherFolder, observeFolder } from '../../src/cli/doctor/data-folder.js';
-import { checkCommand, checkGit, checkNode, findOnPath } from '../../src/cli/doctor/programs.js';
-import { checkInstructions, checkStrangers, readInstructions } from '../../src/cli/doctor/project.js';
+import { checkFolder, checkOtherFolder, observeFolder } from '../../../src/cli/doctor/data-folder.js';
+import { checkCommand, checkGit, checkNode, findOnPath } from '../../../src/cli/doctor/programs.js';
+import { checkInstructions, checkStrangers, readInstructions } from '../../../src/cli/doctor/project.js';
 import {
   checkClock,
   checkLocalService,
   checkRemoteService,
   checkVersion,
-} from '../../src/cli/doctor/service-checks.js';
-import { ClientFailure } from '../../src/client/failure.js';
+} from '../../../src/cli/doctor/service-checks.js';
+import { ClientFailure } from '../../../src/client/failure.js';
 
 const GIB = 2 ** 30;
 

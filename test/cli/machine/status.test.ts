@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { callCli } from '../helpers/cli.js';
-import { makeSeededDir } from '../helpers/database.js';
-import { makeFolder } from '../helpers/folder.js';
-import { findClosedPort } from '../helpers/listeners.js';
-import { serveApp } from '../helpers/served.js';
-import { startService } from '../helpers/service.js';
+import { callCli } from '../../helpers/cli.js';
+import { makeSeededDir } from '../../helpers/database.js';
+import { makeFolder } from '../../helpers/folder.js';
+import { findClosedPort } from '../../helpers/listeners.js';
+import { serveApp } from '../../helpers/served.js';
+import { startService } from '../../helpers/service.js';
 
 t.test('where no service runs none is started, and what was worked out is told with the reason', async (t) => {
   const folder = await makeFolder(t, { 'package.json': '{ "name": "@acme/shop" }' });

@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap';
-import { CLI, callCli } from '../helpers/cli.js';
-import { listen, openBlackHole } from '../helpers/listeners.js';
-import { serveApp } from '../helpers/served.js';
-import { startOnTerminal } from '../helpers/terminal.js';
+import { CLI, callCli } from '../../helpers/cli.js';
+import { listen, openBlackHole } from '../../helpers/listeners.js';
+import { serveApp } from '../../helpers/served.js';
+import { startOnTerminal } from '../../helpers/terminal.js';
 
 const HOST = '127.0.0.62';
 
