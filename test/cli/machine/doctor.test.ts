@@ -1,32 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { realpath, rm } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { callCli } from '../../helpers/cli.js';
-import { makeSeededDir } from '../../helpers/database.js';
+import { diagnose } from '../../helpers/diagnose.js';
 import { makeFolder } from '../../helpers/folder.js';
 import { findClosedPort } from '../../helpers/listeners.js';
 import { serveApp } from '../../helpers/served.js';
-import { startService } from '../../helpers/service.js';
 
 const linux = { skip: process.platform !== 'linux' };
-
-interface Finding {
-  check: string;
-  level: string;
-  detail: string;
-}
-
-async function diagnose(variables: Record<string, string>, folder: string, ...args: string[]) {
-  const { code, stdout } = await callCli([...args, 'doctor', '--json'], { variables, folder });
-  const { healthy, findings } = JSON.parse(stdout) as { healthy: boolean; findings: Finding[] };
-  t.equal(code, healthy ? 0 : 1);
-  return { code, of: (check: string) => findings.filter((one) => one.check === check) };
-}
 
 t.test('a machine on which nothing is wrong is told so line by line, and nothing is started', async (t) => {
   const folder = await makeFolder(t, { 'CLAUDE.md': 'Use port-allocator.' });
@@ -57,7 +43,7 @@ t.test('what is wrong is told with its remedy', async (t) => {
 
 t.test('a manifest with an error is told with its line, and the other checks go on', async (t) => {
   const folder = await makeFolder(t, { 'ports.yaml': 'project: shop\nservises: {}\n' });
-  const { of } = await diagnose({ PORT_ALLOCATOR_DATA_DIR: join(folder, 'data') }, folder);
+  const { of } = await diagnose(t, { PORT_ALLOCATOR_DATA_DIR: join(folder, 'data') }, folder);
   t.match(of('project'), [{ level: 'wrong', detail: /ports\.yaml:2:/ }]);
   t.match(of('service'), [{ level: 'right' }]);
 });
@@ -72,7 +58,7 @@ t.test('a process outside of the folder that listens on a port of it is a strang
     const body = { service: `on-${port}`, port };
     t.equal((await request('POST', '/v1/projects/shop/allocations', body)).status, 201);
   }
-  const { of } = await diagnose(variables, folder);
+  const { of } = await diagnose(t, variables, folder);
   t.match(of('strangers'), [{ level: 'wrong', detail: `(pid ${outside.pid}) listens on it in ` }]);
   t.equal(of('strangers').length, 1, 'and not the process in the folder');
 });
@@ -81,28 +67,13 @@ t.test('a service at PORT_ALLOCATOR_URL may be out of reach, refuse the key, or 
   const folder = await makeFolder(t);
   const { url } = await serveApp(t, { ADMIN_API_KEY: 'a-key-of-at-least-thirty-two-characters' });
   const closed = `http://127.0.0.1:${await findClosedPort()}`;
-  const gone = await diagnose({ PORT_ALLOCATOR_URL: closed }, folder);
+  const gone = await diagnose(t, { PORT_ALLOCATOR_URL: closed }, folder);
   t.match(gone.of('service'), [{ level: 'wrong', detail: /^Nobody listens on/ }]);
-  const keyless = await diagnose({ PORT_ALLOCATOR_URL: url, PORT_ALLOCATOR_API_KEY: 'wrong' }, folder);
+  const keyless = await diagnose(t, { PORT_ALLOCATOR_URL: url, PORT_ALLOCATOR_API_KEY: 'wrong' }, folder);
   t.match(keyless.of('service'), [{ level: 'wrong', detail: /refuses PORT_ALLOCATOR_API_KEY/ }]);
   t.match(keyless.of('clock'), [{ level: 'right' }]);
   const late = { PORT_ALLOCATOR_URL: await startLateProxy(t, url), PORT_ALLOCATOR_API_KEY: 'wrong' };
-  t.match((await diagnose(late, folder)).of('clock'), [{ level: 'wrong', detail: /36\d\d s ahead of/ }]);
-});
-
-t.test('a service whose socket is gone, or that hangs, is told as that', linux, async (t) => {
-  const folder = await makeFolder(t);
-  const dataDir = await makeSeededDir(t);
-  const variables = { PORT_ALLOCATOR_DATA_DIR: dataDir };
-  const service = await startService(t, { DATA_DIR: dataDir }).ready();
-  t.match((await diagnose(variables, folder)).of('service'), [{ level: 'right', detail: `pid ${service.child.pid}` }]);
-  service.child.kill('SIGSTOP');
-  t.match((await diagnose(variables, folder)).of('service'), [{ level: 'wrong', detail: /does not answer/ }]);
-  service.child.kill('SIGCONT');
-  await rm(join(dataDir, 'socket'));
-  t.match((await diagnose(variables, folder)).of('service'), [
-    { level: 'wrong', detail: /cannot be reached from here/ },
-  ]);
+  t.match((await diagnose(t, late, folder)).of('clock'), [{ level: 'wrong', detail: /36\d\d s ahead of/ }]);
 });
 
 async function startListener(t: Test, folder: string): Promise<{ port: number; pid: number | undefined }> {
