@@ -24,11 +24,12 @@ t.test('kill -9 under load loses nothing that was acknowledged, and frees the di
   t.test('a second service on the directory is refused while the first one runs', async (t) => {
     const refused = startService(t, variables);
     t.equal(await refused.exited, 1);
+    const url = await second.url;
     t.equal(
       refused.output(),
-      `${variables.DATA_DIR} is in use by another Port Allocator (pid ${second.child.pid}), and two processes on one embedded ` +
-        'database would lose data. Use the one that is running, stop it first, give this one a DATA_DIR of its own, ' +
-        'or run both over PostgreSQL (DATABASE_URL).\n',
+      `${variables.DATA_DIR} is in use by another Port Allocator (pid ${second.child.pid}, ${url}), and two processes on ` +
+        `one embedded database would lose data. Use the one that is running: ${url}, stop it first ` +
+        '(`port-allocator stop`), give this one a DATA_DIR of its own, or run both over PostgreSQL (DATABASE_URL).\n',
     );
     t.equal((await second.call('PUT', '/v1/projects/consilio/services/api')).body.port, 3100, 'the first goes on');
   });
