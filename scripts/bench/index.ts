@@ -1,4 +1,4 @@
-// npm run bench [-- reads contention churn growth isolation scaleOut audit firstStart] [--quick] [--json FILE]
+// npm run bench [-- reads contention churn growth isolation scaleOut audit firstStart clients] [--quick] [--json FILE]
 // Measures the service and what it is compared with in turn, in one run, and prints the ratios next to their targets.
 // Absolute figures differ from machine to machine, so the time that the disk takes for a commit is printed with them.
 import { writeFile } from 'node:fs/promises';

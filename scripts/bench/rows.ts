@@ -1,5 +1,6 @@
 import { Client } from 'undici';
 import { benchAudit, type Comparison } from './audit.js';
+import { clients } from './clients.js';
 import { firstStart } from './first-start.js';
 import { growth } from './growth.js';
 import { requestAll, runPairs, send } from './load.js';
@@ -192,4 +193,5 @@ export const measures: Record<string, Measure> = {
   scaleOut,
   audit,
   firstStart,
+  clients,
 };

@@ -34,7 +34,7 @@ const NOT_FOR_US: Record<string, string> = {
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'port-allocator-mcp-'));
-const stdio = ['node', join(packageRoot, 'dist/src/mcp/stdio.js')];
+const stdio = ['node', join(packageRoot, 'dist/src/client/bridge/main.js')];
 const getPort = ['--method', 'tools/call', '--tool-name', 'get-port', '--tool-arg', 'project=odin', 'service=web'];
 let failures = 0;
 
@@ -97,7 +97,7 @@ try {
   const overHttp = [url, '--transport', 'http'];
   checkInspector('lists the tools over HTTP', [...overHttp, '--method', 'tools/list'], /"get-port"/);
   checkInspector('gets a port over HTTP', [...overHttp, ...getPort], /"port": 3300/);
-  const overStdio = ['-e', `DATA_DIR=${join(folder, 'data')}`, ...getPort, '--', ...stdio];
+  const overStdio = ['-e', `PORT_ALLOCATOR_DATA_DIR=${join(folder, 'data')}`, ...getPort, '--', ...stdio];
   checkInspector('gets the same port over stdio, from the service', overStdio, /"port": 3300/);
 } finally {
   service.removeAllListeners('exit');

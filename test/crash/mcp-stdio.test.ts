@@ -1,25 +1,38 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import pg from 'pg';
 import t from 'tap';
+import { lockDataDir } from '../../src/embedded/data-dir-lock.js';
 import { packageRoot } from '../../src/package-root.js';
+import { endServiceAtEnd, PATH } from '../helpers/agents.js';
 import { createDatabase, makeDataDir, makeSeededDir } from '../helpers/database.js';
 import { BRIDGE, clients, closeAtEnd } from '../helpers/mcp.js';
 
 /** Long enough for processes that start and open a database. */
 t.setTimeout(240_000);
 
-/**
- * Enough calls to fill stderr: each logs a line of about 250 bytes. A pipe holds 64 KiB, a socket of Node about 200.
- */
-const UNREAD_CALLS = 3000;
-
-const PATH = process.env.PATH ?? '';
+const INITIALIZE = {
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'initialize',
+  params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
+};
+const INITIALIZED = { jsonrpc: '2.0', method: 'notifications/initialized' };
+const call = (id: number, service: string) => ({
+  jsonrpc: '2.0',
+  id,
+  method: 'tools/call',
+  params: { name: 'get-port', arguments: { project: 'odin', service } },
+});
 
 for (const { name, overStdio } of clients) {
   t.test(`${name} gets a port over stdio, on the embedded default`, async (t) => {
-    const client = await closeAtEnd(t, overStdio({ DATA_DIR: await makeSeededDir(t), PATH }));
+    const dataDir = await makeSeededDir(t);
+    endServiceAtEnd(t, dataDir);
+    const client = await closeAtEnd(t, overStdio({ PORT_ALLOCATOR_DATA_DIR: dataDir, PATH }));
     t.ok((await client.listTools()).tools.some((tool) => tool.name === 'get-port'));
     const result = await client.callTool({ name: 'get-port', arguments: { project: 'odin', service: 'api' } });
     t.match(result, { structuredContent: { port: 3300, service: 'api' } });
@@ -27,46 +40,85 @@ for (const { name, overStdio } of clients) {
   });
 }
 
-t.test('over stdio on PostgreSQL, the process migrates the database first', async (t) => {
-  const [client] = clients;
-  const variables = { DATABASE_URL: await createDatabase(t), SEED_ON_START: 'true', PATH };
-  const agent = await closeAtEnd(t, (client as (typeof clients)[0]).overStdio(variables));
-  const result = await agent.callTool({ name: 'get-port', arguments: { project: 'odin', service: 'api' } });
-  t.match(result, { structuredContent: { port: 3300 } });
+/** Variables that shells and CI export for other programs. With each of these the process once failed. */
+const FOREIGN = [
+  'HOST=x86_64-conda-linux-gnu',
+  'LOG_LEVEL=INFO',
+  'PUBLIC_URL=.',
+  'DATABASE_URL=file:./dev.db',
+  'PORT=x',
+];
+
+t.test('what a shell exports for another program means nothing here', async (t) => {
+  const dataDir = await makeSeededDir(t);
+  endServiceAtEnd(t, dataDir);
+  // The database of another application, which must stay empty.
+  const foreign = await createDatabase(t);
+  for (const line of [...FOREIGN, `DATABASE_URL=${foreign}`]) {
+    const [name = '', value = ''] = line.split(/=(.*)/s);
+    const { code, messages } = await run({ PORT_ALLOCATOR_DATA_DIR: dataDir, [name]: value }, [
+      INITIALIZE,
+      INITIALIZED,
+      call(2, 'api'),
+    ]);
+    t.equal(code, 0);
+    t.match(messages[1], { id: 2, result: { structuredContent: { port: 3300 } } }, line);
+  }
+  const client = new pg.Client({ connectionString: foreign });
+  await client.connect();
+  const { rows } = await client.query("select from pg_class where relnamespace = 'public'::regnamespace");
+  await client.end();
+  t.same(rows, []);
 });
 
-t.test('a client that never reads stderr is answered all the same, and the process ends with it', async (t) => {
-  const child = spawn(process.execPath, [BRIDGE], {
-    env: { DATA_DIR: await makeSeededDir(t), LOG_LEVEL: 'info', PATH },
-    stdio: 'pipe',
-  });
-  t.teardown(() => child.kill('SIGKILL'));
-  const closed = once(child, 'exit');
-  const send = (message: object) => child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
-  const initialize = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'test', version: '1' } };
-  send({ id: 'first', method: 'initialize', params: initialize });
-  send({ method: 'notifications/initialized' });
-  let answered = 0;
-  for await (const line of createInterface(child.stdout)) {
-    if (line.includes('"result"')) answered += 1;
-    if (answered > UNREAD_CALLS) break;
-    const call = { name: 'get-port', arguments: { project: 'odin', service: 'api' } };
-    send({ id: answered, method: 'tools/call', params: call });
-  }
-  t.equal(answered, UNREAD_CALLS + 1);
-  t.ok(child.stderr.readableLength > 0, 'there was something to read');
-  child.stdin.end();
-  t.equal((await closed)[0], 0);
+t.test('a client that closes stdin right after its last request gets all answers', async (t) => {
+  const dataDir = await makeSeededDir(t);
+  endServiceAtEnd(t, dataDir);
+  const { code, messages } = await run({ PORT_ALLOCATOR_DATA_DIR: dataDir }, [
+    INITIALIZE,
+    INITIALIZED,
+    call(2, 'api'),
+    call(3, 'web'),
+  ]);
+  t.equal(code, 0);
+  t.match(messages, [
+    { id: 1 },
+    { id: 2, result: { structuredContent: { service: 'api' } } },
+    { id: 3, result: { structuredContent: { service: 'web' } } },
+  ]);
 });
+
+t.test(
+  'the process ends when its client closes stdout, and on every signal, also in the middle of a call',
+  async (t) => {
+    const dataDir = await makeSeededDir(t);
+    endServiceAtEnd(t, dataDir);
+    const lock = await lockDataDir(dataDir); // a command works on the data folder, so that no call is answered
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+      const child = start({ PORT_ALLOCATOR_DATA_DIR: dataDir }, ['pipe', 'pipe', 'pipe']);
+      child.stdin?.write(`${JSON.stringify(INITIALIZE)}\n`);
+      await once(child.stderr as Readable, 'data'); // it says what it waits for
+      child.kill(signal);
+      t.same(await once(child, 'exit'), [0, null], signal);
+    }
+    await lock.release();
+    const child = start({ PORT_ALLOCATOR_DATA_DIR: dataDir }, ['pipe', 'pipe', 'ignore']);
+    child.stdout?.destroy();
+    child.stdin?.write(`${JSON.stringify(INITIALIZE)}\n`);
+    t.same(await once(child, 'exit'), [0, null]);
+  },
+);
 
 t.test(
   '`npm --silent run mcp`, from another folder, prints nothing on stdout but protocol messages, and ends with its client',
   async (t) => {
+    const dataDir = await makeDataDir(t);
+    endServiceAtEnd(t, dataDir);
     // Without what npm adds to the environment, as if a client started it.
     const { npm_config_loglevel: _, ...env } = process.env;
     const child = spawn('npm', ['--silent', '--prefix', packageRoot, 'run', 'mcp'], {
       cwd: tmpdir(),
-      env: { ...env, DATA_DIR: await makeDataDir(t), LOG_LEVEL: 'debug' },
+      env: { ...env, PORT_ALLOCATOR_DATA_DIR: dataDir },
       stdio: ['pipe', 'pipe', 'ignore'],
     });
     t.teardown(() => child.kill());
@@ -77,15 +129,7 @@ t.test(
         if (stdout.includes('"id":2')) resolve();
       });
     });
-    const initialize = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'test', version: '1' } };
-    const call = { name: 'get-port', arguments: { project: 'odin', service: 'api' } };
-    for (const message of [
-      { id: 1, method: 'initialize', params: initialize },
-      { method: 'notifications/initialized' },
-      { id: 2, method: 'tools/call', params: call },
-    ]) {
-      child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
-    }
+    for (const message of [INITIALIZE, INITIALIZED, call(2, 'api')]) child.stdin.write(`${JSON.stringify(message)}\n`);
     await answered;
     child.stdin.end();
     const [code] = await once(child, 'close');
@@ -102,60 +146,26 @@ t.test(
   },
 );
 
-t.test('a client that closes stdin right after its last request gets all answers', async (t) => {
-  const child = spawn(process.execPath, [BRIDGE], {
-    env: { DATA_DIR: await makeSeededDir(t), PATH },
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
-  t.teardown(() => child.kill());
-  let stdout = '';
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    stdout += text;
-  });
-  const call = (id: number, service: string) => ({
-    jsonrpc: '2.0',
-    id,
-    method: 'tools/call',
-    params: { name: 'get-port', arguments: { project: 'odin', service } },
-  });
-  const clientInfo = { name: 'test', version: '1' };
-  const messages = [
-    {
-      jsonrpc: '2.0',
-      id: 1,
-      method: 'initialize',
-      params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo },
-    },
-    { jsonrpc: '2.0', method: 'notifications/initialized' },
-    call(2, 'api'),
-    call(3, 'web'),
-  ];
-  child.stdin.end(messages.map((message) => `${JSON.stringify(message)}\n`).join(''));
-  const [code] = await once(child, 'close');
-  t.equal(code, 0);
-  const answers = stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line))
-    .sort((one, other) => one.id - other.id);
-  t.match(answers, [
-    { id: 1 },
-    { id: 2, result: { structuredContent: { service: 'api' } } },
-    { id: 3, result: { structuredContent: { service: 'web' } } },
-  ]);
+t.test('a setting that cannot be used is told on stderr, with what to do', async (t) => {
+  const child = start({ PORT_ALLOCATOR_URL: 'localhost:8080' }, ['ignore', 'pipe', 'pipe']);
+  const [stdout, stderr] = await Promise.all([text(child.stdout as Readable), text(child.stderr as Readable)]);
+  t.equal(child.exitCode ?? (await once(child, 'exit'))[0], 2);
+  t.equal(stdout, '');
+  t.match(stderr, /^PORT_ALLOCATOR_URL: "localhost:8080" is no address of a service\.\nSet it .*\n$/);
 });
 
-t.test('a bad configuration is reported on stderr', async (t) => {
-  const child = spawn(process.execPath, [BRIDGE], { env: { PORT: 'x', PATH } });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (text) => {
-    stdout += text;
-  });
-  child.stderr.on('data', (text) => {
-    stderr += text;
-  });
-  const [code] = await once(child, 'close');
-  t.equal(code, 1);
-  t.equal(stdout, '');
-  t.match(stderr, /PORT/);
-});
+function start(variables: Record<string, string>, stdio: StdioOptions): ChildProcess {
+  const child = spawn(process.execPath, [BRIDGE], { env: { ...variables, PATH }, stdio });
+  t.teardown(() => child.kill('SIGKILL'));
+  return child;
+}
+
+/** Sends messages to a stdio process, closes its stdin, and waits for its end. The answers are sorted by their ids. */
+async function run(variables: Record<string, string>, messages: object[]) {
+  const child = start(variables, ['pipe', 'pipe', 'ignore']);
+  const exited = once(child, 'exit');
+  child.stdin?.end(messages.map((message) => `${JSON.stringify(message)}\n`).join(''));
+  const lines = (await text(child.stdout as Readable)).trimEnd().split('\n');
+  const [code] = await exited;
+  return { code, messages: lines.map((line) => JSON.parse(line)).sort((one, other) => one.id - other.id) };
+}

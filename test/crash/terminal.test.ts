@@ -10,8 +10,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { lockDataDir } from '../../src/embedded/data-dir-lock.js';
 import { packageRoot } from '../../src/package-root.js';
+import { endServiceAtEnd } from '../helpers/agents.js';
 import { createDatabase, makeDataDir, makeSeededDir } from '../helpers/database.js';
 import { Load } from '../helpers/load.js';
+import { BRIDGE } from '../helpers/mcp.js';
 import { callerOf, startService } from '../helpers/service.js';
 import { type OnTerminal, startOnTerminal } from '../helpers/terminal.js';
 
@@ -105,7 +107,8 @@ async function untilFree(dataDir: string): Promise<void> {
 
 t.test('a stdio process whose terminal is closed ends with 0', async (t) => {
   const dataDir = await makeSeededDir(t);
-  const stdio = startOnTerminal(t, [process.execPath, 'dist/src/mcp/stdio.js'], { DATA_DIR: dataDir });
+  endServiceAtEnd(t, dataDir);
+  const stdio = startOnTerminal(t, [process.execPath, BRIDGE], { PORT_ALLOCATOR_DATA_DIR: dataDir });
   const call = { name: 'get-port', arguments: { project: 'odin', service: 'api' } };
   stdio.type(`${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: call })}\n`);
   await stdio.until(/"port":3300/);
