@@ -3,8 +3,10 @@ import type { Problem } from './failure.js';
 
 const AGAIN = 'Nothing was changed. Try again in a moment.';
 
+type Step = string | ((known: Problem) => string);
+
 /** What a person can do after each refusal: which command to call. It is empty where the message says it already. */
-const nextSteps: NextSteps<Problem> = {
+const nextSteps: NextSteps<Problem> & Record<string, Step> = {
   'validation-failed': ({ suggestion }) => (suggestion === undefined ? '' : `Use ${suggestion}, for example.`),
   unauthorized: 'Set PORT_ALLOCATOR_API_KEY to a key of this registry. Whoever runs it can make one.',
   forbidden: 'Ask whoever runs the registry for a key that may do that, and set PORT_ALLOCATOR_API_KEY to it.',
@@ -23,6 +25,7 @@ const nextSteps: NextSteps<Problem> = {
   'unsupported-media-type': 'The service may be older than this command: port-allocator status shows its version.',
   'port-taken': ({ holder }) =>
     holder === undefined ? '' : 'Leave the port out to get the lowest free one, or have its holder give it up.',
+  'environment-elsewhere': 'Name another environment with --environment, or release that one if its folder is gone.',
   'range-exhausted':
     'Release a port that is no longer needed: port-allocator ls shows them, port-allocator release frees one, and ' +
     'port-allocator gc finds environments that nobody uses.',
@@ -47,6 +50,6 @@ const nextSteps: NextSteps<Problem> = {
 
 /** @returns an empty text for a code that this client does not know, because the service is newer */
 export function nextStepFor(problem: Problem): string {
-  const step = (nextSteps as Record<string, string | ((known: Problem) => string)>)[problem.code] ?? '';
+  const step: Step = (nextSteps as Record<string, Step>)[problem.code] ?? '';
   return typeof step === 'function' ? step(problem) : step;
 }
