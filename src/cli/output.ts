@@ -41,9 +41,13 @@ export function openOutput({ json = false, verbose = false }: { json?: boolean; 
   };
 }
 
+/** Streams whose errors are listened to. Node itself may listen to those of stdout too, and still throw them. */
+const watched = new WeakSet<NodeJS.WriteStream>();
+
 /** The reader of a pipe may leave, as in `pa ls | head -1`. Whatever the command does goes on, and ends as usual. */
 export function write(stream: NodeJS.WriteStream, text: string): void {
-  if (stream.listenerCount('error') === 0) stream.on('error', ignoreClosedPipe);
+  if (!watched.has(stream)) stream.on('error', ignoreClosedPipe);
+  watched.add(stream);
   stream.write(text);
 }
 

@@ -33,7 +33,6 @@ const nextSteps: NextSteps<Problem> & Record<string, Step> = {
   'no-free-block': 'Ask whoever runs the registry to delete a range that nobody uses.',
   'range-in-use': 'port-allocator ls shows what is held, and port-allocator release frees it.',
   'limit-reached': 'Release what is no longer needed (port-allocator gc finds it), or have the limit raised.',
-  'environment-elsewhere': 'Name another environment with --environment.',
   'allocation-released': 'port-allocator port SERVICE gets a port again.',
   'reservation-ended': 'port-allocator reserve makes a new one.',
   'dotenv-name-conflict': 'Rename one of the services, or take the JSON: port-allocator env --format json.',

@@ -76,8 +76,8 @@ t.test('a long text is read quickly', async (t) => {
     'pa_'.repeat(2 ** 18),
     ADMIN.slice(0, 16).repeat(2 ** 16),
   ]) {
-    const start = performance.now();
+    const start = process.cpuUsage(); // not the time, of which other processes take their share
     redact(text);
-    t.ok(performance.now() - start < 1000, text.slice(0, 10));
+    t.ok(process.cpuUsage(start).user < 1_000_000, text.slice(0, 10));
   }
 });
