@@ -9,7 +9,7 @@ import { provideChromium } from './chromium.js';
 import { reportCoverage } from './coverage.js';
 import { provideDebianPrograms } from './debian-packages.js';
 import { providePostgres } from './postgres.js';
-import { describeSuites, type Provided, quick, type Suite, suites } from './suites.js';
+import { coveredBy, describeSuites, type Provided, quick, type Suite, suites } from './suites.js';
 
 /** Of a part of the tests the coverage says nothing. */
 const WITHOUT_COVERAGE = [
@@ -35,7 +35,7 @@ async function test(names: string[]): Promise<number> {
   const chosen = [...new Set(names.map((name) => suites[name] ?? suiteOf(toPath(name))))];
   const files = names.flatMap((name) => (suites[name] ? testsOf(suites[name]) : toPath(name)));
   const programs = chosen.flatMap(({ program }) => program ?? []);
-  const isWhole = names.join() === 'quick' && options.length === 0;
+  const covered = names.length === 1 && options.length === 0 ? coveredBy(suites[names[0] as string]) : null;
   const provided: Provided[] = [];
   try {
     await provide(chosen, provided);
@@ -44,10 +44,10 @@ async function test(names: string[]): Promise<number> {
     if (files.length > 0) {
       const limits = chosen.flatMap(({ timeoutSeconds }) => timeoutSeconds ?? []);
       const timeout = limits.length > 0 ? [`--timeout=${Math.max(...limits)}`] : [];
-      const coverage = isWhole ? [] : WITHOUT_COVERAGE;
+      const coverage = covered ? [] : WITHOUT_COVERAGE;
       code = await run(env, 'tap', ...coverage, ...timeout, ...options, ...files.map(toCompiled));
     }
-    if (code === 0 && isWhole && !reportCoverage()) code = 1;
+    if (code === 0 && covered && !reportCoverage(covered)) code = 1;
     for (const program of programs) {
       if (code === 0) code = await run(env, process.execPath, join(packageRoot, program), ...options);
     }

@@ -1,3 +1,5 @@
+import { join, sep } from 'node:path';
+
 /** Something that a suite needs, which is there until `stop` is called. */
 export interface Provided {
   /** Environment variables by which the tests find it. */
@@ -13,6 +15,8 @@ export interface Suite {
   readonly requires?: string;
   /** The folder of test/ that has its tests. The quick suite has those that are in no other suite's folder. */
   readonly folder?: string;
+  /** The folder of which the tests of this suite have to run most lines. The quick suite answers for the others. */
+  readonly covers?: string;
   /** A program that is the whole suite, in place of tests that tap runs. */
   readonly program?: string;
   readonly postgres?: true;
@@ -25,7 +29,7 @@ export interface Suite {
 
 /** Runs when no suite is named. */
 export const quick: Suite = {
-  proves: 'every operation, tool, table and setting; 90 % of the lines are run; the default',
+  proves: 'every operation, tool, table and setting; 90 % of the lines outside of src/cli are run; the default',
   takes: '4 min',
   postgres: true,
 };
@@ -33,6 +37,13 @@ export const quick: Suite = {
 /** Every suite by its name, as in `npm test -- crash`. */
 export const suites: Record<string, Suite> = {
   quick,
+  cli: {
+    proves: 'what each command prints, does and refuses, on terminals too; 90 % of the lines of src/cli are run',
+    takes: '3 min',
+    folder: 'cli',
+    covers: 'src/cli',
+    timeoutSeconds: 300,
+  },
   long: {
     proves: 'races, generated histories and input, access of each kind of key, limits, query plans',
     takes: '6 min',
@@ -132,6 +143,16 @@ export const suites: Record<string, Suite> = {
     program: 'dist/test/soak/soak.js',
   },
 };
+
+/** @returns which sources the tests of a suite have to run; null if the suite answers for none */
+export function coveredBy(suite: Suite | undefined): ((file: string) => boolean) | null {
+  const folders = Object.values(suites).flatMap(({ covers }) => covers ?? []);
+  if (suite === quick) return (file) => !folders.some((folder) => isIn(file, folder));
+  const folder = suite?.covers;
+  return folder === undefined ? null : (file) => isIn(file, folder);
+}
+
+const isIn = (file: string, folder: string) => file.startsWith(join(folder, sep));
 
 /** A line for each suite: how long it takes, what it proves, and what it needs beside Node and npm. */
 export function describeSuites(): string {

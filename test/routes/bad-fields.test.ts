@@ -36,7 +36,7 @@ t.test('a field that is not as it has to be is refused, and nothing changes', as
         `${path}?Protocoll=udp`,
         {},
         '/query/Protocoll',
-        'is not a known field. Did you mean protocol? Known are: environment, host, protocol.',
+        'is not a known field. Did you mean protocol? Known are: environment, host, protocol, createProject.',
       ],
       ['PUT', `${path}?description=x`, {}, '/query/description', /It belongs in the body\.$/],
       ['GET', `/v1/allocations/${id}?x=1`, undefined, '/query/x', 'is not a known field. None is taken here.'],

@@ -108,6 +108,8 @@ t.test('answers are as the contract describes them', async (t) => {
     await request('GET', '/v1/projects');
     await request('GET', '/v1/projects/consilio/summary');
     await request('GET', '/v1/projects/nobody/summary');
+    await request('PUT', '/v1/projects/hermes');
+    await request('PUT', '/v1/projects/hermes');
     await request('GET', '/livez');
     await request('GET', '/readyz');
 
@@ -119,6 +121,9 @@ t.test('answers are as the contract describes them', async (t) => {
     await request('PUT', environment, {});
     await request('GET', environment);
     await request('GET', '/v1/projects/openhorizon/environments');
+    await request('PUT', environment, { services: [{ service: 'web' }], path: '/srv/a' });
+    await request('PUT', environment, { services: [{ service: 'web' }], path: '/srv/b' });
+    await request('GET', '/v1/environments');
     await request('DELETE', environment);
 
     const audited = (await send('PUT', '/v1/projects/health-agent/services/api')).body.id;
