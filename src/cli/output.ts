@@ -44,9 +44,12 @@ export function openOutput({ json = false, verbose = false }: { json?: boolean; 
 /** Streams whose errors are listened to. Node itself may listen to those of stdout too, and still throw them. */
 const watched = new WeakSet<NodeJS.WriteStream>();
 
-/** The reader of a pipe may leave, as in `pa ls | head -1`. Whatever the command does goes on, and ends as usual. */
+/**
+ * The reader of a pipe may leave, as in `pa ls | head -1`. Whatever the command does goes on, and ends as usual. So it
+ * does where nothing can be written to stderr, but an answer that is lost for another reason is an error.
+ */
 export function write(stream: NodeJS.WriteStream, text: string): void {
-  if (!watched.has(stream)) stream.on('error', ignoreClosedPipe);
+  if (!watched.has(stream)) stream.on('error', stream === process.stderr ? () => {} : ignoreClosedPipe);
   watched.add(stream);
   stream.write(text);
 }
