@@ -1,15 +1,19 @@
 import { type Command, Option } from 'commander';
-import { detect } from '../../client/detect.js';
 import { type Block, putBlock } from '../../client/env-file/block.js';
 import { toComposeLines } from '../../client/env-file/compose.js';
 import { replaceFile } from '../../client/env-file/replace-file.js';
 import { toDotenvLines, toExportLines, toRecord } from '../../client/env-file/texts.js';
 import { ClientFailure } from '../../client/failure.js';
-import { type Context, openContext } from '../context.js';
-import { readVariables, type StackVariables } from './stack-variables.js';
+import type { ManifestService } from '../../client/manifest/content.js';
+import { openContext } from '../context.js';
+import type { Output } from '../output.js';
+import { findHere } from './here.js';
+import { readStack, type Stack } from './stack/stack.js';
 
 const FORMATS = ['dotenv', 'export', 'json', 'compose'] as const;
 type Format = (typeof FORMATS)[number];
+/** The formats of a block in a file. */
+type LineFormat = Exclude<Format, 'json'>;
 
 interface EnvOptions {
   format?: Format;
@@ -28,18 +32,18 @@ export function registerEnv(program: Command): void {
     )
     .action(async ({ format, write }: EnvOptions, command: Command) => {
       const context = openContext(command);
-      const { options, settings, output } = context;
+      const { output } = context;
       requireUsable(format, write, output.isJson);
-      const here = await detect({ ...pickNames(options), settings, folder: process.cwd() });
-      const stack = await readVariables(context, here);
-      if (write !== undefined) return await writeBlock(context, stack, format ?? 'dotenv', write);
-      const chosen = format ?? (output.isJson ? 'json' : 'dotenv');
+      const here = await findHere(context);
+      const stack = await readStack(context, here);
+      const chosen = format ?? (output.isJson && write === undefined ? 'json' : 'dotenv');
       const record = toRecord(stack.variables);
-      output.answer(chosen === 'json' ? JSON.stringify(record, null, 2) : toLines(stack, chosen).join('\n'), record);
+      if (chosen === 'json') return output.answer(JSON.stringify(record, null, 2), record);
+      const lines = toLines(stack, here.manifest?.services ?? [], chosen);
+      if (write !== undefined) return await writeBlock(output, stack, { lines, format: chosen, file: write });
+      output.answer(lines.join('\n'), record);
     });
 }
-
-const pickNames = ({ project, environment }: Context['options']) => ({ project, environment });
 
 function requireUsable(format: Format | undefined, write: string | undefined, isJson: boolean): void {
   if (write !== undefined && format === 'json') {
@@ -51,15 +55,19 @@ function requireUsable(format: Format | undefined, write: string | undefined, is
   }
 }
 
-function toLines(stack: StackVariables, format: Exclude<Format, 'json'>): string[] {
-  if (format === 'compose') return toComposeLines(stack);
+function toLines(stack: Stack, services: readonly ManifestService[], format: LineFormat): string[] {
+  const portOf = (service: string) => stack.services.get(service)?.port as number;
+  if (format === 'compose') return toComposeLines({ ...stack, services, portOf });
   return format === 'export' ? toExportLines(stack.variables) : toDotenvLines(stack.variables);
 }
 
-async function writeBlock(context: Context, stack: StackVariables, format: Format, file: string): Promise<void> {
-  const lines = toLines(stack, format as Exclude<Format, 'json'>);
-  const names = format === 'compose' ? [] : stack.variables.map(({ name }) => name);
-  const block: Block = { project: stack.project, lines, names };
+async function writeBlock(
+  output: Output,
+  { project, variables }: Stack,
+  { lines, format, file }: { lines: string[]; format: LineFormat; file: string },
+): Promise<void> {
+  const names = format === 'compose' ? [] : variables.map(({ name }) => name);
+  const block: Block = { project, lines, names };
   let twice: ReturnType<typeof putBlock>['twice'] = [];
   const isChanged = await replaceFile(file, (content) => {
     requireText(content, file);
@@ -67,14 +75,13 @@ async function writeBlock(context: Context, stack: StackVariables, format: Forma
     twice = put.twice;
     return Buffer.from(put.text, 'latin1');
   });
-  const { output } = context;
   for (const { name, line, isAfter } of twice) {
     const winner = isAfter ? 'that line' : 'the block';
     output.warn(`${file}:${line}: ${name} is set here too. Programs take what comes last, which is ${winner}.`);
   }
   const what = format === 'compose' ? 'the ports of the containers' : names.join(', ');
   output.note(isChanged ? `Wrote ${what} to ${file}.` : `${file} has ${what} already.`);
-  output.answer('', { file, isChanged, variables: toRecord(stack.variables) });
+  output.answer('', { file, isChanged, variables: toRecord(variables) });
 }
 
 /** PowerShell writes UTF-16 unless it is told otherwise. A block of single bytes would make such a file unreadable. */

@@ -4,7 +4,7 @@ import { findOperandsAfterDashes } from '../arguments.js';
 import { type Context, openContext } from '../context.js';
 import { endAs, runChild } from './child.js';
 import { fillArgument } from './placeholders.js';
-import { getStack, type Stack } from './stack/stack.js';
+import { getStack, type StackOfService } from './stack/stack.js';
 import { setVariables } from './variables.js';
 
 const EXPLANATION = `
@@ -56,7 +56,7 @@ function readRun(
 }
 
 /** On stderr, and only where a person reads it: otherwise all output is that of the command. */
-function tellStack({ output }: Context, { project, environment, service, services, variables }: Stack): void {
+function tellStack({ output }: Context, { project, environment, service, services, variables }: StackOfService): void {
   if (output.isVerbose || process.stderr.isTTY) {
     output.note(`${service} of ${project} (environment ${environment}): ${services.get(service)?.port}`);
   }

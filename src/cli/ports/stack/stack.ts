@@ -1,24 +1,33 @@
 import type { Detected } from '../../../client/detect.js';
 import type { Variable } from '../../../client/env-file/texts.js';
-import { inEnvironment } from '../../../client/environment.js';
+import { findEnvironment, inEnvironment } from '../../../client/environment.js';
+import { ClientFailure } from '../../../client/failure.js';
 import { fillVariables, toRequestedServices } from '../../../client/manifest/content.js';
 import { readAll } from '../../../client/pages.js';
-import { toVariableName } from '../../../input/variable-names.js';
+import { findVariableConflicts, toVariableName } from '../../../input/variable-names.js';
 import type { Allocation } from '../../../schemas/allocation.js';
 import type { SpaceOptions } from '../../arguments.js';
 import type { Context } from '../../context.js';
 import { findHere } from '../here.js';
 import { chooseService } from './service-name.js';
 
-/** The ports of a folder's stack, for the process of one of its services. */
+interface ServicePort {
+  port: number;
+  url: string;
+}
+
+/** The ports of a folder's stack on this machine. */
 export interface Stack {
   project: string;
   environment: string;
-  service: string;
-  /** By service: its port, and its URL. */
-  services: ReadonlyMap<string, { port: number; url: string }>;
-  /** What the process gets. */
+  services: ReadonlyMap<string, ServicePort>;
+  /** One for the port of each service, and then what the manifest adds. */
   variables: Variable[];
+}
+
+/** A stack as the process of one of its services gets it. */
+export interface StackOfService extends Stack {
+  service: string;
 }
 
 /** Gets the port of one service. */
@@ -33,34 +42,58 @@ export async function getPort(context: Context, given: string | undefined, space
 }
 
 /**
- * Gets the ports of a whole stack, so that the process finds its neighbours: all services of the manifest, or without one
- * the service and what the environment holds besides.
+ * Gets the ports of a whole stack for the process of one service, so that it finds its neighbours: all services of the
+ * manifest, or without one the service and what the environment holds besides.
  */
-export async function getStack(context: Context, given: string | undefined): Promise<Stack> {
+export async function getStack(context: Context, given: string | undefined): Promise<StackOfService> {
   const here = await findHere(context);
   const service = await chooseService(given, here, process.cwd());
-  const { project, manifest } = here;
-  const isInManifest = manifest?.services.some((one) => one.service === service) === true;
-  const requested = isInManifest && manifest !== null ? toRequestedServices(manifest) : [{ service }];
-  const { environment, items } = await allocate(context, here, requested, {});
-  const query = { project, environment, host: 'localhost', protocol: 'tcp' };
-  const held = isInManifest ? items : await readAll<Allocation>(context.connection, '/v1/allocations', query);
-  const services = new Map<string, { port: number; url: string }>();
-  for (const { service: name, port } of held) {
-    // By port: of a service that holds several, the lowest counts, as in a look-up.
-    if (!services.has(name)) services.set(name, { port, url: `http://localhost:${port}` });
-  }
-  const serviceOf = (name: string) => services.get(name) as { port: number; url: string };
-  // Its own last: two names may make the same variable, such as `web-api` and `web_api`.
-  const names = [...services.keys()].filter((name) => name !== service).concat(service);
-  const variables = names.map((name) => ({ name: toVariableName(name), value: String(serviceOf(name).port) }));
-  if (manifest !== null) variables.push(...fillVariables(manifest, { project, environment, serviceOf }));
-  variables.push({ name: 'PORT', value: String(serviceOf(service).port) });
-  return { project, environment, service, services, variables };
+  const requested = listServices(here);
+  const { environment, items } = await allocate(context, here, requested ?? [{ service }], {});
+  const held = requested ? items : await readHeld(context, here.project, environment);
+  // Its own come last: two names may make the same variable, such as `web-api` and `web_api`.
+  const own = (one: Allocation) => Number(one.service === service);
+  const stack = makeStack(
+    here,
+    environment,
+    held.sort((a, b) => own(a) - own(b)),
+  );
+  const { port } = stack.services.get(service) as ServicePort;
+  stack.variables.push({ name: 'PORT', value: String(port) });
+  return { ...stack, service };
 }
 
+/**
+ * Reads a folder's whole stack. The services of a manifest get their ports by it. Without one nothing is allocated,
+ * because nothing says what the stack is made of.
+ * @throws ClientFailure usage, if there is neither a manifest nor a port, and if two services make the same variable
+ */
+export async function readStack(context: Context, here: Detected): Promise<Stack> {
+  const requested = listServices(here);
+  if (requested) {
+    const { environment, items } = await allocate(context, here, requested, {});
+    return makeStack(here, environment, items);
+  }
+  const environment = await findEnvironment(context.connection, here);
+  const held = await readHeld(context, here.project, environment);
+  if (held.length === 0) {
+    throw new ClientFailure(
+      'usage',
+      `Environment ${environment} of ${here.project} holds no port, and no ports.yaml names its services.`,
+      'Write one with pa init, or get a port with pa port SERVICE.',
+    );
+  }
+  const stack = makeStack(here, environment, held);
+  requireUsableNames(stack.services.keys());
+  return stack;
+}
+
+/** The services of the manifest, or null if none says what the stack is made of. */
+const listServices = ({ manifest }: Detected) =>
+  manifest !== null && manifest.services.length > 0 ? toRequestedServices(manifest) : null;
+
 /** Gets ports in the environment of a folder. A project that is not known yet is created. */
-async function allocate(
+function allocate(
   { connection, output }: Context,
   here: Detected,
   services: { service: string }[],
@@ -78,4 +111,27 @@ async function allocate(
     });
     return { environment, items };
   });
+}
+
+/** What an environment holds on this machine, by port. */
+const readHeld = ({ connection }: Context, project: string, environment: string): Promise<Allocation[]> =>
+  readAll(connection, '/v1/allocations', { project, environment, host: 'localhost', protocol: 'tcp' });
+
+function makeStack({ project, manifest }: Detected, environment: string, held: readonly Allocation[]): Stack {
+  const services = new Map<string, ServicePort>();
+  for (const { service, port } of held) {
+    // Of a service that holds several ports, the lowest counts, as in a look-up. It comes first.
+    if (!services.has(service)) services.set(service, { port, url: `http://localhost:${port}` });
+  }
+  const variables = [...services].map(([name, { port }]) => ({ name: toVariableName(name), value: String(port) }));
+  const serviceOf = (name: string) => services.get(name) as ServicePort;
+  if (manifest !== null) variables.push(...fillVariables(manifest, { project, environment, serviceOf }));
+  return { project, environment, services, variables };
+}
+
+function requireUsableNames(services: Iterable<string>): void {
+  const conflicts = findVariableConflicts(services);
+  if (conflicts.length === 0) return;
+  const reason = `The services make no usable variables: ${conflicts.join('; ')}.`;
+  throw new ClientFailure('usage', reason, 'List the services that are wanted in ports.yaml, or rename them.');
 }
