@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { RUNNING_VARIABLES } from '../src/client/manifest/running-variables.js';
 import { NAME_PATTERN } from '../src/input/slug.js';
 import { CloudflareHostname, Description, ServiceType } from '../src/schemas/allocation.js';
 import { OneLine, ProjectName } from '../src/schemas/common.js';
@@ -56,7 +57,7 @@ export const ManifestSchema = Type.Object(
     env: Type.Optional(
       Type.Unsafe({
         type: ['object', 'null'],
-        propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_]*$' },
+        propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_]*$', not: { pattern: RUNNING_VARIABLES } },
         additionalProperties: Variable,
         description: 'Variables besides those of the ports.',
         examples: [{ API_URL: 'http://localhost:{api.port}' }],

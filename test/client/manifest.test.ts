@@ -97,6 +97,8 @@ t.test('an error is told with its line, its column and what is allowed', async (
     ['services: { web: }\nservices: {}\n', /^2:1: Map keys must be unique\.$/],
     ['services:\n  web: {}\n  web: {}\n', /^3:3: Map keys must be unique\.$/],
     ['env: { 1A: x }', /^1:8: env.1A is no name of a variable/],
+    ['env: { Path: x }', /^1:8: env.Path is not allowed: it decides which programs .* Set it in your shell\.$/],
+    ['env: { GIT_SSH_COMMAND: x, NODE_ENV: x, ENV: x }', /^1:8: env.GIT_SSH_COMMAND is not allowed/],
     ['env: { A: }', /^1:\d+: env.A must be a text\. Write "" for an empty one\.$/],
     ['env: { A: [] }', /^1:11: env.A must be a text/],
     ['env:\n  A: "x\\ny"\n', /^2:6: env.A must be one line/],
@@ -142,7 +144,7 @@ t.test('the schema for editors is committed, and agrees with the check', async (
     {
       project: fc.oneof(name, value),
       services: fc.oneof(fc.dictionary(name, fc.oneof(service, value)), value),
-      env: fc.oneof(fc.dictionary(fc.constantFrom('A', 'b_1', '1A', 'A-B'), value), value),
+      env: fc.oneof(fc.dictionary(fc.constantFrom('A', 'b_1', '1A', 'A-B', 'PATH', 'LD_PRELOAD'), value), value),
       extra: value,
     },
     { requiredKeys: [] },

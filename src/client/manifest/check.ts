@@ -2,6 +2,7 @@ import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, type S
 import { NAME_PATTERN } from '../../input/slug.js';
 import { toVariableName } from '../../input/variable-names.js';
 import type { ComposeTarget, ManifestContent, ManifestService } from './content.js';
+import { decidesWhatRuns } from './running-variables.js';
 import { parseTemplate, type Template } from './template.js';
 
 type Findings = Pick<typeof import('../../input/findings.js'), 'describeUnknown' | 'refuseName'>;
@@ -168,6 +169,10 @@ class Reader {
       if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
         const rule = 'letters, digits and underscore, not beginning with a digit';
         this.add(offsetOf(place.key), () => `env.${name} is no name of a variable: ${rule}.`);
+      }
+      if (decidesWhatRuns(name)) {
+        const reason = 'it decides which programs or libraries are run, and a file of a repository may not';
+        this.add(offsetOf(place.key), () => `env.${name} is not allowed: ${reason}. Set it in your shell.`);
       }
       if (owner !== undefined) {
         this.add(offsetOf(place.key), () => `env.${name} is the port of the service ${owner} already. Remove it here.`);
