@@ -1,10 +1,14 @@
 import { styleText } from 'node:util';
 import { ClientFailure } from '../client/failure.js';
+import { escapeInJson, makeVisible } from '../input/visible.js';
 
 /** Where a command writes: answers to stdout, everything else to stderr. */
 export interface Output {
-  /** The answer of the command: the text for people, or with `--json` the value. An empty text is not written. */
-  answer(text: string, value: unknown): void;
+  /**
+   * The answer of the command: the text for people, or with `--json` the value. An empty text is not written.
+   * @param options with `isVerbatim` also characters that are not seen are written as they are, for a program
+   */
+  answer(text: string, value: unknown, options?: { isVerbatim?: boolean }): void;
   /** Anything that is no answer: progress, hints. Left out with `--json`. */
   note(text: string): void;
   warn(text: string): void;
@@ -23,16 +27,16 @@ export function openOutput({ json = false, verbose = false }: { json?: boolean; 
   return {
     isJson: json,
     isVerbose: verbose,
-    answer(text, value) {
-      const shown = json ? JSON.stringify(value, null, 2) : text;
+    answer(text, value, { isVerbatim = false } = {}) {
+      const shown = json ? toJson(value) : isVerbatim ? text : toVisible(text);
       if (shown !== '') write(process.stdout, `${shown}\n`);
     },
     note(text) {
-      if (!json) write(process.stderr, `${text}\n`);
+      if (!json) tell(text);
     },
-    warn: (text) => write(process.stderr, `${text}\n`),
+    warn: tell,
     detail(text) {
-      if (verbose) write(process.stderr, `${text}\n`);
+      if (verbose) tell(text);
     },
     style(format, text) {
       hasColors ??= askForColors();
@@ -40,6 +44,27 @@ export function openOutput({ json = false, verbose = false }: { json?: boolean; 
     },
   };
 }
+
+const PRINTABLE = /^[\x20-\x7e\n]*$/;
+/** What `styleText` writes around a text. */
+const COLOR = new RegExp(`(${String.fromCharCode(27)}\\[\\d+m)`);
+
+/**
+ * Writes out the characters that are not seen, in all but line breaks and colours. The texts of other users, of other
+ * processes and of a repository's files could otherwise change what the terminal shows.
+ */
+function toVisible(text: string): string {
+  if (PRINTABLE.test(text)) return text;
+  const parts = text.split(COLOR); // every second one is a colour
+  return parts.map((part, i) => (i % 2 === 1 ? part : part.split('\n').map(makeVisible).join('\n'))).join('');
+}
+
+function toJson(value: unknown): string {
+  const json = JSON.stringify(value, null, 2);
+  return PRINTABLE.test(json) ? json : escapeInJson(json);
+}
+
+const tell = (text: string): void => write(process.stderr, `${toVisible(text)}\n`);
 
 /** Streams whose errors are listened to. Node itself may listen to those of stdout too, and still throw them. */
 const watched = new WeakSet<NodeJS.WriteStream>();
@@ -71,9 +96,9 @@ export function tellFailure(error: unknown, isJson: boolean): number {
   if (message === '') return failure.exitCode;
   if (isJson) {
     const document = { code: failure.kind, ...problem, detail: message, nextStep };
-    write(process.stdout, `${JSON.stringify(document, null, 2)}\n`);
+    write(process.stdout, `${toJson(document)}\n`);
   }
-  write(process.stderr, `${message}\n${nextStep === '' ? '' : `${nextStep}\n`}`);
+  tell(nextStep === '' ? message : `${message}\n${nextStep}`);
   return failure.exitCode;
 }
 

@@ -15,7 +15,8 @@ const WRITTEN = [
 
 const ALL = new RegExp(`[${UNSEEN}]`, 'gv');
 const ALL_BUT_LINE_FEED = new RegExp(String.raw`[[${UNSEEN}]--\n]`, 'gv');
-const WRITTEN_OR_UNSEEN = new RegExp(String.raw`${WRITTEN}|([[${UNSEEN}]--[\t\n\r]])`, 'gv');
+/** Made when it is first needed: to compile the emoji takes 20 ms, which is half of what `pa port` may take. */
+let writtenOrUnseen: RegExp | undefined;
 
 /**
  * Writes every such character out as its code point, `\u{202e}`. A replacement character would hide which one it was,
@@ -24,8 +25,10 @@ const WRITTEN_OR_UNSEEN = new RegExp(String.raw`${WRITTEN}|([[${UNSEEN}]--[\t\n\
 export const makeVisible = (text: string): string => text.replace(ALL, writeOut);
 
 /** The same for texts that people write, in which some of these characters are needed, line breaks among them. */
-export const makeTextVisible = (text: string): string =>
-  text.replace(WRITTEN_OR_UNSEEN, (found, unseen?: string) => (unseen === undefined ? found : writeOut(unseen)));
+export function makeTextVisible(text: string): string {
+  writtenOrUnseen ??= new RegExp(String.raw`${WRITTEN}|([[${UNSEEN}]--[\t\n\r]])`, 'gv');
+  return text.replace(writtenOrUnseen, (found, unseen?: string) => (unseen === undefined ? found : writeOut(unseen)));
+}
 
 /** Writes them out in a JSON text by JSON's own escapes, `\u202e`, so that whoever parses it gets the same value. */
 export const escapeInJson = (json: string): string =>

@@ -23,7 +23,7 @@ export function registerCompletion(program: Command, args: readonly string[]): v
       const { output } = openContext(command);
       if (words) {
         const found = await complete(program, findOperandsAfterDashes(args) ?? []);
-        output.answer(found.map(({ word, meaning }) => `${word}\t${meaning}`).join('\n'), found);
+        output.answer(found.map(({ word, meaning }) => `${word}\t${meaning}`).join('\n'), found, { isVerbatim: true });
       } else {
         const script = requireScript(shell);
         output.answer(script, { shell, script });

@@ -38,10 +38,10 @@ export function registerEnv(program: Command): void {
       const stack = await readStack(context, here);
       const chosen = format ?? (output.isJson && write === undefined ? 'json' : 'dotenv');
       const record = toRecord(stack.variables);
-      if (chosen === 'json') return output.answer(JSON.stringify(record, null, 2), record);
+      if (chosen === 'json') return output.answer(JSON.stringify(record, null, 2), record, { isVerbatim: true });
       const lines = toLines(stack, here.manifest?.services ?? [], chosen);
       if (write !== undefined) return await writeBlock(output, stack, { lines, format: chosen, file: write });
-      output.answer(lines.join('\n'), record);
+      output.answer(lines.join('\n'), record, { isVerbatim: true });
     });
 }
 

@@ -74,6 +74,10 @@ t.test('reserve prints the number, and tells until when', async (t) => {
     reservedBy: 'ci',
   });
   t.match(await pa(['reserve', '--port', '3690']), { code: 1, stdout: '', stderr: /3690.*\n.*\n$/ });
+  await pa(['reserve', '--port', '3691', '--reason', 'right\u202eleft']);
+  t.match((await pa(['who', '3691'])).stdout, / right\\u\{202e\}left\n/, 'what is not seen is written out');
+  const told = (await pa(['who', '3691', '--json'])).stdout;
+  t.match([told, JSON.parse(told).reservation.reason], [/"right\\u202eleft"/, 'right\u202eleft']);
   t.equal((await pa(['reserve', '--project', 'brand-new'])).stdout, '3700\n', 'a project that is not known is created');
   t.match(await pa(['reserve', '--ttl', 'soon']), {
     code: 2,
