@@ -31,7 +31,15 @@ export function readSettings(variables: NodeJS.ProcessEnv): Settings {
 function readUrl(given: string | null): string | null {
   if (given === null) return null;
   const url = URL.canParse(given) ? new URL(given) : null;
-  if (url && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '' && url.username === '') {
+  if (url && url.username + url.password !== '') {
+    // The text is not quoted, because it may be a secret.
+    throw new ClientFailure(
+      'usage',
+      'PORT_ALLOCATOR_URL has a user name or a password in it, which the service does not know.',
+      'Leave them out, and set PORT_ALLOCATOR_API_KEY to the key.',
+    );
+  }
+  if (url && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '') {
     return url.href.replace(/\/+$/, '');
   }
   throw new ClientFailure(

@@ -48,6 +48,15 @@ t.test('a variable that cannot be used is named', async (t) => {
   t.match(stderr, /^PORT_ALLOCATOR_URL: "localhost" is no address of a service\.\nSet it to .*\n$/);
 });
 
+t.test('a URL with a password is refused, and not shown', async (t) => {
+  for (const url of ['http://me:hunter2@localhost:8080', 'http://:hunter2@localhost:8080']) {
+    const { code, stdout, stderr } = await callCli(['ls', '--json'], { variables: { PORT_ALLOCATOR_URL: url } });
+    t.equal(code, 2);
+    t.match(stderr, /^PORT_ALLOCATOR_URL has a user name or a password in it.*\nLeave them out.*\n$/);
+    t.notMatch(stdout + stderr, /hunter2/);
+  }
+});
+
 t.test('a reader that leaves early breaks nothing', async (t) => {
   const shell = 'node dist/src/cli/index.js --help | true; exit $PIPESTATUS';
   const { status, stderr } = spawnSync('bash', ['-c', shell], { cwd: packageRoot, encoding: 'utf8' });
