@@ -23,7 +23,7 @@ const RETRY_MS = 10;
 export async function replaceFile(file: string, change: (content: Buffer) => Buffer): Promise<boolean> {
   const target = await findTarget(file);
   try {
-    const unlock = await lock(`${target}.lock`, file);
+    const unlock = await lock(`${target}.port-allocator-lock`, file);
     try {
       const present = await readPresent(target);
       const content = change(present?.content ?? Buffer.alloc(0));
@@ -88,7 +88,8 @@ async function keepOwnerAndMode(handle: Awaited<ReturnType<typeof open>>, { uid,
 
 /**
  * Takes the lock of a file, which is a file beside it. The kernel frees it when its holder is dead, so that what a crash
- * leaves behind stops nobody.
+ * leaves behind stops nobody. Its name is one that no other program uses, because the file is removed in the end:
+ * `yarn.lock`, for example, would be the lock of a file `yarn`.
  * @returns gives it back, and removes the lock's file
  */
 async function lock(path: string, file: string): Promise<() => Promise<void>> {
@@ -96,7 +97,7 @@ async function lock(path: string, file: string): Promise<() => Promise<void>> {
   const { tryLock } = await import('fs-native-extensions');
   const deadline = performance.now() + MAX_WAIT_MS;
   for (;;) {
-    const handle = await open(path, 'a+', 0o600);
+    const handle = await open(path, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o600);
     // Its holder removes the file before it frees it. What was waited for may then be a file that nobody finds any more.
     const isOurs = tryLock(handle.fd) && (await isAt(path, (await handle.stat()).ino));
     if (isOurs) {
@@ -128,6 +129,6 @@ function toFailure(file: string, { code, message }: NodeJS.ErrnoException): Clie
     case 'ENOTDIR':
       return fail('is in a folder that is not there', 'Create the folder first.');
     default:
-      return fail(`cannot be written: ${message}`, '');
+      return fail(`cannot be written: ${message}`, 'It was left as it is.');
   }
 }

@@ -88,7 +88,8 @@ t.test('of processes that change a file at once, none loses what another has wri
 
 t.test('a lock that a crash has left behind stops nobody', async (t) => {
   const file = join(folderOf(t), '.env');
-  fs.writeFileSync(`${file}.lock`, '');
+  fs.writeFileSync(`${file}.port-allocator-lock`, '');
+  fs.writeFileSync(`${file}.lock`, 'of another program');
   await replaceFile(file, append('A=1'));
-  t.same(fs.readdirSync(dirname(file)), ['.env']);
+  t.same(fs.readdirSync(dirname(file)), ['.env', '.env.lock']);
 });
