@@ -24,6 +24,8 @@ const NOT_FOUND = 127;
 const SIGNAL_BASE = 128;
 const RAISE_TIMEOUT_MS = 100;
 
+const CHECK_FILE = 'Check that it is a program of this system, and that this user may execute it.';
+
 /** How a child has ended. */
 export type Ending = { code: number } | { signal: NodeJS.Signals };
 
@@ -31,9 +33,10 @@ export type Ending = { code: number } | { signal: NodeJS.Signals };
 class NotStarted extends ClientFailure {
   constructor(
     message: string,
+    nextStep: string,
     private readonly code: number,
   ) {
-    super('refused', message, '');
+    super('refused', message, nextStep);
   }
 
   override get exitCode(): number {
@@ -106,6 +109,6 @@ function isSentToGroup(signal: NodeJS.Signals): boolean {
 function toFailure(command: string, error: NodeJS.ErrnoException): ClientFailure {
   const name = JSON.stringify(command);
   return error.code === 'ENOENT'
-    ? new NotStarted(`The command ${name} was not found.`, NOT_FOUND)
-    : new NotStarted(`The command ${name} cannot be executed: ${error.message}.`, NOT_EXECUTABLE);
+    ? new NotStarted(`The command ${name} was not found.`, 'Check its spelling, and that it is on the PATH.', NOT_FOUND)
+    : new NotStarted(`The command ${name} cannot be executed: ${error.message}.`, CHECK_FILE, NOT_EXECUTABLE);
 }

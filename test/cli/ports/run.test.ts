@@ -70,16 +70,20 @@ t.test('a command that was ended by a signal ends the run by the same signal', a
   t.equal(aborted.code, 128 + constants.signals.SIGABRT, 'a signal that dumps memory is told as a shell does');
 });
 
-t.test('a command that cannot be started is told in one line', async (t) => {
+t.test('a command that cannot be started is told in two lines', async (t) => {
   t.match(await pa(['run', 'web', '--', 'nosuch-command', 'x']), {
     code: 127,
     stdout: '',
-    stderr: 'The command "nosuch-command" was not found.\n',
+    stderr: 'The command "nosuch-command" was not found.\nCheck its spelling, and that it is on the PATH.\n',
   });
   const file = join(folder, 'plain-file');
   await writeFile(file, 'echo');
   await chmod(file, 0o644);
-  t.match(await pa(['run', 'web', '--', file]), { code: 126, stdout: '', stderr: /^The command ".*plain-file" .*\n$/ });
+  t.match(await pa(['run', 'web', '--', file]), {
+    code: 126,
+    stdout: '',
+    stderr: /^The command ".*plain-file" .*\nCheck .*\n$/,
+  });
 });
 
 t.test('a wrong command line runs nothing, and gets no port', async (t) => {
