@@ -140,6 +140,11 @@ export class CommandRefused extends StartError {
   override readonly name = 'CommandRefused';
 }
 
+/** The service that has the data folder cannot be reached, or does not do what it was asked. */
+export class UnreachableError extends StartError {
+  override readonly name = 'UnreachableError';
+}
+
 /** 400 about one field. @param predicate what is wrong with it, to follow its name */
 export function invalidField(pointer: string, predicate: string): AppError {
   const errors = [{ pointer, detail: predicate }];

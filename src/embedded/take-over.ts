@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StartError } from '../errors.js';
+import { UnreachableError } from '../errors.js';
 import { awaitDataDir, type DataDirLock, DataDirLockedError } from './data-dir-lock.js';
 import type { LockHolder } from './holder.js';
 import { askService } from './running-service.js';
@@ -17,7 +17,7 @@ export const POLL_MS = 50;
 const UNREACHABLE_MS = 1500;
 
 /**
- * Opens something that needs the data directory's lock, for a service in the foreground or a command of an operator.
+ * Opens something that needs the data folder's lock, for a service in the foreground or a command of an operator.
  *
  * A background service that holds the lock is asked to end. It finishes what is under way, and no other background
  * service takes the lock meanwhile. Clients wait and call the new service. For example, `port-allocator serve` starts
@@ -25,7 +25,7 @@ const UNREACHABLE_MS = 1500;
  *
  * A service in the foreground was started by a person, and is never ended for another one.
  * @throws DataDirLockedError if a service in the foreground holds the lock, or somebody does not give it up in time
- * @throws StartError if the holder cannot be reached
+ * @throws UnreachableError if the holder cannot be reached
  */
 export async function takeOver<T>(dataDir: string, open: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + PATIENCE_MS;
@@ -66,7 +66,7 @@ async function orLocked<T>(open: () => Promise<T>): Promise<T | DataDirLockedErr
 
 /**
  * Tells apart a socket that is just being made or closed from one that cannot be reached from here.
- * @returns a function to be called at every attempt. It throws a StartError when none has reached the holder for
+ * @returns a function to be called at every attempt. It throws an UnreachableError when none has reached the holder for
  * UNREACHABLE_MS.
  */
 export function watchReachability(dataDir: string): (isReached: boolean, holder: LockHolder | null) => void {
@@ -75,7 +75,7 @@ export function watchReachability(dataDir: string): (isReached: boolean, holder:
     since = isReached ? null : (since ?? Date.now());
     if (since === null || holder === null || Date.now() - since < UNREACHABLE_MS) return;
     const { pid, url, path } = holder;
-    throw new StartError(
+    throw new UnreachableError(
       `${dataDir} is in use by a Port Allocator that cannot be reached from here (pid ${pid}, at ${path}): it runs in a ` +
         'container, or on another machine that shares the folder. ' +
         `${url === null ? 'Use it from there' : `Use that one (there it is ${url})`}, stop it there, or set DATA_DIR to ` +

@@ -1,4 +1,4 @@
-// Who gets the lock of a data directory when somebody has it: who is asked to end, who is refused, and what is said.
+// Who gets the lock of a data folder when somebody has it: who is asked to end, who is refused, and what is said.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -73,7 +73,7 @@ for (const mode of ['foreground', 'background'] as const) {
     const url = mode === 'foreground' ? URL : null;
     await announce(dataDir, { mode, url, path: '/data/socket' });
     const refusal = {
-      name: 'StartError',
+      name: 'UnreachableError',
       message: `${dataDir} is in use by a Port Allocator that cannot be reached from here (pid ${process.pid}, at /data/socket): it runs in a container, or on another machine that shares the folder. ${url ? `Use that one (there it is ${url})` : 'Use it from there'}, stop it there, or set DATA_DIR to another folder.`,
     };
     const began = performance.now();

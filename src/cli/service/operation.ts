@@ -32,12 +32,13 @@ export async function operate<T extends object>(
 
 /** Tells of a refused start as of any other failure of a command. @throws ClientFailure */
 export async function explaining<T>(work: () => Promise<T>): Promise<T> {
-  const { StartError } = await import('../../errors.js');
+  const { StartError, UnreachableError } = await import('../../errors.js');
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    throw new ClientFailure('refused', error.message, '', null, { cause: error });
+    const kind = error instanceof UnreachableError ? 'unreachable' : 'refused';
+    throw new ClientFailure(kind, error.message, '', null, { cause: error });
   }
 }
 
