@@ -44,8 +44,6 @@ export interface Config {
   /** If set, keys are in force, whatever `allowUnauthenticated` says. */
   readonly adminApiKey: string | null;
   readonly allowUnauthenticated: boolean;
-  /** The key that the stdio process sends with its calls. */
-  readonly apiKey: string | null;
   /** Origins whose pages may send requests, in addition to the local ones. */
   readonly allowedOrigins: readonly string[];
   /** How many requests this replica answers per key, or per address for requests without a key. Null is no limit. */
@@ -124,7 +122,6 @@ export function loadConfig(variables: Record<string, string | undefined>, option
     reuseCooldownSeconds: env.REUSE_COOLDOWN_SECONDS,
     adminApiKey: env.ADMIN_API_KEY ?? null,
     allowUnauthenticated: env.ALLOW_UNAUTHENTICATED,
-    apiKey: env.PORT_ALLOCATOR_API_KEY ?? null,
     allowedOrigins: splitList(env.ALLOWED_ORIGINS),
     rateLimitPerMinute: rateLimitOf(env),
     probeTimeoutMs: env.PROBE_TIMEOUT_MS,

@@ -27,7 +27,6 @@ t.test('without a variable the service runs on loopback, embedded, with the docu
       reuseCooldownSeconds: 0,
       adminApiKey: null,
       allowUnauthenticated: false,
-      apiKey: null,
       allowedOrigins: [],
       rateLimitPerMinute: null,
       probeTimeoutMs: 1000,
@@ -68,7 +67,6 @@ t.test('every variable is taken', async (t) => {
         PUBLIC_URL: 'https://example.com/ports/',
         TRUST_PROXY: '10.0.0.1, 10.1.0.0/16,::1',
         REUSE_COOLDOWN_SECONDS: '30',
-        PORT_ALLOCATOR_API_KEY: 'pa_x',
         ALLOWED_ORIGINS: 'https://a.example, http://b.example:81',
         RATE_LIMIT_PER_MINUTE: '600',
         PROBE_TIMEOUT_MS: '500',
@@ -106,7 +104,6 @@ t.test('every variable is taken', async (t) => {
       reuseCooldownSeconds: 30,
       adminApiKey: 'k'.repeat(32),
       allowUnauthenticated: true,
-      apiKey: 'pa_x',
       allowedOrigins: ['https://a.example', 'http://b.example:81'],
       rateLimitPerMinute: 600,
       probeTimeoutMs: 500,
@@ -165,7 +162,7 @@ t.test('an empty variable counts as unset', async (t) => {
   t.strictSame(loadConfig(Object.fromEntries(names.map((name) => [name, '']))), loadConfig({}));
 });
 
-t.test("the data directory is in the user's folder for data", { skip: process.platform !== 'linux' }, async (t) => {
+t.test("the data folder is in the user's folder for data", { skip: process.platform !== 'linux' }, async (t) => {
   t.equal(loadConfig({}).dataDir, join(homedir(), '.local', 'share', 'port-allocator'));
 });
 

@@ -28,7 +28,6 @@ export const environmentVariables = Type.Object({
   ADMIN_API_KEY: Type.Optional(Type.String()),
   ADMIN_API_KEY_FILE: Type.Optional(Type.String()),
   ALLOW_UNAUTHENTICATED: Type.Boolean({ default: false }),
-  PORT_ALLOCATOR_API_KEY: Type.Optional(Type.String()),
   ALLOWED_ORIGINS: Type.Optional(Type.String()),
   RATE_LIMIT_PER_MINUTE: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000_000 })),
   PROBE_TIMEOUT_MS: Type.Integer({ default: 1000, minimum: 1, maximum: 60_000 }),
