@@ -60,7 +60,7 @@ const CONNECTIONS_CHECKING_INTERVAL_MS = 1000;
 
 /**
  * Builds the whole HTTP service, which does not listen yet. Tests use the same function as production.
- * @param ownProcess what `/process` serves on the socket of the data directory. Null on PostgreSQL, which has no socket.
+ * @param ownProcess what `/process` serves on the socket of the data folder. Null on PostgreSQL, which has no socket.
  */
 export async function buildApp(
   service: Service,

@@ -1,5 +1,5 @@
 // The service. `main.js` runs it in the foreground, configured by the environment and the file .env. `main.js
-// --background` is what a client starts where none runs (embedded/background.ts): for the data directory of DATA_DIR,
+// --background` is what a client starts where none runs (embedded/background.ts): for the data folder of DATA_DIR,
 // and with no other setting, because the environment is that of whoever happened to need a port.
 import { parseArgs } from 'node:util';
 import { redactKeys } from './access/redact.js';

@@ -25,7 +25,7 @@ const CLOSE_MARGIN_MS = 5000;
 
 /** How the service runs in this process. */
 export type Mode =
-  /** On HOST and PORT, and on the embedded database also on the socket of the data directory, until it is told to end. */
+  /** On HOST and PORT, and on the embedded database also on the socket of the data folder, until it is told to end. */
   | { kind: 'foreground' }
   /** On the socket alone, started by a client that found no service, until nobody has asked anything for `idleMs`. */
   | { kind: 'background'; idleMs: number; lock: DataDirLock };

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ALREADY_HELD, type Ended, startBackground } from '../embedded/background.js';
-import { type LockHolder, readHolder } from '../embedded/holder.js';
+import { isAlive, type LockHolder, readHolder } from '../embedded/holder.js';
 import { isOwnSocket } from '../embedded/socket.js';
 import { ClientFailure } from './failure.js';
 
@@ -161,13 +161,5 @@ export class LocalService {
       `The service was not there within ${PATIENCE_MS / 1000} s.${who}`,
       `Look into ${this.dataDir}/service.log.`,
     );
-  }
-}
-
-function isAlive({ pid }: LockHolder): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
   }
 }

@@ -44,8 +44,8 @@ const KEEP_ALIVE_MS = 10_000;
 /**
  * Opens PostgreSQL or, without a `databaseUrl`, the embedded database of `dataDir`. The pool for PostgreSQL connects
  * when it is first used, and again after an outage.
- * @throws StartError if DATABASE_URL cannot be used, or if the data directory cannot be opened
- * @throws DataDirLockedError when another process has the data directory open
+ * @throws StartError if DATABASE_URL cannot be used, or if the data folder cannot be opened
+ * @throws DataDirLockedError when another process has the data folder open
  */
 export async function connectDatabase(
   config: ConnectConfig,

@@ -20,7 +20,7 @@ interface Content {
 
 /**
  * Copies every row of every table that the migrations made. All is inserted in one transaction, so that the target is
- * still empty after a crash. The caller holds the lock of the source's data directory, so that nobody writes to the
+ * still empty after a crash. The caller holds the lock of the source's data folder, so that nobody writes to the
  * source meanwhile. Rows travel as JSON text that PostgreSQL writes and reads itself: JavaScript's numbers and dates
  * would lose precision.
  * @param target an empty database with the same migrations as the source

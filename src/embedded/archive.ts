@@ -6,7 +6,7 @@ import { create, extract, type ReadEntry } from 'tar';
 import { DATABASE_FOLDER } from './data-folder.js';
 
 /**
- * Writes the database of a data directory into an archive, under another name that is then changed, so that `file` is
+ * Writes the database of a data folder into an archive, under another name that is then changed, so that `file` is
  * never half an archive. The database must not be open.
  */
 export async function writeArchive(dataDir: string, file: string): Promise<void> {

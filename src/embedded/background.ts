@@ -3,7 +3,7 @@ import { join, parse } from 'node:path';
 import { packageRoot } from '../package-root.js';
 
 /**
- * The exit code of a background service that finds another process on its data directory. (EX_TEMPFAIL of sysexits.h:
+ * The exit code of a background service that finds another process on its data folder. (EX_TEMPFAIL of sysexits.h:
  * nothing is wrong, and the caller can use that other process, or try again.)
  */
 export const ALREADY_HELD = 75;
@@ -20,7 +20,7 @@ export interface Ended {
 }
 
 /**
- * Starts the service of a data directory in the background, for a client that finds none. It goes on after this process
+ * Starts the service of a data folder in the background, for a client that finds none. It goes on after this process
  * has ended, and does not keep this process from ending. Wait for `path` in holder.json (`readHolder`), and for the
  * promise meanwhile. Several clients may do this at the same time: one of the services gets the lock, and the others end
  * with `ALREADY_HELD`.

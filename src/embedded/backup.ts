@@ -7,7 +7,7 @@ import { closeTree, DATABASE_FOLDER, exists, UNFINISHED_PREFIX } from './data-fo
 import { removeUnfinished } from './pglite.js';
 
 /**
- * Writes the embedded database into a new archive. The caller holds the lock of the data directory, so that nobody has
+ * Writes the embedded database into a new archive. The caller holds the lock of the data folder, so that nobody has
  * the database open and its files do not change meanwhile. They form a whole database even if the last process was
  * killed.
  * @throws CommandRefused
@@ -24,7 +24,7 @@ export async function backUp(dataDir: string, file: string): Promise<void> {
 }
 
 /**
- * Puts the database of an archive into a data directory that has none. The archive is unpacked into a temporary folder,
+ * Puts the database of an archive into a data folder that has none. The archive is unpacked into a temporary folder,
  * opened to see that it is whole, and then renamed. If the process is killed before that, the next process that holds
  * the lock removes the temporary folder.
  * @returns how many active allocations the database has

@@ -6,7 +6,7 @@ import { explainingDataDir, openOwnFile, requirePrivateFolder } from './data-fol
 import { announce, forget, type HolderMode, type LockHolder, readHolder } from './holder.js';
 import { removeDeadSocket } from './socket.js';
 
-/** Another process has the data directory open. */
+/** Another process has the data folder open. */
 export class DataDirLockedError extends StartError {
   override readonly name = 'DataDirLockedError';
 
@@ -29,7 +29,7 @@ export interface DataDirLock {
 }
 
 /**
- * Locks the data directory for this process. If there is none, it is created.
+ * Locks the data folder for this process. If there is none, it is created.
  *
  * The kernel holds the lock (an open file description lock on Linux, flock on macOS, LockFileEx on Windows), and
  * releases it as soon as the process is dead, however it died. Who holds the lock is written into a second file,
@@ -54,7 +54,7 @@ export async function lockDataDir(dataDir: string, mode: HolderMode = 'command')
 }
 
 /**
- * Locks the data directory for a background service, unless a service in the foreground or a command waits for it.
+ * Locks the data folder for a background service, unless a service in the foreground or a command waits for it.
  * Without this rule they might never get the lock: they look only from time to time whether it is free, and with five
  * agents at work one of them would always have started another background service by then.
  * @throws DataDirLockedError
@@ -71,7 +71,7 @@ export async function lockUnlessAwaited(dataDir: string): Promise<DataDirLock> {
 }
 
 /**
- * Keeps background services from locking the data directory, for a process that waits for the lock.
+ * Keeps background services from locking the data folder, for a process that waits for the lock.
  * @returns null while another process does so, or while one is in `lockUnlessAwaited`; try again then
  */
 export function awaitDataDir(dataDir: string): Promise<DataDirLock | null> {

@@ -36,7 +36,7 @@ const OWN_UID = process.geteuid?.();
 const NO_FOLLOW = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /**
- * Does work with the files of the data directory.
+ * Does work with the files of the data folder.
  * @throws StartError if the file system refuses it
  */
 export async function explainingDataDir<T>(work: () => Promise<T>): Promise<T> {
@@ -53,13 +53,13 @@ export async function explainingDataDir<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Creates the data directory if there is none, and makes sure that no other user of the machine can read or change what
+ * Creates the data folder if there is none, and makes sure that no other user of the machine can read or change what
  * is in it, as PostgreSQL does with its own. A folder that is open to others is closed (mode 0700), unless it holds
  * files that this program did not make: whoever sets DATA_DIR to /etc or to a home folder does not mean to close that.
  * The folders above are not judged.
  *
  * It also sets the umask of this process, so that the socket and whatever else is created without a mode is closed from
- * the beginning. Whoever opens the database locks the data directory first, and so calls this function first.
+ * the beginning. Whoever opens the database locks the data folder first, and so calls this function first.
  * @throws StartError
  */
 export async function requirePrivateFolder(dataDir: string): Promise<void> {
@@ -98,7 +98,7 @@ export async function requirePrivateFolder(dataDir: string): Promise<void> {
 }
 
 /**
- * Opens a file of the data directory, without following a link.
+ * Opens a file of the data folder, without following a link.
  * @throws StartError if a link is there, or anything else but a regular file of this user
  */
 export async function openOwnFile(path: string, flags: number): Promise<FileHandle> {
@@ -116,7 +116,7 @@ export async function openOwnFile(path: string, flags: number): Promise<FileHand
 }
 
 /**
- * Closes a folder of the data directory, and all that is in it, to other users. It goes from the top down: once a folder
+ * Closes a folder of the data folder, and all that is in it, to other users. It goes from the top down: once a folder
  * is closed, nobody else can change what is looked at below it, even with a process that stands in it already.
  *
  * Only the process that holds the lock may call this. It does so before it opens a database, because a copy may have

@@ -11,7 +11,7 @@ export type HolderMode = 'foreground' | 'background' | 'command';
 
 const MODES: readonly unknown[] = ['foreground', 'background', 'command'] satisfies HolderMode[];
 
-/** Who holds the lock of the data directory, as `holder.json` says it. */
+/** Who holds the lock of the data folder, as `holder.json` says it. */
 export interface LockHolder {
   pid: number;
   mode: HolderMode;
@@ -49,5 +49,17 @@ export async function readHolder(dataDir: string): Promise<LockHolder | null> {
     return { pid, mode, url: typeof url === 'string' ? url : null, ...(typeof path === 'string' && { path }) };
   } catch {
     return null;
+  }
+}
+
+/**
+ * Whether there is a process with the holder's number. It may be another one that got the number since. One of another
+ * user, which may not be signalled, certainly is: the data folder belongs to this user alone.
+ */
+export function isAlive({ pid }: Pick<LockHolder, 'pid'>): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
   }
 }

@@ -16,7 +16,7 @@ import { findTemplate, unpackTemplate } from './template.js';
  * created in a temporary folder, which is then renamed. That folder is unpacked from the build's template, because
  * PostgreSQL's `initdb` and the migrations took 8 s and 800 MB.
  * @param template finds the archive; for tests
- * @throws DataDirLockedError when another process has the data directory open
+ * @throws DataDirLockedError when another process has the data folder open
  */
 export async function openEmbedded(
   dataDir: string,

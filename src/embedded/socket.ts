@@ -14,11 +14,11 @@ const TEMPORARY_PREFIX = 'port-allocator-socket-';
 
 /**
  * Listens on a Unix domain socket that no other user of the machine can connect to, because it is in a folder that only
- * this user can enter: the data directory or, where its path is too long for a socket or its file system has none, a new
+ * this user can enter: the data folder or, where its path is too long for a socket or its file system has none, a new
  * folder for temporary files. The umask of the process closes the socket itself too. Windows has named pipes instead,
  * which only their creator can write to.
  *
- * Only the process that holds the data directory's lock may call this, so that a socket that lies there already is that
+ * Only the process that holds the data folder's lock may call this, so that a socket that lies there already is that
  * of a process that is dead.
  * @returns where it listens
  */

@@ -13,7 +13,7 @@ export function backUpRegistry(config: Config, file: string): Promise<void> {
 }
 
 /**
- * Restores a file that `backUpRegistry` wrote, into a data directory without a database.
+ * Restores a file that `backUpRegistry` wrote, into a data folder without a database.
  * @returns how many allocations are held in it
  * @throws CommandRefused
  */

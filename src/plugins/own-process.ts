@@ -2,10 +2,10 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { RunningService } from '../embedded/running-service.js';
 
-/** The process that serves a data directory, for other processes of the same user. */
+/** The process that serves a data folder, for other processes of the same user. */
 export interface OwnProcess {
   local: {
-    /** Whether a connection came in on the socket of the data directory, which nobody else can open. */
+    /** Whether a connection came in on the socket of the data folder, which nobody else can open. */
     has(socket: Socket): boolean;
     describe(): RunningService;
   };
@@ -16,7 +16,7 @@ export interface OwnProcess {
 const PATH = '/process';
 
 /**
- * Answers `GET /process` and `DELETE /process` on the socket of the data directory: who serves it, and please end.
+ * Answers `GET /process` and `DELETE /process` on the socket of the data folder: who serves it, and please end.
  * Neither needs a key, because whoever can open the socket can also send a signal to the process.
  *
  * This is a hook and no route, so that over TCP nothing of it is there: not even in what a refused method or a misspelt

@@ -9,7 +9,7 @@ import type { RunningService } from '../embedded/running-service.js';
 import { listenPrivately, removeSocket } from '../embedded/socket.js';
 
 /**
- * The socket in the data directory, on which other processes of the same user reach the app.
+ * The socket in the data folder, on which other processes of the same user reach the app.
  *
  * An HTTP server of Node listens in one place only. Where the app listens on TCP already, the socket is a server of its
  * own, which hands its connections to that of the app as `connection` events. Node's documentation names this use of the

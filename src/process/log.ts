@@ -43,7 +43,7 @@ export function openLog(level: Config['logLevel'], fd: 1 | 2, redact: Redact, fo
 }
 
 /**
- * Opens the log of a background service: `service.log` in the data directory, which is created if there is none. A file
+ * Opens the log of a background service: `service.log` in the data folder, which is created if there is none. A file
  * that has become too large is renamed, and replaces the one that was renamed before.
  * @throws StartError if the folder or the file cannot be used
  */

@@ -15,7 +15,7 @@ t.setTimeout(120_000);
  */
 const WAITS_MS = [1000, 5000, 20_000];
 
-/** Opens the database of a data directory in this process for a moment. */
+/** Opens the database of a data folder in this process for a moment. */
 async function inDatabase<T>(dataDir: string, work: (db: Database['db']) => Promise<T>): Promise<T> {
   const database = await connectDatabase(loadConfig({ DATA_DIR: dataDir }), silentLog);
   try {

@@ -73,7 +73,7 @@ export async function openEmbedded(t: Test): Promise<Database> {
   return open(t, { DATA_DIR: await makeSeededDir(t) });
 }
 
-/** A data directory with a database. It opens within a second, while creating one takes many on a busy machine. */
+/** A data folder with a database. It opens within a second, while creating one takes many on a busy machine. */
 export async function makeSeededDir(t: Test): Promise<string> {
   const folder = await makeDataDir(t);
   const template = process.env.TEST_DATA_DIR;

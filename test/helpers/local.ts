@@ -32,7 +32,7 @@ export async function askSocket(
   };
 }
 
-/** Waits until the service of a data directory has announced its socket. */
+/** Waits until the service of a data folder has announced its socket. */
 export async function findSocket(dataDir: string, patienceMs = 60_000): Promise<string> {
   const deadline = Date.now() + patienceMs;
   for (;;) {
@@ -49,7 +49,7 @@ export function startInBackground(t: Test, dataDir: string, ...args: string[]) {
 }
 
 /**
- * Calls whichever service has the data directory, as clients do: a request that met none is sent again. Rejects if an
+ * Calls whichever service has the data folder, as clients do: a request that met none is sent again. Rejects if an
  * answer breaks off, because then a client could not know whether the request was executed.
  */
 export function callOverSocket(dataDir: string): Service['call'] {

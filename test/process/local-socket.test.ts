@@ -1,4 +1,4 @@
-// The app on the socket of a data directory, besides TCP and by itself: what is there alone, and that the limits count.
+// The app on the socket of a data folder, besides TCP and by itself: what is there alone, and that the limits count.
 import { once } from 'node:events';
 import { Agent, request as sendRequest } from 'node:http';
 import { connect } from 'node:net';

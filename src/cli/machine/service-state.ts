@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type LockHolder, readHolder } from '../../embedded/holder.js';
+import { isAlive, type LockHolder, readHolder } from '../../embedded/holder.js';
 import { askService, type RunningService } from '../../embedded/running-service.js';
 
 /** What there is of a service on a data folder. To find out starts none. */
@@ -14,7 +14,7 @@ export async function findService(dataDir: string): Promise<ServiceState> {
   const holder = await readHolder(dataDir);
   const answer = holder?.path === undefined ? 'unreachable' : await askService(holder.path, 'GET');
   if (typeof answer === 'object') return { state: 'running', service: answer };
-  const isHeld = (await isLockHeld(dataDir)) ?? (holder !== null && isAlive(holder.pid));
+  const isHeld = (await isLockHeld(dataDir)) ?? (holder !== null && isAlive(holder));
   return isHeld ? { state: 'unreachable', holder, isSilent: answer === 'silent' } : { state: 'none' };
 }
 
@@ -31,12 +31,4 @@ async function isLockHeld(dataDir: string): Promise<boolean | null> {
   return (
     file !== null && locks.split('\n').some((line) => / [\da-f]+:[\da-f]+:(\d+) /.exec(line)?.[1] === `${file.ino}`)
   );
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
