@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chownSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -177,6 +178,16 @@ t.test('the nearest ports.yaml at or above the folder counts', async (t) => {
   });
 });
 
+t.test('a pipe in its place is passed over, and a file that is too large is refused', async (t) => {
+  const root = makeFolder(t);
+  const below = join(root, 'below');
+  mkdirSync(below);
+  execFileSync('mkfifo', [join(root, 'ports.yaml')]);
+  t.equal(await findManifest(below, null), null);
+  writeFileSync(join(below, 'ports.yaml'), `project: shop #${'x'.repeat(4 * 1024 * 1024)}`);
+  await t.rejects(findManifest(below, null), { kind: 'usage', message: /ports\.yaml is larger than 4096 KiB\.$/ });
+});
+
 t.test(
   'a manifest of another user counts only within the working tree',
   { skip: process.getuid?.() !== 0 },
@@ -188,6 +199,9 @@ t.test(
     chownSync(join(root, 'ports.yaml'), 4242, 4242);
     t.equal(await findManifest(own, null), null);
     t.match(await findManifest(own, root), { project: 'other' });
+    writeFileSync(join(root, 'ports.yml'), 'project: other\n');
+    chownSync(join(root, 'ports.yml'), 4242, 4242);
+    t.equal(await findManifest(own, null), null, 'nor does a misspelt one stop anybody');
     chownSync(own, 4242, 4242);
     t.match(await findManifest(own, null), { project: 'other' }, 'the owner of the current folder');
   },

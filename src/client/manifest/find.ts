@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ClientFailure } from '../failure.js';
 import type { ManifestContent } from './content.js';
@@ -6,6 +6,9 @@ import type { ManifestContent } from './content.js';
 const FILE_NAME = 'ports.yaml';
 /** What people write where they mean `ports.yaml`. It is not read, and would otherwise be missed without a word. */
 const MISSPELT = ['ports.yml', '.ports.yaml', '.ports.yml'];
+
+/** A thousand services with all that can be said of each have less. */
+const MAX_BYTES = 4 * 1024 * 1024;
 
 export interface Manifest extends ManifestContent {
   /** An absolute path. */
@@ -21,14 +24,12 @@ export interface Manifest extends ManifestContent {
  */
 export async function findManifest(folder: string, topLevel: string | null): Promise<Manifest | null> {
   for (let place = folder; ; place = dirname(place)) {
-    const file = join(place, FILE_NAME);
-    const text = readIfThere(file);
-    if (text !== null && (isWithin(place, topLevel) || isTrusted(file, folder))) {
-      return { file, folder: place, ...(await readManifest(file, text)) };
-    }
-    const misspelt = text === null && MISSPELT.find((name) => existsSync(join(place, name)));
-    if (misspelt)
-      throw new ClientFailure('usage', `${join(place, misspelt)} is not read.`, `Rename it to ${FILE_NAME}.`);
+    const find = (name: string) => findFile(join(place, name), folder, isWithin(place, topLevel));
+    const found = find(FILE_NAME);
+    if (found !== null)
+      return { file: found.path, folder: place, ...(await readManifest(found.path, readText(found))) };
+    const misspelt = MISSPELT.map(find).find((one) => one !== null);
+    if (misspelt) throw new ClientFailure('usage', `${misspelt.path} is not read.`, `Rename it to ${FILE_NAME}.`);
     if (place === dirname(place)) return null;
   }
 }
@@ -48,13 +49,38 @@ export async function readManifest(file: string, text: string): Promise<Manifest
   throw new ClientFailure('usage', lines.join('\n'), `Correct ${faults.length === 1 ? 'this' : 'these'} in the file.`);
 }
 
-function readIfThere(file: string): string | null {
+interface Found {
+  path: string;
+  bytes: number;
+}
+
+/**
+ * Finds a regular file that counts. It is looked at before it is opened, because anybody may put a pipe, or a file that
+ * nobody else may read, into a folder above such as `/tmp`.
+ */
+function findFile(path: string, folder: string, isInWorkingTree: boolean): Found | null {
+  const file = statIfThere(path);
+  return file?.isFile() && (isInWorkingTree || isTrusted(file, folder)) ? { path, bytes: file.size } : null;
+}
+
+/** @returns null also for what cannot be looked at, because the folder that it is in is closed to this user */
+function statIfThere(path: string): Stats | null {
   try {
-    return readFileSync(file, 'utf8');
+    return statSync(path);
+  } catch {
+    return null;
+  }
+}
+
+function readText({ path, bytes }: Found): string {
+  if (bytes > MAX_BYTES) {
+    throw new ClientFailure('usage', `${path} is larger than ${MAX_BYTES / 1024} KiB.`, 'Shorten it, or move it away.');
+  }
+  try {
+    return readFileSync(path, 'utf8');
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return null;
-    throw new ClientFailure('usage', `${file} cannot be read: ${message}.`, 'Make it readable, or move it away.');
+    const { message } = error as Error;
+    throw new ClientFailure('usage', `${path} cannot be read: ${message}.`, 'Make it readable, or move it away.');
   }
 }
 
@@ -65,8 +91,7 @@ const isWithin = (place: string, topLevel: string | null): boolean =>
  * Outside of a repository a manifest counts only if it belongs to this user, to root, or to the owner of the current
  * folder. It sets variables of what the user runs, so nobody else may put one into a folder above, `/tmp` for example.
  */
-function isTrusted(file: string, folder: string): boolean {
+function isTrusted({ uid }: Stats, folder: string): boolean {
   const user = process.getuid?.();
-  if (user === undefined) return true;
-  return [user, 0, statSync(folder).uid].includes(statSync(file).uid);
+  return user === undefined || [user, 0, statSync(folder).uid].includes(uid);
 }
