@@ -26,10 +26,18 @@ t.comment(`packed: ${kilobytes((await stat(packed)).size)}, installed: ${kilobyt
 
 t.test('the package has what runs, and nothing else', async (t) => {
   const files = execFileSync('tar', ['-tzf', packed], { encoding: 'utf8' }).trim().split('\n');
-  const needed = ['src/cli/index.js', 'src/mcp/stdio.js', 'src/main.js', 'dashboard/index.html'].map(
+  const needed = ['src/cli/index.js', 'src/client/bridge/main.js', 'src/main.js', 'dashboard/index.html'].map(
     (f) => `dist/${f}`,
   );
-  for (const file of [...needed, 'openapi/openapi.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'package.json']) {
+  for (const file of [
+    ...needed,
+    'openapi/openapi.json',
+    'openapi/ports.schema.json',
+    'README.md',
+    'CHANGELOG.md',
+    'LICENSE',
+    'package.json',
+  ]) {
     t.ok(files.includes(`package/${file}`), file);
   }
   t.equal(files.filter((file) => /^package\/dist\/database-[0-9a-f]{16}\.tar\.gz$/.test(file)).length, 1, 'a template');
