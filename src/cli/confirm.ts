@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { ClientFailure } from '../client/failure.js';
+import { tell } from './output.js';
 
 /**
  * Asks a person whether to go on, on stderr, so that stdout has the answer of the command alone. Only `y` and `yes` mean
@@ -14,7 +15,7 @@ export async function confirm(reason: string, question: string, isYes: boolean):
     throw new ClientFailure('refused', reason, 'Nothing was changed. Repeat it with --yes if that is what you want.');
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  process.stderr.write(`${reason}\n`);
+  tell(reason);
   // Ctrl-C and Ctrl-D close the terminal without an answer, and then mean no.
   const answer = await Promise.race([
     terminal.question(`${question} [y/N] `),

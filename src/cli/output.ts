@@ -64,7 +64,8 @@ function toJson(value: unknown): string {
   return PRINTABLE.test(json) ? json : escapeInJson(json);
 }
 
-const tell = (text: string): void => write(process.stderr, `${toVisible(text)}\n`);
+/** Writes to stderr what is no answer. */
+export const tell = (text: string): void => write(process.stderr, `${toVisible(text)}\n`);
 
 /** Streams whose errors are listened to. Node itself may listen to those of stdout too, and still throw them. */
 const watched = new WeakSet<NodeJS.WriteStream>();

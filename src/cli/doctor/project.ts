@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import type { ClientFailure } from '../../client/failure.js';
 import type { Listener } from '../../client/listeners.js';
+import { makeVisible } from '../../input/visible.js';
 import type { Allocation } from '../../schemas/allocation.js';
 import { type Finding, right, wrong } from './finding.js';
 
@@ -90,7 +91,7 @@ export function checkStrangers(
   return strangers.map(({ port, service, processName, pid, folder }) =>
     wrong(
       'strangers',
-      `Port ${port} is held here for ${service}, and ${processName ?? 'a process'} (pid ${pid}) listens on it in ${folder}.`,
+      `Port ${port} is held here for ${service}, and ${processName ?? 'a process'} (pid ${pid}) listens on it in ${makeVisible(folder ?? '')}.`,
       `If it should not, end it there. If it is ${service} all the same, start it from ${path}.`,
     ),
   );

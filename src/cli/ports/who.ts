@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Listener } from '../../client/listeners.js';
 import { findListening, tellListener } from '../../client/machine/listening.js';
+import { makeVisible } from '../../input/visible.js';
 import type { Port } from '../../schemas/port.js';
 import { hostOption, protocolOption, readPort, type SpaceOptions } from '../arguments.js';
 import { openContext } from '../context.js';
@@ -40,8 +41,8 @@ function tellOwner({ state, range, allocation, reservation }: Port): string {
   }
   if (reservation !== null) {
     const { project, service, reservedBy, reason, expiresAt } = reservation;
-    const whom = `${service === null ? '' : `${service} of `}${project}${reservedBy === null ? '' : ` by ${reservedBy}`}`;
-    return `reserved for ${whom} until ${expiresAt}.${reason === null ? '' : ` ${reason}`}`;
+    const whom = `${service === null ? '' : `${service} of `}${project}${reservedBy === null ? '' : ` by ${makeVisible(reservedBy)}`}`;
+    return `reserved for ${whom} until ${expiresAt}.${reason === null ? '' : ` ${makeVisible(reason)}`}`;
   }
   const place = range === null ? 'in no range' : `in the range ${range.startPort}-${range.endPort} of ${range.project}`;
   return state === 'cooling' ? `released a short while ago, ${place}.` : `nobody has it; it is ${place}.`;

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { makeVisible } from '../../input/visible.js';
 import { type Listener, readListeners } from '../listeners.js';
 
 const CONNECT_TIMEOUT_MS = 500;
@@ -39,5 +40,5 @@ function canConnect(port: number, host: string): Promise<boolean> {
 export function tellListener(listener: Listener | null): string {
   if (listener === null || listener.processName === null) return 'a process that cannot be seen by this user';
   const { processName, pid, folder } = listener;
-  return `${processName}${pid === null ? '' : ` (pid ${pid})`}${folder === null ? '' : ` in ${folder}`}`;
+  return `${processName}${pid === null ? '' : ` (pid ${pid})`}${folder === null ? '' : ` in ${makeVisible(folder)}`}`;
 }
