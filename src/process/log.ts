@@ -1,6 +1,5 @@
-import { closeSync, constants, renameSync } from 'node:fs';
+import { constants, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
 import sonic from 'sonic-boom';
 import type { Redact } from '../access/redact.js';
@@ -13,6 +12,7 @@ import {
   SERVICE_LOG,
 } from '../embedded/data-folder.js';
 import { escapeInJson } from '../input/visible.js';
+import { closeLostTerminals } from '../machine/lost-terminals.js';
 import type { Format } from './terminal.js';
 
 /** How much of the log waits in memory while it cannot be written. Further lines are lost. */
@@ -20,9 +20,6 @@ const MAX_UNWRITTEN_BYTES = 1024 * 1024;
 
 /** The size from which the log of a background service is continued in a new file. It has two files at most. */
 const MAX_FILE_BYTES = 1024 * 1024;
-
-const STDIO = [0, 1, 2];
-const terminals = STDIO.filter((fd) => isatty(fd));
 
 /**
  * Opens the log of a process. A log that cannot be written never keeps the process from working, nor from ending:
@@ -80,14 +77,4 @@ function logTo(
     return format ? format(json) : json;
   };
   return pino({ level, hooks: { streamWrite: write } }, stream);
-}
-
-/**
- * When a process exits, Node restores the settings of the terminals that it was started on. If a terminal is gone, Node
- * takes that error for a bug of its own and aborts with a core dump (seen in 20.20). It leaves closed descriptors alone.
- */
-function closeLostTerminals(): void {
-  for (const fd of terminals) {
-    if (!isatty(fd)) closeSync(fd);
-  }
 }

@@ -1,3 +1,4 @@
+import { closeLostTerminals } from '../../machine/lost-terminals.js';
 import { connect } from '../connection.js';
 import type { Settings } from '../settings.js';
 import { Bridge } from './bridge.js';
@@ -7,6 +8,7 @@ import { Bridge } from './bridge.js';
  * process ends when its client has left, or ends it.
  */
 export async function runOnStdio(settings: Settings): Promise<never> {
+  process.once('exit', closeLostTerminals);
   const end = () => process.exit(0);
   // The client has gone, or has closed the terminal: nobody would read an answer.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end);
