@@ -27,6 +27,7 @@ ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 DATA_DIR=/data
 WORKDIR /app
 COPY LICENSE package.json ./
 COPY --from=dependencies /app/node_modules node_modules
+COPY --from=build /app/dist/bin dist/bin
 COPY --from=build /app/dist/src dist/src
 COPY --from=build /app/dist/dashboard dist/dashboard
 COPY --from=build /app/dist/database-*.tar.gz dist/

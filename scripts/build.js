@@ -1,4 +1,4 @@
-// npm run build: builds the service, its scripts, the dashboard and the template of a new database.
+// npm run build: builds the service, the command, the scripts, the dashboard and the template of a new database.
 // Agents may start several processes at the same time. Therefore each builds into a folder of its own, and then renames
 // that folder to dist/. So nothing is left in dist/ of a source that is no longer there, and no process finds half a
 // build.
@@ -26,6 +26,7 @@ export function build(isWanted = () => true) {
   const fresh = `${dist}-${process.pid}`;
   const built =
     run(tsc, '-p', 'tsconfig.build.json', '--outDir', fresh, '--tsBuildInfoFile', join(fresh, '.tsbuildinfo')) &&
+    run('scripts/build-command.js', fresh) &&
     run('scripts/build-dashboard.js', join(fresh, 'dashboard')) &&
     run(join(fresh, 'scripts/make-template.js'), fresh);
   if (built && isWanted()) replaceDist(fresh, isWanted);

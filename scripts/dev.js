@@ -24,7 +24,7 @@ for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) process.once(signal, end);
 function watchSources() {
   const say = (diagnostic, _newLine, _options, errors) => {
     process.stderr.write(`${ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n')}\n`);
-    if (errors === 0) restart();
+    if (errors === 0 && run('build-command.js', 'dist')) restart();
   };
   const createProgram = ts.createEmitAndSemanticDiagnosticsBuilderProgram;
   const config = join(root, 'tsconfig.build.json');
@@ -37,10 +37,14 @@ function watchDashboard() {
     if (file?.startsWith('generated')) return; // types alone, which are not bundled
     clearTimeout(settling);
     settling = setTimeout(() => {
-      const build = [join(root, 'scripts/build-dashboard.js'), join(root, 'dist/dashboard')];
-      if (spawnSync(process.execPath, build, { stdio: 'inherit' }).status === 0) restart();
+      if (run('build-dashboard.js', 'dist/dashboard')) restart();
     }, SETTLE_MS);
   });
+}
+
+function run(script, folder) {
+  const build = [join(root, 'scripts', script), join(root, folder)];
+  return spawnSync(process.execPath, build, { stdio: 'inherit' }).status === 0;
 }
 
 function restart() {

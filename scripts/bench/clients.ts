@@ -14,8 +14,8 @@ const AGENTS = 10;
 /** Until a process that has answered is idle, and its memory no longer changes. */
 const SETTLE_MS = 2000;
 
-const BRIDGE = join(packageRoot, 'dist/src/client/bridge/main.js');
-const COMMAND = join(packageRoot, 'dist/src/cli/index.js');
+const BRIDGE = join(packageRoot, 'dist/bin/port-allocator-mcp.cjs');
+const COMMAND = join(packageRoot, 'dist/bin/port-allocator.cjs');
 const INITIALIZE =
   '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},' +
   '"clientInfo":{"name":"bench","version":"1"}}}\n';

@@ -24,7 +24,7 @@ try {
   await until('the proxy answers', async () => (await fetch(`http://${address}/readyz`)).ok);
   say('ok one command starts it');
   const key = await compose('run', '--rm', '--no-deps', 'migrate', 'cat', '/run/secrets/admin-api-key');
-  await compose('run', '--rm', '--no-deps', 'migrate', 'node', 'dist/src/cli/index.js', 'seed');
+  await compose('run', '--rm', '--no-deps', 'migrate', 'node', 'dist/bin/port-allocator.cjs', 'seed');
   const allocate = async (service: string) => {
     const response = await fetch(`http://${address}/v1/projects/consilio/services/${service}`, {
       method: 'PUT',

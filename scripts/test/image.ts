@@ -63,7 +63,7 @@ async function refusesTheNetworkUntilTold(): Promise<void> {
 
 async function runsOverPostgres(): Promise<void> {
   const service = await startService({ DATABASE_URL: database('postgres'), MIGRATE_ON_START: 'true' });
-  await once({ DATABASE_URL: database('postgres') }, 'node', 'dist/src/cli/index.js', 'seed');
+  await once({ DATABASE_URL: database('postgres') }, 'node', 'dist/bin/port-allocator.cjs', 'seed');
   await service.allocate(201);
   await service.allocate(200);
   await service.stop();
@@ -72,8 +72,8 @@ async function runsOverPostgres(): Promise<void> {
 async function runsOverPostgresMigratedBefore(): Promise<void> {
   await docker(['exec', `${run}-postgres`, 'createdb', '--username=postgres', 'migrated']);
   const variables = { DATABASE_URL: database('migrated'), MIGRATE_ON_START: 'false' };
-  await once(variables, 'node', 'dist/src/cli/index.js', 'migrate');
-  await once(variables, 'node', 'dist/src/cli/index.js', 'seed');
+  await once(variables, 'node', 'dist/bin/port-allocator.cjs', 'migrate');
+  await once(variables, 'node', 'dist/bin/port-allocator.cjs', 'seed');
   const service = await startService(variables);
   await service.allocate(201);
   await service.stop();

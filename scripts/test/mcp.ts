@@ -34,7 +34,7 @@ const NOT_FOR_US: Record<string, string> = {
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'port-allocator-mcp-'));
-const stdio = ['node', join(packageRoot, 'dist/src/client/bridge/main.js')];
+const stdio = ['node', join(packageRoot, 'dist/bin/port-allocator-mcp.cjs')];
 const getPort = ['--method', 'tools/call', '--tool-name', 'get-port', '--tool-arg', 'project=odin', 'service=web'];
 let failures = 0;
 

@@ -5,11 +5,15 @@ import { tellFailure } from './output.js';
 import { createProgram, findCommandName } from './program.js';
 
 const args = process.argv.slice(2);
-try {
-  const program = await createProgram(args);
-  await program.parseAsync(args, { from: 'user' });
-} catch (error) {
-  process.exitCode = tellFailure(toFailure(error), isJsonWanted());
+void main();
+
+async function main(): Promise<void> {
+  try {
+    const program = await createProgram(args);
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    process.exitCode = tellFailure(toFailure(error), isJsonWanted());
+  }
 }
 
 /** Gives errors of the command line the form of all other failures. Null if there is nothing left to tell. */

@@ -54,7 +54,9 @@ async function findRecorded(connection: Pick<Connection, 'send'>, here: Here): P
   const { project, environment, path } = here;
   const names: string[] = [];
   for await (const record of readRecords(connection, { project, path })) names.push(record.environment);
-  return [environment, environmentElsewhere(environment, path)].find((name) => names.includes(name)) ?? null;
+  if (names.includes(environment)) return environment;
+  const elsewhere = environmentElsewhere(environment, path);
+  return names.includes(elsewhere) ? elsewhere : null;
 }
 
 /** Reads the environments of a project, page after page. There are none of a project that is not known yet. */

@@ -34,7 +34,7 @@ const keepEscapes = (json: string): string =>
 export function describeStart(url: string, { databaseUrl, dataDir, adminApiKey }: Config): string {
   const command = packageRoot.includes('node_modules')
     ? 'pa'
-    : `node ${quote(join(packageRoot, 'dist/src/cli/index.js'))}`;
+    : `node ${quote(join(packageRoot, 'dist/bin/port-allocator.cjs'))}`;
   const key = adminApiKey === null ? '' : " -H 'Authorization: Bearer KEY'";
   const lines = [
     ['Dashboard', `${url}/`],

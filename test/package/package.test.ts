@@ -16,7 +16,8 @@ t.setTimeout(600_000);
 const env = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_OPTIONS|INIT_CWD|TAP)/.test(name)),
 );
-const FORBIDDEN = /\.map$|\.ts$|^package\/(dist\/scripts|dist\/test|src|test|scripts|dashboard)\//;
+const FORBIDDEN =
+  /\.map$|\.ts$|^package\/(dist\/scripts|dist\/test|dist\/src\/cli|dist\/src\/client|src|test|scripts|dashboard)\//;
 
 const packed = await pack();
 const prefix = await makeDataDir(t);
@@ -26,7 +27,7 @@ t.comment(`packed: ${kilobytes((await stat(packed)).size)}, installed: ${kilobyt
 
 t.test('the package has what runs, and nothing else', async (t) => {
   const files = execFileSync('tar', ['-tzf', packed], { encoding: 'utf8' }).trim().split('\n');
-  const needed = ['src/cli/index.js', 'src/client/bridge/main.js', 'src/main.js', 'dashboard/index.html'].map(
+  const needed = ['bin/port-allocator.cjs', 'bin/port-allocator-mcp.cjs', 'src/main.js', 'dashboard/index.html'].map(
     (f) => `dist/${f}`,
   );
   for (const file of [

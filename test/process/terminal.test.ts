@@ -20,7 +20,7 @@ t.test('the banner says where the service is, where its data is, and what to typ
     'Dashboard     http://127.0.0.1:8080/\n',
     'Data folder   /data\n',
     'curl -X PUT http://127.0.0.1:8080/v1/projects/consilio/services/api\n',
-    'dist/src/cli/index.js run web -- npm start\n',
+    'dist/bin/port-allocator.cjs run web -- npm start\n',
   ]) {
     t.ok(banner.includes(part), part);
   }

@@ -56,7 +56,7 @@ async function examinePrograms(): Promise<Finding[]> {
   );
   const findings = [checkNode(process.versions.node, engines.node), checkGit(git)];
   if (process.platform === 'win32') return findings; // there, a name on the PATH is a script and no link to this file
-  const own = realpathSync(join(packageRoot, 'dist/src/cli/index.js'));
+  const own = realpathSync(process.argv[1] as string);
   const short = await findOnPath('pa', process.env.PATH);
   findings.push(checkCommand('port-allocator', await findOnPath('port-allocator', process.env.PATH), own));
   return short === null ? findings : [...findings, checkCommand('pa', short, own)];
