@@ -1,6 +1,7 @@
 // build-command FOLDER: bundles the command, and the stdio process of agents, of the compiled sources in FOLDER/src
 // into FOLDER/bin, one file each. With a file for each module, Node took as long to find, read and link them as it takes
-// to start. CommonJS, because the loader for it is there already when Node has started.
+// to start. CommonJS, because the loader for it is there already when Node has started. The library for YAML is a file of
+// its own, because it is half of the code, and needed only where there is a manifest.
 import { join, relative, resolve, sep } from 'node:path';
 import { build } from 'esbuild';
 
@@ -13,6 +14,7 @@ const OF_CLIENTS = ['cli', 'client', 'embedded', 'input', 'machine'].map((part) 
 await build({
   entryPoints: {
     'port-allocator': join(sources, 'cli/index.js'),
+    yaml: 'yaml',
     'port-allocator-mcp': join(sources, 'client/bridge/main.js'),
   },
   outdir: bin,
@@ -28,6 +30,9 @@ await build({
     {
       name: 'leave out the service, and packages that are loaded where they are needed',
       setup(build) {
+        build.onResolve({ filter: /^yaml$/ }, ({ kind }) => {
+          if (kind !== 'entry-point') return { path: './yaml.cjs', external: true };
+        });
         build.onResolve({ filter: /./ }, ({ kind, path, resolveDir }) => {
           if (kind !== 'dynamic-import' || path.startsWith('node:')) return;
           if (!path.startsWith('.')) return { path, external: true };

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readRefusal, readWhole } from './answers.js';
@@ -91,7 +90,7 @@ function toRequest({ apiKey }: Settings, call: Call, silenceMs: number | null): 
         'content-length': String(Buffer.byteLength(content)),
       }),
       ...(apiKey !== null && { authorization: `Bearer ${apiKey}` }),
-      ...(honoursIdempotencyKey(method, path) && { 'idempotency-key': randomUUID() }),
+      ...(honoursIdempotencyKey(method, path) && { 'idempotency-key': crypto.randomUUID() }),
       ...call.headers,
     },
     body: content,

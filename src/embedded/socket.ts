@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { lstat, mkdtemp, realpath, rm, rmdir } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -24,7 +23,7 @@ const TEMPORARY_PREFIX = 'port-allocator-socket-';
  */
 export async function listenPrivately(dataDir: string, listen: (path: string) => Promise<unknown>): Promise<string> {
   if (isWindows) {
-    const pipe = `\\\\.\\pipe\\port-allocator-${randomUUID()}`;
+    const pipe = `\\\\.\\pipe\\port-allocator-${crypto.randomUUID()}`;
     await listen(pipe);
     return pipe;
   }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { toAsciiLowerCase } from './lower-case.js';
 
 /** The form of the names of projects, services and environments. */
@@ -37,6 +36,8 @@ const trim = (text: string): string => text.replace(/^[._-]+/, '').replace(/(?<!
 
 /** Four of 36 characters, which is 1.7 million possibilities. */
 function hashOf(text: string): string {
+  // Loaded where it is needed, because most texts are names and the command takes 3 ms to load it.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   const number = createHash('sha256').update(text).digest().readUIntBE(0, 6);
   return number.toString(36).padStart(HASH_LENGTH, '0').slice(-HASH_LENGTH);
 }
