@@ -16,7 +16,7 @@ import { checkCommand, checkGit, checkNode, findOnPath } from '../doctor/program
 import { checkInstructions, checkProject, checkStrangers, readInstructions } from '../doctor/project.js';
 import { checkClock, checkLocalService, checkRemoteService, checkVersion } from '../doctor/service-checks.js';
 import type { Output } from '../output.js';
-import { findHere } from '../ports/here.js';
+import { findHere, findOnRecord } from '../ports/here.js';
 import { askRemote } from './remote-service.js';
 import { findService } from './service-state.js';
 
@@ -29,8 +29,10 @@ export function registerDoctor(program: Command): void {
     .addHelpText('after', '\nEnds with 1 if something is wrong.\n\nExamples:\n  pa doctor\n  pa doctor --json')
     .action(async (_options, command: Command) => {
       const context = openContext(command);
-      const detected = await findHere(context).catch(failureOf);
+      const here = await findHere(context).catch(failureOf);
       const service = await examineService(context);
+      const isAsked = service.isUsable && !(here instanceof ClientFailure);
+      const detected = isAsked ? await findOnRecord(context.connection, here) : here;
       const folder = detected instanceof ClientFailure ? null : detected.path;
       const findings = [
         ...(await examinePrograms()),

@@ -6,7 +6,7 @@ import type { Settings } from '../../client/settings.js';
 import type { Allocation } from '../../schemas/allocation.js';
 import type { ProjectSummary } from '../../schemas/range.js';
 import { openContext } from '../context.js';
-import { findHere } from '../ports/here.js';
+import { findHere, findOnRecord } from '../ports/here.js';
 import { askRemote } from './remote-service.js';
 import { findService } from './service-state.js';
 
@@ -46,7 +46,8 @@ export function registerStatus(program: Command): void {
       const context = openContext(command);
       const { settings, connection, output } = context;
       const service = await describeService(settings, connection);
-      const detected = await findHere(context);
+      const here = await findHere(context);
+      const detected = service.state === 'running' ? await findOnRecord(connection, here) : here;
       const ports = service.state === 'running' ? await countPorts(connection, detected) : null;
       const { project, environment, path, reasons, manifest } = detected;
       const value = { service, project, environment, path, reasons, manifest: manifest?.file ?? null, ports };

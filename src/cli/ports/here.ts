@@ -1,4 +1,6 @@
+import type { Connection } from '../../client/connection.js';
 import { type Detected, detect } from '../../client/detect.js';
+import { findEnvironment } from '../../client/environment.js';
 import type { Context } from '../context.js';
 
 /** The project and environment of the current folder, as far as the options and variables do not name them. */
@@ -12,4 +14,15 @@ export async function findHere({
   output.detail(`Project ${here.project}, ${here.reasons.project}.`);
   output.detail(`Environment ${here.environment}, ${here.reasons.environment}.`);
   return here;
+}
+
+/**
+ * A second clone has an environment of its own, and only a service knows of the first one. A running one is asked, so
+ * that what is told of this folder is never that of another.
+ */
+export async function findOnRecord(connection: Pick<Connection, 'send'>, here: Detected): Promise<Detected> {
+  const environment = await findEnvironment(connection, here);
+  if (environment === here.environment) return here;
+  const reason = `because ${here.environment} is on record for another folder`;
+  return { ...here, environment, reasons: { ...here.reasons, environment: reason } };
 }

@@ -61,6 +61,12 @@ t.test('a process outside of the folder that listens on a port of it is a strang
   const { of } = await diagnose(t, variables, folder);
   t.match(of('strangers'), [{ level: 'wrong', detail: `(pid ${outside.pid}) listens on it in ` }]);
   t.equal(of('strangers').length, 1, 'and not the process in the folder');
+
+  const gets = await callCli(['port', 'web'], { variables, folder });
+  t.equal(gets.code, 0, gets.stderr);
+  const clone = await diagnose(t, variables, await makeFolder(t));
+  t.match(clone.of('project'), [{ detail: /^This folder is shop, environment default-\w{4}\.$/ }]);
+  t.same(clone.of('strangers'), [], 'what runs in the first clone is no stranger in the second');
 });
 
 t.test('a service at PORT_ALLOCATOR_URL may be out of reach, refuse the key, or have another time', async (t) => {

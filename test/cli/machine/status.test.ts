@@ -52,6 +52,19 @@ t.test('a service of the data folder tells who it is, and how full the range is'
   t.match((await call()).stdout, /^service {6}none runs/, 'what a killed service has left is no service');
 });
 
+t.test('a second clone is told its own environment, and not that of the first', async (t) => {
+  const { variables } = await serveApp(t);
+  const [first, clone] = [await makeFolder(t), await makeFolder(t)];
+  t.match(await callCli(['port', 'web'], { variables, folder: first }), { code: 0 });
+  const call = async (folder: string) => (await callCli(['status'], { variables, folder })).stdout;
+  t.match(await call(first), /\nenvironment {2}default, as always outside of a git repository\n(.*\n)*ports {8}1 held/);
+  const before =
+    /\nenvironment {2}(default-\w{4}), because default is on record for another folder\n(.*\n)*ports {8}0 held/;
+  t.match(await call(clone), before);
+  t.match(await callCli(['port', 'web'], { variables, folder: clone }), { code: 0 });
+  t.match(await call(clone), /\nenvironment {2}default-\w{4}, (.*\n)*ports {8}1 held/);
+});
+
 t.test('of a service at PORT_ALLOCATOR_URL the same is told, and why it cannot be used', async (t) => {
   const { variables, url } = await serveApp(t);
   const { code, stdout } = await callCli(['status', '--project', 'nobody'], { variables });
