@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { detect } from '../../client/detect.js';
 import { replaceFile } from '../../client/env-file/replace-file.js';
 import { ClientFailure } from '../../client/failure.js';
 import { proposeManifest } from '../../client/init/proposal.js';
 import { openContext } from '../context.js';
+import { currentFolder } from '../ports/here.js';
 
 const FILE_NAME = 'ports.yaml';
 
@@ -24,7 +25,7 @@ export function registerInit(program: Command): void {
     .action(async ({ force = false, dryRun = false }: InitOptions, command: Command) => {
       const { options, settings, output } = openContext(command);
       const { project, environment } = options;
-      const folder = resolve(process.cwd());
+      const folder = currentFolder();
       const file = join(folder, FILE_NAME);
       if (!dryRun && !force && existsSync(file)) {
         throw new ClientFailure('usage', `${file} is there already.`, 'Edit it, or replace it with --force.');

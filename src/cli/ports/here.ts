@@ -1,7 +1,17 @@
 import type { Connection } from '../../client/connection.js';
 import { type Detected, detect } from '../../client/detect.js';
 import { findEnvironment } from '../../client/environment.js';
+import { ClientFailure } from '../../client/failure.js';
 import type { Context } from '../context.js';
+
+/** @throws ClientFailure usage in a folder that was removed while a shell was in it, such as a worktree */
+export function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    throw new ClientFailure('usage', 'The current folder is not there any more.', 'Change to another folder.');
+  }
+}
 
 /** The project and environment of the current folder, as far as the options and variables do not name them. */
 export async function findHere({
@@ -10,7 +20,7 @@ export async function findHere({
   output,
 }: Pick<Context, 'options' | 'settings' | 'output'>): Promise<Detected> {
   const { project, environment } = options;
-  const here = await detect({ project, environment, settings, folder: process.cwd() });
+  const here = await detect({ project, environment, settings, folder: currentFolder() });
   output.detail(`Project ${here.project}, ${here.reasons.project}.`);
   output.detail(`Environment ${here.environment}, ${here.reasons.environment}.`);
   return here;

@@ -4,7 +4,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { openShop } from '../../helpers/cli.js';
+import { CLI, openShop } from '../../helpers/cli.js';
 
 const { pa, folder, service } = await openShop(t);
 const { call } = service;
@@ -55,6 +55,12 @@ t.test('ls lists what the folder holds, and with --all everything', async (t) =>
     stdout: '',
     stderr: /^No ports are held for shop \(environment nosuch\)\. pa port SERVICE gets one/,
   });
+});
+
+t.test('in a folder that was removed the command says so', { skip: process.platform === 'win32' }, async (t) => {
+  const script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"';
+  const result = await pa(['run', 'web', '--', 'sh', '-c', script, process.execPath, CLI, 'port']);
+  t.match(result, { code: 2, stdout: '', stderr: /^The current folder is not there any more\.\nChange to another/m });
 });
 
 t.test('ls --all reads all pages', async (t) => {
