@@ -16,6 +16,7 @@ import { closeBeforeExit } from './process/ending.js';
 import { cannotListen, requireFreePort, urlFrom } from './process/free-port.js';
 import { endWhenIdle } from './process/idle.js';
 import { LocalSocket } from './process/local-socket.js';
+import { endWhenLost } from './process/lost-folder.js';
 import { Readiness } from './readiness.js';
 import { createService } from './service.js';
 import { runMonitor } from './services/monitor.js';
@@ -81,8 +82,9 @@ export async function serve(config: Config, log: Logger, mode: Mode): Promise<st
 /** Only one process can have the embedded database open. */
 function openDatabase(config: Config, log: Logger, mode: Mode): Promise<Database> {
   if (config.databaseUrl !== null) return connectDatabase(config, log);
-  if (mode.kind === 'background') return connectDatabase(config, log, async () => mode.lock);
-  return takeOver(config.dataDir, () => connectDatabase(config, log, (dataDir) => lockDataDir(dataDir, 'foreground')));
+  if (mode.kind === 'background') return connectDatabase(config, log, async () => endWhenLost(mode.lock, log));
+  const takeLock = async (dataDir: string) => endWhenLost(await lockDataDir(dataDir, 'foreground'), log);
+  return takeOver(config.dataDir, () => connectDatabase(config, log, takeLock));
 }
 
 const describeProcess = ({ dataDir }: Config, { kind }: Mode): RunningService => ({

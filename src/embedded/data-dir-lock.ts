@@ -1,4 +1,5 @@
 import { constants } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tryLock } from 'fs-native-extensions';
 import { StartError } from '../errors.js';
@@ -25,6 +26,11 @@ export class DataDirLockedError extends StartError {
 }
 
 export interface DataDirLock {
+  /**
+   * Whether the locked file is gone from the data directory, because somebody has removed or moved that. Then this lock
+   * keeps no other process from a directory that is made there anew.
+   */
+  isLost(): Promise<boolean>;
   release(): Promise<void>;
 }
 
@@ -50,7 +56,14 @@ export async function lockDataDir(dataDir: string, mode: HolderMode = 'command')
     await lock.release();
     throw error;
   }
-  return { release: () => forget(dataDir).finally(() => lock.release()) };
+  const { isLost } = lock;
+  return {
+    isLost,
+    async release() {
+      if (!(await isLost())) await forget(dataDir);
+      await lock.release();
+    },
+  };
 }
 
 /**
@@ -87,11 +100,20 @@ export async function isLocked(dataDir: string): Promise<boolean> {
 
 /** @returns null if another process has locked the file */
 async function lockFile(dataDir: string, name: string, options?: { shared: boolean }): Promise<DataDirLock | null> {
+  const path = join(dataDir, name);
   const file = await explainingDataDir(async () => {
     await requirePrivateFolder(dataDir);
-    return openOwnFile(join(dataDir, name), constants.O_RDWR | constants.O_CREAT);
+    return openOwnFile(path, constants.O_RDWR | constants.O_CREAT);
   });
-  if (tryLock(file.fd, options)) return { release: () => file.close() };
+  if (tryLock(file.fd, options)) {
+    const { ino } = await file.stat();
+    const isLost = () =>
+      stat(path).then(
+        (found) => found.ino !== ino,
+        (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
+      );
+    return { isLost, release: () => file.close() };
+  }
   await file.close();
   return null;
 }

@@ -35,6 +35,14 @@ const OWN_UID = process.geteuid?.();
 /** Zero on Windows, which lacks both. A named pipe in place of a file would block a process that opens it. */
 const NO_FOLLOW = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
+/** The number that a full disk has in WebAssembly. The file system of PGlite throws it in objects that are no Error. */
+const WASM_NO_SPACE = 51;
+
+export const isDiskFull = (error: unknown): boolean => {
+  const { code, name, errno } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || (name === 'ErrnoError' && errno === WASM_NO_SPACE);
+};
+
 /**
  * Does work with the files of the data folder.
  * @throws StartError if the file system refuses it
@@ -43,6 +51,11 @@ export async function explainingDataDir<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    if (isDiskFull(error)) {
+      throw new StartError('DATA_DIR: its disk is full. Make room, or set it to a folder on another disk.', {
+        cause: error,
+      });
+    }
     const { syscall, message } = error as NodeJS.ErrnoException;
     if (syscall === undefined) throw error;
     throw new StartError(

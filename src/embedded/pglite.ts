@@ -5,7 +5,15 @@ import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import pg from 'pg';
 import { StartError } from '../errors.js';
 import type { DataDirLock } from './data-dir-lock.js';
-import { closeTree, DATABASE_FOLDER, exists, explainingDataDir, UNFINISHED, UNFINISHED_PREFIX } from './data-folder.js';
+import {
+  closeTree,
+  DATABASE_FOLDER,
+  exists,
+  explainingDataDir,
+  isDiskFull,
+  UNFINISHED,
+  UNFINISHED_PREFIX,
+} from './data-folder.js';
 import { findTemplate, unpackTemplate } from './template.js';
 
 /**
@@ -35,7 +43,8 @@ export async function openEmbedded(
     return {
       pool,
       async close() {
-        await pglite.close();
+        // Its last checkpoint would go into whatever is at the same paths by now.
+        if (!(await lock.isLost())) await pglite.close();
         await lock.release();
       },
     };
@@ -52,7 +61,7 @@ async function openFolder(folder: string): Promise<PGlite> {
     await closeTree(folder);
     return pglite;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error;
+    if (isDiskFull(error) || (error as NodeJS.ErrnoException).syscall !== undefined) throw error;
     throw new StartError(
       `DATA_DIR: the database in ${folder} cannot be opened: ${(error as Error).message ?? error}. ` +
         'Move that folder away, and restore a backup (docs/backup.md).',

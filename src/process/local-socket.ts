@@ -91,7 +91,9 @@ export class LocalSocket {
   }
 
   async #listen(listen: (path: string) => Promise<unknown>): Promise<void> {
-    this.#path = await explainingDataDir(() => listenPrivately(this.dataDir, listen));
-    await announce(this.dataDir, { mode: this.about.mode, url: this.#url, path: this.#path });
+    await explainingDataDir(async () => {
+      this.#path = await listenPrivately(this.dataDir, listen);
+      await announce(this.dataDir, { mode: this.about.mode, url: this.#url, path: this.#path });
+    });
   }
 }
