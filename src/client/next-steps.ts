@@ -28,7 +28,7 @@ const nextSteps: NextSteps<Problem> & Record<string, Step> = {
   'environment-elsewhere': 'Name another environment with --environment, or release that one if its folder is gone.',
   'range-exhausted':
     'Release a port that is no longer needed: port-allocator ls shows them, port-allocator release frees one, and ' +
-    'port-allocator gc finds environments that nobody uses.',
+    'port-allocator gc finds environments that nobody uses. Or give the project another range: docs/command.md.',
   'range-overlap': 'Leave the start port out to get the lowest free block.',
   'no-free-block': 'Ask whoever runs the registry to delete a range that nobody uses.',
   'range-in-use': 'port-allocator ls shows what is held, and port-allocator release frees it.',

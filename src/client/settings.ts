@@ -21,7 +21,7 @@ export function readSettings(variables: NodeJS.ProcessEnv): Settings {
   const url = readUrl(read('URL'));
   return {
     url,
-    apiKey: read('API_KEY'),
+    apiKey: readKey(read('API_KEY')),
     dataDir: readDataDir(variables, url),
     project: read('PROJECT'),
     environment: read('ENVIRONMENT'),
@@ -46,6 +46,16 @@ function readUrl(given: string | null): string | null {
     'usage',
     `PORT_ALLOCATOR_URL: ${JSON.stringify(given)} is no address of a service.`,
     'Set it to one such as http://127.0.0.1:8080, or unset it to use the service of this machine.',
+  );
+}
+
+/** A key goes into a header, which takes no other characters. */
+function readKey(given: string | null): string | null {
+  if (given === null || /^[\x21-\x7e]+$/.test(given)) return given;
+  throw new ClientFailure(
+    'usage',
+    'PORT_ALLOCATOR_API_KEY has a character that is in no key, such as a space or the end of a line.',
+    'Set it to the key alone.',
   );
 }
 

@@ -46,6 +46,9 @@ t.test('a variable that cannot be used is named', async (t) => {
   const { code, stderr } = await callCli(['ls'], { variables: { PORT_ALLOCATOR_URL: 'localhost' } });
   t.equal(code, 2);
   t.match(stderr, /^PORT_ALLOCATOR_URL: "localhost" is no address of a service\.\nSet it to .*\n$/);
+  const key = await callCli(['ls'], { variables: { PORT_ALLOCATOR_API_KEY: 'pa_a\nb' } });
+  t.equal(key.code, 2);
+  t.match(key.stderr, /^PORT_ALLOCATOR_API_KEY has a character that is in no key.*\nSet it to the key alone\.\n$/);
 });
 
 t.test('a URL with a password is refused, and not shown', async (t) => {

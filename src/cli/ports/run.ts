@@ -17,6 +17,9 @@ Examples:
   pa run web -- vite --port {port} --strictPort
   pa run api -- sh -c 'exec ./server --listen "localhost:$PORT"'`;
 
+/** First words of commands that start a server in development. */
+const RUNNERS: ReadonlySet<string> = new Set(['npm', 'npx', 'pnpm', 'yarn', 'bun', 'deno', 'node', 'vite', 'next']);
+
 export function registerRun(program: Command, args: readonly string[]): void {
   program
     .command('run')
@@ -47,7 +50,12 @@ function readRun(
   const before = operands.slice(0, operands.length - words.length);
   const [service, ...others] = before;
   if (words.length > 0 && others.length === 0) return { service, words };
-  const example = `pa run ${service ?? 'web'} -- ${[...others, ...words].join(' ') || 'npm start'}`;
+  const rest = [...others, ...words].join(' ');
+  // Of `pa run npm start`, nobody calls a service `npm`.
+  const example =
+    service !== undefined && RUNNERS.has(service)
+      ? `pa run -- ${service} ${rest}, or with a service: pa run web -- ${service} ${rest}`
+      : `pa run ${service ?? 'web'} -- ${rest || 'npm start'}`;
   throw new ClientFailure(
     'usage',
     'Before -- stands one service, and after it the command.',

@@ -95,6 +95,8 @@ t.test('a wrong command line runs nothing, and gets no port', async (t) => {
   t.equal(await example('run'), 'Write it such as: pa run web -- npm start');
   t.equal(await example('run', 'api', '--'), 'Write it such as: pa run api -- npm start');
   t.equal(await example('run', 'api', 'npm', 'test'), 'Write it such as: pa run api -- npm test');
+  const unnamed = 'Write it such as: pa run -- npm start, or with a service: pa run web -- npm start';
+  t.equal(await example('run', 'npm', 'start'), unnamed);
   t.match(await pa(['run', 'Foo/bar', '--', ...exit(0)]), {
     code: 2,
     stderr: /^The service is "Foo\/bar".* Try foo-bar-\w{4}\.\n$/,
