@@ -195,7 +195,15 @@ function ofType(type: string | undefined, schema: Schema, name: string, making: 
     }
     default: {
       if (schema.format === 'date-time') return fc.constantFrom('2099-01-31T12:00:00Z', '2001-01-31T12:00:00+01:00');
-      const names = ['api', 'web', 'db', `${name.toLowerCase() || 'value'}-1`, 'feature.x', 'api.example.com'];
+      const names = [
+        'api',
+        'web',
+        'db',
+        `${name.toLowerCase() || 'value'}-1`,
+        'feature.x',
+        'api.example.com',
+        '/srv/a',
+      ];
       const pattern = new RegExp(schema.pattern ?? '', 'u');
       return fc.constantFrom(...names.filter((each) => pattern.test(each)));
     }

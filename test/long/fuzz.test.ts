@@ -30,6 +30,7 @@ async function fingerprint(db: Kysely<Tables>): Promise<string> {
       union all select a::text from port_allocations a
       union all select v::text from port_reservations v
       union all select h::text from port_health_checks h
+      union all select p::text from environment_paths p
       union all select (k.id, k.name, k.role, k.projects, k.expires_at)::text from api_keys k
     ) everything`.execute(db);
   return rows[0]?.md5 ?? '';

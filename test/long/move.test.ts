@@ -30,6 +30,8 @@ async function fill(): Promise<void> {
   const released = await post('/v1/projects/odin/allocations', { service: 'gone', environment: 'e' });
   await request('DELETE', `/v1/allocations/${released.id}`);
   await post('/v1/projects/odin/allocations', { service: 'once' }, { 'idempotency-key': 'k' });
+  const copy = '/v1/projects/odin/environments/copy';
+  await request('PUT', copy, { services: [{ service: 'web' }], path: '/srv/copy' });
   await post('/v1/projects/odin/reservations', { ttlSeconds: 600 });
   const claimed = await post('/v1/projects/odin/reservations', { ttlSeconds: 600, service: 'claimed' });
   await post(`/v1/reservations/${claimed.id}/claim`);
