@@ -42,6 +42,7 @@ export const suites: Record<string, Suite> = {
     takes: '3 min',
     folder: 'cli',
     covers: 'src/cli',
+    postgres: true,
     timeoutSeconds: 300,
   },
   long: {
