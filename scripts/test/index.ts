@@ -44,8 +44,9 @@ async function test(names: string[]): Promise<number> {
     if (files.length > 0) {
       const limits = chosen.flatMap(({ timeoutSeconds }) => timeoutSeconds ?? []);
       const timeout = limits.length > 0 ? [`--timeout=${Math.max(...limits)}`] : [];
+      const jobs = chosen.some(({ oneAtATime }) => oneAtATime) ? ['--jobs=1'] : [];
       const coverage = covered ? [] : WITHOUT_COVERAGE;
-      code = await run(env, 'tap', ...coverage, ...timeout, ...options, ...files.map(toCompiled));
+      code = await run(env, 'tap', ...coverage, ...timeout, ...jobs, ...options, ...files.map(toCompiled));
     }
     if (code === 0 && covered && !reportCoverage(covered)) code = 1;
     for (const program of programs) {

@@ -25,6 +25,8 @@ export interface Suite {
   readonly debian?: Record<string, string>;
   /** What one file may take; without it `.taprc` says that. */
   readonly timeoutSeconds?: number;
+  /** Its files run one after another, because they assert how long something takes. */
+  readonly oneAtATime?: true;
 }
 
 /** Runs when no suite is named. */
@@ -39,7 +41,7 @@ export const suites: Record<string, Suite> = {
   quick,
   cli: {
     proves: 'what each command prints, does and refuses, on terminals too; 90 % of the lines of src/cli are run',
-    takes: '3 min',
+    takes: '2 min',
     folder: 'cli',
     covers: 'src/cli',
     postgres: true,
@@ -66,6 +68,7 @@ export const suites: Record<string, Suite> = {
     postgres: true,
     debian: { nginx: 'nginx' },
     timeoutSeconds: 300,
+    oneAtATime: true,
   },
   browser: {
     proves: 'the dashboard: journeys, by keyboard too, and accessibility',
