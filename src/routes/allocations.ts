@@ -13,7 +13,7 @@ import {
 } from '../schemas/allocation.js';
 import { IdempotencyHeaders, Ref } from '../schemas/common.js';
 import { firstRangeOf, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
-import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
+import { ALLOCATING, answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
 export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { publicUrl, config }) => {
   app.post(
@@ -32,17 +32,7 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
         body: Ref(NewAllocation),
         response: {
           201: answer(Allocation, 'It is held now.', LOCATION),
-          ...refusals(
-            { body: true },
-            ...LOCKING,
-            'project-not-found',
-            'no-free-block',
-            'range-exhausted',
-            'limit-reached',
-            'port-taken',
-            'port-outside-range',
-            'idempotency-key-reused',
-          ),
+          ...refusals({ body: true }, ...ALLOCATING, 'port-taken', 'port-outside-range', 'idempotency-key-reused'),
         },
       },
     },

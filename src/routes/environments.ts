@@ -16,7 +16,7 @@ import {
 } from '../schemas/environment.js';
 import { type ServicePort, toDotenv, toVariableNames } from '../services/exports/dotenv.js';
 import { firstRangeOf, JSON_OR_TEXT, type RouteOptions, sendPage } from './requests.js';
-import { answer, answerOrDotenv, LINK, LOCKING, refusals } from './responses.js';
+import { ALLOCATING, answer, answerOrDotenv, LINK, LOCKING, refusals } from './responses.js';
 import { sendItems } from './streams.js';
 
 const AllocateQuery = Type.Composite([SpaceQuery, CreateProjectQuery], { additionalProperties: false });
@@ -79,16 +79,7 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
         response: {
           200: answerOrDotenv(EnvironmentPorts, 'All were held already. In the order given.'),
           201: answerOrDotenv(EnvironmentPorts, 'All are held now. In the order given.'),
-          ...refusals(
-            { body: true },
-            ...LOCKING,
-            'project-not-found',
-            'environment-elsewhere',
-            'no-free-block',
-            'range-exhausted',
-            'limit-reached',
-            'dotenv-name-conflict',
-          ),
+          ...refusals({ body: true }, 'environment-elsewhere', ...ALLOCATING, 'dotenv-name-conflict'),
         },
       },
     },

@@ -21,6 +21,14 @@ const NOT_EXEMPT: ProblemCode[] = ['too-many-requests'];
 const WITH_BODY: ProblemCode[] = ['payload-too-large', 'unsupported-media-type'];
 /** Refusals that an operation may answer with besides if it waits for a project's lock. */
 export const LOCKING: ProblemCode[] = ['project-busy'];
+/** Refusals that an operation may answer with besides if it allocates ports, and creates the project on demand. */
+export const ALLOCATING: ProblemCode[] = [
+  ...LOCKING,
+  'project-not-found',
+  'no-free-block',
+  'range-exhausted',
+  'limit-reached',
+];
 
 /**
  * Describes an operation's refusals for its `response` schema, one entry for each status.

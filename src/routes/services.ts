@@ -13,7 +13,7 @@ import {
 } from '../schemas/allocation.js';
 import { Ref } from '../schemas/common.js';
 import { firstRangeOf, JSON_OR_TEXT, type RouteOptions } from './requests.js';
-import { answer, answerOrPort, LOCKING, refusals } from './responses.js';
+import { ALLOCATING, answer, answerOrPort, LOCKING, refusals } from './responses.js';
 
 const AllocateQuery = Type.Composite([KeyQuery, CreateProjectQuery], { additionalProperties: false });
 const PATH = '/v1/projects/:project/services/:service';
@@ -36,14 +36,7 @@ export const serviceRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app
         response: {
           200: answerOrPort(Allocation, 'It held one already.'),
           201: answerOrPort(Allocation, 'It holds one now.'),
-          ...refusals(
-            { body: true },
-            ...LOCKING,
-            'project-not-found',
-            'no-free-block',
-            'range-exhausted',
-            'limit-reached',
-          ),
+          ...refusals({ body: true }, ...ALLOCATING),
         },
       },
     },
