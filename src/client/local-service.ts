@@ -1,22 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ALREADY_HELD, type Ended, startBackground } from '../embedded/background.js';
-import { isAlive, type LockHolder, readHolder } from '../embedded/holder.js';
+import { isAlive, type LockHolder, PATIENCE_MS, readHolder, UNREACHABLE_MS } from '../embedded/holder.js';
 import { isOwnSocket } from '../embedded/socket.js';
 import { ClientFailure } from './failure.js';
 
-/**
- * How long to wait for a service that starts, or for a command that works on the data folder. Creating a database took
- * 37 s on a busy machine.
- */
-const PATIENCE_MS = 120_000;
 const POLL_MS = 25;
 /** After this the user is told what is waited for. */
 const TELL_AFTER_MS = 2000;
-/**
- * How long a living holder may have announced a socket that cannot be reached. Two services that take turns need some
- * milliseconds between the end of one socket and the beginning of the next.
- */
-const UNREACHABLE_MS = 1500;
 /** Between two starts, where one ends at once because another process has the lock. */
 const START_AGAIN_MS = 500;
 /**

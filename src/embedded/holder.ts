@@ -4,6 +4,17 @@ import { join } from 'node:path';
 import { HOLDER_FILE, openOwnFile } from './data-folder.js';
 
 /**
+ * How long to wait for a living process that holds the lock and accepts no calls. It may still be opening a new database,
+ * which took 37 s on a busy machine, or has to finish what is under way. A command has to end.
+ */
+export const PATIENCE_MS = 120_000;
+/**
+ * How long a living holder may have announced a socket that cannot be reached. Two services that take turns need some
+ * milliseconds between the end of one socket and the beginning of the next.
+ */
+export const UNREACHABLE_MS = 1500;
+
+/**
  * What holds the lock: a service that a person has started, one that a client has started (`background.ts`), or a
  * command of an operator, such as a backup, which serves nobody.
  */

@@ -1,20 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UnreachableError } from '../errors.js';
 import { awaitDataDir, type DataDirLock, DataDirLockedError } from './data-dir-lock.js';
-import type { LockHolder } from './holder.js';
+import { type LockHolder, PATIENCE_MS, UNREACHABLE_MS } from './holder.js';
 import { askService } from './running-service.js';
 
-/**
- * How long to wait for a living process that holds the lock and is not to be refused for it. It may still be opening a
- * new database, which took 37 s on a busy machine, and then has to finish what is under way. A command has to end.
- */
-export const PATIENCE_MS = 120_000;
 export const POLL_MS = 50;
-/**
- * How long a holder may have announced a socket that cannot be reached. Two services that take turns need some
- * milliseconds between the end of one socket and the beginning of the next.
- */
-const UNREACHABLE_MS = 1500;
 
 /**
  * Opens something that needs the data folder's lock, for a service in the foreground or a command of an operator.

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isLocked } from '../embedded/data-dir-lock.js';
 import { exists } from '../embedded/data-folder.js';
-import { type LockHolder, readHolder } from '../embedded/holder.js';
+import { type LockHolder, PATIENCE_MS, readHolder } from '../embedded/holder.js';
 import { askService, type RunningService } from '../embedded/running-service.js';
-import { PATIENCE_MS, POLL_MS, watchReachability } from '../embedded/take-over.js';
+import { POLL_MS, watchReachability } from '../embedded/take-over.js';
 import { UnreachableError } from '../errors.js';
 
 /**
