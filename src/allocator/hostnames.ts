@@ -69,7 +69,7 @@ export class Hostnames {
     return this.set(hostname) && row.hostname_withheld_at;
   }
 
-  /** Of an allocation that is released or gets another hostname. One that is withheld is not kept: it was never had. */
+  /** Of an allocation that is released or gets another hostname. A withheld one is not kept: nothing was routed by it. */
   giveUp({ port, cloudflare_hostname, hostname_withheld_at }: AllocationRow): void {
     if (cloudflare_hostname === null || hostname_withheld_at !== null) return;
     const range = this.ranges.find(({ start_port, end_port }) => start_port <= port && port <= end_port);

@@ -64,7 +64,7 @@ export class LocalSocket {
   /**
    * Lets no other process come here any more, before the socket is closed. A client whose connection is in the kernel's
    * queue by then is still let in. When the socket is closed, the kernel breaks off what is left in the queue, and such
-   * a client could not know that its request was never read.
+   * a client could not know whether anybody has read its request.
    */
   async withdraw(): Promise<void> {
     await announce(this.dataDir, { mode: this.about.mode, url: null });

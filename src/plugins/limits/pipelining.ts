@@ -95,8 +95,8 @@ export class Pipelining {
 }
 
 /**
- * Ends an answer that was never the turn of its connection. Node emits no `close` for it, for which others wait: to count
- * the requests in progress, and the next answer of this connection.
+ * Ends an answer whose turn had not come when its connection was closed. Node emits no `close` for it, for which others
+ * wait: to count the requests in progress, and the next answer of this connection.
  */
 function close(answer: ServerResponse): void {
   answer.destroy();
