@@ -48,6 +48,10 @@ export interface Config {
   readonly allowedOrigins: readonly string[];
   /** How many requests this replica answers per key, or per address for requests without a key. Null is no limit. */
   readonly rateLimitPerMinute: number | null;
+  /** Whether new ports of this machine are those on which nobody listens. */
+  readonly avoidListening: boolean;
+  /** Path of the socket of the container engine (Docker's API), which knows whose the published ports are. */
+  readonly containerSocket: string | null;
   readonly probeTimeoutMs: number;
   /** How many probes this process makes at the same time, for all audits and health checks together. */
   readonly probeConcurrency: number;
@@ -124,6 +128,8 @@ export function loadConfig(variables: Record<string, string | undefined>, option
     allowUnauthenticated: env.ALLOW_UNAUTHENTICATED,
     allowedOrigins: splitList(env.ALLOWED_ORIGINS),
     rateLimitPerMinute: rateLimitOf(env),
+    avoidListening: env.AVOID_LISTENING,
+    containerSocket: env.CONTAINER_SOCKET ?? null,
     probeTimeoutMs: env.PROBE_TIMEOUT_MS,
     probeConcurrency: env.PROBE_CONCURRENCY,
     probeTargets: new Map(splitList(env.PROBE_TARGETS).map((entry) => parseTarget(entry) as [string, string])),

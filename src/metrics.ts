@@ -17,6 +17,7 @@ const PROJECT_GAUGES = {
   inUsePorts: ['in_use_ports', 'Ports held that the last probe found listening.'],
   reservedPorts: ['reserved_ports', 'Ports reserved.'],
   coolingPorts: ['cooling_ports', 'Ports released that cool down before reuse.'],
+  excludedPorts: ['excluded_ports', 'Ports that nobody is given unasked.'],
   availablePorts: ['available_ports', 'Ports that can be allocated now.'],
 } as const;
 const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

@@ -71,6 +71,13 @@ export interface PortReservationsTable {
   allocation_id: string | null;
 }
 
+/** Ports that nobody is given unasked. */
+export interface ExcludedPortsTable {
+  port: number;
+  reason: string;
+  created_at: ColumnType<Date, never, never>;
+}
+
 export interface PortHealthChecksTable {
   id: Generated<string>;
   allocation_id: string;
@@ -122,6 +129,7 @@ export interface Tables {
   environment_paths: EnvironmentPathsTable;
   port_reservations: PortReservationsTable;
   port_health_checks: PortHealthChecksTable;
+  excluded_ports: ExcludedPortsTable;
   leases: LeasesTable;
   idempotency_keys: IdempotencyKeysTable;
   api_keys: ApiKeysTable;

@@ -26,6 +26,7 @@ export interface HostnameOwner extends Omit<Held, 'project'> {
   owner: string;
   /** Null where the caller may not see the owner's allocations. */
   service: string | null;
+  environment: string | null;
   /** When the hostname was withheld from this allocation; null if it was not. */
   withheldAt: Date | null;
 }
@@ -54,6 +55,7 @@ export async function findAudited(db: Kysely<Tables>, access: Access, scope: Aud
     order by port, host, protocol`.execute(db);
   const hostnameOwners = await sql<HostnameOwner>`
     select id, port, host, protocol, project as owner, case when ${visibleTo(access)} then service end as service,
+           case when ${visibleTo(access)} then environment end as environment,
            cloudflare_hostname as hostname, hostname_withheld_at as "withheldAt"
     from port_allocations
     where released_at is null and cloudflare_hostname in (

@@ -13,6 +13,7 @@ export interface ProjectCounts {
   inUsePorts: number;
   reservedPorts: number;
   coolingPorts: number;
+  excludedPorts: number;
   availablePorts: number;
 }
 
@@ -53,22 +54,28 @@ export async function countPortsByProject(db: Kysely<Tables>, access: Access): P
     ), totals as (
       select project, sum(end_port - start_port + 1)::integer as ports from port_ranges group by project
     ), not_free as (
-      select host, protocol, hundred, allocated, in_use, reserved, 0 as cooling from taken
+      select host, protocol, hundred, allocated, in_use, reserved, 0 as cooling, 0 as excluded
+      from taken
       union all
-      select s.host, s.protocol, c.port / 100, 0, 0, 0, 1
+      select s.host, s.protocol, c.port / 100, 0, 0, 0, 1, 0
       from spaces s cross join port_ranges r
       cross join lateral unreserved_cooling_ports(r.start_port, s.host, s.protocol, ${statementTime}) c
       where r.reuse_cooldown_seconds > 0
+      union all
+      select s.host, s.protocol, e.port / 100, 0, 0, 0, 0, 1
+      from spaces s cross join excluded_ports e
+      where (select t.port from taken_ports t where t.host = s.host and t.protocol = s.protocol and t.port = e.port) is null
     ), counts as (
       select h.project, n.host, n.protocol, sum(n.allocated) as allocated, sum(n.in_use) as in_use,
-             sum(n.reserved) as reserved, sum(n.cooling) as cooling
+             sum(n.reserved) as reserved, sum(n.cooling) as cooling, sum(n.excluded) as excluded
       from not_free n join hundreds h on h.hundred = n.hundred
       group by h.project, n.host, n.protocol
     )
     select t.project, s.host, s.protocol, t.ports as "totalPorts",
            coalesce(c.allocated, 0)::integer as "allocatedPorts", coalesce(c.in_use, 0)::integer as "inUsePorts",
            coalesce(c.reserved, 0)::integer as "reservedPorts", coalesce(c.cooling, 0)::integer as "coolingPorts",
-           (t.ports - coalesce(c.allocated + c.reserved + c.cooling, 0))::integer as "availablePorts"
+           coalesce(c.excluded, 0)::integer as "excludedPorts",
+           (t.ports - coalesce(c.allocated + c.reserved + c.cooling + c.excluded, 0))::integer as "availablePorts"
     from totals t cross join spaces s
     left join counts c on c.project = t.project and c.host = s.host and c.protocol = s.protocol
     where (s.host = 'localhost' and s.protocol = 'tcp') or c.allocated + c.reserved > 0

@@ -34,12 +34,21 @@ async function describeIn(db: Transaction<Tables>, access: Access, port: number,
     .where('end_port', '>=', port)
     .executeTakeFirst();
   if (!covering) {
-    return { port, host, protocol, state: 'unmanaged', range: null, allocation: null, reservation: null };
+    return {
+      port,
+      host,
+      protocol,
+      state: 'unmanaged',
+      range: null,
+      allocation: null,
+      reservation: null,
+      listener: null,
+    };
   }
   const { now, state, ...row } = await readRangeAndState(db, covering.start_port, port, space);
   const range = toRange(row);
   if (!access.sees(covering.project)) {
-    const isFree = state === 'free' || state === 'cooling';
+    const isFree = state === 'free' || state === 'cooling' || state === 'excluded';
     return {
       port,
       host,
@@ -48,6 +57,7 @@ async function describeIn(db: Transaction<Tables>, access: Access, port: number,
       range: { ...range, description: null },
       allocation: null,
       reservation: null,
+      listener: null,
     };
   }
   const allocation = await db
@@ -75,6 +85,7 @@ async function describeIn(db: Transaction<Tables>, access: Access, port: number,
     range,
     allocation: allocation ? toAllocation(allocation) : null,
     reservation: reservation ? toReservation(reservation, now) : null,
+    listener: null,
   };
 }
 
@@ -92,6 +103,7 @@ async function readRangeAndState(
   const { rows } = await sql<RangeRow & CountsRow & { state: Port['state']; now: Date }>`
     select r.*, c.*, ${statementTime} as now, coalesce(
       (select state from taken_ports where host = ${host} and protocol = ${protocol} and port = ${port}),
+      (select 'excluded' from excluded_ports where port = ${port}),
       (select 'cooling' from cooling_ports(${startPort}, ${host}, ${protocol}, ${statementTime}) c where c.port = ${port}),
       'free') as state
     from port_ranges r join range_counts(${host}, ${protocol}) c using (start_port)

@@ -101,6 +101,7 @@ function sumCounts(ranges: Range[]) {
     inUsePorts: sum((range) => range.inUsePorts),
     reservedPorts: sum((range) => range.reservedPorts),
     coolingPorts: sum((range) => range.coolingPorts),
+    excludedPorts: sum((range) => range.excludedPorts),
     availablePorts: sum((range) => range.availablePorts),
     utilization: Math.round((allocatedPorts / totalPorts) * 10_000) / 100,
   };

@@ -176,6 +176,7 @@ export interface CountsRow {
   in_use_ports: number;
   reserved_ports: number;
   cooling_ports: number;
+  excluded_ports: number;
   available_ports: number;
   utilization: string;
 }
@@ -198,6 +199,7 @@ export function toRange(row: RangeRow & CountsRow): Range {
     inUsePorts: row.in_use_ports,
     reservedPorts: row.reserved_ports,
     coolingPorts: row.cooling_ports,
+    excludedPorts: row.excluded_ports,
     availablePorts: row.available_ports,
     utilization: Number(row.utilization),
     createdAt: row.created_at.toISOString(),

@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import {
   Count,
+  EnvironmentName,
   Host,
   HostFilter,
   Nullable,
@@ -16,9 +17,11 @@ import {
 export const conflictKinds = [
   'not-running',
   'squatter',
+  'foreign-listener',
   'reserved-in-use',
   'duplicate-hostname',
   'unreachable',
+  'not-judged',
 ] as const;
 
 export const AuditScope = Type.Object(
@@ -45,6 +48,7 @@ const conflictExample = {
   protocol: 'tcp',
   project: 'consilio',
   service: 'web',
+  environment: 'default',
   expected: 'consilio/web',
   actual: 'nothing listens',
   detail: 'consilio/web holds port 3101 and does not run: start it, or release the port.',
@@ -55,15 +59,17 @@ export const AuditConflict = Type.Object(
     kind: StringEnum(conflictKinds, {
       description:
         '`not-running`: held, and nothing listens. `squatter`: nobody holds the port, yet something listens. ' +
+        '`foreign-listener`: held, but the process that listens lives outside the folder of the environment. ' +
         '`reserved-in-use`: something listens before the reservation was claimed. `duplicate-hostname`: two active ' +
         'allocations have one Cloudflare hostname, or it is withheld from one and routed to nobody. `unreachable`: ' +
-        'the host, not the service.',
+        'the host, not the service. `not-judged`: this service ran out of something, such as open files, and cannot tell.',
     }),
     port: Nullable(PortNumber, { description: '`null` where it is about all ports of the host.' }),
     host: Host,
     protocol: Protocol,
     project: Nullable(ProjectName, { description: 'Who holds the port, or whose range it is in.' }),
     service: Nullable(ServiceName),
+    environment: Nullable(EnvironmentName, { description: 'Of the allocation that holds the port.' }),
     expected: Type.String({ description: 'What the registry says, for people.' }),
     actual: Type.String({
       description: 'What was found, for people; on the machine of the service it names the process.',

@@ -21,7 +21,7 @@ import { ExportDocument } from './export.js';
 import { Liveness, Readiness } from './health.js';
 import { HealthCheck, HealthCheckPage, NewHealthCheck } from './health-check.js';
 import { Import, ImportedPort, NewImport, PortToImport } from './import.js';
-import { Port } from './port.js';
+import { Listener, Port } from './port.js';
 import { Problem } from './problem.js';
 import { NewProject, NewRange, ProjectPage, ProjectSummary, Range, RangeChange, RangePage } from './range.js';
 import { NewReservation, Reservation, ReservationClaim, ReservationPage, ReservationRenewal } from './reservation.js';
@@ -50,6 +50,7 @@ export const components = [
   HeldEnvironmentPage,
   Import,
   ImportedPort,
+  Listener,
   Liveness,
   NewAllocation,
   NewApiKey,

@@ -1,20 +1,40 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Allocation } from './allocation.js';
-import { Host, NullableRef, PortNumber, Protocol, StringEnum } from './common.js';
+import { Host, Nullable, NullableRef, PortNumber, Protocol, StringEnum } from './common.js';
 import { Range } from './range.js';
 import { Reservation, reservationExample } from './reservation.js';
+
+export const Listener = Type.Object(
+  {
+    process: Nullable(Type.String(), {
+      description: 'The file name of the program, or the name of the container; `null` if it cannot be seen from here.',
+    }),
+    pid: Nullable(Type.Integer({ minimum: 1 })),
+    path: Nullable(Type.String(), { description: 'The working folder of the process.' }),
+    address: Type.String({ description: 'The address that it listens on; `*` for all.' }),
+  },
+  {
+    $id: 'Listener',
+    description: 'Who listens on a port of the machine that the service runs on.',
+    examples: [{ process: 'node', pid: 812, path: '/home/kim/consilio', address: '127.0.0.1' }],
+  },
+);
+export type Listener = Static<typeof Listener>;
 
 export const Port = Type.Object(
   {
     port: PortNumber,
     host: Host,
     protocol: Protocol,
-    state: StringEnum(['free', 'allocated', 'in_use', 'reserved', 'cooling', 'unmanaged'], {
-      description: '`unmanaged`: no range covers this number.',
+    state: StringEnum(['free', 'allocated', 'in_use', 'reserved', 'cooling', 'excluded', 'squatted', 'unmanaged'], {
+      description:
+        '`excluded`: given to nobody unasked. `squatted`: free in the registry, yet something listens. `unmanaged`: no ' +
+        'range covers this number.',
     }),
     range: NullableRef(Range),
     allocation: NullableRef(Allocation),
     reservation: NullableRef(Reservation),
+    listener: NullableRef(Listener),
   },
   {
     $id: 'Port',
@@ -28,6 +48,7 @@ export const Port = Type.Object(
         range: Range.examples[0],
         allocation: null,
         reservation: reservationExample,
+        listener: null,
       },
     ],
   },

@@ -28,7 +28,8 @@ export const counts = {
   inUsePorts: Count,
   reservedPorts: Count,
   coolingPorts: Type.Integer({ minimum: 0, description: 'Released too recently for another service.' }),
-  availablePorts: Type.Integer({ minimum: 0, description: 'Total less allocated, reserved and cooling.' }),
+  excludedPorts: Type.Integer({ minimum: 0, description: 'Given to nobody unasked, see `GET /v1/excluded-ports`.' }),
+  availablePorts: Type.Integer({ minimum: 0, description: 'Total less allocated, reserved, cooling and excluded.' }),
   utilization: Type.Number({
     minimum: 0,
     maximum: 100,
@@ -43,6 +44,7 @@ const countsExample = {
   inUsePorts: 9,
   reservedPorts: 1,
   coolingPorts: 0,
+  excludedPorts: 0,
   availablePorts: 87,
   utilization: 12,
 };

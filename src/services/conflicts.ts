@@ -67,7 +67,7 @@ function describeHeld({ port, allocation, result }: ProbedPort, released: Readon
   if (allocation === null || released.has(allocation.id) || result.outcome === 'open') return [];
   const { host, protocol, project, service, environment } = allocation;
   const holder = `${project}/${service} (environment ${environment})`;
-  const subject = { port, host, protocol, project, service, expected: `${project}/${service} listens` };
+  const subject = { port, host, protocol, project, service, environment, expected: `${project}/${service} listens` };
   if (result.outcome === 'refused') {
     return [
       {
@@ -99,6 +99,7 @@ function describeUnallocated(
       ...subject,
       project: reservation.project,
       service: reservation.service,
+      environment: null,
       expected: 'nothing listens until the reservation is claimed',
       detail: `Port ${port} on ${host} is reserved for ${reservation.project} (${reservation.id}), yet something listens there. If it is the service the port is meant for, claim the reservation; else stop it.`,
     };
@@ -108,6 +109,7 @@ function describeUnallocated(
     ...subject,
     project,
     service: null,
+    environment: null,
     expected: 'nothing listens',
     detail: `Nobody holds port ${port} on ${host}, yet something listens there. Allocate the port for it, or move it to a port of its own.`,
   };
@@ -122,7 +124,7 @@ function describeDuplicates(
   const byHostname = new Map<string, HostnameOwner[]>();
   for (const owner of active) byHostname.set(owner.hostname, [...(byHostname.get(owner.hostname) ?? []), owner]);
   return active.flatMap((owned) => {
-    const { hostname, port, owner, service, withheldAt } = owned;
+    const { hostname, port, owner, service, environment, withheldAt } = owned;
     if (service === null) return []; // belongs to a project that the caller may not see
     const inScope = (project ?? owner) === owner && (host ?? owned.host) === owned.host;
     const others = (byHostname.get(hostname) ?? []).filter(({ id }) => id !== owned.id);
@@ -131,7 +133,7 @@ function describeDuplicates(
     const expected = `${hostname} for one allocation alone`;
     const isRouted = [owned, ...others].some((one) => one.withheldAt === null);
     const rest = isRouted ? describeShared(owned, others) : describeUnrouted(owned, withheldAt);
-    return [{ ...subject, project: owner, service, expected, ...rest }];
+    return [{ ...subject, project: owner, service, environment, expected, ...rest }];
   });
 }
 
@@ -164,6 +166,7 @@ function describeRefused(host: string, refusal: AppError): AuditConflict {
     protocol: 'tcp',
     project: null,
     service: null,
+    environment: null,
     expected: 'its ports can be probed',
     actual: 'not probed',
     detail: refusal.message,

@@ -67,9 +67,9 @@ t.test('a table of an earlier checkout is told as that, and a name that is taken
   await psql(
     url,
     "insert into port_allocator_migrations values ('0000_other')",
-    "delete from port_allocator_migrations where name like '0013%'",
+    "delete from port_allocator_migrations where name like '0014%'",
   );
-  t.match(await refusalOf(t, url), /made by another version: it has the migration 0000_other and lacks 0013_/);
+  t.match(await refusalOf(t, url), /made by another version: it has the migration 0000_other and lacks 0014_/);
 });
 
 t.test('an encoding other than UTF-8 is refused', async (t) => {

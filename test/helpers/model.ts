@@ -280,7 +280,7 @@ const refuse = (status: number, code: string, holder?: object): Observation => (
 });
 
 const figures = (totalPorts: number, allocatedPorts: number) => ({
-  ...{ totalPorts, allocatedPorts, inUsePorts: 0, reservedPorts: 0, coolingPorts: 0 },
+  ...{ totalPorts, allocatedPorts, inUsePorts: 0, reservedPorts: 0, coolingPorts: 0, excludedPorts: 0 },
   availablePorts: totalPorts - allocatedPorts,
   utilization: Math.round((allocatedPorts / totalPorts) * 10_000) / 100,
 });

@@ -74,6 +74,7 @@ for (const [name, open] of databases) {
       t.match((await request('GET', '/v1/ranges/3200')).body, {
         reservedPorts: 2,
         coolingPorts: 0,
+        excludedPorts: 0,
         availablePorts: 98,
       });
       t.equal(await portOf('openhorizon', 'a'), 3202, 'reserved: it goes to nobody but who claims it');

@@ -24,6 +24,7 @@ t.test('projects and their summaries', async (t) => {
       inUsePorts: 0,
       reservedPorts: 0,
       coolingPorts: 0,
+      excludedPorts: 0,
       availablePorts: 100,
       utilization: 0,
       hostnames: [],
@@ -55,7 +56,8 @@ t.test('projects and their summaries', async (t) => {
       inUsePorts: 2,
       reservedPorts: 2,
       coolingPorts: 1,
-      availablePorts: 1192,
+      excludedPorts: 11,
+      availablePorts: 1181,
       utilization: 0.42,
     });
     t.strictSame(hostnames, []);

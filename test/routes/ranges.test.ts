@@ -43,7 +43,8 @@ for (const [name, open] of databases) {
         inUsePorts: 0,
         reservedPorts: 0,
         coolingPorts: 0,
-        availablePorts: 100,
+        excludedPorts: 1,
+        availablePorts: 99,
         utilization: 0,
         warnings: [],
       });

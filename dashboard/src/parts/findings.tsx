@@ -14,10 +14,12 @@ const SHOWN_AT_FIRST = 5;
  */
 const KINDS: Record<AuditConflict['kind'], { name: string; cellClass: string; showsActual?: boolean }> = {
   squatter: { name: 'Uninvited', cellClass: 'conflict', showsActual: true },
+  'foreign-listener': { name: 'Stranger', cellClass: 'conflict', showsActual: true },
   'reserved-in-use': { name: 'Too early', cellClass: 'conflict', showsActual: true },
   'duplicate-hostname': { name: 'Hostname twice', cellClass: 'conflict' },
   'not-running': { name: 'Not running', cellClass: 'down' },
   unreachable: { name: 'Out of reach', cellClass: 'cooling', showsActual: true },
+  'not-judged': { name: 'Not judged', cellClass: 'cooling', showsActual: true },
 };
 const WORST_FIRST = Object.keys(KINDS);
 

@@ -100,7 +100,8 @@ function State({ details, cell }: { details: Port; cell: Cell | undefined }) {
   if (!range || details.state === 'unmanaged') {
     return <p>No range covers this number: the registry neither hands it out nor watches it.</p>;
   }
-  const state = cell?.state ?? details.state; // the map may not have been loaded yet
+  const { state: told } = details;
+  const state = cell?.state ?? (told === 'squatted' ? 'conflict' : told); // the map may not have been loaded yet
   return (
     <p class="state">
       <span class={`cell ${state}`} aria-hidden="true" /> <strong>{STATES[state].name}</strong>

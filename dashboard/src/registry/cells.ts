@@ -2,7 +2,7 @@ import type { Allocation, AuditConflict, Range, Reservation, Space } from './api
 import { isIn } from './cooling.js';
 import type { Registry } from './registry.js';
 
-export type CellState = 'free' | 'allocated' | 'in_use' | 'down' | 'reserved' | 'cooling' | 'conflict';
+export type CellState = 'free' | 'allocated' | 'in_use' | 'down' | 'reserved' | 'cooling' | 'excluded' | 'conflict';
 
 export const STATES: Record<CellState, { name: string; meaning: string }> = {
   in_use: { name: 'In use', meaning: 'held, and found listening' },
@@ -10,6 +10,7 @@ export const STATES: Record<CellState, { name: string; meaning: string }> = {
   down: { name: 'Down', meaning: 'held, and not listening any more' },
   reserved: { name: 'Reserved', meaning: 'kept for a while' },
   cooling: { name: 'Cooling down', meaning: 'released too recently for another service' },
+  excluded: { name: 'Excluded', meaning: 'given to nobody unasked' },
   conflict: { name: 'In conflict', meaning: 'the last audit found something wrong' },
   free: { name: 'Free', meaning: 'nobody has it' },
 };
@@ -85,7 +86,7 @@ function stateOf(cell: Omit<Cell, 'state'>, cooling: ReadonlySet<number>): CellS
 
 /** A stopped service and an unreachable host are findings, but nobody else uses the port. */
 function isConflict(kind: AuditConflict['kind']): boolean {
-  return kind !== 'not-running' && kind !== 'unreachable';
+  return kind !== 'not-running' && kind !== 'unreachable' && kind !== 'not-judged';
 }
 
 function addRange(map: ProjectMap, range: Range, cells: Cell[]): void {
@@ -117,11 +118,14 @@ export function isStillTrue(finding: AuditConflict, { allocations, reservations 
   const allocation = allocations.find(isAbout);
   switch (finding.kind) {
     case 'unreachable':
+    case 'not-judged':
       return finding.port === null || allocation !== undefined;
     case 'squatter':
       return allocation === undefined;
     case 'reserved-in-use':
       return reservations.some(isAbout);
+    case 'foreign-listener':
+      return allocation?.service === finding.service;
     case 'not-running':
       return allocation?.status === 'allocated' && allocation.service === finding.service;
     case 'duplicate-hostname':

@@ -52,6 +52,7 @@ as $$
 declare
   found_port integer;
   next_time timestamptz;
+  excluded integer;
 begin
   perform require_protocol(protocol);
   if not exists (select from port_ranges r where r.project = find_available_port.project) then
@@ -61,9 +62,13 @@ begin
   select free_ports(project, require_host(host), protocol, 1) into found_port;
   if found_port is null then
     next_time := next_port_available_at(project, require_host(host), protocol);
+    select sum(c.excluded_ports) into excluded
+    from range_counts(require_host(host), protocol) c join port_ranges r using (start_port)
+    where r.project = find_available_port.project;
     raise exception 'no free port is left for project % on % %', project, host, protocol using errcode = 'PA002',
       hint = 'Release a port, or give the project another range.'
-        || coalesce(' The next one comes free by itself at ' || next_time || '.', '');
+        || coalesce(' The next one comes free by itself at ' || next_time || '.', '')
+        || case when excluded > 0 then ' ' || excluded || ' of its ports are excluded (table excluded_ports).' else '' end;
   end if;
   return found_port;
 end
@@ -178,7 +183,7 @@ create view active_port_allocations as
 create view port_range_utilization as
   select r.start_port, r.end_port, r.project, r.kind, r.description, space.host, space.protocol,
          c.total_ports, c.allocated_ports, c.in_use_ports, c.reserved_ports, c.cooling_ports,
-         c.available_ports, c.utilization
+         c.excluded_ports, c.available_ports, c.utilization
   from (
     select 'localhost' as host, 'tcp' as protocol
     union select host, protocol from taken_ports

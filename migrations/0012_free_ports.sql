@@ -1,4 +1,5 @@
--- Which ports are free: neither allocated, nor reserved, nor cooling down. The service and allocate_port() both ask here.
+-- Which ports are free: neither allocated, nor reserved, nor cooling down, nor excluded. The service and allocate_port()
+-- both ask here.
 --
 -- These functions take no lock. Whoever acts on their answer locks the project's range rows first, and calls them in
 -- a later statement. In READ COMMITTED that statement sees what others committed while it waited for the lock.
@@ -36,6 +37,8 @@ begin
         except
         select c.port from cooling_ports(r.start_port, free_ports.host, free_ports.protocol) c
         where r.reuse_cooldown_seconds > 0
+        except
+        select e.port from excluded_ports e where e.port between r.start_port and r.end_port
       ) candidate
       order by candidate.port
       limit missing;
@@ -46,7 +49,8 @@ end
 $$;
 
 -- When the next port of a project comes free by itself. A reserved port comes free when its reservation ends, a cooling one
--- when its cooldown has passed, and a port that is both when both have happened.
+-- when its cooldown has passed, and a port that is both when both have happened. An excluded port
+-- does not come free.
 create function next_port_available_at(project text, host text, protocol text) returns timestamptz
 language sql stable
 begin atomic
@@ -64,5 +68,6 @@ begin atomic
     from port_ranges r
     cross join lateral cooling_ports(r.start_port, next_port_available_at.host, next_port_available_at.protocol) c
     where r.project = next_port_available_at.project and r.reuse_cooldown_seconds > 0
-  ) cooling using (port);
+  ) cooling using (port)
+  where (select e.port from excluded_ports e where e.port = coalesce(reserved.port, cooling.port)) is null;
 end;

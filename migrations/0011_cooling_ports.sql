@@ -44,7 +44,7 @@ begin atomic
   order by candidate.port;
 end;
 
--- The ports of one range that are cooling down and not reserved.
+-- The ports of one range that are cooling down, and neither reserved nor excluded.
 create function unreserved_cooling_ports(
   range_start integer, host text, protocol text, moment timestamptz default clock_timestamp())
 returns table (port integer, project text, service text, environment text, available_at timestamptz)
@@ -61,5 +61,6 @@ begin atomic
     where v.status = 'active' and v.expires_at > unreserved_cooling_ports.moment
       and v.host = unreserved_cooling_ports.host and v.protocol = unreserved_cooling_ports.protocol and v.port = c.port
   ) is null
+    and (select e.port from excluded_ports e where e.port = c.port) is null
   order by c.port;
 end;
