@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { ProblemCode } from './errors.js';
 import type { Observer } from './observer.js';
 import { version } from './package-root.js';
-import type { ProjectCounts } from './repositories/counts.js';
+import type { ProjectCounts } from './repositories/reports/counts.js';
 import { conflictKinds } from './schemas/audit.js';
 
 export interface PoolCounts {

@@ -5,9 +5,9 @@ import type { Database } from './database/connect.js';
 import { type Observer, unobserved } from './observer.js';
 import { Readiness } from './readiness.js';
 import { Registry } from './registry/registry.js';
-import { Auditor } from './services/audit.js';
+import { Auditor } from './services/audits/audit.js';
 import { Keyring } from './services/keyring.js';
-import { Prober } from './services/prober.js';
+import { Prober } from './services/probes/prober.js';
 
 /**
  * The parts of one process, without its transports. REST, MCP and background work use the same parts, so that they

@@ -5,11 +5,13 @@ import type { Holder } from '../errors.js';
 import type { Space } from '../keys.js';
 import { allocationsWanted, leaveOutMetadata } from '../repositories/allocations.js';
 import { answersOf } from '../repositories/idempotency-keys.js';
-import type { Allowances } from './allowances.js';
 import type { Needs } from './command.js';
 import { needsOf, type ProjectCommand } from './decide.js';
 import { environmentsOf } from './environment-paths.js';
 import { hostnamesOfOthers, lockAndRead } from './hostnames.js';
+import type { Allowances } from './limits/allowances.js';
+import type { RoomFacts } from './limits/room.js';
+import { planUsage, type UsageRow } from './limits/usage.js';
 import {
   coolingPortsOf,
   freePortsOf,
@@ -20,8 +22,6 @@ import {
 } from './look-queries.js';
 import type { CoolingPort, RangeBounds } from './port-space.js';
 import type { ProjectFacts } from './project-state.js';
-import type { RoomFacts } from './room.js';
-import { planUsage, type UsageRow } from './usage.js';
 
 /**
  * Locks the project's ranges and the hostnames that the commands set, and reads all that the commands need, in one round

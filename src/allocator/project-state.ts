@@ -8,9 +8,9 @@ import type { AllocationDetails } from '../schemas/allocation.js';
 import { columnsOf, isChange } from './details.js';
 import { type EnvironmentFacts, EnvironmentPaths } from './environment-paths.js';
 import { Hostnames } from './hostnames.js';
+import { Room, type RoomFacts } from './limits/room.js';
 import type { FirstRange } from './new-range.js';
 import { PortSpace, type RangeBounds, type SpaceFacts } from './port-space.js';
-import { Room, type RoomFacts } from './room.js';
 
 /** What look.ts read of one project under its lock: enough to decide the commands it was read for, and no more. */
 export interface ProjectFacts {

@@ -41,10 +41,10 @@
  * of their start ports. Otherwise two transactions could each hold one range and wait for the other's for ever.
  *
  * Many commands share one transaction (group commit). While a transaction of a project is under way, the commands that
- * arrive for the same project wait in its queue (../registry/command-queue.ts), and the next transaction decides all of
- * them in the order of their arrival. Where A and B ask the same replica, this gives the same answers: either both are
- * in one batch, and B is decided on the state that A's decision has left; or A's transaction is under way already, and
- * the next one looks for B when A has port 3199. One commit serves many callers.
+ * arrive for the same project wait in its queue (../registry/queues/command-queue.ts), and the next transaction decides
+ * all of them in the order of their arrival. Where A and B ask the same replica, this gives the same answers: either
+ * both are in one batch, and B is decided on the state that A's decision has left; or A's transaction is under way
+ * already, and the next one looks for B when A has port 3199. One commit serves many callers.
  *
  * A command may give its project the first range (`firstRange`). Where the look finds ranges, that costs nothing. Where
  * it finds none and the batch has such a command, the transaction ends, and another one begins that also locks the
@@ -60,7 +60,7 @@
  *   - the process is killed before COMMIT has reached PostgreSQL? The connection is gone, PostgreSQL rolls back and
  *     gives up the lock, and the port is free. If COMMIT has arrived, the port is allocated although nobody was told,
  *     and the same PUT answers it the next time.
- *   - the connection is lost while COMMIT is under way? Nobody knows the outcome: ../registry/retry.ts.
+ *   - the connection is lost while COMMIT is under way? Nobody knows the outcome: ../registry/queues/retry.ts.
  *   - A leaves while it waits in the queue? Its command is dropped, and B gets the port. Once the batch of A has
  *     started, its command is executed.
  */
@@ -72,8 +72,8 @@ import type { Tables } from '../database/tables.js';
 import { type Observer, unobserved } from '../observer.js';
 import { insertAnswers } from '../repositories/idempotency-keys.js';
 import { hasRange } from '../repositories/ranges.js';
-import { Allowances } from './allowances.js';
 import { decideAll, type Outcome, type ProjectCommand } from './decide.js';
+import { Allowances } from './limits/allowances.js';
 import { lockAndLook, look } from './look.js';
 import { type FirstRange, insertNewRange, lockCreations } from './new-range.js';
 import type { RangeBounds } from './port-space.js';

@@ -3,7 +3,7 @@ import { type Caller, callerId } from '../access/caller.js';
 import { AppError } from '../errors.js';
 import type { Session } from '../registry/session.js';
 import { hashRequest, type IdempotencyKey } from '../repositories/idempotency-keys.js';
-import type { Auditor } from '../services/audit.js';
+import type { Auditor } from '../services/audits/audit.js';
 
 /** What a tool uses to execute one call. */
 export interface ToolContext {

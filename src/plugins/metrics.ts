@@ -3,9 +3,9 @@ import type { FastifyInstance } from 'fastify';
 import { mediaTypes } from '../media-types.js';
 import type { Metrics } from '../metrics.js';
 import type { Observer } from '../observer.js';
+import { shareForASecond } from '../registry/queues/share.js';
 import type { Registry } from '../registry/registry.js';
-import { shareForASecond } from '../registry/share.js';
-import { countPortsByProject } from '../repositories/counts.js';
+import { countPortsByProject } from '../repositories/reports/counts.js';
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
-import type { Allowances } from '../allocator/allowances.js';
+import type { Allowances } from '../allocator/limits/allowances.js';
 import { lockRanges } from '../allocator/transaction.js';
 import type { Tables } from '../database/tables.js';
 import * as refusals from '../refusals.js';

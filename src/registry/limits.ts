@@ -1,9 +1,9 @@
 import type { Transaction } from 'kysely';
-import type { Allowances } from '../allocator/allowances.js';
+import type { Allowances } from '../allocator/limits/allowances.js';
 import type { Tables } from '../database/tables.js';
 import * as refusals from '../refusals.js';
 import { countAnswers, NO_PROJECT } from '../repositories/idempotency-keys.js';
-import { AbandonedError, QueueFullError } from './batcher.js';
+import { AbandonedError, QueueFullError } from './queues/batcher.js';
 
 /** The most requests that may wait in one queue. At 5,000 commands a second that is less than a second. */
 export const MAX_WAITING = 4096;

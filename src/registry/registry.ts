@@ -3,18 +3,18 @@ import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
 import type { Intent } from '../access/access.js';
 import { ANONYMOUS, type Caller } from '../access/caller.js';
-import { Allowances } from '../allocator/allowances.js';
+import { Allowances } from '../allocator/limits/allowances.js';
 import { UNLIMITED } from '../config/project-limits.js';
 import { isAvailable } from '../database/connect.js';
 import type { Tables } from '../database/tables.js';
 import { unobserved } from '../observer.js';
-import { Batcher, type IsAbandoned } from './batcher.js';
-import { CommandQueue } from './command-queue.js';
 import { HealthCheckLimit } from './health-check-limit.js';
 import { LARGE_READS, MAX_WAITING } from './limits.js';
-import { LookUps } from './look-ups.js';
+import { Batcher, type IsAbandoned } from './queues/batcher.js';
+import { CommandQueue } from './queues/command-queue.js';
+import { LookUps } from './queues/look-ups.js';
+import { shareForASecond } from './queues/share.js';
 import { Session, type Shared } from './session.js';
-import { shareForASecond } from './share.js';
 
 /** Each is the id of an allocation and the name of its project, so that all of them are some megabytes. */
 const MAX_KNOWN_ALLOCATIONS = 20_000;

@@ -3,8 +3,8 @@ import type { LRUCache } from 'lru-cache';
 import type { LimitFunction } from 'p-limit';
 import { Access, type Intent, type Subject } from '../access/access.js';
 import type { Caller } from '../access/caller.js';
-import type { Allowances } from '../allocator/allowances.js';
 import type { ProjectCommand, ResultOf } from '../allocator/decide.js';
+import type { Allowances } from '../allocator/limits/allowances.js';
 import { namesOf } from '../allocator/network-names.js';
 import type { FirstRange } from '../allocator/new-range.js';
 import type { AllocationRow, Tables } from '../database/tables.js';
@@ -14,11 +14,11 @@ import type { AllocationKey } from '../keys.js';
 import type { Observer } from '../observer.js';
 import * as refusals from '../refusals.js';
 import { listProjectNames } from '../repositories/projects.js';
-import type { Batcher, IsAbandoned } from './batcher.js';
-import type { CommandQueue } from './command-queue.js';
 import type { HealthCheckLimit } from './health-check-limit.js';
 import { refuseUnexecuted } from './limits.js';
-import type { LookUps } from './look-ups.js';
+import type { Batcher, IsAbandoned } from './queues/batcher.js';
+import type { CommandQueue } from './queues/command-queue.js';
+import type { LookUps } from './queues/look-ups.js';
 
 /** What all sessions share. registry.ts builds it. */
 export interface Shared {

@@ -12,8 +12,8 @@ import {
   ProjectParams,
 } from '../schemas/allocation.js';
 import { IdempotencyHeaders, Ref } from '../schemas/common.js';
+import { ALLOCATING, answer, LINK, LOCATION, LOCKING, refusals } from './answers/responses.js';
 import { firstRangeOf, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
-import { ALLOCATING, answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
 export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { publicUrl, config }) => {
   app.post(

@@ -3,8 +3,8 @@ import { createApiKey, revokeApiKey } from '../registry/api-keys.js';
 import { listApiKeys } from '../repositories/api-keys.js';
 import { ApiKeyPage, ApiKeyParams, CreatedApiKey, NewApiKey } from '../schemas/api-key.js';
 import { IdempotencyHeaders, PageQuery, Ref } from '../schemas/common.js';
+import { answer, LINK, refusals } from './answers/responses.js';
 import { NO_CONTENT, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
-import { answer, LINK, refusals } from './responses.js';
 
 export const apiKeyRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { keyring, publicUrl }) => {
   app.post(

@@ -2,10 +2,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { mediaTypes } from '../media-types.js';
 import { Audit, AuditScope } from '../schemas/audit.js';
 import { Ref } from '../schemas/common.js';
-import { abortOnDisconnect, type SendEvent, sendEvents } from './event-stream.js';
+import { abortOnDisconnect, type SendEvent, sendEvents } from './answers/event-stream.js';
+import { answerOrEvents, refusals } from './answers/responses.js';
 import type { RouteOptions } from './requests.js';
-
-import { answerOrEvents, refusals } from './responses.js';
 
 /**
  * Configures a route that answers JSON or events. REQUEST_TIMEOUT_MS does not apply, because audits may take longer.

@@ -15,9 +15,9 @@ import {
   HeldEnvironmentPage,
 } from '../schemas/environment.js';
 import { type ServicePort, toDotenv, toVariableNames } from '../services/exports/dotenv.js';
+import { ALLOCATING, answer, answerOrDotenv, LINK, LOCKING, refusals } from './answers/responses.js';
+import { sendItems } from './answers/streams.js';
 import { firstRangeOf, JSON_OR_TEXT, type RouteOptions, sendPage } from './requests.js';
-import { ALLOCATING, answer, answerOrDotenv, LINK, LOCKING, refusals } from './responses.js';
-import { sendItems } from './streams.js';
 
 const AllocateQuery = Type.Composite([SpaceQuery, CreateProjectQuery], { additionalProperties: false });
 const PATH = '/v1/projects/:project/environments/:environment';

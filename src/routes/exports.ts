@@ -2,16 +2,16 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import makeEtag from 'etag';
 import isFresh from 'fresh';
 import { notAcceptable } from '../plugins/negotiation.js';
-import { findDuplicateHostnames } from '../repositories/exports.js';
 import { requireRange } from '../repositories/ranges.js';
+import { findDuplicateHostnames } from '../repositories/reports/exports.js';
 import { ExportDocument, ExportParams, ExportQuery } from '../schemas/export.js';
 import { exporters } from '../services/exports/exporters.js';
 import { Renderer } from '../services/exports/rendering.js';
 import { readExported } from '../services/exports/source.js';
-import { abortOnDisconnect } from './event-stream.js';
+import { abortOnDisconnect } from './answers/event-stream.js';
+import { refusals } from './answers/responses.js';
+import { concat, toStream } from './answers/streams.js';
 import type { RouteOptions } from './requests.js';
-import { refusals } from './responses.js';
-import { concat, toStream } from './streams.js';
 
 /** How many duplicate hostnames the header names at most, so that it stays short. */
 const MAX_NAMED_DUPLICATES = 20;

@@ -4,8 +4,8 @@ import { AllocationParams } from '../schemas/allocation.js';
 import { IdempotencyHeaders, PageQuery, Ref } from '../schemas/common.js';
 import { HealthCheck, HealthCheckPage, NewHealthCheck } from '../schemas/health-check.js';
 import { checkHealth } from '../services/health-checks.js';
+import { answer, LINK, LOCKING, refusals } from './answers/responses.js';
 import { type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
-import { answer, LINK, LOCKING, refusals } from './responses.js';
 
 const PATH = '/v1/allocations/:id/health-checks';
 

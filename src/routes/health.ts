@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Liveness, Readiness } from '../schemas/health.js';
+import { answer, RETRY_AFTER, refusals } from './answers/responses.js';
 import type { RouteOptions } from './requests.js';
-import { answer, RETRY_AFTER, refusals } from './responses.js';
 
 export const healthRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { registry, readiness }) => {
   app.get(

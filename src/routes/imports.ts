@@ -4,9 +4,9 @@ import { parserOf } from '../plugins/bodies.js';
 import { importPorts } from '../registry/imports.js';
 import { IdempotencyHeaders, Ref } from '../schemas/common.js';
 import { Import, ImportQuery, NewImport } from '../schemas/import.js';
-import { toImportItems } from '../services/listening-ports.js';
+import { toImportItems } from '../services/import-text/listening-ports.js';
+import { answer, LOCKING, refusals } from './answers/responses.js';
 import { type RouteOptions, readIdempotencyKey } from './requests.js';
-import { answer, LOCKING, refusals } from './responses.js';
 
 const MISSING =
   'is required. Send `items` as JSON, or the output of `ss -ltnp` or `lsof -i -P -n` with Content-Type: text/plain';

@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { spaceOf } from '../keys.js';
-import { describePort } from '../repositories/ports.js';
+import { describePort } from '../repositories/reports/ports.js';
 import { SpaceQuery } from '../schemas/common.js';
 import { Port, PortParams } from '../schemas/port.js';
+import { answer, refusals } from './answers/responses.js';
 import type { RouteOptions } from './requests.js';
-import { answer, refusals } from './responses.js';
 
 export const portRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app) => {
   app.get(

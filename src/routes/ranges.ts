@@ -16,8 +16,8 @@ import {
   RangePage,
   RangeParams,
 } from '../schemas/range.js';
+import { answer, LINK, LOCATION, LOCKING, refusals } from './answers/responses.js';
 import { NO_CONTENT, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
-import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
 const SpacePageQuery = Type.Composite([SpaceQuery, PageQuery], { additionalProperties: false });
 

@@ -12,8 +12,8 @@ import {
   ReservationQuery,
   ReservationRenewal,
 } from '../schemas/reservation.js';
+import { answer, LINK, LOCATION, LOCKING, refusals } from './answers/responses.js';
 import { type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
-import { answer, LINK, LOCATION, LOCKING, refusals } from './responses.js';
 
 export const reservationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { publicUrl }) => {
   app.post(

@@ -12,8 +12,8 @@ import {
   ServiceParams,
 } from '../schemas/allocation.js';
 import { Ref } from '../schemas/common.js';
+import { ALLOCATING, answer, answerOrPort, LOCKING, refusals } from './answers/responses.js';
 import { firstRangeOf, JSON_OR_TEXT, type RouteOptions } from './requests.js';
-import { ALLOCATING, answer, answerOrPort, LOCKING, refusals } from './responses.js';
 
 const AllocateQuery = Type.Composite([KeyQuery, CreateProjectQuery], { additionalProperties: false });
 const PATH = '/v1/projects/:project/services/:service';

@@ -2,7 +2,7 @@ import { findProbeable, insertHealthCheck } from '../registry/health-checks.js';
 import type { Session } from '../registry/session.js';
 import { findAnswer, type IdempotencyKey } from '../repositories/idempotency-keys.js';
 import type { HealthCheck } from '../schemas/health-check.js';
-import type { Prober } from './prober.js';
+import type { Prober } from './probes/prober.js';
 
 /**
  * Probes one allocation, stores the result and updates the allocation's status. The probe is over before the

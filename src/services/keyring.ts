@@ -7,7 +7,7 @@ import { keyMissing, keyWrong } from '../access/refusals.js';
 import type { Tables } from '../database/tables.js';
 import { type Observer, unobserved } from '../observer.js';
 import { tooManyKeysWait } from '../refusals.js';
-import { Batcher, QueueFullError } from '../registry/batcher.js';
+import { Batcher, QueueFullError } from '../registry/queues/batcher.js';
 import { findApiKeys, type KnownApiKey, touchApiKeys } from '../repositories/api-keys.js';
 
 /**

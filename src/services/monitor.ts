@@ -3,8 +3,8 @@ import type { Config } from '../config.js';
 import type { Log } from '../database/connect.js';
 import type { Tables } from '../database/tables.js';
 import type { Registry } from '../registry/registry.js';
-import { runAudit } from './audit.js';
-import type { Prober } from './prober.js';
+import { runAudit } from './audits/audit.js';
+import type { Prober } from './probes/prober.js';
 import { type RetentionConfig, runRetention, sweepReservations } from './retention.js';
 import { type Job, runOnSchedule } from './schedule.js';
 

@@ -1,10 +1,10 @@
 // What the limits of a project refuse, decided without a database, and how often rows have to be counted.
 import t from 'tap';
-import { Allowances } from '../../src/allocator/allowances.js';
 import { decideAll, needsOf, type ProjectCommand } from '../../src/allocator/decide.js';
+import { Allowances } from '../../src/allocator/limits/allowances.js';
+import type { RoomFacts } from '../../src/allocator/limits/room.js';
+import { planUsage } from '../../src/allocator/limits/usage.js';
 import { ProjectState } from '../../src/allocator/project-state.js';
-import type { RoomFacts } from '../../src/allocator/room.js';
-import { planUsage } from '../../src/allocator/usage.js';
 import { UNLIMITED } from '../../src/config/project-limits.js';
 import {
   adopt,

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { realpath } from 'node:fs/promises';
 import t from 'tap';
 import { readListeners, type Source, sources, toAddress, toSsOutput } from '../../src/client/listeners.js';
-import { readListeningPorts } from '../../src/services/listening-ports.js';
+import { readListeningPorts } from '../../src/services/import-text/listening-ports.js';
 import { listen } from '../helpers/listeners.js';
 
 const linux = { skip: process.platform !== 'linux' };

@@ -1,6 +1,6 @@
+import type { RoomFacts } from '../../src/allocator/limits/room.js';
 import type { CoolingPort, RangeBounds, SpaceFacts } from '../../src/allocator/port-space.js';
 import type { ProjectFacts, Writes } from '../../src/allocator/project-state.js';
-import type { RoomFacts } from '../../src/allocator/room.js';
 import { UNLIMITED } from '../../src/config/project-limits.js';
 import type { AllocationRow, ReservationRow } from '../../src/database/tables.js';
 import type { Holder } from '../../src/errors.js';

@@ -5,8 +5,8 @@ import { sql } from 'kysely';
 import t from 'tap';
 import { loadConfig } from '../../src/config.js';
 import { Registry } from '../../src/registry/registry.js';
-import { runAudit } from '../../src/services/audit.js';
-import { Prober } from '../../src/services/prober.js';
+import { runAudit } from '../../src/services/audits/audit.js';
+import { Prober } from '../../src/services/probes/prober.js';
 import { openPostgres } from '../helpers/database.js';
 import { listen, openBlackHole } from '../helpers/listeners.js';
 

@@ -1,9 +1,9 @@
 // What it costs to count what a project holds when it is at its limits.
 import { type RawBuilder, sql } from 'kysely';
 import t from 'tap';
-import { Allowances } from '../../src/allocator/allowances.js';
 import type { Needs } from '../../src/allocator/command.js';
-import { planUsage } from '../../src/allocator/usage.js';
+import { Allowances } from '../../src/allocator/limits/allowances.js';
+import { planUsage } from '../../src/allocator/limits/usage.js';
 import { UNLIMITED } from '../../src/config/project-limits.js';
 import { findOldestToKeep } from '../../src/repositories/retention.js';
 import { openPostgres } from '../helpers/database.js';

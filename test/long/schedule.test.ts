@@ -6,7 +6,7 @@ import { loadConfig } from '../../src/config.js';
 import { unobserved } from '../../src/observer.js';
 import { Registry } from '../../src/registry/registry.js';
 import { runMonitor } from '../../src/services/monitor.js';
-import { Prober } from '../../src/services/prober.js';
+import { Prober } from '../../src/services/probes/prober.js';
 import { runOnSchedule } from '../../src/services/schedule.js';
 import { openReplicas, silentLog } from '../helpers/database.js';
 import { listen } from '../helpers/listeners.js';

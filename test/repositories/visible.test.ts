@@ -14,11 +14,7 @@ import { Registry } from '../../src/registry/registry.js';
 import type { Session } from '../../src/registry/session.js';
 import { findHeldInEnvironment, listAllocations } from '../../src/repositories/allocations.js';
 import { listApiKeys } from '../../src/repositories/api-keys.js';
-import { findAudited } from '../../src/repositories/audits.js';
-import { countPortsByProject } from '../../src/repositories/counts.js';
 import { listAllEnvironments, listEnvironments } from '../../src/repositories/environments.js';
-import { findDuplicateHostnames, findExportedPorts, findExportedRoutes } from '../../src/repositories/exports.js';
-import { describePort } from '../../src/repositories/ports.js';
 import { listProjectNames, listProjects, summarizeProject } from '../../src/repositories/projects.js';
 import {
   findForeignOwners,
@@ -27,8 +23,16 @@ import {
   lockRangesAround,
   requireRange,
 } from '../../src/repositories/ranges.js';
+import { findAudited } from '../../src/repositories/reports/audited-registry.js';
+import { countPortsByProject } from '../../src/repositories/reports/counts.js';
+import {
+  findDuplicateHostnames,
+  findExportedPorts,
+  findExportedRoutes,
+} from '../../src/repositories/reports/exports.js';
+import { describePort } from '../../src/repositories/reports/ports.js';
 import { findReservation, listReservations } from '../../src/repositories/reservations.js';
-import { findConflicts } from '../../src/services/conflicts.js';
+import { findConflicts } from '../../src/services/audits/conflicts.js';
 import { openPostgres } from '../helpers/database.js';
 import { getOrAllocate, reserve } from '../helpers/project-commands.js';
 import { exportedFunctions } from '../helpers/sources.js';

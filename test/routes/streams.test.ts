@@ -1,6 +1,6 @@
 import Fastify from 'fastify';
 import t from 'tap';
-import { sendItems } from '../../src/routes/streams.js';
+import { sendItems } from '../../src/routes/answers/streams.js';
 
 async function* pagesOf(pages: string[][]): AsyncGenerator<string[], void> {
   yield* pages;

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { spaceOf } from '../../keys.js';
-import { describePort as findPort } from '../../repositories/ports.js';
+import { describePort as findPort } from '../../repositories/reports/ports.js';
 import { PortNumber, SpaceQuery } from '../../schemas/common.js';
 import { Port } from '../../schemas/port.js';
 import { defineTool, READS } from '../tool.js';

@@ -3,7 +3,7 @@ import { importPorts as adopt } from '../../registry/imports.js';
 import { Audit, AuditScope, conflictKinds } from '../../schemas/audit.js';
 import { Count } from '../../schemas/common.js';
 import { Import, ImportQuery, NewImport } from '../../schemas/import.js';
-import { toImportItems } from '../../services/listening-ports.js';
+import { toImportItems } from '../../services/import-text/listening-ports.js';
 import { defineTool, idempotencyOf } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };

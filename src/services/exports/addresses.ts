@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import type { ExportedPort } from '../../repositories/exports.js';
+import type { ExportedPort } from '../../repositories/reports/exports.js';
 
 export const addressOf = ({ host, port }: ExportedPort): string => `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 

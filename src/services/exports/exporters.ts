@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { type MediaType, mediaTypes } from '../../media-types.js';
-import type { ExportedPort } from '../../repositories/exports.js';
+import type { ExportedPort } from '../../repositories/reports/exports.js';
 import type { ExportFormat } from '../../schemas/export.js';
 import { addressOf, schemeOf } from './addresses.js';
 import { writeExportedDotenv } from './dotenv.js';

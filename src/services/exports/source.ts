@@ -5,7 +5,7 @@ import {
   type ExportedRoute,
   findExportedPorts,
   findExportedRoutes,
-} from '../../repositories/exports.js';
+} from '../../repositories/reports/exports.js';
 import type { ExportQuery } from '../../schemas/export.js';
 import { findForbiddenRange } from '../../schemas/host.js';
 

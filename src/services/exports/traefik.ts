@@ -1,4 +1,4 @@
-import type { ExportedRoute } from '../../repositories/exports.js';
+import type { ExportedRoute } from '../../repositories/reports/exports.js';
 import { addressOf, isHttp, schemeOf } from './addresses.js';
 import { MAP, mapPages, toJson, writeElements } from './json.js';
 import { type ExportSource, filterPages } from './source.js';
