@@ -17,3 +17,16 @@ from (values
   (6665, 'ircu'), (6666, 'ircu'), (6667, 'ircu'), (6668, 'ircu'), (6669, 'ircu'), (6679, 'osaut'), (6697, 'ircs-u'),
   (10080, 'amanda')
 ) as bad (port, protocol);
+
+-- The excluded ports of a project's ranges. Sequential and bitmap scans are off for the reasons that cooling_ports() gives.
+create function excluded_ports_of(project text) returns setof integer
+language sql stable
+set enable_bitmapscan = off
+set enable_seqscan = off
+begin atomic
+  select e.port
+  from port_ranges r
+  join excluded_ports e on e.port between r.start_port and r.end_port
+  where r.project = excluded_ports_of.project
+  order by e.port;
+end;

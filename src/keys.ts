@@ -26,6 +26,12 @@ export function spaceOf({ host = 'localhost', protocol = 'tcp' }: Given<Space>):
   return { host, protocol };
 }
 
+export const isSameSpace = (a: Space, b: Space): boolean => a.host === b.host && a.protocol === b.protocol;
+
+export function distinctSpaces(spaces: readonly Space[]): Space[] {
+  return [...new Map(spaces.map(({ host, protocol }) => [`${protocol} ${host}`, { host, protocol }])).values()];
+}
+
 /** Fills in the defaults of an allocation's key. */
 export function keyOf(
   { project, service }: Pick<AllocationKey, 'project' | 'service'>,

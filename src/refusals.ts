@@ -3,20 +3,12 @@
 // of next steps, and some refusals carry facts for those tables.
 import { type RefusedKind, refusedLimits } from './config/project-limits.js';
 import { AppError, type Holder, invalid } from './errors.js';
-import type { AllocationKey, Space } from './keys.js';
+import type { AllocationKey } from './keys.js';
 
-interface Bounds {
+export interface Bounds {
   start_port: number;
   end_port: number;
 }
-interface CoolingPort {
-  port: number;
-  project: string;
-  service: string;
-  environment: string;
-  available_at: Date;
-}
-
 const RETRY_SOON = { retryAfter: 1 };
 const RETRY_AUDIT = { retryAfter: 5 };
 /** How many problems of a list a person would read. */
@@ -59,53 +51,6 @@ export function noFreeBlock(size: number, firstPort: number, lastPort: number): 
 }
 
 // Ports
-
-/** @param short how many ports were needed at once, and how many there are; one and none where left out */
-export function rangeExhausted(
-  project: string,
-  space: Space,
-  ranges: Bounds[],
-  nextAvailableAt: Date | null,
-  short: { needed: number; free: number } = { needed: 1, free: 0 },
-): AppError {
-  const soon = nextAvailableAt ? ` The next one comes free by itself at ${nextAvailableAt.toISOString()}.` : '';
-  const where = `of ${project} (${describeRanges(ranges)})`;
-  const lack =
-    short.needed === 1
-      ? `No port ${where} is free on ${describeSpace(space)}.`
-      : `${short.needed} ports ${where} are needed on ${describeSpace(space)}, and ${short.free} are free. None was taken.`;
-  const nextPortAvailableAt = nextAvailableAt?.toISOString() ?? null;
-  return new AppError('range-exhausted', `${lack}${soon}`, { project, nextPortAvailableAt });
-}
-
-export function portOutsideRange(project: string, port: number, ranges: Bounds[]): AppError {
-  return new AppError(
-    'port-outside-range',
-    `Port ${port} is not in a range of ${project} (${describeRanges(ranges)}).`,
-  );
-}
-
-export function portTaken(port: number, space: Space, holder: Holder): AppError {
-  const service = holder.service ? `/${holder.service}` : '';
-  const environment = holder.environment ? ` (environment ${holder.environment})` : '';
-  const who = `${holder.project}${service}${environment}`;
-  return new AppError(
-    'port-taken',
-    `Port ${port} on ${describeSpace(space)} is held by ${who}, by ${holder.kind} ${holder.id}.`,
-    { holder },
-  );
-}
-
-export function portCooling(space: Space, cooling: CoolingPort): AppError {
-  const { port, project, service, environment } = cooling;
-  const until = cooling.available_at.toISOString();
-  return new AppError(
-    'port-taken',
-    `Port ${port} on ${describeSpace(space)} was released by ${project}/${service} (environment ${environment}) and ` +
-      `cools down until ${until}.`,
-    { holder: { kind: 'cooling', id: null, project, service, environment }, nextPortAvailableAt: until },
-  );
-}
 
 /** For a caller who may know no more of who stands in the way than the project. */
 export function keptForOther({ kind, project }: Holder): AppError {
@@ -283,9 +228,7 @@ export function shuttingDown(): AppError {
   return new AppError('overloaded', 'This replica is shutting down. Ask again; another one answers.', RETRY_SOON);
 }
 
-const describeSpace = ({ host, protocol }: Space): string => `${host}/${protocol}`;
-const boundsOf = ({ start_port, end_port }: Bounds): string => `${start_port}–${end_port}`;
-const describeRanges = (ranges: Bounds[]): string => ranges.map(boundsOf).join(', ');
+export const boundsOf = ({ start_port, end_port }: Bounds): string => `${start_port}–${end_port}`;
 
 function describeNames(problems: string[]): string {
   const named = problems.slice(0, NAMED_PROBLEMS).join('; ');

@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
 import { type Redact, redactKeys } from './access/redact.js';
+import { type Machine, NO_MACHINE } from './allocator/trials.js';
 import type { Config } from './config.js';
 import type { Database } from './database/connect.js';
+import { findUnusable } from './machine/try-to-listen.js';
 import { type Observer, unobserved } from './observer.js';
 import { Readiness } from './readiness.js';
 import { Registry } from './registry/registry.js';
@@ -48,10 +50,16 @@ export function createService(options: ServiceOptions): Service {
     log,
     readiness,
     observer,
-    registry: new Registry(database.db, observer, { maxBatch, limits: config.limits }),
+    registry: new Registry(database.db, observer, { maxBatch, limits: config.limits, machine: machineOf(config) }),
     keyring: new Keyring(database.db, config.adminApiKey, observer),
     prober,
     auditor: new Auditor(prober),
     redact: redactKeys(config.adminApiKey),
   };
+}
+
+/** With a target for `localhost`, its ports are those of another machine: of the host of this container, for example. */
+function machineOf({ avoidListening, probeTargets }: Config): Machine {
+  if (!avoidListening || probeTargets.has('localhost')) return NO_MACHINE;
+  return { has: ({ host }) => host === 'localhost', findUnusable };
 }

@@ -4,6 +4,7 @@ import { join, sep } from 'node:path';
 import type { FastifyRequest } from 'fastify';
 import t from 'tap';
 import * as accessRefusals from '../src/access/refusals.js';
+import * as portRefusals from '../src/allocator/port-refusals.js';
 import { toRefusal } from '../src/database/errors.js';
 import { AppError, type Holder, type ProblemCode, problems, StartError } from '../src/errors.js';
 import { nextSteps as mcpSteps } from '../src/mcp/next-steps.js';
@@ -23,7 +24,9 @@ const place = { project: 'odin', service: 'web', environment: 'default' };
 const holder: Holder = { kind: 'allocation', id, ...place };
 
 /** One refusal made by each function. If one is missing here, this does not compile. */
-const made: { [Name in keyof typeof refusals]: AppError } & { [Name in keyof typeof accessRefusals]: AppError } = {
+const made: { [Name in keyof Omit<typeof refusals, 'boundsOf'>]: AppError } & {
+  [Name in keyof typeof portRefusals]: AppError;
+} & { [Name in keyof typeof accessRefusals]: AppError } = {
   keyMissing: accessRefusals.keyMissing(),
   keyWrong: accessRefusals.keyWrong(),
   readerChangesNothing: accessRefusals.readerChangesNothing(),
@@ -45,10 +48,17 @@ const made: { [Name in keyof typeof refusals]: AppError } & { [Name in keyof typ
   rangeOverlap: refusals.rangeOverlap(3300, 3399, [range]),
   rangeEndsTooHigh: refusals.rangeEndsTooHigh(65_899, 64_999),
   noFreeBlock: refusals.noFreeBlock(1000, 3000, 64_999),
-  rangeExhausted: refusals.rangeExhausted('odin', space, [bounds], at),
-  portOutsideRange: refusals.portOutsideRange('odin', 9000, [bounds]),
-  portTaken: refusals.portTaken(3300, space, holder),
-  portCooling: refusals.portCooling(space, { port: 3300, ...place, available_at: at }),
+  portAndPrefer: portRefusals.portAndPrefer(),
+  rangeExhausted: portRefusals.rangeExhausted('odin', [space], [bounds], {
+    needed: 3,
+    free: 1,
+    nextAvailableAt: at,
+    excluded: 2,
+    unusable: 1,
+  }),
+  portOutsideRange: portRefusals.portOutsideRange('odin', 9000, [bounds]),
+  portTaken: portRefusals.portTaken(3300, space, holder),
+  portCooling: portRefusals.portCooling(space, { port: 3300, ...place, available_at: at }),
   keptForOther: refusals.keptForOther(holder),
   limitReached: refusals.limitReached('environments', 1000, 'odin'),
   environmentElsewhere: refusals.environmentElsewhere('odin', 'default', '/home/kim/odin'),
@@ -249,8 +259,9 @@ t.test('the details are the same as in earlier versions', async (t) => {
   );
   t.equal(
     tell(made.rangeExhausted).detail,
-    'No port of odin (3300–3399) is free on localhost/tcp. The next one comes free by itself at ' +
-      '2026-01-02T03:04:05.000Z. Release one (GET /v1/allocations?project=odin lists them), or add a range with ' +
+    '3 ports of odin (3300–3399) are needed on localhost/tcp, and 1 are free. None was taken. 1 were passed over because ' +
+      'somebody listens there, or the system keeps them. 2 are excluded, and can be had only by their number. The next ' +
+      'one comes free by itself at 2026-01-02T03:04:05.000Z. Release one (GET /v1/allocations?project=odin lists them), or add a range with ' +
       'POST /v1/ranges.',
   );
 });
@@ -279,7 +290,7 @@ t.test('each transport has a next step for every code, and for nothing else', as
 });
 
 t.test('refusals are made where the rule at the head of src/errors.ts says', async (t) => {
-  const makers = ['errors.ts', 'refusals.ts', 'access/refusals.ts', 'database/errors.ts'];
+  const makers = ['errors.ts', 'refusals.ts', 'allocator/port-refusals.ts', 'access/refusals.ts', 'database/errors.ts'];
   const isMaker = (path: string) => makers.includes(path) || /^(plugins|mcp)\//.test(path);
   const root = join(packageRoot, 'src');
   const files = (await readdir(root, { recursive: true })).filter((name) => name.endsWith('.ts'));

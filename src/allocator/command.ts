@@ -2,6 +2,15 @@ import type { AllocationKey, Space } from '../keys.js';
 import type { IdempotencyKey } from '../repositories/idempotency-keys.js';
 import type { ProjectState } from './project-state.js';
 
+/** A port that a command may take: one particular port, or null for the lowest that is free. */
+export interface Take extends Space {
+  port: number | null;
+  /** With null for `port`: a port that is taken instead of the lowest one if it is free. */
+  prefer?: number | null;
+  /** With null for `port`: the command has to see every free port, and not only the lowest one. */
+  all?: true;
+}
+
 /** What one command has to see before it can be decided. look.ts reads it for all commands of a transaction at once. */
 export interface Needs {
   /** Every active allocation of these keys. */
@@ -20,8 +29,10 @@ export interface Needs {
   pathOf?: string;
   /** False if the command neither changes nor answers the metadata of what is read. Thousands of rows can have some. */
   metadata?: false;
-  /** Ports that the command may take: one particular port, or null for the lowest that is free. */
-  takes?: (Space & { port: number | null })[];
+  /** Ports that the command may take. */
+  takes?: Take[];
+  /** Ports that the command may release, as far as they are known before anything is read. */
+  frees?: (Space & { port: number })[];
   /** The Cloudflare hostnames that the command sets. */
   hostnames?: string[];
   /** Environments in which the command may take a port. The hosts are those of `takes`. */

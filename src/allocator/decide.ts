@@ -2,6 +2,7 @@ import { AppError } from '../errors.js';
 import type { CommandDefinition, Needs } from './command.js';
 import { adopt } from './commands/adopt.js';
 import { allocate } from './commands/allocate.js';
+import { allocateBoth } from './commands/allocate-both.js';
 import { allocateEnvironment } from './commands/allocate-environment.js';
 import { cancelReservation } from './commands/cancel-reservation.js';
 import { claimReservation } from './commands/claim-reservation.js';
@@ -20,6 +21,7 @@ import type { ProjectState } from './project-state.js';
 const commands = {
   'get-or-allocate': getOrAllocate,
   allocate,
+  'allocate-both': allocateBoth,
   'allocate-environment': allocateEnvironment,
   release,
   'release-service': releaseService,

@@ -1,11 +1,14 @@
 // The queries of look.ts for the parts of a look. Null asks for nothing.
 import { type RawBuilder, sql } from 'kysely';
 import type { ReservationRow } from '../database/tables.js';
-import type { Space } from '../keys.js';
+import { distinctSpaces, isSameSpace, type Space } from '../keys.js';
+import type { Take } from './command.js';
 
 /** What has to be read of one port space. */
 export interface SpaceNeeds extends Space {
-  /** How many of the lowest free ports. */
+  /** How many free ports the commands may take. */
+  wanted: number;
+  /** How many of the lowest free ports are read: at least `wanted`. */
   lowest: number;
   /** The ports whose holders are needed. */
   ports: number[];
@@ -13,6 +16,40 @@ export interface SpaceNeeds extends Space {
   mayTake: boolean;
   /** Whether every active reservation is needed, or only those in ranges that have a cooldown. */
   allReservations: boolean;
+}
+
+/**
+ * What has to be read of each port space of the keys, the ports to be taken, and the reservations.
+ * @param countToRead how many free ports have to be read so that there are enough
+ */
+export function needsOfSpaces(
+  keys: Space[],
+  allTakes: Take[],
+  allReservations: ReservationRow[],
+  countToRead: (space: Space, wanted: number) => number,
+): SpaceNeeds[] {
+  return distinctSpaces([...keys, ...allTakes, ...allReservations]).map((space) => {
+    const takes = allTakes.filter((take) => isSameSpace(space, take));
+    const reservations = allReservations.filter((reservation) => isSameSpace(space, reservation));
+    // One for each command: a command that names its port may take one of the lowest ports away from the others. Where
+    // every command names its port, none of them needs the lowest ones.
+    const wanted = takes.some(({ port }) => port === null) ? takes.length : 0;
+    const named = takes.flatMap(({ port, prefer }) => port ?? prefer ?? []);
+    return {
+      ...space,
+      wanted,
+      lowest: takes.some(({ all }) => all) ? EVERY_PORT : countToRead(space, wanted),
+      ports: [...new Set([...named, ...reservations.map(({ port }) => port)])],
+      mayTake: takes.length > 0 || reservations.length > 0,
+      allReservations: reservations.length > 0,
+    };
+  });
+}
+
+const EVERY_PORT = 65_536;
+
+export function excludedPortsOf(project: string): RawBuilder<unknown> {
+  return sql`select port from excluded_ports_of(${project}) port`;
 }
 
 export function freePortsOf(project: string, needs: SpaceNeeds[]): RawBuilder<unknown> | null {

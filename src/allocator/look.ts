@@ -2,7 +2,7 @@ import { type CompiledQuery, type RawBuilder, sql, type Transaction } from 'kyse
 import { compilePrepared, sendTogether } from '../database/statements.js';
 import type { AllocationRow, ReservationRow, Tables } from '../database/tables.js';
 import type { Holder } from '../errors.js';
-import type { Space } from '../keys.js';
+import { distinctSpaces, type Space } from '../keys.js';
 import { allocationsWanted, leaveOutMetadata } from '../repositories/allocations.js';
 import { answersOf } from '../repositories/idempotency-keys.js';
 import type { Needs } from './command.js';
@@ -14,14 +14,23 @@ import type { RoomFacts } from './limits/room.js';
 import { planUsage, type UsageRow } from './limits/usage.js';
 import {
   coolingPortsOf,
+  excludedPortsOf,
   freePortsOf,
   holdersOf,
+  needsOfSpaces,
   reservationsById,
   reservedPortsOf,
   type SpaceNeeds,
 } from './look-queries.js';
 import type { CoolingPort, RangeBounds } from './port-space.js';
 import type { ProjectFacts } from './project-state.js';
+import type { Trials } from './trials.js';
+
+/** What bounds the commands, besides what the database holds. */
+export interface Bounds {
+  allowances: Allowances;
+  trials: Trials;
+}
 
 /**
  * Locks the project's ranges and the hostnames that the commands set, and reads all that the commands need, in one round
@@ -33,7 +42,7 @@ export async function lockAndLook(
   project: string,
   lock: CompiledQuery<RangeBounds>,
   commands: readonly ProjectCommand[],
-  allowances: Allowances,
+  bounds: Bounds,
 ): Promise<ProjectFacts> {
   const needs = commands.map(needsOf);
   const hostnames = needs.flatMap((need) => need.hostnames ?? []);
@@ -41,9 +50,9 @@ export async function lockAndLook(
   if (reservationIds.length > 0) {
     const reading = reservationsById(project, reservationIds).compile(trx);
     const [ranges, reservations] = await lockAndRead<ReservationRow>(trx, lock, hostnames, reading);
-    return look(trx, project, ranges, commands, allowances, reservations);
+    return look(trx, project, ranges, commands, bounds, reservations);
   }
-  const plan = planOf(project, needs, [], allowances);
+  const plan = planOf(project, needs, [], bounds);
   const [ranges, read] = await lockAndRead<ReadRow>(trx, lock, hostnames, readTogether(trx, plan.parts));
   return toFacts(trx, { project, ranges, reservations: [] }, plan, toRead(read));
 }
@@ -54,10 +63,10 @@ export async function look(
   project: string,
   ranges: RangeBounds[],
   commands: readonly ProjectCommand[],
-  allowances: Allowances,
+  bounds: Bounds,
   reservations: ReservationRow[] = [],
 ): Promise<ProjectFacts> {
-  const plan = planOf(project, commands.map(needsOf), reservations, allowances);
+  const plan = planOf(project, commands.map(needsOf), reservations, bounds);
   const [read] = await sendTogether<[ReadRow]>(trx, [readTogether(trx, plan.parts)]);
   return toFacts(trx, { project, ranges, reservations }, plan, toRead(read));
 }
@@ -65,20 +74,19 @@ export async function look(
 /** What the commands need together, as the queries that read it. */
 interface Plan {
   spaces: SpaceNeeds[];
+  trials: Trials;
   parts: Parts;
   toRoom(usage: UsageRow[]): RoomFacts;
 }
 
-function planOf(project: string, needs: Needs[], reservations: ReservationRow[], allowances: Allowances): Plan {
+function planOf(project: string, needs: Needs[], reservations: ReservationRow[], { allowances, trials }: Bounds): Plan {
   const all = <T>(pick: (need: Needs) => T[] | T | null | undefined) => needs.flatMap((need) => pick(need) ?? []);
   const keys = all((need) => need.keys);
   const takes = all((need) => need.takes);
   const hostnames = all((need) => need.hostnames);
   const releasing = needs.filter(({ releases }) => releases);
   const idempotencyKeys = all((need) => need.idempotency);
-  const spaces = distinctSpaces([...keys, ...takes, ...reservations]).map((space) =>
-    needsOfSpace(space, takes, reservations),
-  );
+  const spaces = needsOfSpaces(keys, takes, reservations, trials.countToRead);
   const usage = planUsage(project, needs, allowances);
   const changing = spaces.filter(({ mayTake }) => mayTake);
   const wanted = allocationsWanted(project, {
@@ -89,10 +97,12 @@ function planOf(project: string, needs: Needs[], reservations: ReservationRow[],
   });
   return {
     spaces,
+    trials,
     toRoom: usage.toRoom,
     parts: {
       allocations: wanted && needs.every(({ metadata }) => metadata === false) ? leaveOutMetadata(wanted) : wanted,
       free: freePortsOf(project, spaces),
+      excluded: spaces.length > 0 || wanted ? excludedPortsOf(project) : null,
       cooling: coolingPortsOf(project, changing),
       environments: environmentsOf(project, {
         given: all((need) => need.pathOf),
@@ -108,35 +118,28 @@ function planOf(project: string, needs: Needs[], reservations: ReservationRow[],
   };
 }
 
-function needsOfSpace(
-  { host, protocol }: Space,
-  allTakes: (Space & { port: number | null })[],
-  allReservations: ReservationRow[],
-): SpaceNeeds {
-  const isHere = (other: Space) => other.host === host && other.protocol === protocol;
-  const takes = allTakes.filter(isHere);
-  const reservations = allReservations.filter(isHere);
-  return {
-    host,
-    protocol,
-    // One for each command: a command that names its port may take one of the lowest ports away from the others. Where
-    // every command names its port, none of them needs the lowest ones.
-    lowest: takes.some(({ port }) => port === null) ? takes.length : 0,
-    ports: [...new Set([...takes, ...reservations].flatMap(({ port }) => port ?? []))],
-    mayTake: takes.length > 0 || reservations.length > 0,
-    allReservations: reservations.length > 0,
-  };
-}
-
 async function toFacts(
   trx: Transaction<Tables>,
   known: Pick<ProjectFacts, 'project' | 'ranges' | 'reservations'>,
-  { spaces, toRoom }: Plan,
-  { now, allocations, environments, free, cooling, holders, reserved, hostnamesOfOthers, answers, usage }: Read,
+  { spaces, trials, toRoom }: Plan,
+  {
+    now,
+    allocations,
+    environments,
+    free,
+    excluded,
+    cooling,
+    holders,
+    reserved,
+    hostnamesOfOthers,
+    answers,
+    usage,
+  }: Read,
 ): Promise<ProjectFacts> {
-  const short = spaces.filter(
-    ({ allReservations, lowest, ...space }) => !allReservations && inSpace(space, free).length < lowest,
-  );
+  const short = spaces.filter(({ allReservations, wanted, ...space }) => {
+    const usable = inSpace(space, free).filter(({ port }) => !trials.of(space)?.unusable.has(port));
+    return !allReservations && usable.length < wanted;
+  });
   const reservedWhereShort = short.length > 0 ? await readReserved(trx, known.project, short) : [];
   const rows = [...new Map(allocations.map((row) => [row.id, row])).values()];
   return {
@@ -145,11 +148,14 @@ async function toFacts(
     allocations: rows,
     environments,
     answers,
+    excluded: excluded.map(({ port }) => port),
     hostnamesOfOthers: hostnamesOfOthers.map(({ hostname }) => hostname),
     room: toRoom(usage),
     spaces: distinctSpaces([...spaces, ...rows]).map((space) => ({
       ...space,
       free: inSpace(space, free).map(({ port }) => port),
+      isFreeRead: spaces.some((read) => read.lowest > 0 && inSpace(space, [read]).length > 0),
+      tried: trials.of(space),
       cooling: inSpace(space, cooling),
       holders: inSpace(space, holders).map(({ port, ...holder }) => ({ port, holder: toHolder(holder) })),
       reserved: inSpace(space, [...reserved, ...reservedWhereShort]).map(({ port, expires_at, ...holder }) => {
@@ -178,6 +184,7 @@ interface ReadParts {
   allocations: AllocationRow[];
   environments: ProjectFacts['environments'];
   free: (Space & { port: number })[];
+  excluded: { port: number }[];
   cooling: (Space & CoolingPort)[];
   holders: (Space & Holder & { port: number })[];
   reserved: (Space & Holder & { port: number; expires_at: Date })[];
@@ -235,8 +242,4 @@ const nameOf = ({ environment }: { environment: string }): string => environment
 
 function toHolder({ kind, id, project, service, environment }: Holder): Holder {
   return { kind, id, project, service, environment };
-}
-
-function distinctSpaces(spaces: Space[]): Space[] {
-  return [...new Map(spaces.map(({ host, protocol }) => [`${protocol} ${host}`, { host, protocol }])).values()];
 }

@@ -12,6 +12,7 @@ type CommandOf<Kind extends ProjectCommand['kind']> = Extract<ProjectCommand, { 
 const names: { [Kind in ProjectCommand['kind']]: (command: CommandOf<Kind>) => NetworkNames } = {
   'get-or-allocate': ({ key, details }) => ({ hosts: [key.host], hostnames: hostnamesOf(details) }),
   allocate: ({ key, details }) => ({ hosts: [key.host], hostnames: hostnamesOf(details) }),
+  'allocate-both': ({ key, details }) => ({ hosts: [key.host], hostnames: hostnamesOf(details) }),
   'allocate-environment': ({ services }) => ({
     hosts: services.map(({ key }) => key.host),
     hostnames: services.flatMap(({ details }) => hostnamesOf(details)),

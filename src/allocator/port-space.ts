@@ -1,7 +1,7 @@
 import type { AllocationRow, ReservationRow } from '../database/tables.js';
 import type { Holder } from '../errors.js';
 import type { Space } from '../keys.js';
-import * as refusals from '../refusals.js';
+import * as refusals from './port-refusals.js';
 
 export interface RangeBounds {
   start_port: number;
@@ -18,10 +18,20 @@ export interface CoolingPort {
   available_at: Date;
 }
 
+/** Which ports of a port space were tried, and on which of them a server could listen (trials.ts). */
+export interface TriedPorts {
+  readonly usable: ReadonlySet<number>;
+  readonly unusable: ReadonlySet<number>;
+}
+
 /** What was read of a project's ports on one host and protocol, as far as the commands need it. */
 export interface SpaceFacts extends Space {
   /** The lowest free ports, ascending: as many as the commands could take, or all that there are. */
   free: number[];
+  /** Whether `free` was read at all. */
+  isFreeRead: boolean;
+  /** What is known of the ports on this machine; null if they are not on this machine, and so cannot be tried. */
+  tried: TriedPorts | null;
   /** Also those under a reservation: they go on cooling when it ends. */
   cooling: CoolingPort[];
   /** The allocation or reservation that each port has which a command asks for by number. */
@@ -41,7 +51,12 @@ interface Taker {
 
 /** One project's ports on one host and protocol: which are free, who has the others, and which cool down. */
 export class PortSpace {
-  readonly #free: number[];
+  /** Free in the registry and, as far as the ports were tried, usable. Ascending. */
+  #free: number[];
+  /** Free in the registry, and no server could listen there now. */
+  readonly #unusable: Set<number>;
+  /** Ports that were given out to whoever asked for any port, and that were not tried. */
+  readonly #untried = new Set<number>();
   readonly #cooling: Map<number, CoolingPort>;
   readonly #holders = new Map<number, Holder>();
   readonly #reservedUntil = new Map<number, Date>();
@@ -50,9 +65,11 @@ export class PortSpace {
     private readonly project: string,
     private readonly ranges: RangeBounds[],
     private readonly now: Date,
-    private readonly facts: SpaceFacts,
+    private readonly excluded: ReadonlySet<number>,
+    readonly facts: SpaceFacts,
   ) {
-    this.#free = [...facts.free];
+    this.#free = facts.free.filter((port) => !facts.tried?.unusable.has(port));
+    this.#unusable = new Set(facts.free.filter((port) => facts.tried?.unusable.has(port)));
     this.#cooling = new Map(facts.cooling.map((cooling) => [cooling.port, cooling]));
     for (const { port, holder, expires_at } of facts.reserved) {
       this.#take(port, holder);
@@ -65,11 +82,24 @@ export class PortSpace {
     return this.#holders.get(port);
   }
 
+  /** Ports that have to be tried before they are given out, and those that come next. None if all is well. */
+  get untried(): number[] {
+    return this.#untried.size === 0 ? [] : [...this.#untried, ...this.#free];
+  }
+
+  /** The ports that are free in the registry by now, ascending, as far as was read; null if none of them were read. */
+  get free(): number[] | null {
+    return this.facts.isFreeRead ? [...this.#free, ...this.#unusable].sort(ascending) : null;
+  }
+
+  /** Ports that commands have released, so that they are free in the registry. */
+  readonly givenBack: number[] = [];
+
   /** @throws AppError range-exhausted */
   lowestFree(): number {
     const port = this.#free[0];
     if (port === undefined) throw this.#exhausted({ needed: 1, free: 0 });
-    return port;
+    return this.#giveOut(port);
   }
 
   /**
@@ -78,7 +108,36 @@ export class PortSpace {
    * @throws AppError range-exhausted
    */
   lowestFor(taker: Taker): number {
-    return this.#lowestCoolingFor(taker) ?? this.lowestFree();
+    const cooling = this.#lowestCoolingFor(taker);
+    return cooling === undefined ? this.lowestFree() : this.#giveOut(cooling);
+  }
+
+  /** Whether the taker could get this port without asking for it by its number. Give ports whose holders were read. */
+  isFreeFor(port: number, taker: Taker): boolean {
+    const cooling = this.#cooling.get(port);
+    return (
+      this.#rangeOf(port) !== undefined &&
+      !this.#holders.has(port) &&
+      !this.#isSetAside(port) &&
+      (cooling === undefined || this.#coolsFor(cooling, taker))
+    );
+  }
+
+  /** The same port if the taker could get it without asking for it by its number. Null if not. */
+  preferredFor(port: number, taker: Taker): number | null {
+    return this.isFreeFor(port, taker) ? this.#giveOut(port) : null;
+  }
+
+  /**
+   * The lowest port that is free here and in another port space, of which every free port was read too.
+   * @throws AppError range-exhausted
+   */
+  lowestFreeIn(other: PortSpace): number {
+    const freeThere = new Set(other.#free);
+    const port = this.#free.find((free) => freeThere.has(free));
+    if (port === undefined) throw this.#exhausted({ needed: 1, free: 0 }, other.facts);
+    other.#giveOut(port);
+    return this.#giveOut(port);
   }
 
   /**
@@ -152,15 +211,34 @@ export class PortSpace {
   }
 
   #giveBack(port: number): void {
+    if (this.excluded.has(port)) return;
+    this.givenBack.push(port);
+    if (this.facts.tried?.unusable.has(port)) {
+      this.#unusable.add(port);
+      return;
+    }
     this.#free.push(port);
-    this.#free.sort((a, b) => a - b);
+    this.#free.sort(ascending);
+  }
+
+  /** Notes a port that was not tried. The transaction is then repeated after it was. */
+  #giveOut(port: number): number {
+    const { tried } = this.facts;
+    if (tried && !tried.usable.has(port)) this.#untried.add(port);
+    return port;
+  }
+
+  /** Whether nobody gets the port who does not ask for it by its number, although nobody holds it. */
+  #isSetAside(port: number): boolean {
+    return this.excluded.has(port) || this.facts.tried?.unusable.has(port) === true;
   }
 
   #lowestCoolingFor(taker: Taker): number | undefined {
     let lowest: number | undefined;
     for (const cooling of this.#cooling.values()) {
       const { port } = cooling;
-      if (this.#coolsFor(cooling, taker) && !this.#holders.has(port) && port < (lowest ?? Infinity)) lowest = port;
+      if (!this.#coolsFor(cooling, taker) || this.#holders.has(port) || this.#isSetAside(port)) continue;
+      if (port < (lowest ?? Infinity)) lowest = port;
     }
     return lowest;
   }
@@ -186,15 +264,25 @@ export class PortSpace {
     return this.ranges.find((range) => range.start_port <= port && port <= range.end_port);
   }
 
-  #exhausted(short: { needed: number; free: number }) {
-    return refusals.rangeExhausted(this.project, this.facts, this.ranges, this.#nextAvailableAt(), short);
+  #exhausted(short: { needed: number; free: number }, other?: Space) {
+    return refusals.rangeExhausted(this.project, other ? [this.facts, other] : [this.facts], this.ranges, {
+      ...short,
+      nextAvailableAt: this.#nextAvailableAt(),
+      excluded: this.excluded.size,
+      unusable: this.#unusable.size,
+    });
   }
 
   /** When the next port comes free by itself: its reservation ends, its cooldown passes, or the later of both. */
   #nextAvailableAt(): Date | null {
-    const times = [...new Set([...this.#cooling.keys(), ...this.#reservedUntil.keys()])].map((port) =>
-      Math.max(this.#cooling.get(port)?.available_at.getTime() ?? 0, this.#reservedUntil.get(port)?.getTime() ?? 0),
-    );
+    const ports = new Set([...this.#cooling.keys(), ...this.#reservedUntil.keys()]);
+    const times = [...ports]
+      .filter((port) => !this.excluded.has(port))
+      .map((port) =>
+        Math.max(this.#cooling.get(port)?.available_at.getTime() ?? 0, this.#reservedUntil.get(port)?.getTime() ?? 0),
+      );
     return times.length > 0 ? new Date(Math.min(...times)) : null;
   }
 }
+
+const ascending = (a: number, b: number): number => a - b;

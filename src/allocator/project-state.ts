@@ -26,6 +26,8 @@ export interface ProjectFacts {
   /** The environments that commands give a path, and those with a path in which they may release ports. */
   environments: EnvironmentFacts[];
   spaces: SpaceFacts[];
+  /** The excluded ports of the ranges. */
+  excluded: number[];
   /** Those of the Cloudflare hostnames to be set that other projects have. */
   hostnamesOfOthers: string[];
   /** Answers that idempotency keys got in the last 24 hours. */
@@ -74,6 +76,7 @@ export class ProjectState {
   /** False until a command has given the project its first range. */
   isThere: boolean;
   readonly #ranges: RangeBounds[];
+  readonly #excluded: ReadonlySet<number>;
   readonly #allocations = new Map<string, AllocationRow>();
   readonly #heldByKey = new Map<string, AllocationRow[]>();
   readonly #reservations: Map<string, ReservationRow>;
@@ -89,9 +92,12 @@ export class ProjectState {
     this.room = new Room(project, room);
     this.paths = new EnvironmentPaths(project, facts.environments, this.writes.paths);
     this.#ranges = ranges;
+    this.#excluded = new Set(facts.excluded);
     for (const row of allocations) this.#add(row);
     this.#reservations = new Map(reservations.map((row) => [row.id, row]));
-    this.#spaces = new Map(spaces.map((space) => [nameOf(space), new PortSpace(project, ranges, now, space)]));
+    this.#spaces = new Map(
+      spaces.map((space) => [nameOf(space), new PortSpace(project, ranges, now, this.#excluded, space)]),
+    );
     this.#hostnames = new Hostnames(ranges, now, hostnamesOfOthers, this.writes.keptHostnames);
     this.#answers = new Map(
       answers.map(({ request_hash, response, ...key }) => [answerName(key), { requestHash: request_hash, response }]),
@@ -111,6 +117,10 @@ export class ProjectState {
     const found = this.#spaces.get(nameOf(space));
     if (!found) throw new Error(`No command needed the port space ${nameOf(space)}, so it was not read`);
     return found;
+  }
+
+  get spaces(): PortSpace[] {
+    return [...this.#spaces.values()];
   }
 
   /** The active allocations of a key, by port. */
@@ -271,6 +281,7 @@ export class ProjectState {
   }
 
   #add(row: AllocationRow): void {
+    row.is_excluded = this.#excluded.has(row.port);
     this.#allocations.set(row.id, row);
     if (row.released_at !== null) return;
     const held = this.#heldByKey.get(keyName(row)) ?? [];

@@ -72,12 +72,13 @@ import type { Tables } from '../database/tables.js';
 import { type Observer, unobserved } from '../observer.js';
 import { insertAnswers } from '../repositories/idempotency-keys.js';
 import { hasRange } from '../repositories/ranges.js';
-import { decideAll, type Outcome, type ProjectCommand } from './decide.js';
+import { decideAll, needsOf, type Outcome, type ProjectCommand } from './decide.js';
 import { Allowances } from './limits/allowances.js';
-import { lockAndLook, look } from './look.js';
+import { type Bounds, lockAndLook, look } from './look.js';
 import { type FirstRange, insertNewRange, lockCreations } from './new-range.js';
 import type { RangeBounds } from './port-space.js';
 import { type ProjectFacts, ProjectState, type Writes } from './project-state.js';
+import { FreePortMemory, type Machine, NO_MACHINE, requireTried, Trials, UntriedPortsError } from './trials.js';
 import { toStatements } from './write.js';
 
 /** How often to look again when others create and delete the project's only range meanwhile, or take the free block. */
@@ -88,12 +89,16 @@ export interface ExecutionOptions {
   allowances: Allowances;
   /** Lets one transaction after another of this process wait for the lock of creations. */
   creations: <T>(work: () => Promise<T>) => Promise<T>;
+  machine: Machine;
+  memory: FreePortMemory;
 }
 
 const DEFAULTS: ExecutionOptions = {
   observer: unobserved,
   allowances: new Allowances(UNLIMITED),
   creations: (work) => work(),
+  machine: NO_MACHINE,
+  memory: new FreePortMemory(),
 };
 
 /**
@@ -104,19 +109,41 @@ export async function executeCommands(
   db: Kysely<Tables>,
   project: string,
   commands: readonly ProjectCommand[],
-  { observer, allowances, creations }: ExecutionOptions = DEFAULTS,
+  options: ExecutionOptions = DEFAULTS,
 ): Promise<Outcome[]> {
+  const trials = new Trials(options.machine);
+  await trials.tryExpected(project, commands.map(needsOf), options.memory);
+  for (;;) {
+    try {
+      return await executeTried(db, project, commands, options, trials);
+    } catch (error) {
+      if (!(error instanceof UntriedPortsError)) throw error;
+      await trials.tryAgain(error);
+    }
+  }
+}
+
+/** @throws UntriedPortsError nothing was done then */
+async function executeTried(
+  db: Kysely<Tables>,
+  project: string,
+  commands: readonly ProjectCommand[],
+  { observer, allowances, creations, memory }: ExecutionOptions,
+  trials: Trials,
+): Promise<Outcome[]> {
+  const bounds = { allowances, trials };
   const firstRange = commands.flatMap(firstRangeOf)[0];
   for (let looks = 1; ; looks++) {
     const mayCreate = looks < MAX_LOOKS ? firstRange : undefined;
     const executed =
-      (await executeOnce(db, project, commands, allowances, mayCreate !== undefined)) ??
-      (mayCreate && (await creations(() => createAndExecute(db, project, commands, allowances, mayCreate))));
+      (await executeOnce(db, project, commands, bounds, mayCreate !== undefined)) ??
+      (mayCreate && (await creations(() => createAndExecute(db, project, commands, bounds, mayCreate))));
     if (!executed) continue;
     // COMMIT after a failed statement is a successful ROLLBACK to PostgreSQL, so the error has to be taken from the
     // writes.
     await executed.written;
     observer.wrote(project, executed.changed);
+    trials.remember(project, executed.spaces, memory);
     return executed.outcomes;
   }
 }
@@ -126,12 +153,12 @@ function executeOnce(
   db: Kysely<Tables>,
   project: string,
   commands: readonly ProjectCommand[],
-  allowances: Allowances,
+  bounds: Bounds,
   mayCreate: boolean,
 ) {
   return db.transaction().execute(async (trx) => {
     const lock = compilePrepared(rangeLock(project), trx);
-    const facts = await lockAndLook(trx, project, lock, commands, allowances);
+    const facts = await lockAndLook(trx, project, lock, commands, bounds);
     return mayCreate && facts.ranges.length === 0 ? null : decideAndWrite(trx, facts, commands);
   });
 }
@@ -145,7 +172,7 @@ function createAndExecute(
   db: Kysely<Tables>,
   project: string,
   commands: readonly ProjectCommand[],
-  allowances: Allowances,
+  bounds: Bounds,
   firstRange: FirstRange,
 ) {
   const transaction = db.transaction().execute(async (trx) => {
@@ -154,7 +181,7 @@ function createAndExecute(
     await sql`savepoint first_range`.execute(trx);
     await insertNewRange(trx, { project }, firstRange);
     const lock = compilePrepared(rangeLock(project), trx);
-    const facts = await lockAndLook(trx, project, lock, commands, allowances);
+    const facts = await lockAndLook(trx, project, lock, commands, bounds);
     return decideAndWrite(trx, { ...facts, isNew: true }, commands);
   });
   return transaction.catch((error) => {
@@ -177,7 +204,7 @@ export async function executeLocked(
   commands: readonly ProjectCommand[],
   { dryRun, allowances }: { dryRun: boolean; allowances: Allowances },
 ): Promise<Outcome[]> {
-  const facts = await look(trx, project, ranges, commands, allowances);
+  const facts = await look(trx, project, ranges, commands, { allowances, trials: new Trials(NO_MACHINE) });
   if (dryRun) return decideAll(new ProjectState(facts), commands);
   const { outcomes, written } = await decideAndWrite(trx, facts, commands);
   await written;
@@ -195,17 +222,21 @@ function rangeLock(project: string): RawBuilder<RangeBounds> {
     where project = ${project} order by start_port for update`;
 }
 
-/** @returns when the writes have been sent; `written` is rejected if one of them fails */
+/**
+ * @returns when the writes have been sent; `written` is rejected if one of them fails
+ * @throws UntriedPortsError
+ */
 async function decideAndWrite(trx: Transaction<Tables>, facts: ProjectFacts, commands: readonly ProjectCommand[]) {
   const state = new ProjectState(facts);
   const outcomes = decideAll(state, commands);
+  requireTried(state.spaces);
   if (facts.isNew && !state.isThere) await sql`rollback to savepoint first_range`.execute(trx);
   const { answered: written } = await send(trx, toStatements(trx, state));
   if (state.writes.answers.length > 0) {
     await written; // or a write that failed would be reported as the error of the statement after it
     await insertAnswers(trx, state.project, state.writes.answers);
   }
-  return { outcomes, changed: countChanges(state.writes), written };
+  return { outcomes, changed: countChanges(state.writes), spaces: state.spaces, written };
 }
 
 /** An allocation that a later command of the same transaction released counts as allocated and as released. */

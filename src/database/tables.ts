@@ -136,7 +136,10 @@ export interface Tables {
 }
 
 export type RangeRow = Selectable<PortRangesTable>;
-export type AllocationRow = Omit<Selectable<PortAllocationsTable>, 'json_bytes'>;
+export type AllocationRow = Omit<Selectable<PortAllocationsTable>, 'json_bytes'> & {
+  /** Whether the port is among the excluded ones. Left out if that was not asked for. */
+  is_excluded?: boolean;
+};
 export type HealthCheckRow = Selectable<PortHealthChecksTable>;
 export type ApiKeyRow = Selectable<ApiKeysTable>;
 export type ReservationRow = Selectable<PortReservationsTable>;

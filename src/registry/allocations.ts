@@ -1,13 +1,21 @@
 import { differs } from '../allocator/details.js';
 import type { FirstRange } from '../allocator/new-range.js';
-import type { AllocationKey } from '../keys.js';
+import { portAndPrefer } from '../allocator/port-refusals.js';
+import { type AllocationKey, keyOf } from '../keys.js';
 import * as refusals from '../refusals.js';
 import * as allocations from '../repositories/allocations.js';
 import { toAllocation } from '../repositories/allocations.js';
+import type { IdempotencyKey } from '../repositories/idempotency-keys.js';
 import type { Page, PageRequest } from '../repositories/pages.js';
 import { requireRange } from '../repositories/ranges.js';
-import type { Allocation, AllocationDetails, AllocationQuery } from '../schemas/allocation.js';
-import type { Session } from './session.js';
+import type {
+  AllocatedPair,
+  Allocation,
+  AllocationDetails,
+  AllocationQuery,
+  NewAllocation,
+} from '../schemas/allocation.js';
+import type { AllocationPlace, Session } from './session.js';
 
 /**
  * The lowest port that the key holds, or else the lowest free one, which the key holds from then on. However many
@@ -25,6 +33,34 @@ export async function getOrAllocate(
   const held = await session.findHeld(key);
   if (held && !differs(held, details)) return { allocation: toAllocation(held), created: false };
   return session.executeCreating(key.project, { kind: 'get-or-allocate', key, details }, firstRange);
+}
+
+/**
+ * Always a new port: one allocation, or for both protocols a pair of them with one number.
+ * @throws AppError validation-failed, project-not-found, no-free-block, range-exhausted, port-taken, port-outside-range,
+ * limit-reached, idempotency-key-reused
+ */
+export async function allocate(
+  session: Session,
+  project: string,
+  { service, environment, host, protocol, port, prefer, ...details }: NewAllocation,
+  idempotency: IdempotencyKey | null,
+  firstRange?: FirstRange,
+): Promise<{ allocated: Allocation | AllocatedPair; replayed: boolean }> {
+  if (port !== undefined && prefer !== undefined) {
+    throw portAndPrefer();
+  }
+  const command = { details, port: port ?? null, prefer: prefer ?? null, idempotency };
+  if (protocol === 'both') {
+    const { protocol: _, ...key } = keyOf({ project, service }, { environment, host });
+    const pair = { kind: 'allocate-both' as const, key, ...command };
+    const { items, replayed } = await session.executeCreating(project, pair, firstRange);
+    return { allocated: { items }, replayed };
+  }
+  const key = keyOf({ project, service }, { environment, host, protocol });
+  const one = { kind: 'allocate' as const, key, ...command };
+  const { allocation, replayed } = await session.executeCreating(project, one, firstRange);
+  return { allocated: allocation, replayed };
 }
 
 /**
@@ -50,18 +86,19 @@ export async function findAllocation(session: Session, id: string): Promise<Allo
  * @throws AppError allocation-not-found
  */
 export async function releaseAllocation(session: Session, id: string): Promise<Allocation> {
-  return session.execute(await requireProjectOf(session, id), { kind: 'release', id });
+  const place = await requirePlaceOf(session, id);
+  return session.execute(place.project, { kind: 'release', id, place });
 }
 
 /** @throws AppError allocation-not-found, allocation-released */
 export async function updateAllocation(session: Session, id: string, details: AllocationDetails): Promise<Allocation> {
-  return session.execute(await requireProjectOf(session, id), { kind: 'update', id, details });
+  return session.execute((await requirePlaceOf(session, id)).project, { kind: 'update', id, details });
 }
 
-async function requireProjectOf(session: Session, id: string): Promise<string> {
-  const project = await session.findProjectOf(id);
-  if (project === null) throw refusals.allocationNotFound(id);
-  return project;
+async function requirePlaceOf(session: Session, id: string): Promise<AllocationPlace> {
+  const place = await session.findPlaceOf(id);
+  if (place === null) throw refusals.allocationNotFound(id);
+  return place;
 }
 
 /** Larger pages than the default one are read a few at a time. */

@@ -4,6 +4,7 @@ import pLimit from 'p-limit';
 import type { Intent } from '../access/access.js';
 import { ANONYMOUS, type Caller } from '../access/caller.js';
 import { Allowances } from '../allocator/limits/allowances.js';
+import { NO_MACHINE } from '../allocator/trials.js';
 import { UNLIMITED } from '../config/project-limits.js';
 import { isAvailable } from '../database/connect.js';
 import type { Tables } from '../database/tables.js';
@@ -16,7 +17,7 @@ import { LookUps } from './queues/look-ups.js';
 import { shareForASecond } from './queues/share.js';
 import { Session, type Shared } from './session.js';
 
-/** Each is the id of an allocation and the name of its project, so that all of them are some megabytes. */
+/** Each is the id of an allocation, its project and its port, so that all of them are some megabytes. */
 const MAX_KNOWN_ALLOCATIONS = 20_000;
 
 /** The registry of one process. There is one for each database, because callers share queues and queries within it. */
@@ -29,7 +30,7 @@ export class Registry {
   constructor(
     db: Kysely<Tables>,
     observer = unobserved,
-    { maxBatch = Number.POSITIVE_INFINITY, limits = UNLIMITED } = {},
+    { maxBatch = Number.POSITIVE_INFINITY, limits = UNLIMITED, machine = NO_MACHINE } = {},
   ) {
     const allowances = new Allowances(limits);
     this.#shared = {
@@ -37,7 +38,7 @@ export class Registry {
       observer,
       allowances,
       healthCheckLimit: new HealthCheckLimit(db, limits.healthChecks),
-      commands: new CommandQueue(db, observer, allowances, maxBatch),
+      commands: new CommandQueue(db, { observer, allowances, machine }, maxBatch),
       changes: new Batcher({
         execute: (_queue, batch) => Promise.all(batch.map((work) => work())),
         onBatch: (size, waited) => observer.batched('exclusive', size, waited),
@@ -46,7 +47,7 @@ export class Registry {
       }),
       lookUps: new LookUps(db, observer, maxBatch),
       largeReads: pLimit(LARGE_READS),
-      projectOfAllocation: new LRUCache({ max: MAX_KNOWN_ALLOCATIONS }),
+      places: new LRUCache({ max: MAX_KNOWN_ALLOCATIONS }),
     };
     this.isAvailable = shareForASecond(() => isAvailable(db));
   }

@@ -10,7 +10,7 @@ import type { FirstRange } from '../allocator/new-range.js';
 import type { AllocationRow, Tables } from '../database/tables.js';
 import { AppError } from '../errors.js';
 import { findClosest } from '../input/closest.js';
-import type { AllocationKey } from '../keys.js';
+import type { AllocationKey, Space } from '../keys.js';
 import type { Observer } from '../observer.js';
 import * as refusals from '../refusals.js';
 import { listProjectNames } from '../repositories/projects.js';
@@ -32,8 +32,14 @@ export interface Shared {
   readonly lookUps: LookUps;
   /** Takes its turn among the queries with large answers. */
   readonly largeReads: LimitFunction;
-  /** The project of each allocation that was made here lately, by the allocation's id. It never changes. */
-  readonly projectOfAllocation: LRUCache<string, string>;
+  /** Where each allocation is that was made here lately, by its id. That never changes. */
+  readonly places: LRUCache<string, AllocationPlace>;
+}
+
+/** The project and the port of an allocation. */
+export interface AllocationPlace extends Space {
+  project: string;
+  port: number;
 }
 
 /** How many names of similar projects a refusal has at most. */
@@ -71,9 +77,9 @@ export class Session {
   async execute<C extends ProjectCommand>(project: string, command: C): Promise<ResultOf<C>> {
     this.access.requireChange({ project });
     this.access.requireNames(namesOf(command));
-    const { commands, projectOfAllocation } = this.#shared;
+    const { commands, places } = this.#shared;
     const result = await commands.execute(project, command, this.#isAbandoned).catch((error) => this.#refuse(error));
-    if ('allocation' in result && result.allocation) projectOfAllocation.set(result.allocation.id, project);
+    if ('allocation' in result && result.allocation) places.set(result.allocation.id, placeOf(result.allocation));
     return result;
   }
 
@@ -155,13 +161,12 @@ export class Session {
   }
 
   /**
-   * The project of an allocation, whose lock a change of the allocation needs. Whether the allocation still exists is
-   * seen under the lock.
+   * The port of an allocation, and its project, whose lock a change of the allocation needs. Whether the allocation
+   * still exists is seen under the lock.
    */
-  async findProjectOf(id: string): Promise<string | null> {
-    const project = this.#shared.projectOfAllocation.get(id);
-    if (project === undefined) return (await this.findById(id))?.project ?? null;
-    return this.access.sees(project) ? project : null;
+  async findPlaceOf(id: string): Promise<AllocationPlace | null> {
+    const place = this.#shared.places.get(id) ?? (await this.findById(id));
+    return place && this.access.sees(place.project) ? placeOf(place) : null;
   }
 
   /**
@@ -180,3 +185,10 @@ export class Session {
     throw error;
   }
 }
+
+const placeOf = ({ project, host, protocol, port }: AllocationPlace): AllocationPlace => ({
+  project,
+  host,
+  protocol,
+  port,
+});

@@ -30,7 +30,8 @@ const columnNames = [
   'released_at',
   'updated_at',
 ] satisfies (keyof AllocationRow)[];
-const columns = sql.join(columnNames.map((column) => sql.ref(`a.${column}`)));
+const columns = sql`${sql.join(columnNames.map((column) => sql.ref(`a.${column}`)))},
+    exists (select from excluded_ports e where e.port = a.port) as is_excluded`;
 
 /** The same rows, all of them with null for their metadata. */
 export function leaveOutMetadata(rows: RawBuilder<unknown>): RawBuilder<unknown> {
@@ -242,9 +243,21 @@ export function toAllocation(row: AllocationRow): Allocation {
     lastUsedAt: row.last_used_at?.toISOString() ?? null,
     releasedAt: row.released_at?.toISOString() ?? null,
     updatedAt: row.updated_at.toISOString(),
-    ...(isWithheld(row) && { warnings: [describeWithheld(row)] }),
+    ...warningsOf(row),
   };
 }
+
+function warningsOf(row: AllocationRow): Pick<Allocation, 'warnings'> {
+  const warnings = [
+    ...(isWithheld(row) ? [describeWithheld(row)] : []),
+    ...(row.is_excluded && row.released_at === null ? [describeExcluded(row)] : []),
+  ];
+  return warnings.length > 0 ? { warnings } : {};
+}
+
+/** The reason is not told, because it may be an operator's. */
+const describeExcluded = ({ port }: AllocationRow): string =>
+  `Port ${port} is excluded: nobody is given it unasked. Excluded ports say why; browsers refuse some of them.`;
 
 const isWithheld = (row: AllocationRow): boolean => row.hostname_withheld_at !== null && row.released_at === null;
 

@@ -1,7 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { keyOf } from '../keys.js';
-import { findAllocation, listAllocations, releaseAllocation, updateAllocation } from '../registry/allocations.js';
 import {
+  allocate,
+  findAllocation,
+  listAllocations,
+  releaseAllocation,
+  updateAllocation,
+} from '../registry/allocations.js';
+import {
+  AllocatedPorts,
   Allocation,
   AllocationDetails,
   AllocationPage,
@@ -23,33 +29,29 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
         operationId: 'allocatePort',
         summary: 'Allocate a further port',
         description:
-          'Always a new port: the lowest free one, or `port`. To get the port that a service has already, use ' +
-          '`PUT /v1/projects/{project}/services/{service}`.',
+          'Always a new port: the lowest usable one, `port`, or `prefer` if that would be given out unasked. With ' +
+          '`"protocol": "both"` one number for TCP and UDP, both or neither, answered as `items[]`. To get the port that a ' +
+          'service has already, use `PUT /v1/projects/{project}/services/{service}`.',
         tags: ['allocations'],
         params: ProjectParams,
         querystring: CreateProjectQuery,
         headers: IdempotencyHeaders,
         body: Ref(NewAllocation),
         response: {
-          201: answer(Allocation, 'It is held now.', LOCATION),
+          201: answer(AllocatedPorts, 'It is held now.', LOCATION),
           ...refusals({ body: true }, ...ALLOCATING, 'port-taken', 'port-outside-range', 'idempotency-key-reused'),
         },
       },
     },
     async (request, reply) => {
-      const { project } = request.params;
-      const { service, environment, host, protocol, port, ...details } = request.body;
-      const command = {
-        kind: 'allocate' as const,
-        key: keyOf({ project, service }, { environment, host, protocol }),
-        details,
-        port: port ?? null,
-        idempotency: readIdempotencyKey(request, [request.params, request.body]),
-      };
+      const idempotency = readIdempotencyKey(request, [request.params, request.body]);
       const firstRange = firstRangeOf(request.query, config);
-      const { allocation, replayed } = await request.session.executeCreating(project, command, firstRange);
+      const { session, params, body } = request;
+      const { allocated, replayed } = await allocate(session, params.project, body, idempotency, firstRange);
       if (replayed) reply.header('idempotent-replayed', 'true');
-      return reply.code(201).header('location', `${publicUrl}/v1/allocations/${allocation.id}`).send(allocation);
+      // A pair has no URL of its own, so it is told where its first allocation is.
+      const [first] = 'items' in allocated ? allocated.items : [allocated];
+      return reply.code(201).header('location', `${publicUrl}/v1/allocations/${first?.id}`).send(allocated);
     },
   );
 

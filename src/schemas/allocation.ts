@@ -122,6 +122,34 @@ export const ReleasedAllocations = Items(Allocation, {
   examples: [{ items: [{ ...allocationExample, status: 'released', releasedAt: '2026-02-01T08:00:00.000Z' }] }],
 });
 
+export const AllocatedPair = Items(Allocation, {
+  $id: 'AllocatedPair',
+  description: 'One number for two protocols: the allocation for TCP, then the one for UDP.',
+  examples: [
+    {
+      items: [
+        { ...allocationExample, status: 'allocated', lastUsedAt: null },
+        {
+          ...allocationExample,
+          id: 'f1f0f2c6-58b8-4d6c-9e43-2f3bd0c2a4f7',
+          protocol: 'udp',
+          status: 'allocated',
+          cloudflareHostname: null,
+          lastUsedAt: null,
+        },
+      ],
+    },
+  ],
+});
+export type AllocatedPair = Static<typeof AllocatedPair>;
+
+export const AllocatedPorts = Type.Unsafe<Allocation | AllocatedPair>({
+  anyOf: [{ $ref: Allocation.$id }, { $ref: AllocatedPair.$id }],
+  $id: 'AllocatedPorts',
+  description: 'The allocation, or with `"protocol": "both"` the two allocations.',
+  examples: AllocatedPair.examples,
+});
+
 /** What the tools of MCP answer that change several ports at once. */
 export const ChangedAllocations = Type.Object(
   { items: Type.Array(Ref(AllocationOutline)) },
@@ -149,12 +177,28 @@ export const NewAllocation = Type.Object(
     service: ServiceName,
     environment: Type.Optional(EnvironmentName),
     host: Type.Optional(Host),
-    protocol: Type.Optional(Protocol),
+    protocol: Type.Optional(
+      StringEnum(['tcp', 'udp', 'both'], {
+        default: 'tcp',
+        description:
+          '`both`: one number for TCP and UDP, which are two allocations; `cloudflareHostname` is that of TCP.',
+      }),
+    ),
     port: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: 65535,
-        description: "One particular port of the project's ranges; left out, the lowest free one.",
+        description:
+          "One particular port of the project's ranges, whoever listens there; left out, the lowest usable one.",
+      }),
+    ),
+    prefer: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 65535,
+        description:
+          'The port to be taken if it would be given out unasked: in a range of the project, free, not excluded, and ' +
+          'listened on by nobody. Else the lowest usable one. Not together with `port`.',
       }),
     ),
     ...descriptive,

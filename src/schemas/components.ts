@@ -1,4 +1,6 @@
 import {
+  AllocatedPair,
+  AllocatedPorts,
   Allocation,
   AllocationDetails,
   AllocationOutline,
@@ -28,6 +30,8 @@ import { NewReservation, Reservation, ReservationClaim, ReservationPage, Reserva
 
 /** Every object that has a name in the contract. */
 export const components = [
+  AllocatedPair,
+  AllocatedPorts,
   Allocation,
   AllocationDetails,
   AllocationOutline,

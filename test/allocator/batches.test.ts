@@ -91,6 +91,8 @@ t.test('the batches have accepted and refused commands of every kind, and refusa
     'adopt accepted',
     'allocate accepted',
     'allocate refused',
+    'allocate-both accepted',
+    'allocate-both refused',
     'allocate-environment accepted',
     'allocate-environment refused',
     'allocation-not-found',

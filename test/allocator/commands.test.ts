@@ -13,7 +13,7 @@ import {
   release,
   reserve,
 } from '../helpers/project-commands.js';
-import { TCP } from '../helpers/project-facts.js';
+import { TCP, UDP } from '../helpers/project-facts.js';
 
 interface Case<Kind extends ProjectCommand['kind']> {
   command: CommandOf<Kind>;
@@ -48,12 +48,32 @@ const cases: { [Kind in ProjectCommand['kind']]: [Case<Kind>, ...Case<Kind>[]] }
   allocate: [
     {
       command: allocate('api'),
-      needs: { takes: [{ ...api, port: null }], environments, hostnames: [], idempotency: null },
+      needs: { takes: [{ ...api, port: null, prefer: null }], environments, hostnames: [], idempotency: null },
       isRepeatable: false,
     },
     {
       command: allocate('api', { port: 3001, details, idempotency }),
-      needs: { takes: [{ ...api, port: 3001 }], environments, hostnames, idempotency },
+      needs: { takes: [{ ...api, port: 3001, prefer: null }], environments, hostnames, idempotency },
+      isRepeatable: true,
+    },
+    {
+      command: allocate('api', { prefer: 3001 }),
+      needs: { takes: [{ ...api, port: null, prefer: 3001 }], environments, hostnames: [], idempotency: null },
+      isRepeatable: false,
+    },
+  ],
+  'allocate-both': [
+    {
+      command: { kind: 'allocate-both', key: api, details, port: null, prefer: 3001, idempotency },
+      needs: {
+        takes: [
+          { ...TCP, port: null, prefer: 3001, all: true },
+          { ...UDP, port: null, prefer: 3001, all: true },
+        ],
+        environments,
+        hostnames,
+        idempotency,
+      },
       isRepeatable: true,
     },
   ],
@@ -91,7 +111,7 @@ const cases: { [Kind in ProjectCommand['kind']]: [Case<Kind>, ...Case<Kind>[]] }
       isRepeatable: false,
     },
   ],
-  release: [{ command: release(id), needs: { ids: [id], releases: true }, isRepeatable: true }],
+  release: [{ command: release(id), needs: { ids: [id], releases: true, frees: [] }, isRepeatable: true }],
   // The second answer would be empty.
   'release-service': [
     { command: { kind: 'release-service', key: api }, needs: { keys: [api], releases: true }, isRepeatable: false },

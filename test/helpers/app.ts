@@ -8,6 +8,12 @@ import { Metrics } from '../../src/metrics.js';
 import type { OwnProcess } from '../../src/plugins/own-process.js';
 import { createService } from '../../src/service.js';
 
+/**
+ * Tests expect exact ports, whatever listens on the machine that they run on, and whatever other tests listen on. Those of
+ * ports that somebody listens on say so.
+ */
+const SEALED_OFF = { AVOID_LISTENING: 'false' };
+
 /** Builds the app as it is in production, on a real database. It is closed when the test ends. */
 export async function makeApp(
   t: Test,
@@ -17,7 +23,12 @@ export async function makeApp(
 ): Promise<FastifyInstance> {
   const metrics = new Metrics(database.poolCounts);
   const log = pino({ level: 'silent' });
-  const service = createService({ database, config: loadConfig(variables), log, observer: metrics });
+  const service = createService({
+    database,
+    config: loadConfig({ ...SEALED_OFF, ...variables }),
+    log,
+    observer: metrics,
+  });
   service.readiness.started();
   const app = await buildApp(service, metrics, ownProcess);
   t.teardown(() => app.close());

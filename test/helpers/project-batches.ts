@@ -51,6 +51,7 @@ export const someRows: fc.Arbitrary<Rows> = fc
       reservations: [],
       answers: [],
       hostnamesOfOthers: ['other.example.com'],
+      excluded: [],
       paths: [],
     };
     for (const [index, { is, service, environment, reservedFor, secondsAgo }] of places.entries()) {
@@ -113,7 +114,10 @@ const services = fc
 
 const ordinary: { [Kind in Exclude<ProjectCommand['kind'], 'adopt'>]: fc.Arbitrary<object> } = {
   'get-or-allocate': fc.record({ key, details }),
-  allocate: fc.record({ key, details, port: fc.option(port), idempotency }),
+  allocate: fc.record({ key, details, port: fc.option(port), prefer: fc.option(port), idempotency }),
+  'allocate-both': fc
+    .record({ key, details, port: fc.option(port), prefer: fc.option(port), idempotency })
+    .map(({ key: { protocol: _, ...key }, ...rest }) => ({ key, ...rest })),
   'allocate-environment': fc.record({ services, path: fc.option(path, { nil: undefined }) }),
   release: fc.constant({ id: '' }),
   'release-service': fc.record({ key }),

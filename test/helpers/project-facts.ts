@@ -21,6 +21,8 @@ export interface Rows {
   allocations: AllocationRow[];
   reservations: ReservationRow[];
   answers: ProjectFacts['answers'];
+  /** Excluded ports. */
+  excluded: number[];
   /** Hostnames that other projects have. */
   hostnamesOfOthers: string[];
   /** The project's environments that are on record with a folder. */
@@ -94,6 +96,7 @@ export function rowsOf(given: Partial<Rows>): Rows {
     allocations: [],
     reservations: [],
     answers: [],
+    excluded: [],
     hostnamesOfOthers: [],
     paths: [],
     ...given,
@@ -117,6 +120,7 @@ export function factsOf(given: Partial<Rows>): ProjectFacts {
     reservations: reservations.filter(isOwn),
     environments: environmentsOf(rows),
     answers,
+    excluded: rows.excluded,
     hostnamesOfOthers,
     room: UNLIMITED_ROOM,
     spaces: [...spaces.values()].map((space) => factsOfSpace(space, rows)),
@@ -140,11 +144,13 @@ function factsOfSpace({ host, protocol }: Space, rows: Rows): SpaceFacts {
   const reservations = rows.reservations.filter(isHere).filter(isActive);
   const cooling = rows.ranges.flatMap((range) => coolingIn(range, allocations));
   const ports = rows.ranges.flatMap((range) => portsOf(range));
-  const unavailable = new Set([...active, ...reservations, ...cooling].map(({ port }) => port));
+  const unavailable = new Set([...[...active, ...reservations, ...cooling].map(({ port }) => port), ...rows.excluded]);
   return {
     host,
     protocol,
     free: ports.filter((port) => !unavailable.has(port)),
+    isFreeRead: true,
+    tried: null,
     cooling,
     holders: [
       ...reservations.map((row) => ({ port: row.port, holder: toHolder('reservation', row) })),

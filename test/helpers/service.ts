@@ -57,7 +57,11 @@ export function startProcess(t: Test, script: string, variables: Record<string, 
 }
 
 export function startService(t: Test, variables: Record<string, string>): Service {
-  const { child, exited, output } = startProcess(t, 'src/main.js', { PORT: '0', ...variables });
+  const { child, exited, output } = startProcess(t, 'src/main.js', {
+    PORT: '0',
+    AVOID_LISTENING: 'false',
+    ...variables,
+  });
   const url = Promise.race([
     new Promise<string>((resolve) => {
       createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {

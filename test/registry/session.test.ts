@@ -53,8 +53,8 @@ t.test('the project of an id is remembered by the replica that allocated it, eve
     idempotency: null,
   });
   await sql`delete from port_allocations where id = ${allocation.id}`.execute(db);
-  t.equal(await session.findProjectOf(allocation.id), 'consilio');
-  t.equal(await new Registry(db).asBackground().findProjectOf(allocation.id), null, 'elsewhere it is looked up');
+  t.match(await session.findPlaceOf(allocation.id), { project: 'consilio', port: allocation.port });
+  t.equal(await new Registry(db).asBackground().findPlaceOf(allocation.id), null, 'elsewhere it is looked up');
   await t.rejects(releaseAllocation(session, allocation.id), { code: 'allocation-not-found' });
 });
 

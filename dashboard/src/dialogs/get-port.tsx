@@ -71,5 +71,6 @@ async function getOrAllocate(params: { path: Path; query: Place }, body: Details
 async function allocate({ project, service }: Path, body: Place & Details & { port: number }, idempotencyKey: string) {
   const params = { path: { project }, header: { 'idempotency-key': idempotencyKey } };
   const data = await answerOf(api.POST('/v1/projects/{project}/allocations', { params, body: { service, ...body } }));
+  if ('items' in data) throw new Error('A pair was answered, although one protocol was asked for');
   return { data, isNew: true };
 }

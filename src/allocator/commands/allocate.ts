@@ -11,23 +11,26 @@ export interface Allocate {
   details: AllocationDetails;
   /** One particular port; null takes the lowest free one. */
   port: number | null;
+  /** With null for `port`: the port to be taken if it is free and usable, instead of the lowest one. */
+  prefer?: number | null;
   idempotency: IdempotencyKey | null;
   firstRange?: FirstRange | undefined;
 }
 
 /** Always a new port, however many the key holds already. */
 export const allocate: CommandDefinition<Allocate, { allocation: Allocation; replayed: boolean }> = {
-  needs: ({ key, details, port, idempotency }) => ({
-    takes: [{ ...key, port }],
+  needs: ({ key, details, port, prefer = null, idempotency }) => ({
+    takes: [{ ...key, port, prefer }],
     environments: [key.environment],
     hostnames: hostnamesOf(details),
     idempotency,
   }),
 
-  decide(state, { key, details, port, idempotency, firstRange }) {
+  decide(state, { key, details, port, prefer, idempotency, firstRange }) {
     const { response, replayed } = state.once(idempotency, () => {
       state.requireRange(firstRange);
-      return { response: toAllocation(state.allocate(key, details, port)), created: true };
+      const preferred = port ?? (prefer ? state.space(key).preferredFor(prefer, key) : null);
+      return { response: toAllocation(state.allocate(key, details, preferred)), created: true };
     });
     return { allocation: response, replayed };
   },

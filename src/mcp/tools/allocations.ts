@@ -1,6 +1,12 @@
 import { Type } from '@sinclair/typebox';
 import { keyOf } from '../../keys.js';
-import { getOrAllocate, listAllocations, releaseAllocation, updateAllocation } from '../../registry/allocations.js';
+import {
+  allocate,
+  getOrAllocate,
+  listAllocations,
+  releaseAllocation,
+  updateAllocation,
+} from '../../registry/allocations.js';
 import {
   Allocation,
   AllocationDetails,
@@ -10,7 +16,7 @@ import {
   NewAllocation,
   withoutMetadata,
 } from '../../schemas/allocation.js';
-import { ProjectName } from '../../schemas/common.js';
+import { ProjectName, Protocol } from '../../schemas/common.js';
 import { IdOrKey, Key, readIdOrKey, ShortPage, TOOL_PAGE_BYTES } from '../inputs.js';
 import { defineTool, idempotencyOf, READS } from '../tool.js';
 
@@ -45,15 +51,13 @@ export const allocatePort = defineTool({
     'metrics), or for one particular number, with `port`. For the usual one port of a service use get-port instead, ' +
     'which can be repeated.',
   operations: ['allocatePort'],
-  input: Type.Object({ project: ProjectName, ...NewAllocation.properties }, CLOSED),
+  input: Type.Object({ project: ProjectName, ...NewAllocation.properties, protocol: Type.Optional(Protocol) }, CLOSED),
   output: Allocation,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   repeatable: 'with-key',
   async execute({ session }, input, call) {
-    const { project, service, environment, host, protocol, port = null, ...details } = input;
-    const key = keyOf({ project, service }, { environment, host, protocol });
-    const idempotency = idempotencyOf(call, input);
-    return (await session.execute(project, { kind: 'allocate', key, details, port, idempotency })).allocation;
+    const { project, ...wanted } = input;
+    return (await allocate(session, project, wanted, idempotencyOf(call, input))).allocated as Allocation;
   },
 });
 

@@ -1,10 +1,9 @@
 import type { Kysely } from 'kysely';
 import pLimit from 'p-limit';
 import type { Outcome, ProjectCommand, ResultOf } from '../../allocator/decide.js';
-import type { Allowances } from '../../allocator/limits/allowances.js';
-import { executeCommands } from '../../allocator/transaction.js';
+import { type ExecutionOptions, executeCommands } from '../../allocator/transaction.js';
+import { FreePortMemory } from '../../allocator/trials.js';
 import type { Tables } from '../../database/tables.js';
-import type { Observer } from '../../observer.js';
 import { MAX_WAITING, refuseUnexecuted } from '../limits.js';
 import { Batcher, type IsAbandoned } from './batcher.js';
 import { retryBatch } from './retry.js';
@@ -21,8 +20,13 @@ export class CommandQueue {
   readonly #batcher: Batcher<ProjectCommand, Outcome>;
 
   /** @param maxBatch 1 gives each command a transaction of its own, for comparison */
-  constructor(db: Kysely<Tables>, observer: Observer, allowances: Allowances, maxBatch: number) {
-    const options = { observer, allowances, creations: pLimit(1) };
+  constructor(
+    db: Kysely<Tables>,
+    shared: Pick<ExecutionOptions, 'observer' | 'allowances' | 'machine'>,
+    maxBatch: number,
+  ) {
+    const { observer } = shared;
+    const options = { ...shared, creations: pLimit(1), memory: new FreePortMemory() };
     this.#batcher = new Batcher({
       execute: (project, batch) =>
         executeCommands(db, project, batch, options).catch((error) => retryBatch(error, db, project, batch, options)),
