@@ -52,7 +52,7 @@ interface Taker {
 /** One project's ports on one host and protocol: which are free, who has the others, and which cool down. */
 export class PortSpace {
   /** Free in the registry and, as far as the ports were tried, usable. Ascending. */
-  #free: number[];
+  readonly #free: number[];
   /** Free in the registry, and no server could listen there now. */
   readonly #unusable: Set<number>;
   /** Ports that were given out to whoever asked for any port, and that were not tried. */
@@ -207,6 +207,7 @@ export class PortSpace {
   #take(port: number, holder: Holder): void {
     const index = this.#free.indexOf(port);
     if (index >= 0) this.#free.splice(index, 1);
+    this.#unusable.delete(port);
     this.#holders.set(port, holder);
   }
 

@@ -122,15 +122,8 @@ export class Trials {
   /** Remembers which ports are free now that a transaction has ended. */
   remember(project: string, spaces: readonly PortSpace[], memory: FreePortMemory): void {
     for (const { facts: space, free, givenBack } of spaces.filter(({ facts }) => this.machine.has(facts))) {
-      if (free !== null) memory.set(project, space, free);
-      else if (givenBack.length > 0) {
-        const known = new Set([...memory.get(project, space), ...givenBack]);
-        memory.set(
-          project,
-          space,
-          [...known].sort((a, b) => a - b),
-        );
-      }
+      const known = free ?? [...new Set([...memory.get(project, space), ...givenBack])].sort((a, b) => a - b);
+      memory.set(project, space, known);
     }
   }
 
