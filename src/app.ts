@@ -31,6 +31,7 @@ import { allocationRoutes } from './routes/allocations.js';
 import { apiKeyRoutes } from './routes/api-keys.js';
 import { auditRoutes } from './routes/audits.js';
 import { environmentRoutes } from './routes/environments.js';
+import { excludedPortRoutes } from './routes/excluded-ports.js';
 import { exportRoutes } from './routes/exports.js';
 import { healthRoutes } from './routes/health.js';
 import { healthCheckRoutes } from './routes/health-checks.js';
@@ -149,6 +150,7 @@ export async function buildApp(
     auditRoutes,
     rangeRoutes,
     portRoutes,
+    excludedPortRoutes,
     exportRoutes,
     apiKeyRoutes,
   ];

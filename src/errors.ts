@@ -15,6 +15,7 @@ export const problems = {
   'not-found': { status: 404, title: 'No such path' },
   'project-not-found': { status: 404, title: 'No such project' },
   'range-not-found': { status: 404, title: 'No such range' },
+  'excluded-port-not-found': { status: 404, title: 'The port is not excluded' },
   'allocation-not-found': { status: 404, title: 'No such allocation' },
   'reservation-not-found': { status: 404, title: 'No such reservation' },
   'api-key-not-found': { status: 404, title: 'No such key' },

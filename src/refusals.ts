@@ -52,6 +52,10 @@ export function noFreeBlock(size: number, firstPort: number, lastPort: number): 
 
 // Ports
 
+export function excludedPortNotFound(port: number): AppError {
+  return new AppError('excluded-port-not-found', `Port ${port} is not excluded.`);
+}
+
 /** For a caller who may know no more of who stands in the way than the project. */
 export function keptForOther({ kind, project }: Holder): AppError {
   return new AppError('port-taken', `This port is kept for ${project}, which this key does not cover.`, {

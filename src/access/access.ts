@@ -5,8 +5,11 @@ import * as refusals from './refusals.js';
 /** What a caller is about to do: only read, or change something. A probe stores what it finds, so it is a change. */
 export type Intent = 'read' | 'change';
 
-/** What a caller wants to change: something of one project, the results of an import or audit, ranges, or API keys. */
-export type Subject = { project: string } | 'imports' | 'audits' | 'ranges' | 'api-keys';
+/**
+ * What a caller wants to change: something of one project, the results of an import or audit, ranges, the list of
+ * excluded ports, or API keys.
+ */
+export type Subject = { project: string } | 'imports' | 'audits' | 'ranges' | 'excluded-ports' | 'api-keys';
 
 /** The names on the network that a change would use: hosts on which it takes ports, and Cloudflare hostnames it sets. */
 export interface NetworkNames {
@@ -102,7 +105,7 @@ export class Access {
   requireChange(subject: Subject): void {
     if (this.intent !== 'change') throw new Error('An operation that only reads was about to change something');
     if (typeof subject === 'object') this.requireProject(subject.project);
-    else if (subject === 'ranges') this.requireAdmin();
+    else if (subject === 'ranges' || subject === 'excluded-ports') this.requireAdmin();
     else if (subject === 'api-keys') this.requireAdminKey();
   }
 }

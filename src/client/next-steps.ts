@@ -16,6 +16,7 @@ const nextSteps: NextSteps<Problem> & Record<string, Step> = {
       ? `Did you mean ${suggestions.join(' or ')}? Name it with --project.`
       : 'port-allocator ls --all shows the projects that have ports; port-allocator port creates a project.',
   'range-not-found': 'port-allocator who PORT tells which range covers a port.',
+  'excluded-port-not-found': 'port-allocator who PORT tells whether a port is excluded.',
   'allocation-not-found': 'port-allocator ls shows what is held; port-allocator port SERVICE gets a port.',
   'reservation-not-found': 'port-allocator reserve makes a new one.',
   'api-key-not-found': '',

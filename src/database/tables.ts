@@ -140,6 +140,7 @@ export type AllocationRow = Omit<Selectable<PortAllocationsTable>, 'json_bytes'>
   /** Whether the port is among the excluded ones. Left out if that was not asked for. */
   is_excluded?: boolean;
 };
+export type ExcludedPortRow = Selectable<ExcludedPortsTable>;
 export type HealthCheckRow = Selectable<PortHealthChecksTable>;
 export type ApiKeyRow = Selectable<ApiKeysTable>;
 export type ReservationRow = Selectable<PortReservationsTable>;

@@ -19,6 +19,7 @@ export const nextSteps: NextSteps<RefusedCall> = {
   'not-found': 'list the tools again; the service that answers may be older or newer than this client knew.',
   'project-not-found': 'look for the right name with list-ranges, or give the project a range with create-range.',
   'range-not-found': 'list-ranges shows the ranges, describe-port the one that covers a number.',
+  'excluded-port-not-found': 'describe-port tells whether a port is excluded.',
   'allocation-not-found': 'list-ports shows what is held; get-port allocates.',
   'reservation-not-found': 'reserve-port makes a new one.',
   'api-key-not-found': 'ask the user: keys are for the administrators of the registry.',

@@ -17,6 +17,7 @@ export const nextSteps: NextSteps = {
     'with a PUT or POST that allocates.',
   'range-not-found': ({ startPort }) =>
     `GET /v1/ranges lists them; GET /v1/ports/${startPort ?? '{port}'} tells which one covers this port.`,
+  'excluded-port-not-found': 'GET /v1/excluded-ports lists those that are.',
   'allocation-not-found': ({ service }) =>
     service === undefined ? 'GET /v1/allocations lists them.' : 'PUT the same path to get one.',
   'reservation-not-found': 'GET /v1/reservations lists them.',

@@ -7,8 +7,9 @@ import { RANGE_SIZE, type Range } from '../schemas/range.js';
 import { decodeCursor, isPort, type Page, type PageRequest, toPage } from './pages.js';
 import { visibleTo } from './visible.js';
 
-const FIRST_PORT = 3000;
-const LAST_PORT = 64999;
+/** The first and the last port that a range can have. CHECK constraints of the tables say the same. */
+export const FIRST_PORT = 3000;
+export const LAST_PORT = 64999;
 
 /** All ranges, by start port. Everybody may read whose a range is and how full. */
 export async function listRanges(

@@ -23,7 +23,7 @@ import { ExportDocument } from './export.js';
 import { Liveness, Readiness } from './health.js';
 import { HealthCheck, HealthCheckPage, NewHealthCheck } from './health-check.js';
 import { Import, ImportedPort, NewImport, PortToImport } from './import.js';
-import { Listener, Port } from './port.js';
+import { ExcludedPort, ExcludedPortPage, Listener, Port, PortExclusion } from './port.js';
 import { Problem } from './problem.js';
 import { NewProject, NewRange, ProjectPage, ProjectSummary, Range, RangeChange, RangePage } from './range.js';
 import { NewReservation, Reservation, ReservationClaim, ReservationPage, ReservationRenewal } from './reservation.js';
@@ -47,6 +47,8 @@ export const components = [
   EnvironmentPorts,
   EnvironmentService,
   EnvironmentServices,
+  ExcludedPort,
+  ExcludedPortPage,
   ExportDocument,
   HealthCheck,
   HealthCheckPage,
@@ -64,6 +66,7 @@ export const components = [
   NewRange,
   NewReservation,
   Port,
+  PortExclusion,
   PortToImport,
   Problem,
   ProjectPage,

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Allocation } from './allocation.js';
-import { Host, Nullable, NullableRef, PortNumber, Protocol, StringEnum } from './common.js';
+import { Host, Nullable, NullableRef, OneLine, Page, PortNumber, Protocol, StringEnum, Timestamp } from './common.js';
 import { Range } from './range.js';
 import { Reservation, reservationExample } from './reservation.js';
 
@@ -58,3 +58,32 @@ export type Port = Static<typeof Port>;
 export const PortParams = Type.Object({
   port: Type.Integer({ minimum: 1, maximum: 65535, description: 'The port number.', examples: [3100] }),
 });
+
+const Reason = OneLine(1000, 'Why nobody is given it.', ['Our VPN client listens there on every laptop']);
+const excludedPortExample = { port: 3780, reason: Reason.examples[0], createdAt: '2026-01-31T12:00:00.000Z' };
+
+export const ExcludedPort = Type.Object(
+  { port: PortNumber, reason: Reason, createdAt: Timestamp },
+  {
+    $id: 'ExcludedPort',
+    description: 'A port that nobody is given unasked, on any host and protocol. By its number it can be had.',
+    examples: [excludedPortExample],
+  },
+);
+export type ExcludedPort = Static<typeof ExcludedPort>;
+
+export const ExcludedPortPage = Page(ExcludedPort, {
+  $id: 'ExcludedPortPage',
+  description: 'A page of excluded ports, by port.',
+  examples: [{ items: [excludedPortExample], nextCursor: null }],
+});
+
+export const PortExclusion = Type.Object(
+  { reason: Reason },
+  {
+    $id: 'PortExclusion',
+    additionalProperties: false,
+    description: 'Why a port is excluded.',
+    examples: [{ reason: excludedPortExample.reason }],
+  },
+);

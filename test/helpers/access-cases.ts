@@ -139,6 +139,16 @@ export const operations: Record<string, Operation> = {
     others: 'refused',
   },
   getPort: { method: 'GET', path: at('/v1/ports/3100'), allowed: 'keys', others: 'named' },
+  listExcludedPorts: { method: 'GET', path: at('/v1/excluded-ports'), allowed: 'keys', others: 'open' },
+  getExcludedPort: { method: 'GET', path: at('/v1/excluded-ports/6000'), allowed: 'keys', others: 'open' },
+  excludePort: {
+    method: 'PUT',
+    path: at('/v1/excluded-ports/6000'),
+    body: { reason: 'Taken here' },
+    allowed: 'admins',
+    others: 'refused',
+  },
+  removeExcludedPort: { method: 'DELETE', path: at('/v1/excluded-ports/6000'), allowed: 'admins', others: 'refused' },
   exportAllocations: { method: 'GET', path: at('/v1/exports/prometheus'), allowed: 'keys', others: 'filtered' },
 
   createApiKey: {

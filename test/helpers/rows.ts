@@ -8,6 +8,7 @@ export async function readRegistry(db: Kysely<Tables>): Promise<string> {
       'ranges', (select jsonb_agg(r order by r.start_port) from port_ranges r),
       'allocations', (select jsonb_agg(a order by a.id) from port_allocations a),
       'reservations', (select jsonb_agg(v order by v.id) from port_reservations v),
+      'excluded', (select jsonb_agg(x order by x.port) from excluded_ports x),
       'paths', (select jsonb_agg(e order by e.project, e.environment) from environment_paths e),
       'hostnames', (select jsonb_agg(h order by h.hostname) from kept_hostnames h),
       'keys', (select jsonb_agg(k order by k.project, k.key) from idempotency_keys k))::text as state`.execute(db);

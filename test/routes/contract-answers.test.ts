@@ -105,6 +105,12 @@ t.test('answers are as the contract describes them', async (t) => {
     await request('GET', '/v1/ranges/1');
     await request('DELETE', '/v1/ranges/40000');
     await request('DELETE', '/v1/ranges/3300');
+    const excluded = '/v1/excluded-ports/3780';
+    for (const method of ['PUT', 'PUT', 'GET', 'DELETE', 'DELETE', 'GET'] as const) {
+      await request(method, excluded, method === 'PUT' ? { reason: 'x' } : undefined);
+    }
+    await request('PUT', '/v1/excluded-ports/80', { reason: 'x' });
+    await request('GET', '/v1/excluded-ports?limit=1');
     await request('GET', '/v1/projects');
     await request('GET', '/v1/projects/consilio/summary');
     await request('GET', '/v1/projects/nobody/summary');
