@@ -21,6 +21,8 @@ const SEARCHES = 6 * ROUNDS;
  */
 const COOLING_LOOKS = 4 * ROUNDS;
 const RANGE_PORTS = 100;
+/** Excluded ports, in no range that the calls are about. */
+const EXCLUDED = 5000;
 /** Idempotency keys, reservations that ended, health checks and kept hostnames, all too young to be deleted. */
 const RECENT = 20_000;
 const TABLES = [
@@ -30,6 +32,7 @@ const TABLES = [
   'port_health_checks',
   'kept_hostnames',
   'environment_paths',
+  'excluded_ports',
 ];
 
 /** What PostgreSQL has counted since its statistics were reset. */
@@ -82,6 +85,9 @@ for (const analyzed of [true, false]) {
         union all select 'gone', 'e' || i, '/home/kim/gone-' || i from generate_series(1, ${RECENT}::integer) i
       `.execute(db);
       await sql`
+        insert into excluded_ports
+        select port, 'Taken here' from generate_series(30000, ${29_999 + EXCLUDED}::integer) port`.execute(db);
+      await sql`
         insert into idempotency_keys (project, caller, key, request_hash, response)
         select 'other-1', '', 'key-' || i, '', '{}' from generate_series(1, ${RECENT}::integer) i`.execute(db);
       await sql`
@@ -120,6 +126,7 @@ for (const analyzed of [true, false]) {
     const releases = reads.entries.port_allocations_releases ?? 0;
     t.ok(releases > 0, 'what cools down is found by the index of releases');
     t.ok(releases <= RANGE_PORTS * COOLING_LOOKS, `${releases} entries: the last release of each port`);
+    t.ok((reads.entries.excluded_ports_pkey ?? 0) > 0, 'excluded ports are found by their primary key');
     const all = Object.values(reads.entries).reduce((sum, count) => sum + count, 0);
     t.ok(all < RELEASED, `${all} index entries in all: far from the ${RELEASED} released rows each time`);
   });
@@ -168,6 +175,11 @@ async function askForEverything(t: Test, request: ReturnType<typeof requester>, 
   const cancelled = await ask(201, 'POST', `${project}/reservations`, { ttlSeconds: 60, port: 3195 });
   await ask(200, 'DELETE', `/v1/reservations/${cancelled.id}`);
   await ask(200, 'GET', '/v1/ports/3190');
+  await ask(201, 'PUT', '/v1/excluded-ports/3199', { reason: 'Taken here' });
+  await ask(200, 'PUT', '/v1/excluded-ports/3199', { reason: 'Taken there' });
+  const { nextCursor } = await ask(200, 'GET', '/v1/excluded-ports?limit=2');
+  await ask(200, 'GET', `/v1/excluded-ports?limit=2&cursor=${nextCursor}`);
+  await ask(204, 'DELETE', '/v1/excluded-ports/3199');
   await ask(200, 'GET', `${project}/summary`);
   await ask(201, 'PUT', '/v1/projects/cooling/services/new', { cloudflareHostname: 'new.example' });
   await ask(200, 'DELETE', '/v1/projects/cooling/services/new');
