@@ -1,8 +1,9 @@
 -- How many ports of each range are taken, cooling down, excluded and available, on one host and protocol.
 
 -- The counts of all ranges. Each port counts once, because taken_ports lists it once and unreserved_cooling_ports() lists no
--- port that is taken or excluded. An excluded port that is taken counts as taken. `allocated_ports` includes those in use;
--- `utilization` is the percentage of allocated ports.
+-- port that is taken or excluded. An excluded port that is taken counts as taken. A scalar subquery asks whether it is, as
+-- in taken_ports, because `not exists` became a join that took 0.7 s for 567 ranges and 5,000 excluded ports.
+-- `allocated_ports` includes those in use; `utilization` is the percentage of allocated ports.
 create function range_counts(host text default 'localhost', protocol text default 'tcp')
 returns table (
   start_port integer, total_ports integer, allocated_ports integer, in_use_ports integer,
@@ -32,8 +33,9 @@ begin atomic
   cross join lateral (
     select count(*)::integer as count from excluded_ports e
     where e.port between r.start_port and r.end_port
-      and not exists (
-        select from taken_ports t
-        where t.host = range_counts.host and t.protocol = range_counts.protocol and t.port = e.port)
+      and (
+        select t.port from taken_ports t
+        where t.host = range_counts.host and t.protocol = range_counts.protocol and t.port = e.port
+      ) is null
   ) excluded;
 end;

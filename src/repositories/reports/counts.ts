@@ -34,13 +34,15 @@ export async function countPortsByProject(db: Kysely<Tables>, access: Access): P
   // Ranges begin at a multiple of 100 and end just before one. So a port finds its range by the number of its hundred,
   // which is one equality, and is not compared with the ends of every range. `materialized` is there for tables without
   // statistics: without it PostgreSQL read `taken` again for each range, which took 0.48 s instead of 0.08 s for 567
-  // ranges in 21 spaces.
+  // ranges in 21 spaces. Excluded ports are counted for each hundred, and those that are taken are taken off again: to ask
+  // of each port in each space took 0.5 s for 5,000 excluded ports.
   const { rows } = await sql<ProjectCounts>`
     with taken as (
       select host, protocol, port / 100 as hundred,
              count(*) filter (where state <> 'reserved') as allocated,
              count(*) filter (where state = 'in_use') as in_use,
-             count(*) filter (where state = 'reserved') as reserved
+             count(*) filter (where state = 'reserved') as reserved,
+             count(*) filter (where port in (select port from excluded_ports)) as also_excluded
       from taken_ports group by host, protocol, port / 100
     ), spaces as (
       select 'localhost' as host, 'tcp' as protocol
@@ -54,7 +56,7 @@ export async function countPortsByProject(db: Kysely<Tables>, access: Access): P
     ), totals as (
       select project, sum(end_port - start_port + 1)::integer as ports from port_ranges group by project
     ), not_free as (
-      select host, protocol, hundred, allocated, in_use, reserved, 0 as cooling, 0 as excluded
+      select host, protocol, hundred, allocated, in_use, reserved, 0 as cooling, -also_excluded as excluded
       from taken
       union all
       select s.host, s.protocol, c.port / 100, 0, 0, 0, 1, 0
@@ -62,9 +64,8 @@ export async function countPortsByProject(db: Kysely<Tables>, access: Access): P
       cross join lateral unreserved_cooling_ports(r.start_port, s.host, s.protocol, ${statementTime}) c
       where r.reuse_cooldown_seconds > 0
       union all
-      select s.host, s.protocol, e.port / 100, 0, 0, 0, 0, 1
-      from spaces s cross join excluded_ports e
-      where (select t.port from taken_ports t where t.host = s.host and t.protocol = s.protocol and t.port = e.port) is null
+      select s.host, s.protocol, e.hundred, 0, 0, 0, 0, e.ports
+      from spaces s cross join (select port / 100 as hundred, count(*) as ports from excluded_ports group by 1) e
     ), counts as (
       select h.project, n.host, n.protocol, sum(n.allocated) as allocated, sum(n.in_use) as in_use,
              sum(n.reserved) as reserved, sum(n.cooling) as cooling, sum(n.excluded) as excluded
