@@ -2,9 +2,11 @@ import { type Insertable, type Kysely, sql, type Transaction } from 'kysely';
 import type { Access } from '../access/access.js';
 import type { PortRangesTable, RangeRow, Tables } from '../database/tables.js';
 import { type Space, spaceOf } from '../keys.js';
+import { systemPorts } from '../machine/ephemeral-ports.js';
 import * as refusals from '../refusals.js';
 import { RANGE_SIZE, type Range } from '../schemas/range.js';
 import { decodeCursor, isPort, type Page, type PageRequest, toPage } from './pages.js';
+import { warningsOf } from './range-warnings.js';
 import { visibleTo } from './visible.js';
 
 /** The first and the last port that a range can have. CHECK constraints of the tables say the same. */
@@ -182,12 +184,7 @@ export interface CountsRow {
   utilization: string;
 }
 
-// Linux gives outgoing connections ports of this span (net.ipv4.ip_local_port_range, ip(7)).
-const EPHEMERAL_START = 32768;
-const EPHEMERAL_END = 60999;
-
 export function toRange(row: RangeRow & CountsRow): Range {
-  const overlapsEphemeral = row.start_port <= EPHEMERAL_END && row.end_port >= EPHEMERAL_START;
   return {
     startPort: row.start_port,
     endPort: row.end_port,
@@ -204,11 +201,6 @@ export function toRange(row: RangeRow & CountsRow): Range {
     availablePorts: row.available_ports,
     utilization: Number(row.utilization),
     createdAt: row.created_at.toISOString(),
-    warnings: overlapsEphemeral
-      ? [
-          `Linux takes outgoing connections' ports from ${EPHEMERAL_START}–${EPHEMERAL_END}, which this range overlaps: ` +
-            'a service can find its port taken for a moment. Keep it out with net.ipv4.ip_local_reserved_ports.',
-        ]
-      : [],
+    warnings: warningsOf({ start: row.start_port, end: row.end_port }, systemPorts()),
   };
 }

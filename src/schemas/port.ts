@@ -59,7 +59,7 @@ export const PortParams = Type.Object({
   port: Type.Integer({ minimum: 1, maximum: 65535, description: 'The port number.', examples: [3100] }),
 });
 
-const Reason = OneLine(1000, 'Why nobody is given it.', ['Our VPN client listens there on every laptop']);
+const Reason = OneLine(1000, 'Why it is excluded.', ['Our VPN client listens there on every laptop']);
 const excludedPortExample = { port: 3780, reason: Reason.examples[0], createdAt: '2026-01-31T12:00:00.000Z' };
 
 export const ExcludedPort = Type.Object(

@@ -74,7 +74,7 @@ export async function findViolations(db: Kysely<Tables>): Promise<string[]> {
     union all
     select format('range %s counts %s allocated and %s available of %s', start_port, allocated_ports, available_ports, total_ports)
     from range_counts()
-    where allocated_ports + reserved_ports + cooling_ports + available_ports <> total_ports or available_ports < 0`.execute(
+    where allocated_ports + reserved_ports + cooling_ports + excluded_ports + available_ports <> total_ports or available_ports < 0`.execute(
     db,
   );
   return rows.map((row) => row.violation);

@@ -81,17 +81,17 @@ for (const [name, open] of databases) {
       }
     });
 
-    t.test('a range that overlaps the ephemeral ports of Linux has a warning', async (t) => {
-      for (const [startPort, warns] of [
-        [32600, false],
-        [32700, true],
-        [60900, true],
-        [61000, false],
-        [64900, false],
+    t.test('a range with ports that systems use themselves has warnings', async (t) => {
+      for (const [startPort, warnings] of [
+        [20_000, []],
+        [61_000, [/^macOS takes .* 49152–65535/, /^Windows takes .* 49152–65535/]],
+        [7000, [/^macOS itself listens on 7000/]],
       ] as const) {
         const { body } = await create({ project: 'edge', startPort });
-        t.equal(body.warnings.length, warns ? 1 : 0, `${startPort}`);
-        if (warns) t.match(body.warnings[0], /32768–60999/);
+        // Those of the machine that runs this test are another test's.
+        const told = body.warnings.filter((warning: string) => !warning.includes(' on this machine '));
+        t.match(told, warnings, `${startPort}`);
+        t.equal(told.length, warnings.length);
         t.strictSame((await request('GET', `/v1/ranges/${startPort}`)).body.warnings, body.warnings);
       }
     });
