@@ -17,6 +17,7 @@ import { cannotListen, requireFreePort, urlFrom } from './process/free-port.js';
 import { endWhenIdle } from './process/idle.js';
 import { LocalSocket } from './process/local-socket.js';
 import { endWhenLost } from './process/lost-folder.js';
+import { describeRefusedPort } from './process/refused-ports.js';
 import { Readiness } from './readiness.js';
 import { createService } from './service.js';
 import { runMonitor } from './services/monitor.js';
@@ -60,6 +61,7 @@ export async function serve(config: Config, log: Logger, mode: Mode): Promise<st
     const prepared = prepareDatabase(database, config, log, stopping);
     if (database.kind === 'embedded') await prepared;
     await Promise.all([prepared, mode.kind === 'foreground' && listen(app, config)]);
+    if (mode.kind === 'foreground') warnOfRefusedPort(config, log);
     stopping.throwIfAborted();
     if (local) {
       closers.push(() => local.withdraw());
@@ -98,6 +100,11 @@ const describeProcess = ({ dataDir }: Config, { kind }: Mode): RunningService =>
 
 const listen = (app: FastifyInstance, { host, port }: Config) =>
   app.listen({ host, port }).catch((error) => cannotListen(error, { host, port }));
+
+function warnOfRefusedPort({ port }: Config, log: Logger): void {
+  const warning = describeRefusedPort(port);
+  if (warning !== null) log.warn({ port }, warning);
+}
 
 /** Where a person on this machine can open the service in a browser. */
 function urlOf(app: FastifyInstance, { basePath }: Config): string {

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
 import { createServer } from 'node:net';
+import { text } from 'node:stream/consumers';
 import type { Config } from '../config.js';
 import { StartError } from '../errors.js';
 
@@ -48,12 +50,15 @@ export function urlFrom(host: string, port: number): string {
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
-/** The dashboard's page needs no key and takes no time. */
+/**
+ * The dashboard's page needs no key and takes no time. `fetch` cannot be used: like a browser it refuses some ports, such
+ * as 6000 and 10080.
+ */
 async function isPortAllocator(url: string): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(IDENTIFY_TIMEOUT_MS);
-    const answer = await fetch(url, { signal, redirect: 'manual' });
-    return (await answer.text()).includes('<title>Port Allocator</title>');
+    const [answer] = (await once(get(url, { signal, agent: false }), 'response')) as [IncomingMessage];
+    return (await text(answer)).includes('<title>Port Allocator</title>');
   } catch {
     return false;
   }

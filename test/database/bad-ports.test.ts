@@ -4,6 +4,7 @@ import { renderContract } from '../../scripts/contract.js';
 import { loadConfig } from '../../src/config.js';
 import { connectDatabase } from '../../src/database/connect.js';
 import { migrate } from '../../src/database/migrate.js';
+import { describeRefusedPort } from '../../src/process/refused-ports.js';
 import { createDatabase, silentLog } from '../helpers/database.js';
 
 /** The bad ports of https://fetch.spec.whatwg.org/#port-blocking, as the standard lists them. */
@@ -29,6 +30,13 @@ t.test('the rows of a new database are the bad ports of the standard', async (t)
   );
   for (const { port, reason } of rows)
     t.match(reason, /^Browsers and fetch\(\) refuse it \([a-z0-9-]+, a bad port/, `${port}`);
+});
+
+t.test('the service warns of each of the standard, where it is its own port', async (t) => {
+  const refused = Array.from({ length: 65_536 }, (_, port) => port).filter(
+    (port) => describeRefusedPort(port) !== null,
+  );
+  t.strictSame([0, ...refused], STANDARD, 'PORT=0 means any free port');
 });
 
 t.test('the contract names them', async (t) => {

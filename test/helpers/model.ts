@@ -1,3 +1,5 @@
+import { systemPorts } from '../../src/machine/ephemeral-ports.js';
+import { warningsOf } from '../../src/repositories/range-warnings.js';
 import type { Command, Details, Key, Space } from './commands.js';
 
 export interface ModelRange {
@@ -223,8 +225,9 @@ export class Model {
   }
 
   #count(range: ModelRange, space: Space) {
+    const warnings = warningsOf({ start: range.startPort, end: range.endPort }, systemPorts());
     const held = this.#active().filter((row) => covers(range, row.port) && sameSpace(row, space)).length;
-    return { ...range, reuseCooldownSeconds: 0, ...figures(SIZE[range.kind], held), warnings: [] };
+    return { ...range, reuseCooldownSeconds: 0, ...figures(SIZE[range.kind], held), warnings };
   }
 
   #withRow(id: string, answer: (row: Held) => Observation): Observation {
