@@ -10,7 +10,7 @@ import { registerAuthentication } from './plugins/authentication.js';
 import { registerBodies } from './plugins/bodies.js';
 import { registerDashboard } from './plugins/dashboard.js';
 import { registerBodyBytes } from './plugins/limits/body-bytes.js';
-import { Connections } from './plugins/limits/connections.js';
+import { CONNECTION_LIMITS, Connections } from './plugins/limits/connections.js';
 import { registerLoadShedding } from './plugins/limits/load-shedding.js';
 import { Pipelining } from './plugins/limits/pipelining.js';
 import { networkOf, RateLimit } from './plugins/limits/rate-limit.js';
@@ -68,9 +68,10 @@ export async function buildApp(
   metrics: Metrics,
   ownProcess: OwnProcess | null = null,
 ): Promise<FastifyInstance> {
-  const { config, log, readiness, registry, keyring, prober, redact } = service;
+  const { config, openFiles, log, readiness, registry, keyring, prober, redact } = service;
   const { basePath, rateLimitPerMinute: perMinute } = config;
-  const connections = new Connections(log as FastifyBaseLogger, metrics, config.trustProxy);
+  const connectionLimits = { ...CONNECTION_LIMITS, total: openFiles.connections };
+  const connections = new Connections(log as FastifyBaseLogger, metrics, config.trustProxy, connectionLimits);
   const pipelining = new Pipelining(connections);
   const limit = perMinute === null ? null : new RateLimit(perMinute);
   const app = Fastify({

@@ -228,6 +228,11 @@ export function tooManyAuditsRun(running: number): AppError {
   return new AppError('overloaded', message, RETRY_AUDIT);
 }
 
+/** @param shortage what this process has run out of, and what to do, in sentences */
+export function portNotJudged(shortage: string): AppError {
+  return new AppError('overloaded', `The port could not be probed, and nothing was stored. ${shortage}`, RETRY_AUDIT);
+}
+
 export function shuttingDown(): AppError {
   return new AppError('overloaded', 'This replica is shutting down. Ask again; another one answers.', RETRY_SOON);
 }

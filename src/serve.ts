@@ -3,12 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { buildApp } from './app.js';
+import { divideOpenFiles, type OpenFiles } from './config/open-files.js';
 import type { Config } from './config.js';
 import { connectDatabase, type Database } from './database/connect.js';
 import { prepareDatabase } from './database/prepare.js';
 import { type DataDirLock, lockDataDir } from './embedded/data-dir-lock.js';
 import type { RunningService } from './embedded/running-service.js';
 import { takeOver } from './embedded/take-over.js';
+import { readOpenFilesLimit } from './machine/open-files.js';
 import { Metrics } from './metrics.js';
 import { version } from './package-root.js';
 import { closeServer } from './process/close-server.js';
@@ -42,13 +44,15 @@ export async function serve(config: Config, log: Logger, mode: Mode): Promise<st
   // for, and could then not be stopped while it starts.
   const { stopping, closers, end } = closeOnSignal(config, log, readiness);
   try {
+    const openFiles = divideOpenFiles(config, readOpenFilesLimit());
+    if (openFiles.probeConcurrency < config.probeConcurrency) log.warn(...describeReduced(openFiles, config));
     if (mode.kind === 'foreground') await requireFreePort(config);
-    const database = await openDatabase(config, log, mode);
+    const database = await openDatabase(config, log, mode, openFiles.databaseFiles);
     closers.push(() => database.close());
     stopping.throwIfAborted();
 
     const metrics = new Metrics(database.poolCounts);
-    const service = createService({ database, config, log, readiness, observer: metrics });
+    const service = createService({ database, config, log, readiness, observer: metrics, openFiles });
     const local = database.kind === 'embedded' ? new LocalSocket(config.dataDir, describeProcess(config, mode)) : null;
     const app = await buildApp(service, metrics, local && { local, end });
     local?.attach(app);
@@ -82,11 +86,19 @@ export async function serve(config: Config, log: Logger, mode: Mode): Promise<st
 }
 
 /** Only one process can have the embedded database open. */
-function openDatabase(config: Config, log: Logger, mode: Mode): Promise<Database> {
+function openDatabase(config: Config, log: Logger, mode: Mode, files: number): Promise<Database> {
   if (config.databaseUrl !== null) return connectDatabase(config, log);
-  if (mode.kind === 'background') return connectDatabase(config, log, async () => endWhenLost(mode.lock, log));
+  if (mode.kind === 'background') return connectDatabase(config, log, async () => endWhenLost(mode.lock, log), files);
   const takeLock = async (dataDir: string) => endWhenLost(await lockDataDir(dataDir, 'foreground'), log);
-  return takeOver(config.dataDir, () => connectDatabase(config, log, takeLock));
+  return takeOver(config.dataDir, () => connectDatabase(config, log, takeLock, files));
+}
+
+/** What the log says when the process may have too few files open for PROBE_CONCURRENCY. */
+function describeReduced({ limit, probeConcurrency, connections }: OpenFiles, config: Config): [object, string] {
+  const message =
+    `PROBE_CONCURRENCY ${config.probeConcurrency} → ${probeConcurrency} because the process may have ${limit} open ` +
+    `files (ulimit -n); there may be ${connections} connections`;
+  return [{ openFiles: limit, probeConcurrency, connections }, message];
 }
 
 const describeProcess = ({ dataDir }: Config, { kind }: Mode): RunningService => ({

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { type Redact, redactKeys } from './access/redact.js';
 import { type Machine, NO_MACHINE } from './allocator/trials.js';
+import { divideOpenFiles, type OpenFiles } from './config/open-files.js';
 import type { Config } from './config.js';
 import type { Database } from './database/connect.js';
 import { findUnusable } from './machine/try-to-listen.js';
@@ -9,6 +10,7 @@ import { Readiness } from './readiness.js';
 import { Registry } from './registry/registry.js';
 import { Auditor } from './services/audits/audit.js';
 import { Keyring } from './services/keyring.js';
+import { SYSTEM_NAMES } from './services/probes/names.js';
 import { Prober } from './services/probes/prober.js';
 
 /**
@@ -17,6 +19,7 @@ import { Prober } from './services/probes/prober.js';
  */
 export interface Service {
   readonly config: Config;
+  readonly openFiles: OpenFiles;
   readonly log: Logger;
   readonly readiness: Readiness;
   /** Told what happens; the metrics, in a process that serves them. */
@@ -35,6 +38,8 @@ export interface ServiceOptions {
   log: Logger;
   readiness?: Readiness;
   observer?: Observer;
+  /** What each part may have open; without it, there is no limit. */
+  openFiles?: OpenFiles;
   /**
    * How many commands or look-ups one batch may hold. The benchmark sets 1, to compare with a service without batches.
    */
@@ -44,9 +49,11 @@ export interface ServiceOptions {
 /** Builds the parts of a process. Nothing connects, listens or runs in the background yet. */
 export function createService(options: ServiceOptions): Service {
   const { database, config, log, readiness = new Readiness(), observer = unobserved, maxBatch } = options;
-  const prober = new Prober(config, observer);
+  const openFiles = options.openFiles ?? divideOpenFiles(config, null);
+  const prober = new Prober(config, observer, SYSTEM_NAMES, openFiles);
   return {
     config,
+    openFiles,
     log,
     readiness,
     observer,

@@ -90,6 +90,7 @@ const made: { [Name in keyof Omit<typeof refusals, 'boundsOf'>]: AppError } & {
   callerLeft: refusals.callerLeft(),
   auditUnderWay: refusals.auditUnderWay(),
   tooManyAuditsRun: refusals.tooManyAuditsRun(4),
+  portNotJudged: refusals.portNotJudged('This process may have 300 open files (ulimit -n), and has used them up.'),
   shuttingDown: refusals.shuttingDown(),
 };
 

@@ -44,6 +44,7 @@ const KEEP_ALIVE_MS = 10_000;
 /**
  * Opens PostgreSQL or, without a `databaseUrl`, the embedded database of `dataDir`. The pool for PostgreSQL connects
  * when it is first used, and again after an outage.
+ * @param embeddedFiles how many files the embedded database may have open, see `openEmbedded`
  * @throws StartError if DATABASE_URL cannot be used, or if the data folder cannot be opened
  * @throws DataDirLockedError when another process has the data folder open
  */
@@ -51,10 +52,11 @@ export async function connectDatabase(
   config: ConnectConfig,
   log: Log,
   takeLock: (dataDir: string) => Promise<DataDirLock> = lockDataDir,
+  embeddedFiles: number | null = null,
 ): Promise<Database> {
   const limits = { lockTimeoutMs: config.lockTimeoutMs, statementTimeoutMs: config.requestTimeoutMs };
   if (config.databaseUrl === null) {
-    const embedded = await openEmbedded(config.dataDir, takeLock);
+    const embedded = await openEmbedded(config.dataDir, takeLock, undefined, embeddedFiles);
     const db = new Kysely<Tables>({ dialect: readCommittedDialect(embedded.pool, limits) });
     return {
       kind: 'embedded',

@@ -24,12 +24,14 @@ import { findTemplate, unpackTemplate } from './template.js';
  * created in a temporary folder, which is then renamed. That folder is unpacked from the build's template, because
  * PostgreSQL's `initdb` and the migrations took 8 s and 800 MB.
  * @param template finds the archive; for tests
+ * @param maxFiles how many files it may have open, at least 64; null for as many as it likes, which is some 250
  * @throws DataDirLockedError when another process has the data folder open
  */
 export async function openEmbedded(
   dataDir: string,
   takeLock: (dataDir: string) => Promise<DataDirLock>,
   template: typeof findTemplate = findTemplate,
+  maxFiles: number | null = null,
 ): Promise<{ pool: pg.Pool; close(): Promise<void> }> {
   const lock = await takeLock(dataDir);
   try {
@@ -37,7 +39,7 @@ export async function openEmbedded(
     const pglite = await explainingDataDir(async () => {
       await removeUnfinished(dataDir);
       if (!(await exists(folder))) await createDatabase(dataDir, folder, await template());
-      return openFolder(folder);
+      return openFolder(folder, maxFiles);
     });
     const pool = new pg.Pool(Object.assign(createPgConfig(pglite), { pipeline: true })); // for `PipelinedConnection`
     return {
@@ -54,10 +56,11 @@ export async function openEmbedded(
   }
 }
 
-async function openFolder(folder: string): Promise<PGlite> {
+async function openFolder(folder: string, maxFiles: number | null): Promise<PGlite> {
   await closeTree(folder);
   try {
-    const pglite = await PGlite.create(folder);
+    const limited = maxFiles === null ? [] : ['-c', `max_files_per_process=${maxFiles}`];
+    const pglite = await PGlite.create(folder, { startParams: [...PGlite.defaultStartParams, ...limited] });
     await closeTree(folder);
     return pglite;
   } catch (error) {

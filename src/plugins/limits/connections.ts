@@ -12,11 +12,8 @@ export interface ConnectionLimits {
   perNetwork: number;
 }
 
-/**
- * Each connection costs a file descriptor and some 10 kB. Node raises the process's soft limit of descriptors to its
- * hard limit by itself, which is 4096 or more on common systems.
- */
-const LIMITS: ConnectionLimits = { total: 4096, perNetwork: 1024 };
+/** Each connection costs some 10 kB, and a file descriptor. If the process may have few, `divideOpenFiles` says fewer. */
+export const CONNECTION_LIMITS: ConnectionLimits = { total: 4096, perNetwork: 1024 };
 /** How many addresses of cut connections a line of the log names. */
 const MAX_LOGGED_ADDRESSES = 5;
 const LOG_EVERY_MS = 1000;
@@ -60,7 +57,7 @@ export class Connections {
     private readonly log: FastifyBaseLogger,
     private readonly observer: Observer,
     trustProxy: readonly string[],
-    private readonly limits: ConnectionLimits = LIMITS,
+    private readonly limits: ConnectionLimits = CONNECTION_LIMITS,
   ) {
     this.#isTrusted = proxyAddr.compile([...trustProxy]); // as Fastify does
   }

@@ -8,6 +8,7 @@ import { type Listeners, readListeners } from '../listeners/loopback.js';
 import type { Prober } from '../probes/prober.js';
 import { type AuditedPort, listPorts, type ProbedPort, probeAll, resolveHosts } from './audited-ports.js';
 import { findConflicts } from './conflicts.js';
+import { describeNotJudged, isJudged, type JudgedPort } from './not-judged.js';
 
 export interface AuditOptions {
   /** Ends the audit, with the probes under way. Results that were stored by then stay stored. */
@@ -80,7 +81,7 @@ export async function runAudit(
   const probesUnallocated = scope.unallocated === true || unallocatedOnLocalhost;
   const { destinations, refused } = await resolveHosts(prober, registry, scope, probesUnallocated, signal);
   const fullyProbedHosts = scope.unallocated ? [...destinations.keys()] : unallocatedOnLocalhost ? ['localhost'] : [];
-  const { ports, knownClosed } = listPorts(registry, destinations, fullyProbedHosts, listeners);
+  const { ports, knownClosed, unprobed } = listPorts(registry, destinations, fullyProbedHosts, listeners);
 
   const total = ports.length + knownClosed;
   onProgress?.(knownClosed, total);
@@ -90,8 +91,11 @@ export async function runAudit(
   signal.throwIfAborted();
   const ids = [...registry.allocations, ...registry.hostnameOwners].map(({ id }) => id);
   const released = await session.readUnfiltered(findReleased, ids);
-  const held = probed.filter(({ allocation }) => allocation !== null && !released.has(allocation.id));
-  const conflicts = await findConflicts(session, { registry, probed, released, refused, listeners, scope });
+  const judged = probed.filter(isJudged);
+  const held = judged.filter(({ allocation }) => allocation !== null && !released.has(allocation.id));
+  const notJudged = describeNotJudged(probed, unprobed, released, prober);
+  const findings = { registry, probed: judged, released, refused, listeners, scope };
+  const conflicts = await findConflicts(session, findings, notJudged);
   const coversEverything = scope.project === undefined && scope.host === undefined && session.access.projects === null;
   if (coversEverything) prober.observer.audited(conflicts, probesUnallocated);
   const inUse = held.filter(({ result }) => result.outcome === 'open').length;
@@ -101,7 +105,7 @@ export async function runAudit(
     notRunning: held.filter(({ result }) => result.outcome === 'refused').length,
     health: held.length === 0 ? null : Math.round((inUse / held.length) * 10_000) / 100,
     conflicts,
-    checkedPorts: knownClosed + probed.length,
+    checkedPorts: knownClosed + judged.length,
     durationMs: Math.round(performance.now() - started),
     checkedAt: new Date().toISOString(),
   };
@@ -119,7 +123,7 @@ async function probeAndStore(
   let unwritten: NewHealthCheck[] = [];
   const probed = await probeAll(prober, ports, listeners, signal, async (port, done) => {
     onProbed(done);
-    if (port.allocation) unwritten.push(toHealthCheck(port, port.allocation));
+    if (port.allocation && isJudged(port)) unwritten.push(toHealthCheck(port, port.allocation));
     if (unwritten.length < BATCH_SIZE) return;
     const batch = unwritten;
     unwritten = [];
@@ -129,6 +133,6 @@ async function probeAndStore(
   return probed;
 }
 
-function toHealthCheck({ port, result }: ProbedPort, { id, host }: AuditedAllocation): NewHealthCheck {
+function toHealthCheck({ port, result }: JudgedPort, { id, host }: AuditedAllocation): NewHealthCheck {
   return { allocationId: id, port, host, ...result };
 }

@@ -60,20 +60,27 @@ export async function resolveHosts(
  * reserved
  * @returns in `knownClosed` how many ports no allocation holds and are known to be closed without a probe. There may be
  * tens of thousands. They are only counted, because going through them one by one in the audit would involve no
- * waiting, and so keep the process from serving anybody else.
+ * waiting, and so keep the process from serving anybody else. In `unprobed` how many there are, by host, of which
+ * nothing can be known, because the name of the host could not be looked up.
  */
 export function listPorts(
   { allocations, reservations, ranges }: AuditedRegistry,
   destinations: ReadonlyMap<string, Destination>,
   fullyProbedHosts: readonly string[],
   listeners: Listeners | null,
-): { ports: AuditedPort[]; knownClosed: number } {
+): { ports: AuditedPort[]; knownClosed: number; unprobed: Map<Destination, number> } {
   const ports = new Map<string, AuditedPort | null>();
+  const unprobed = new Map<Destination, number>();
   let knownClosed = 0;
   const add = (host: string, port: number, fields: Partial<AuditedPort>) => {
     const destination = destinations.get(host);
     const key = `${host} ${port}`;
     if (!destination || ports.has(key)) return;
+    if (!fields.allocation && destination.shortage !== undefined) {
+      ports.set(key, null);
+      unprobed.set(destination, (unprobed.get(destination) ?? 0) + 1);
+      return;
+    }
     if (!fields.allocation && isKnownClosed(destination, port, listeners)) {
       ports.set(key, null);
       knownClosed++;
@@ -92,7 +99,7 @@ export function listPorts(
       for (let port = start_port; port <= end_port; port++) add(host, port, { project });
     }
   }
-  return { ports: [...ports.values()].filter((port) => port !== null), knownClosed };
+  return { ports: [...ports.values()].filter((port) => port !== null), knownClosed, unprobed };
 }
 
 /** Whether a probe could not succeed: there is no address to try, or the kernel's list has no listener on the port. */
@@ -147,7 +154,7 @@ function probePort(
 ): Promise<ProbeResult> {
   if (listeners === null || !isLocal(destination)) return prober.probe(destination, port, signal);
   if (listeners.ipv6Loopback.has(port)) return prober.probe(destination, port, signal);
-  return prober.probe({ addresses: destination.addresses.slice(0, 1), error: destination.error }, port, signal);
+  return prober.probe({ ...destination, addresses: destination.addresses.slice(0, 1) }, port, signal);
 }
 
 function isTcp({ protocol }: { protocol: string }): boolean {

@@ -8,6 +8,7 @@ import type { ProbedPort } from './audited-ports.js';
 
 export interface AuditFindings {
   registry: AuditedRegistry;
+  /** The ports that could be judged. */
   probed: readonly ProbedPort[];
   /** Ids of allocations that were released while the audit ran. */
   released: ReadonlySet<string>;
@@ -17,13 +18,21 @@ export interface AuditFindings {
   scope: AuditScope;
 }
 
-/** Describes where registry and reality differ. The conflicts are ordered by port, host, protocol and kind. */
-export async function findConflicts(session: Session, findings: AuditFindings): Promise<AuditConflict[]> {
+/**
+ * Describes where registry and reality differ. The conflicts are ordered by port, host, protocol and kind.
+ * @param notJudged the conflicts of ports that could not be judged
+ */
+export async function findConflicts(
+  session: Session,
+  findings: AuditFindings,
+  notJudged: readonly AuditConflict[] = [],
+): Promise<AuditConflict[]> {
   const { probed, released, refused, registry, scope } = findings;
   const unallocated = await findUnallocated(session, probed);
   const processNames = await nameProcesses(unallocated, findings.listeners);
   return [
     ...[...refused].map(([host, refusal]) => describeRefused(host, refusal)),
+    ...notJudged,
     ...probed.flatMap((port) => describeHeld(port, released)),
     ...unallocated.map((port) => describeUnallocated(port, processNames.get(port.port))),
     ...describeDuplicates(registry.hostnameOwners, released, scope),

@@ -1,15 +1,17 @@
 import { isIP } from 'node:net';
 import { addressForbidden, hostNotAllowed } from '../../refusals.js';
 import { findForbiddenRange, isLocalhostName, isLoopback } from '../../schemas/host.js';
-import type { NameResolver } from './names.js';
+import type { NameResolver, ResolvedName } from './names.js';
 
 /** The addresses at which the ports of a host are probed. */
 export interface Destination {
   host: string;
-  /** Empty if the name cannot be resolved. Every probe is then `unreachable`. */
+  /** Empty if the name cannot be resolved. Every probe is then `unreachable`, or not judged with a `shortage`. */
   addresses: readonly string[];
   /** Why there is no address. */
   error: string | null;
+  /** If the name could not be looked up because this process has run out of something: the error, see `isShortage`. */
+  shortage?: string;
 }
 
 /** Whether the addresses are loopback addresses, so that the host is this machine. */
@@ -42,12 +44,13 @@ export class ProbePolicy {
     if (!this.#allowed.has(host)) throw hostNotAllowed(host);
     const target = this.#targets.get(host) ?? host;
     if (isLocalhostName(target)) return { host, addresses: LOOPBACK, error: null };
-    const found = isIP(target) === 0 ? await this.names.resolve(target, signal) : { addresses: [target], error: null };
+    const found: ResolvedName =
+      isIP(target) === 0 ? await this.names.resolve(target, signal) : { addresses: [target], error: null };
     for (const address of found.addresses) {
       const range = findForbiddenRange(address);
       if (range !== null) throw addressForbidden(host, address, range);
     }
-    return { host, addresses: firstOfEachFamily(found.addresses), error: found.error };
+    return { ...found, host, addresses: firstOfEachFamily(found.addresses) };
   }
 }
 

@@ -1,7 +1,17 @@
 import { Socket } from 'node:net';
 import type { HealthCheck } from '../../schemas/health-check.js';
+import { hasAddressFor, isShortage } from './shortage.js';
 
-export type ProbeResult = Pick<HealthCheck, 'outcome' | 'responseTimeMs' | 'error'>;
+/** What a probe has found out about a port. */
+export type JudgedResult = Pick<HealthCheck, 'outcome' | 'responseTimeMs' | 'error'>;
+/** The port was not probed, because this process or its machine has run out of something. */
+export interface NotJudged {
+  outcome: 'not-judged';
+  responseTimeMs: null;
+  /** The error of the system call, one of those that `isShortage` knows. */
+  error: string;
+}
+export type ProbeResult = JudgedResult | NotJudged;
 
 /**
  * Tries to connect to a TCP port, on all addresses of a host at the same time. The port is open if any address accepts.
@@ -23,9 +33,10 @@ export async function probeTcp(
 
 /**
  * Of the outcomes on several addresses, the one with the lowest rank is the result. A timeout on one address comes
- * before a refusal on another, because a slow service may be listening there.
+ * before a refusal on another, because a slow service may be listening there. An address that could not be tried comes
+ * before both, because the service may be listening on it.
  */
-const RANK = { open: 0, timeout: 1, refused: 2, unreachable: 3 };
+const RANK = { open: 0, 'not-judged': 1, timeout: 2, refused: 3, unreachable: 4 };
 
 function connectOnce(host: string, port: number, timeoutMs: number, signal?: AbortSignal): Promise<ProbeResult> {
   return new Promise((resolve, reject) => {
@@ -43,7 +54,7 @@ function connectOnce(host: string, port: number, timeoutMs: number, signal?: Abo
       socket.destroy();
     });
     socket.on('error', ({ code = 'unknown error' }: NodeJS.ErrnoException) => {
-      result = toResult(code, elapsed(started));
+      result = toResult(code, host, elapsed(started));
     });
     // Waits for 'close', because only then is the file descriptor free again.
     socket.on('close', () => {
@@ -56,10 +67,16 @@ function connectOnce(host: string, port: number, timeoutMs: number, signal?: Abo
   });
 }
 
-function toResult(code: string, responseTimeMs: number): ProbeResult {
+function toResult(code: string, address: string, responseTimeMs: number): ProbeResult {
   if (code === 'ECONNREFUSED' || code === 'ECONNRESET') return { outcome: 'refused', responseTimeMs, error: code };
+  if (isShortage(code) && (code !== 'EADDRNOTAVAIL' || hasAddressFor(address))) return notJudged(code);
   const outcome = code === 'ETIMEDOUT' ? 'timeout' : 'unreachable';
   return { outcome, responseTimeMs: null, error: code };
+}
+
+/** @param code see `isShortage` */
+export function notJudged(code: string): NotJudged {
+  return { outcome: 'not-judged', responseTimeMs: null, error: code };
 }
 
 /**

@@ -1,32 +1,39 @@
-import pLimit from 'p-limit';
+import type { OpenFiles } from '../../config/open-files.js';
 import type { Config } from '../../config.js';
 import { type Observer, unobserved } from '../../observer.js';
 import { shuttingDown } from '../../refusals.js';
 import { NameResolver, type NameSources, SYSTEM_NAMES } from './names.js';
-import { type ProbeResult, probeTcp } from './probe.js';
+import { notJudged, type ProbeResult, probeTcp } from './probe.js';
 import { type Destination, ProbePolicy } from './probe-policy.js';
+import { describeShortage } from './shortage.js';
+import { Turns } from './turns.js';
+
+type ProberConfig = Pick<Config, 'probeTimeoutMs' | 'probeConcurrency' | 'probeTargets' | 'probeAllowedHosts'>;
 
 /**
  * Probes ports. A process has one prober, so that its limit holds for the probes of all audits and health checks
  * together.
  */
 export class Prober {
+  /** How many probes are made at a time at most. */
   readonly concurrency: number;
   readonly timeoutMs: number;
   readonly #policy: ProbePolicy;
-  readonly #limit: ReturnType<typeof pLimit>;
+  readonly #turns: Turns;
   readonly #stopping = new AbortController();
 
+  /** @param openFiles what the process may have open; without it, as many probes are made as the configuration says */
   constructor(
-    config: Pick<Config, 'probeTimeoutMs' | 'probeConcurrency' | 'probeTargets' | 'probeAllowedHosts'>,
+    config: ProberConfig,
     readonly observer: Observer = unobserved,
     sources: NameSources = SYSTEM_NAMES,
+    private readonly openFiles: Pick<OpenFiles, 'limit' | 'probeConcurrency' | 'names'> | null = null,
   ) {
-    this.concurrency = config.probeConcurrency;
+    this.concurrency = openFiles?.probeConcurrency ?? config.probeConcurrency;
     this.timeoutMs = config.probeTimeoutMs;
-    const names = new NameResolver(config.probeTimeoutMs, sources);
+    const names = new NameResolver(config.probeTimeoutMs, sources, openFiles?.names);
     this.#policy = new ProbePolicy(config.probeTargets, config.probeAllowedHosts, names);
-    this.#limit = pLimit(config.probeConcurrency);
+    this.#turns = new Turns(this.concurrency, config.probeTimeoutMs);
   }
 
   /** Aborted by `stop`, with the refusal that callers get. */
@@ -51,24 +58,32 @@ export class Prober {
   }
 
   /**
-   * Waits until fewer than `concurrency` probes are under way, then probes. The timeout begins only then.
+   * Waits until fewer than `concurrency` probes are under way, then probes. The timeout begins only then. When the
+   * process runs out of descriptors, the port is tried again until the timeout has passed (see `Turns`).
    * @param signal ends the waiting and the probe
    * @throws the reason of `signal` when it is aborted
    */
   probe(
-    { addresses, error }: Pick<Destination, 'addresses' | 'error'>,
+    { addresses, error, shortage }: Pick<Destination, 'addresses' | 'error' | 'shortage'>,
     port: number,
     signal = this.stopping,
   ): Promise<ProbeResult> {
     return untilAborted(signal, async () => {
+      if (shortage !== undefined) return notJudged(shortage);
       if (addresses.length === 0) return { outcome: 'unreachable', responseTimeMs: null, error };
-      return this.#limit(async () => {
-        const begun = performance.now();
-        const result = await probeTcp(addresses, port, this.timeoutMs, signal);
-        this.observer.probed(result.outcome, (performance.now() - begun) / 1000);
-        return result;
-      });
+      let begun = 0;
+      const result = await this.#turns.take(() => {
+        begun = performance.now();
+        return probeTcp(addresses, port, this.timeoutMs, signal);
+      }, signal);
+      this.observer.probed(result.outcome, (performance.now() - begun) / 1000);
+      return result;
     });
+  }
+
+  /** Why a port was not judged, and what to do. @param code the error of the result */
+  describeShortage(code: string): string {
+    return describeShortage(code, this.openFiles?.limit ?? null);
   }
 }
 
