@@ -37,9 +37,21 @@ export interface Service {
   kill(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Runs a script of `dist/` with PATH and these variables as its only environment. It is killed when the test ends. */
-export function startProcess(t: Test, script: string, variables: Record<string, string>, args: string[] = []) {
-  const child = spawn(process.execPath, [join(packageRoot, 'dist', script), ...args], {
+/**
+ * Runs a script of `dist/` with PATH and these variables as its only environment. It is killed when the test ends.
+ * @param openFiles how many files it may have open
+ */
+export function startProcess(
+  t: Test,
+  script: string,
+  variables: Record<string, string>,
+  args: string[] = [],
+  openFiles?: number,
+) {
+  const command = [process.execPath, join(packageRoot, 'dist', script), ...args] as const;
+  const limited = ['sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$@"`, ...command] as const;
+  const [program, ...programArgs] = openFiles === undefined ? command : limited;
+  const child = spawn(program, programArgs, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, ...variables },
   });
@@ -56,12 +68,10 @@ export function startProcess(t: Test, script: string, variables: Record<string, 
   return { child, exited, output: () => output };
 }
 
-export function startService(t: Test, variables: Record<string, string>): Service {
-  const { child, exited, output } = startProcess(t, 'src/main.js', {
-    PORT: '0',
-    AVOID_LISTENING: 'false',
-    ...variables,
-  });
+/** @param openFiles how many files it may have open */
+export function startService(t: Test, variables: Record<string, string>, openFiles?: number): Service {
+  const given = { PORT: '0', AVOID_LISTENING: 'false', ...variables };
+  const { child, exited, output } = startProcess(t, 'src/main.js', given, [], openFiles);
   const url = Promise.race([
     new Promise<string>((resolve) => {
       createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import * as refusals from '../../refusals.js';
 import { insertHealthChecks } from '../../registry/health-checks.js';
 import type { Session } from '../../registry/session.js';
@@ -74,6 +75,7 @@ export async function runAudit(
   { signal: given, onProgress, unallocatedOnLocalhost = false }: AuditOptions = {},
 ): Promise<Audit> {
   const signal = given ? AbortSignal.any([prober.stopping, given]) : prober.stopping;
+  setMaxListeners(0, signal); // each probe under way is one; Node warns of more than ten
   signal.throwIfAborted();
   const started = performance.now();
   const registry = await session.read(findAudited, scope);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { OpenFiles } from '../../config/open-files.js';
 import type { Config } from '../../config.js';
 import { type Observer, unobserved } from '../../observer.js';
@@ -34,6 +35,7 @@ export class Prober {
     const names = new NameResolver(config.probeTimeoutMs, sources, openFiles?.names);
     this.#policy = new ProbePolicy(config.probeTargets, config.probeAllowedHosts, names);
     this.#turns = new Turns(this.concurrency, config.probeTimeoutMs);
+    setMaxListeners(0, this.stopping); // each probe under way is one; Node warns of more than ten
   }
 
   /** Aborted by `stop`, with the refusal that callers get. */
