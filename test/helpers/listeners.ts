@@ -34,19 +34,26 @@ export async function findClosedPort(host = '127.0.0.1'): Promise<number> {
 
 const SYN_SENT = '02';
 
-/** Counts this machine's attempts to connect to an IPv4 address and port that have had no answer yet. Linux only. */
-export async function countUnanswered(host: string, port: number): Promise<number> {
+/**
+ * Counts this machine's attempts to connect to an IPv4 address, on one port or on any, that have had no answer yet.
+ * Linux only.
+ */
+export async function countUnanswered(host: string, port?: number): Promise<number> {
   const hex = (number: number, digits: number) => number.toString(16).toUpperCase().padStart(digits, '0');
   const bytes = host.split('.').map((byte) => hex(Number(byte), 2));
-  const remote = `${bytes.reverse().join('')}:${hex(port, 4)}`; // the kernel writes the address in little-endian order
+  const remote = `${bytes.reverse().join('')}:${port === undefined ? '' : hex(port, 4)}`; // the kernel writes the address in little-endian order
   const lines = (await readFile('/proc/self/net/tcp', 'utf8')).split('\n').map((line) => line.trim().split(/\s+/));
-  return lines.filter(([, , address, state]) => address === remote && state === SYN_SENT).length;
+  return lines.filter(([, , address = '', state]) => address.startsWith(remote) && state === SYN_SENT).length;
 }
 
 const NEVER_ACCEPTS = `
-  const server = require('node:net').createServer();
-  server.listen({ host: process.argv[1], port: Number(process.argv[2]), backlog: 1 }, () => {
-    require('node:fs').writeSync(1, String(server.address().port));
+  const { createServer } = require('node:net');
+  const [host, ...ports] = process.argv.slice(1);
+  const listen = (port) => new Promise((resolve) => {
+    const server = createServer().listen({ host, port, backlog: 1 }, () => resolve(server.address().port));
+  });
+  Promise.all(ports.map(listen)).then((bound) => {
+    require('node:fs').writeSync(1, String(bound[0]));
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   });`;
 
@@ -55,13 +62,7 @@ const NEVER_ACCEPTS = `
  * firewall would. Returns its port.
  */
 export async function openBlackHole(t: Test, host: string, port = 0): Promise<number> {
-  const child: ChildProcess = spawn(process.execPath, ['-e', NEVER_ACCEPTS, host, String(port)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: {},
-  });
-  t.teardown(() => child.kill('SIGKILL'));
-  const [text] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
-  const bound = Number(text);
+  const bound = await startListeners(t, host, [port]);
   for (let i = 0; i < 4; i++) {
     const filler = connect({ host, port: bound });
     filler.on('error', () => {});
@@ -69,4 +70,27 @@ export async function openBlackHole(t: Test, host: string, port = 0): Promise<nu
     await Promise.race([once(filler, 'connect'), new Promise((resolve) => setTimeout(resolve, 100))]);
   }
   return bound;
+}
+
+/** The same for many ports at once. */
+export async function openBlackHoles(t: Test, host: string, ports: readonly number[]): Promise<void> {
+  await startListeners(t, host, ports);
+  const fill = async (port: number) => {
+    const filler = connect({ host, port });
+    t.teardown(() => filler.destroy());
+    await once(filler, 'connect');
+  };
+  // A backlog of 1 has room for two.
+  await Promise.all(ports.flatMap((port) => [fill(port), fill(port)]));
+}
+
+/** Starts a process that never accepts on these ports. @returns the first of them */
+async function startListeners(t: Test, host: string, ports: readonly number[]): Promise<number> {
+  const child: ChildProcess = spawn(process.execPath, ['-e', NEVER_ACCEPTS, host, ...ports.map(String)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {},
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  const [text] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
+  return Number(text);
 }
