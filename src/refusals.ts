@@ -146,8 +146,10 @@ export function cursorUnknown(): AppError {
   return invalid('/query/cursor', 'The cursor is not one that this service handed out; start without it.');
 }
 
-export function noLineReadable(): AppError {
-  return invalid('', 'No line can be read. Send the output of ss -ltnp or lsof -i -P -n, with its header or without.');
+/** @param first says which line it is, and what is wrong with it; null for a text without lines */
+export function noLineReadable(first: string | null): AppError {
+  const which = first === null ? 'The text is empty.' : `No line can be read. ${first}.`;
+  return invalid('', `${which} Send the output of ss -ltnp or lsof -i -P -n, with its header or without.`);
 }
 
 export function tooManyItems(most: number): AppError {

@@ -75,7 +75,7 @@ const made: { [Name in keyof Omit<typeof refusals, 'boundsOf'>]: AppError } & {
   reservedForNoService: refusals.reservedForNoService(),
   idempotencyKeyReused: refusals.idempotencyKeyReused('k1'),
   cursorUnknown: refusals.cursorUnknown(),
-  noLineReadable: refusals.noLineReadable(),
+  noLineReadable: refusals.noLineReadable('Line 1 is of neither ss nor lsof: "x"'),
   tooManyItems: refusals.tooManyItems(1000),
   dotenvNameConflict: refusals.dotenvNameConflict(['3SCALE_PORT of 3scale begins with a digit']),
   dotenvPlaceConflict: refusals.dotenvPlaceConflict(['API_PORT would be that of api in odin and consilio']),

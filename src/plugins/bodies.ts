@@ -13,6 +13,7 @@ declare module 'fastify' {
   }
 }
 
+const NUL_IN_TEXT = 'holds NUL characters, as a text in UTF-16 does. Send it in UTF-8, as it was printed';
 const NOT_UTF8 = invalid('', 'The body is not UTF-8.');
 const NO_BODY = invalid('', 'This call takes no body.');
 const TOO_LARGE = new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE();
@@ -146,7 +147,7 @@ export function requireUniqueNames(text: string, body: unknown): void {
  * The only check of a text body as a whole. Each line is checked when it is read, and an odd one is reported by itself:
  * the name of a process may contain anything.
  */
-const findNul = (text: string) => (text.includes('\0') ? { pointer: '', detail: 'holds a control character' } : null);
+const findNul = (text: string) => (text.includes('\0') ? { pointer: '', detail: NUL_IN_TEXT } : null);
 
 /**
  * Converts a text from a URL or header to the integer or boolean that the schema asks for. Returns every other value

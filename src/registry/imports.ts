@@ -3,15 +3,31 @@ import type { Access } from '../access/access.js';
 import type { Adopt, Adoption } from '../allocator/commands/adopt.js';
 import { executeLocked } from '../allocator/transaction.js';
 import type { Tables } from '../database/tables.js';
+import type { Space } from '../keys.js';
 import * as refusals from '../refusals.js';
 import { type IdempotencyKey, insertAnswers, lockAndFindAnswer, NO_PROJECT } from '../repositories/idempotency-keys.js';
 import { blockAround, findForeignOwners, lockRangesAround } from '../repositories/ranges.js';
-import type { Import, ImportedPort } from '../schemas/import.js';
+import type { Import, ImportedPort, ImportOutcome, PassedOverLine } from '../schemas/import.js';
 import { requireRoomForAnswer } from './limits.js';
 import type { Session } from './session.js';
 
-/** A port to adopt, or what is wrong with a line that should have been one. */
-export type ImportItem = Adopt | { unreadable: string };
+/**
+ * A port to adopt, with what else is to be said of it; or a port that another process has as well, so that it cannot be
+ * held for both; or what is wrong with a line that should have been a port.
+ */
+export type ImportItem = { line: number } & (
+  | (Adopt & { notes: string[] })
+  | (Space & { port: number; clash: string })
+  | { unreadable: string }
+);
+
+/** What an import is given: `given` counts the items, and the lines of a text that were passed over. */
+export interface ToImport {
+  given: number;
+  items: ImportItem[];
+  /** The first of them, if there are many. */
+  passedOver: PassedOverLine[];
+}
 
 /**
  * One queue for all imports, so that they do not wait, on a database connection each, for the lock of one busy project.
@@ -26,7 +42,7 @@ const IMPORTS = 'imports of ports';
  */
 export function importPorts(
   session: Session,
-  items: readonly ImportItem[],
+  toImport: ToImport,
   options: { dryRun: boolean; idempotency: IdempotencyKey | null },
 ): Promise<{ report: Import; replayed: boolean }> {
   const { allowances, observer } = session;
@@ -37,7 +53,9 @@ export function importPorts(
       const answer = idempotency && (await lockAndFindAnswer(trx, NO_PROJECT, idempotency));
       if (answer) return { report: answer as Import, replayed: true };
       if (idempotency) await requireRoomForAnswer(trx, allowances, NO_PROJECT, idempotency.caller);
-      const report: Import = { dryRun, items: await adoptAll(trx, session, items, dryRun) };
+      const items = await adoptAll(trx, session, toImport.items, dryRun);
+      const { given, passedOver } = toImport;
+      const report: Import = { dryRun, given, counts: countOutcomes(items, given), items, passedOver };
       if (idempotency) await insertAnswers(trx, NO_PROJECT, [{ ...idempotency, response: report }]);
       return { report, replayed: false };
     });
@@ -50,13 +68,19 @@ export function importPorts(
   return session.change('imports', work, { queue: IMPORTS });
 }
 
+function countOutcomes(items: readonly ImportedPort[], given: number): Import['counts'] {
+  const counts = { adopted: 0, held: 0, conflict: 0, outside: 0, invalid: 0, passedOver: given - items.length };
+  for (const { outcome } of items) counts[outcome as ImportOutcome]++;
+  return counts;
+}
+
 async function adoptAll(
   trx: Transaction<Tables>,
   { access, allowances }: Session,
   items: readonly ImportItem[],
   dryRun: boolean,
 ): Promise<ImportedPort[]> {
-  const readable = items.filter((item) => 'port' in item).filter(({ host }) => access.findHostRefusal(host) === null);
+  const readable = items.filter((item) => 'notes' in item).filter(({ host }) => access.findHostRefusal(host) === null);
   const ports = readable.map(({ port }) => port);
   const ranges = await lockRangesAround(trx, access, ports);
   const foreignOwners = await findForeignOwners(trx, access, ports);
@@ -66,7 +90,7 @@ async function adoptAll(
     const covered = readable.filter(({ port }) =>
       own.some((range) => range.start_port <= port && port <= range.end_port),
     );
-    const commands = covered.map((item) => ({ kind: 'adopt' as const, ...item }));
+    const commands = covered.map(({ line, notes, ...wanted }) => ({ kind: 'adopt' as const, ...wanted }));
     const outcomes = await executeLocked(trx, project, own, commands, { dryRun, allowances });
     for (const [index, outcome] of outcomes.entries()) {
       if (!outcome.ok) throw outcome.error;
@@ -88,21 +112,24 @@ function describe(
   foreignOwners: ReadonlyMap<number, string>,
   access: Access,
 ): ImportedPort {
+  const { line } = item;
   if ('unreadable' in item) {
-    return { port: null, host: null, outcome: 'invalid', detail: item.unreadable, allocation: null };
+    return { line, port: null, host: null, outcome: 'invalid', detail: item.unreadable, allocation: null };
   }
   const { port, host } = item;
-  if (adoption) return { port, host, ...adoption };
+  const told = { line, port, host, allocation: null };
+  if ('clash' in item) return { ...told, outcome: 'conflict', detail: item.clash };
+  if (adoption) return { ...told, ...adoption, detail: [adoption.detail, ...item.notes].join(' ') };
   const refusal = access.findHostRefusal(host);
-  if (refusal) return { port, host, outcome: 'conflict', detail: refusal.message, allocation: null };
+  if (refusal) return { ...told, outcome: 'conflict', detail: refusal.message };
   const project = foreignOwners.get(port);
   if (project !== undefined) {
     const detail = `It is in a range of ${project}, which this key does not cover.`;
-    return { port, host, outcome: 'conflict', detail, allocation: null };
+    return { ...told, outcome: 'conflict', detail };
   }
   const block = blockAround(port);
   const detail = block
     ? `No range covers it. Creating a range with "startPort": ${block.startPort} makes one of ${block.startPort}–${block.endPort}; then import it again.`
     : 'No range can cover it: ranges lie in 3000–64999. The service has to move to a port of its project.';
-  return { port, host, outcome: 'outside', detail, allocation: null };
+  return { ...told, outcome: 'outside', detail };
 }

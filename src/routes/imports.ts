@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { invalidField } from '../errors.js';
+import { decodeText } from '../input/decode-text.js';
 import { parserOf } from '../plugins/bodies.js';
 import { importPorts } from '../registry/imports.js';
 import { IdempotencyHeaders, Ref } from '../schemas/common.js';
@@ -13,10 +14,7 @@ const MISSING =
 
 export const importRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { redact }) => {
   // Only these routes take text: Fastify keeps a parser within the plugin that adds it.
-  app.addContentTypeParser(
-    'text/plain',
-    parserOf((bytes) => bytes.toString()),
-  );
+  app.addContentTypeParser('text/plain', parserOf(decodeText));
 
   // The body's schema is chosen by its media type. A missing body has none, so Fastify would not validate it.
   app.addHook('preValidation', async (request) => {
@@ -31,7 +29,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app,
         summary: 'Adopt ports that are in use',
         description:
           'Each goes to the project whose range covers it. What stands in the way of one is told in its item and ' +
-          'keeps no other back. An `Idempotency-Key` counts for all imports of the caller, whatever their projects. ' +
+          'keeps no other back. `counts` add up to `given`: what gives no item is in `passedOver`, with the reason. An `Idempotency-Key` counts for all imports of the caller, whatever their projects. ' +
           'With `Content-Type: text/plain` the body is the output of `ss -ltnp` or `lsof -i -P -n`, as it is.',
         tags: ['imports'],
         querystring: ImportQuery,
@@ -49,7 +47,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app,
       const { dryRun = false } = request.query;
       const body = request.body as NewImport | string;
       const idempotency = readIdempotencyKey(request, body);
-      const items = toImportItems(body, redact);
+      const items = toImportItems(body, { redact });
       const { report, replayed } = await importPorts(request.session, items, { dryRun, idempotency });
       if (replayed) reply.header('idempotent-replayed', 'true');
       return report;

@@ -22,7 +22,7 @@ import {
 import { ExportDocument } from './export.js';
 import { Liveness, Readiness } from './health.js';
 import { HealthCheck, HealthCheckPage, NewHealthCheck } from './health-check.js';
-import { Import, ImportedPort, NewImport, PortToImport } from './import.js';
+import { Import, ImportedPort, NewImport, PassedOverLine, PortToImport } from './import.js';
 import { ExcludedPort, ExcludedPortPage, Listener, Port, PortExclusion } from './port.js';
 import { Problem } from './problem.js';
 import { NewProject, NewRange, ProjectPage, ProjectSummary, Range, RangeChange, RangePage } from './range.js';
@@ -66,6 +66,7 @@ export const components = [
   NewRange,
   NewReservation,
   Port,
+  PassedOverLine,
   PortExclusion,
   PortToImport,
   Problem,

@@ -47,7 +47,13 @@ for (const [name, open] of databases) {
       t.equal(second.detail, 'For consilio/node-2 (environment default), because node holds another port.');
       t.match(ssh.detail, /No range can cover it/);
       t.match(java.detail, /"startPort": 8000 makes one of 8000–8099/);
-      t.match(junk, { host: null, detail: /Line 10 .*and this is no socket/ });
+      t.match(junk, { line: 10, host: null, detail: /Line 10 .*and this is no socket/ });
+      t.equal(imported.body.given, 10);
+      t.same(imported.body.counts, { adopted: 5, held: 0, conflict: 0, outside: 2, invalid: 1, passedOver: 2 });
+      t.same(imported.body.passedOver, [
+        { line: 1, reason: 'Line 1 is the header.' },
+        { line: 4, reason: 'Line 4 is of the same port and process as line 3.' },
+      ]);
       const adopted = imported.body.items.flatMap((item: Item) => item.allocation ?? []);
       t.same(
         new Set((await held()).map(({ id }: { id: string }) => id)),
@@ -127,7 +133,69 @@ for (const [name, open] of databases) {
       });
       t.match(body.items[3], { detail: /^Reserved by openhorizon\/soon, reservation /, allocation: null });
       t.match(body.items[4].detail, /^Released by openhorizon\/old \(environment default\), and kept for it until /);
+      t.same(
+        [body.given, body.counts, body.passedOver],
+        [9, { adopted: 3, held: 2, conflict: 4, outside: 0, invalid: 0, passedOver: 0 }, []],
+      );
+      t.same(
+        body.items.map(({ line }: { line: number }) => line),
+        [1, 2, 3, 4, 5, 6, 7, 8, 9],
+      );
       t.match(body.items[6].allocation, { host: 'db1', protocol: 'udp', environment: 'e', port: 3213 });
+    });
+
+    t.test('what the list tells beside the number is told, and a number is held once', async (t) => {
+      const text = [
+        'LISTEN 0 4096 0.0.0.0:9420 0.0.0.0:* users:(("docker-proxy",pid=4101,fd=7))',
+        'LISTEN 0 4096 [::]:9420 [::]:* users:(("docker-proxy",pid=4108,fd=7))',
+        'LISTEN 0 4096 127.0.0.1:9421 0.0.0.0:* users:(("docker-proxy",pid=4120,fd=7))',
+        'LISTEN 0 511 0.0.0.0:9422 0.0.0.0:* users:(("nginx",pid=1,fd=6),("nginx",pid=30,fd=6))',
+        'LISTEN 0 511 [::]:9422 [::]:* users:(("node",pid=77,fd=6))',
+        'LISTEN 0 511 172.17.0.1:9423 0.0.0.0:* users:(("nginx",pid=70,fd=6))',
+      ].join('\r\n');
+      const { body } = await request('POST', '/v1/imports', text, TEXT);
+      t.same(tell(body), [
+        [9420, 'adopted', 'port-9420'],
+        [9421, 'adopted', 'port-9421'],
+        [9422, 'adopted', 'nginx'],
+        [9422, 'conflict', undefined],
+        [9423, 'adopted', 'nginx'],
+      ]);
+      t.same(body.counts, { adopted: 4, held: 0, conflict: 1, outside: 0, invalid: 0, passedOver: 1 });
+      const [, , first, second, specific] = body.items;
+      t.equal(
+        first.detail,
+        'For shared-services/nginx (environment default). The number is also listened on by node (pid 77) on ' +
+          '[::]:9422 (line 5).',
+      );
+      t.match(second, {
+        line: 5,
+        host: 'localhost',
+        detail: /^9422 is listened on by nginx \(pid 1\) on 0\.0\.0\.0:9422/,
+      });
+      t.match(specific, {
+        host: '172.17.0.1',
+        detail: /\. It listens on 172\.17\.0\.1 alone\. While it does, no server /,
+      });
+      const again = await request('POST', '/v1/imports', text, TEXT);
+      t.same(again.body.counts, { adopted: 0, held: 4, conflict: 1, outside: 0, invalid: 0, passedOver: 1 });
+    });
+
+    t.test('a text that has lost its newlines or has another encoding is told so, or read', async (t) => {
+      const before = await held();
+      for (const text of [SS, SS.slice(SS.indexOf('\n'))]) {
+        const joined = await request('POST', '/v1/imports', text.replaceAll('\n', ''), TEXT);
+        t.match([joined.status, joined.body.code], [400, 'validation-failed']);
+        t.match(joined.body.detail, /newlines are missing \(curl takes them away with -d, .* with --data-binary\)/);
+      }
+      const utf16 = Buffer.from(`\ufeffLISTEN 0 1 *:9430 *:*\r\n`, 'utf16le');
+      const plain = await request('POST', '/v1/imports?dryRun=true', utf16.subarray(2), TEXT);
+      t.match([plain.status, plain.body.detail], [400, /NUL characters, as a text in UTF-16 does\. Send it in UTF-8/]);
+      t.same(await held(), before);
+      for (const bytes of [utf16, Buffer.from(utf16).swap16()]) {
+        const marked = await request('POST', '/v1/imports?dryRun=true', bytes, TEXT);
+        t.same(tell(marked.body), [[9430, 'adopted', 'port-9430']], 'as PowerShell writes it');
+      }
     });
 
     t.test('a retry under one Idempotency-Key gets the first report', async (t) => {

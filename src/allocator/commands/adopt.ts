@@ -16,7 +16,7 @@ export interface Adopt extends Space {
   processName: string | null;
 }
 
-export interface Adoption extends Omit<ImportedPort, 'port' | 'host'> {
+export interface Adoption extends Omit<ImportedPort, 'line' | 'port' | 'host'> {
   /** Who stands in the way, where that is not the project itself: not every caller may be told. */
   holder?: Holder;
 }

@@ -1,15 +1,19 @@
 import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { Connection } from '../../client/connection.js';
 import { ClientFailure } from '../../client/failure.js';
 import { readListeners, toSsOutput } from '../../client/listeners.js';
+import { decodeText } from '../../input/decode-text.js';
 import type { Import, ImportedPort } from '../../schemas/import.js';
 import type { ProjectSummary } from '../../schemas/range.js';
 import { confirm } from '../confirm.js';
 import { openContext } from '../context.js';
 import type { Output } from '../output.js';
 import { formatTable } from '../table.js';
+
+/** Lines that a report for people lists as passed over. */
+const SHOWN_PASSED_OVER = 10;
 
 interface ImportOptions {
   file?: string;
@@ -52,7 +56,7 @@ export function registerImport(program: Command): void {
 }
 
 async function readInput(file: string | undefined): Promise<string> {
-  if (file !== undefined) return file === '-' ? text(process.stdin) : readText(file);
+  if (file !== undefined) return file === '-' ? decodeText(await buffer(process.stdin)) : readText(file);
   const listeners = await readListeners();
   if (listeners === null) {
     const howElse =
@@ -71,7 +75,7 @@ async function readInput(file: string | undefined): Promise<string> {
 
 async function readText(file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
+    return decodeText(await readFile(file));
   } catch (error) {
     throw new ClientFailure('usage', `--file: ${(error as Error).message}.`, 'Name a file that can be read.');
   }
@@ -80,13 +84,28 @@ async function readText(file: string): Promise<string> {
 const plan = (connection: Connection, listening: string): Promise<Import> =>
   connection.send<Import>({ method: 'POST', path: '/v1/imports', query: { dryRun: true }, body: listening });
 
-/** Leaves out what is not in a range of the project. @param project null for all */
+/** Passes over what is not in a range of the project. @param project null for all */
 async function limitTo(project: string | null, report: Import, connection: Connection): Promise<Import> {
   if (project === null) return report;
   const path = `/v1/projects/${encodeURIComponent(project)}/summary`;
   const { ranges } = await connection.send<ProjectSummary>({ method: 'GET', path });
   const isCovered = (port: number) => ranges.some(({ startPort, endPort }) => startPort <= port && port <= endPort);
-  return { ...report, items: report.items.filter(({ port }) => port === null || isCovered(port)) };
+  const items = report.items.filter(({ port }) => port === null || isCovered(port));
+  const elsewhere = report.items.filter(({ port }) => port !== null && !isCovered(port));
+  const passedOver = [
+    ...report.passedOver,
+    ...elsewhere.map(({ line, port }) => ({
+      line,
+      reason: `Line ${line} is of port ${port}, in no range of ${project}.`,
+    })),
+  ].sort((a, b) => a.line - b.line);
+  return { ...report, ...recount(items, report.given), items, passedOver };
+}
+
+function recount(items: readonly ImportedPort[], given: number): Pick<Import, 'counts'> {
+  const counts = { adopted: 0, held: 0, conflict: 0, outside: 0, invalid: 0, passedOver: given - items.length };
+  for (const { outcome } of items) counts[outcome]++;
+  return { counts };
 }
 
 /** Adopts just what the report says, under the same names, whatever listens by now. */
@@ -101,22 +120,46 @@ async function adopt(connection: Connection, report: Import, output: Output): Pr
   const adopted = done.items.filter(({ outcome }) => outcome === 'adopted');
   // What was not adopted in the plan is told too, because a conflict is the reason to look at an import at all.
   const byPlace = new Map(done.items.map((item) => [`${item.port} ${item.host}`, item]));
-  const merged = report.items.map(
-    (item) => (item.outcome === 'adopted' && byPlace.get(`${item.port} ${item.host}`)) || item,
-  );
-  const result: Import = { dryRun: false, items: merged };
+  const merged = report.items.map((item): ImportedPort => {
+    const became = item.outcome === 'adopted' ? byPlace.get(`${item.port} ${item.host}`) : undefined;
+    if (became === undefined) return item;
+    // What the report says of the socket is not known of the numbers that were sent.
+    const detail = became.outcome === 'adopted' ? item.detail : became.detail;
+    return { ...became, line: item.line, detail };
+  });
+  const result: Import = { ...report, ...recount(merged, report.given), dryRun: false, items: merged };
   output.answer(formatReport(result), result);
   output.note(`Adopted ${count(adopted)}.`);
 }
 
-function formatReport({ items, dryRun }: Import): string {
-  if (items.length === 0) return 'Nothing listens on a port of this project.';
+function formatReport(report: Import): string {
+  const passedOver = report.passedOver.slice(0, SHOWN_PASSED_OVER).map(({ reason }) => reason);
+  const more = report.counts.passedOver - passedOver.length;
+  if (more > 0) passedOver.push(`${more} more lines are passed over.`);
+  return [formatItems(report), passedOver.join('\n'), formatCounts(report)].filter((part) => part !== '').join('\n\n');
+}
+
+/** Such as `5 lines: 2 can be adopted, 1 held, 2 passed over.` */
+function formatCounts({ given, counts, dryRun }: Import): string {
+  const parts = Object.entries(counts)
+    .filter(([, count]) => count > 0)
+    .map(([outcome, count]) => `${count} ${nameOutcome(outcome, dryRun)}`);
+  return `${given} ${given === 1 ? 'line' : 'lines'}: ${parts.join(', ')}.`;
+}
+
+function nameOutcome(outcome: string, dryRun: boolean): string {
+  if (outcome === 'passedOver') return 'passed over';
+  return outcome === 'adopted' && dryRun ? 'can be adopted' : outcome;
+}
+
+function formatItems({ items, dryRun }: Import): string {
+  if (items.length === 0) return 'There is no port to import.';
   const rows = items.map(({ port, host, outcome, detail, allocation }: ImportedPort) => [
     port,
     host,
     allocation?.service ?? null,
     allocation?.project ?? null,
-    outcome === 'adopted' && dryRun ? 'can be adopted' : outcome,
+    nameOutcome(outcome, dryRun),
     detail,
   ]);
   return formatTable(['PORT', 'HOST', 'SERVICE', 'PROJECT', 'OUTCOME', 'DETAIL'], rows);

@@ -64,6 +64,6 @@ export const importPorts = defineTool({
   async execute({ session }, input, call) {
     const { dryRun = false, items } = input;
     const options = { dryRun, idempotency: idempotencyOf(call, input) };
-    return (await adopt(session, toImportItems({ items }, String), options)).report;
+    return (await adopt(session, toImportItems({ items }, {}), options)).report;
   },
 });

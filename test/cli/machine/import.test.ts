@@ -66,8 +66,49 @@ t.test('an output that was taken elsewhere is read, and only the named project a
   t.equal(done.stderr, 'Adopted 1 port.\n');
   t.match(done.stdout, /^4101 +localhost +api +atlas +adopted .*\n4102 +localhost +- +- +conflict +Reserved by atlas/m);
   t.match(done.stdout, /invalid +Line 4 is of neither ss nor lsof/);
-  t.notMatch(done.stdout, /4201/);
+  t.match(
+    done.stdout,
+    /\n\nLine 3 is of port 4201, in no range of atlas\.\n\n4 lines: 1 adopted, 1 conflict, 1 invalid, 1 passed over\.\n$/,
+  );
   t.same(await heldPorts(), [[4101, 'api']]);
+});
+
+t.test('every line is accounted for, in the report and after it', async (t) => {
+  const { request, call, heldPorts } = await setUp(t);
+  await request('POST', '/v1/ranges', { project: 'atlas', startPort: 4100 });
+  const output = [
+    'State Recv-Q Send-Q Local Address:Port Peer Address:PortProcess',
+    'LISTEN 0 511 0.0.0.0:4101 0.0.0.0:* users:(("nginx",pid=1,fd=3))',
+    'LISTEN 0 511 [::]:4101 [::]:* users:(("node",pid=2,fd=3))',
+    'LISTEN 0 511 172.17.0.1:4102 0.0.0.0:* users:(("docker-proxy",pid=3,fd=3))',
+    'ESTAB 0 0 10.0.0.5:4101 10.0.0.6:50000',
+    'LISTEN 0 511 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=4,fd=3))',
+  ].join('\n');
+  const folder = t.testdir({ utf16: Buffer.from(`\ufeff${output}`, 'utf16le'), joined: output.replaceAll('\n', '') });
+  const report = await call(['import', '--file', `${folder}/utf16`]);
+  t.match(report, { code: 0, stderr: 'Nothing was changed. To adopt 2 ports, repeat it with --yes.\n' });
+  t.match(report.stdout, /^4102 +172\.17\.0\.1 +port-4102 .* It listens on 172\.17\.0\.1 alone\./m);
+  t.match(
+    report.stdout,
+    /^4101 +localhost +- +- +conflict +4101 is listened on by nginx \(pid 1\) on 0\.0\.0\.0:4101/m,
+  );
+  t.match(report.stdout, /\nLine 1 is the header\.\nLine 5 is of a socket that does not listen \(ESTAB\)\.\n/);
+  t.match(report.stdout, /\n6 lines: 2 can be adopted, 1 conflict, 1 outside, 2 passed over\.\n$/);
+  const done = await call(['import', '--file', `${folder}/utf16`, '--yes', '--json']);
+  const { given, counts, items, passedOver } = JSON.parse(done.stdout);
+  t.same(
+    [given, counts],
+    [6, { adopted: 2, held: 0, conflict: 1, outside: 1, invalid: 0, passedOver: 2 }],
+    'the same as in the report',
+  );
+  t.same([...items, ...passedOver].map(({ line }: { line: number }) => line).sort(), [1, 2, 3, 4, 5, 6]);
+  t.match(items[2], { line: 4, outcome: 'adopted', detail: /port-4102 .* It listens on 172\.17\.0\.1 alone\./ });
+  t.same(await heldPorts(), [
+    [4101, 'nginx'],
+    [4102, 'port-4102'],
+  ]);
+  const joined = await call(['import', '--file', `${folder}/joined`]);
+  t.match(joined, { code: 1, stdout: '', stderr: /^No line can be read\. Line 1 .*newlines are missing/ });
 });
 
 t.test('what cannot be imported is told with the right exit code, and changes nothing', async (t) => {
