@@ -119,7 +119,10 @@ function describe(
   const { port, host } = item;
   const told = { line, port, host, allocation: null };
   if ('clash' in item) return { ...told, outcome: 'conflict', detail: item.clash };
-  if (adoption) return { ...told, ...adoption, detail: [adoption.detail, ...item.notes].join(' ') };
+  if (adoption) {
+    const warnings = adoption.allocation?.warnings ?? []; // that the number is excluded, for example
+    return { ...told, ...adoption, detail: [adoption.detail, ...item.notes, ...warnings].join(' ') };
+  }
   const refusal = access.findHostRefusal(host);
   if (refusal) return { ...told, outcome: 'conflict', detail: refusal.message };
   const project = foreignOwners.get(port);

@@ -181,6 +181,17 @@ for (const [name, open] of databases) {
       t.same(again.body.counts, { adopted: 0, held: 4, conflict: 1, outside: 0, invalid: 0, passedOver: 1 });
     });
 
+    t.test('an excluded number is adopted, with a warning', async (t) => {
+      await request('POST', '/v1/ranges', { project: 'games', startPort: 6600 });
+      const warning = /^Port 6666 is excluded: /;
+      for (const outcome of ['adopted', 'held']) {
+        const { body } = await request('POST', '/v1/imports', 'LISTEN 0 1 *:6666 *:*\nLISTEN 0 1 *:6670 *:*', TEXT);
+        const [excluded, other] = body.items;
+        t.match(excluded, { outcome, detail: / Port 6666 is excluded: /, allocation: { warnings: [warning] } });
+        t.same([other.outcome, other.allocation.warnings], [outcome, undefined]);
+      }
+    });
+
     t.test('a text that has lost its newlines or has another encoding is told so, or read', async (t) => {
       const before = await held();
       for (const text of [SS, SS.slice(SS.indexOf('\n'))]) {
