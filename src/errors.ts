@@ -18,6 +18,7 @@ export const problems = {
   'excluded-port-not-found': { status: 404, title: 'The port is not excluded' },
   'allocation-not-found': { status: 404, title: 'No such allocation' },
   'reservation-not-found': { status: 404, title: 'No such reservation' },
+  'audit-not-found': { status: 404, title: 'No such audit' },
   'api-key-not-found': { status: 404, title: 'No such key' },
   'method-not-allowed': { status: 405, title: 'Method not allowed' },
   'not-acceptable': { status: 406, title: 'No acceptable representation' },

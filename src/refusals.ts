@@ -218,6 +218,10 @@ export function callerLeft(): AppError {
   return new AppError('overloaded', 'The client left before the work was done.');
 }
 
+export function auditNotFound(id: string): AppError {
+  return new AppError('audit-not-found', `There is no audit ${id}; old ones are deleted.`);
+}
+
 /** Each key may run one audit at a time, so that one caller cannot take all the places that callers share. */
 export function auditUnderWay(): AppError {
   const message =

@@ -58,6 +58,8 @@ t.test('the contract', async (t) => {
         'get /v1/allocations/{id}',
         'get /v1/allocations/{id}/health-checks',
         'get /v1/api-keys',
+        'get /v1/audits',
+        'get /v1/audits/{id}',
         'get /v1/environments',
         'get /v1/excluded-ports',
         'get /v1/excluded-ports/{port}',

@@ -19,6 +19,7 @@ const nextSteps: NextSteps<Problem> & Record<string, Step> = {
   'excluded-port-not-found': 'port-allocator who PORT tells whether a port is excluded.',
   'allocation-not-found': 'port-allocator ls shows what is held; port-allocator port SERVICE gets a port.',
   'reservation-not-found': 'port-allocator reserve makes a new one.',
+  'audit-not-found': 'port-allocator audit makes a new one.',
   'api-key-not-found': '',
   'method-not-allowed': 'The service may be older than this command: port-allocator status shows its version.',
   'not-acceptable': 'The service may be older than this command: port-allocator status shows its version.',

@@ -91,6 +91,30 @@ export interface PortHealthChecksTable {
   checked_at: ColumnType<Date, never, never>;
 }
 
+/** An audit that was finished. */
+export interface PortAuditsTable {
+  id: Generated<string>;
+  project: string | null;
+  host: string | null;
+  unallocated: boolean;
+  /** The hosts on which every port of the ranges was probed. */
+  fully_probed_hosts: string[];
+  /** The projects whose findings it has, in alphabetical order; null for all. */
+  covers: string[] | null;
+  requested_by: string;
+  checked_at: ColumnType<Date, never, never>;
+  duration_ms: number;
+  allocated: number;
+  in_use: number;
+  not_running: number;
+  health: number | null;
+  checked_ports: number;
+  /** An array, as JSON text when it is written. */
+  conflicts: ColumnType<unknown[], string, never>;
+  /** About how many bytes the row has as JSON. The database computes it. */
+  json_bytes: ColumnType<number, never, never>;
+}
+
 export interface LeasesTable {
   name: string;
   holder: string;
@@ -130,6 +154,7 @@ export interface Tables {
   port_reservations: PortReservationsTable;
   port_health_checks: PortHealthChecksTable;
   excluded_ports: ExcludedPortsTable;
+  port_audits: PortAuditsTable;
   leases: LeasesTable;
   idempotency_keys: IdempotencyKeysTable;
   api_keys: ApiKeysTable;

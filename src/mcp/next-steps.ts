@@ -22,6 +22,7 @@ export const nextSteps: NextSteps<RefusedCall> = {
   'excluded-port-not-found': 'describe-port tells whether a port is excluded.',
   'allocation-not-found': 'list-ports shows what is held; get-port allocates.',
   'reservation-not-found': 'reserve-port makes a new one.',
+  'audit-not-found': 'audit-ports makes a new one.',
   'api-key-not-found': 'ask the user: keys are for the administrators of the registry.',
   'method-not-allowed': 'call one of the tools that are listed.',
   'not-acceptable': 'call the tool with a client that accepts JSON.',

@@ -21,6 +21,7 @@ export const nextSteps: NextSteps = {
   'allocation-not-found': ({ service }) =>
     service === undefined ? 'GET /v1/allocations lists them.' : 'PUT the same path to get one.',
   'reservation-not-found': 'GET /v1/reservations lists them.',
+  'audit-not-found': 'GET /v1/audits lists them.',
   'api-key-not-found': 'GET /v1/api-keys lists them.',
   'method-not-allowed': '',
   'not-acceptable': '',

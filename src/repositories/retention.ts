@@ -15,6 +15,19 @@ export async function deleteOldHealthChecks(db: Kysely<Tables>, days: number, li
   return rows.length;
 }
 
+/**
+ * Deletes up to `limit` audits that are older than `days`.
+ * @returns how many were deleted
+ */
+export async function deleteOldAudits(db: Kysely<Tables>, days: number, limit: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    delete from port_audits where id in (
+      select id from port_audits
+      where checked_at < statement_timestamp() - make_interval(days => ${days})
+      order by checked_at limit ${limit} for update skip locked)`.execute(db);
+  return Number(numAffectedRows ?? 0);
+}
+
 /** When the oldest of the newest `limit` health checks of a project was made; null if it has no more than that. */
 export async function findOldestToKeep(db: Kysely<Tables>, project: string, limit: number): Promise<Date | null> {
   const row = await db

@@ -7,6 +7,6 @@ import type { Access } from '../access/access.js';
  * is checked with `access.sees`. Ranges are for everybody. test/repositories/visible.test.ts runs every query.
  * @param column that holds the project
  */
-export function visibleTo({ projects }: Access, column = 'project'): RawBuilder<boolean> {
+export function visibleTo({ projects }: Pick<Access, 'projects'>, column = 'project'): RawBuilder<boolean> {
   return projects === null ? sql`true` : sql`${sql.ref(column)} = any(${projects}::text[])`;
 }

@@ -1,10 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { mediaTypes } from '../media-types.js';
-import { Audit, AuditScope } from '../schemas/audit.js';
+import { findAudit, listAudits } from '../repositories/audits.js';
+import { Audit, AuditPage, AuditParams, AuditQuery, AuditScope } from '../schemas/audit.js';
 import { Ref } from '../schemas/common.js';
 import { abortOnDisconnect, type SendEvent, sendEvents } from './answers/event-stream.js';
-import { answerOrEvents, refusals } from './answers/responses.js';
-import type { RouteOptions } from './requests.js';
+import { answer, answerOrEvents, LINK, refusals } from './answers/responses.js';
+import { type RouteOptions, sendPage } from './requests.js';
 
 /**
  * Configures a route that answers JSON or events. REQUEST_TIMEOUT_MS does not apply, because audits may take longer.
@@ -13,7 +14,7 @@ const JSON_OR_EVENTS = { produces: [mediaTypes.json, mediaTypes.events], timeout
 /** The least time between two progress events. A progress bar still moves smoothly at this rate. */
 const PROGRESS_MS = 100;
 
-export const auditRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { auditor }) => {
+export const auditRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { auditor, publicUrl }) => {
   app.post(
     '/v1/audits',
     {
@@ -29,7 +30,7 @@ export const auditRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, 
           '`not-probeable`; where none is given, such hosts are left out, with one `unreachable` conflict for each ' +
           '(`port` is `null`). What is released while the audit runs is left out of it. With `Accept: text/event-stream` ' +
           '`progress` events (`done` of `total` ports) come first, then one `result` (`Audit`), or `problem` (`Problem`) if it ' +
-          'breaks off. An audit whose client leaves is stopped. Each key may have one audit under way; another one is ' +
+          'breaks off. An audit whose client leaves is stopped. One that was finished is kept. Each key may have one audit under way; another one is ' +
           '`too-many-requests`.',
         tags: ['audits'],
         body: Ref(AuditScope),
@@ -47,6 +48,40 @@ export const auditRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, 
         auditor.run(request.session, request.body, { signal, onProgress: progressOf(send) }),
       );
     },
+  );
+
+  app.get(
+    '/v1/audits',
+    {
+      schema: {
+        operationId: 'listAudits',
+        summary: 'List audits',
+        description:
+          'Newest first, each with its conflicts: of `project` and `host` those that were asked for just that. A caller ' +
+          'sees an audit if the caller sees all projects that it covers. They are kept as long as health checks; of those ' +
+          'that cover the same projects, the newest 1000.',
+        tags: ['audits'],
+        querystring: AuditQuery,
+        response: { 200: answer(AuditPage, 'A page of them.', LINK), ...refusals({}) },
+      },
+    },
+    async (request, reply) =>
+      sendPage(request, reply, publicUrl, await request.session.readLarge(listAudits, request.query)),
+  );
+
+  app.get(
+    '/v1/audits/:id',
+    {
+      schema: {
+        operationId: 'getAudit',
+        summary: 'Read an audit',
+        description: 'One that was finished, with its conflicts.',
+        tags: ['audits'],
+        params: AuditParams,
+        response: { 200: answer(Audit, 'The audit.'), ...refusals({}, 'audit-not-found') },
+      },
+    },
+    (request) => request.session.readLarge(findAudit, request.params.id),
   );
 };
 

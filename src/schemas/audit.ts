@@ -5,6 +5,8 @@ import {
   Host,
   HostFilter,
   Nullable,
+  Page,
+  PageQuery,
   PortNumber,
   ProjectName,
   Protocol,
@@ -12,6 +14,7 @@ import {
   ServiceName,
   StringEnum,
   Timestamp,
+  Uuid,
 } from './common.js';
 
 export const conflictKinds = [
@@ -81,35 +84,92 @@ export const AuditConflict = Type.Object(
 );
 export type AuditConflict = Static<typeof AuditConflict>;
 
+const figures = {
+  allocated: Type.Integer({ minimum: 0, description: 'Active allocations in scope, UDP included.' }),
+  inUse: Type.Integer({ minimum: 0, description: 'Those found listening.' }),
+  notRunning: Type.Integer({ minimum: 0, description: 'Those where nothing listens.' }),
+  health: Nullable(
+    Type.Number({ minimum: 0, maximum: 100, description: 'Open of probed allocations, in percent, two decimals.' }),
+    { description: 'Open of probed allocations, in percent, two decimals; `null` when none was probed.' },
+  ),
+  conflicts: Type.Array(Ref(AuditConflict), { description: 'By port, host, protocol and kind.' }),
+  checkedPorts: Count,
+  fullyProbedHosts: Type.Array(Type.String(), {
+    description: 'The hosts on which every port of the ranges was probed, and not only those that are held.',
+  }),
+  durationMs: Type.Number({ minimum: 0 }),
+};
+
+const auditExample = {
+  id: '7d9f2c1e-3b54-4c1f-8a60-5e2f9b7c4d33',
+  project: 'consilio',
+  host: null,
+  unallocated: true,
+  requestedBy: 'deploy-consilio',
+  allocated: 2,
+  inUse: 1,
+  notRunning: 1,
+  health: 50,
+  conflicts: [conflictExample],
+  checkedPorts: 100,
+  fullyProbedHosts: ['localhost'],
+  durationMs: 7,
+  checkedAt: '2026-01-31T12:05:00.000Z',
+};
+
 export const Audit = Type.Object(
   {
-    allocated: Type.Integer({ minimum: 0, description: 'Active allocations in scope, UDP included.' }),
-    inUse: Type.Integer({ minimum: 0, description: 'Those found listening.' }),
-    notRunning: Type.Integer({ minimum: 0, description: 'Those where nothing listens.' }),
-    health: Nullable(
-      Type.Number({ minimum: 0, maximum: 100, description: 'Open of probed allocations, in percent, two decimals.' }),
-      { description: 'Open of probed allocations, in percent, two decimals; `null` when none was probed.' },
-    ),
-    conflicts: Type.Array(Ref(AuditConflict), { description: 'By port, host, protocol and kind.' }),
-    checkedPorts: Count,
-    durationMs: Type.Number({ minimum: 0 }),
-    checkedAt: Timestamp,
+    id: Uuid,
+    project: Nullable(ProjectName, { description: 'As was asked for; `null`: all that the caller could see.' }),
+    host: Nullable(Type.String(HostFilter), { description: 'As was asked for; `null`: all.' }),
+    unallocated: Type.Boolean({ description: 'As was asked for.' }),
+    requestedBy: Type.String({
+      description: 'The name of the key that asked for it, `ADMIN_API_KEY`, `anonymous` or `schedule`.',
+      examples: ['deploy-consilio'],
+    }),
+    ...figures,
+    checkedAt: Type.String({ ...Timestamp, description: 'When it ended (RFC 3339, UTC).' }),
   },
-  {
-    $id: 'Audit',
-    description: 'Where registry and reality differ.',
-    examples: [
-      {
-        allocated: 2,
-        inUse: 1,
-        notRunning: 1,
-        health: 50,
-        conflicts: [conflictExample],
-        checkedPorts: 2,
-        durationMs: 7,
-        checkedAt: '2026-01-31T12:05:00.000Z',
-      },
-    ],
-  },
+  { $id: 'Audit', description: 'Where registry and reality differ.', examples: [auditExample] },
 );
 export type Audit = Static<typeof Audit>;
+
+export const AuditPage = Page(Audit, {
+  $id: 'AuditPage',
+  description: 'A page of audits, newest first.',
+  examples: [{ items: [auditExample], nextCursor: null }],
+});
+
+export const AuditQuery = Type.Object(
+  {
+    project: Type.Optional({ ...ProjectName, description: 'Those that were asked for this project.' }),
+    host: Type.Optional(Type.String({ ...HostFilter, description: 'Those that were asked for this host.' })),
+    covering: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'Instead those that cover `project` and `host`, whatever else they cover. Where one is left out: all projects ' +
+          'that the caller sees, and all hosts.',
+      }),
+    ),
+    ...PageQuery.properties,
+  },
+  { additionalProperties: false },
+);
+export type AuditQuery = Static<typeof AuditQuery>;
+
+export const AuditParams = Type.Object({ id: Type.String({ ...Uuid, description: 'The id of the audit.' }) });
+
+/** What an audit has found, before it is kept. */
+const AuditFigures = Type.Object(figures);
+export type AuditFigures = Static<typeof AuditFigures>;
+
+/** The last audit of a project, for tools that answer something else. */
+export const LastAudit = Type.Object({
+  id: Uuid,
+  checkedAt: Timestamp,
+  ageSeconds: Count,
+  health: Nullable(Type.Number(), { description: 'Of all that it covers.' }),
+  conflicts: Type.Integer({ minimum: 0, description: 'Of this project and host.' }),
+});
+export type LastAudit = Static<typeof LastAudit>;

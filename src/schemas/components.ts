@@ -9,7 +9,7 @@ import {
   ReleasedAllocations,
 } from './allocation.js';
 import { ApiKey, ApiKeyPage, CreatedApiKey, NewApiKey } from './api-key.js';
-import { Audit, AuditConflict, AuditScope } from './audit.js';
+import { Audit, AuditConflict, AuditPage, AuditScope } from './audit.js';
 import {
   Environment,
   EnvironmentPage,
@@ -40,6 +40,7 @@ export const components = [
   ApiKeyPage,
   Audit,
   AuditConflict,
+  AuditPage,
   AuditScope,
   CreatedApiKey,
   Environment,

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import type { Config } from '../config.js';
 import type { Log } from '../database/connect.js';
 import type { Tables } from '../database/tables.js';
+import { keepAudit } from '../registry/audits.js';
 import type { Registry } from '../registry/registry.js';
 import { runAudit } from './audits/audit.js';
 import type { Prober } from './probes/prober.js';
@@ -48,11 +49,13 @@ export async function runMonitor(db: Kysely<Tables>, parts: MonitorParts, signal
 
 /**
  * Audits everything that is held, and the ports of this machine that nobody holds, which cost little because the kernel
- * lists its listeners. On other hosts, only ports that are held or reserved are probed. Conflicts go to the log.
+ * lists its listeners. On other hosts, only ports that are held or reserved are probed. Conflicts also go to the log.
  */
 async function auditAll({ registry, prober, log }: MonitorParts, signal: AbortSignal): Promise<void> {
+  const session = registry.asBackground();
   const options = { signal, unallocatedOnLocalhost: true };
-  const { conflicts, ...figures } = await runAudit(registry.asBackground(), prober, {}, options);
+  const found = await runAudit(session, prober, {}, options);
+  const { conflicts, ...figures } = await keepAudit(session, {}, found, 'schedule');
   for (const { detail, ...conflict } of conflicts) log.warn({ conflict }, detail);
   log.info({ ...figures, conflicts: conflicts.length }, 'Audited');
 }

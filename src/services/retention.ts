@@ -5,6 +5,7 @@ import { deleteEnded, markExpired } from '../repositories/reservations.js';
 import {
   deleteAllocations,
   deleteHealthChecksOf,
+  deleteOldAudits,
   deleteOldHealthChecks,
   findOldHistory,
 } from '../repositories/retention.js';
@@ -12,11 +13,13 @@ import {
 /** How many rows one statement changes at most. With few rows it holds its locks only for a short time. */
 const RETENTION_BATCH = 1000;
 const RESERVATIONS_BATCH = 500;
+/** Fewer, because the conflicts of one audit may take hundreds of pages of the database. */
+const AUDITS_BATCH = 100;
 
 export type RetentionConfig = Pick<Config, 'healthCheckRetentionDays' | 'historyRetentionDays'>;
 
 /**
- * Deletes the health checks and the released allocations that are older than the configuration says. Each batch is a
+ * Deletes the health checks, the audits and the released allocations that are older than the configuration says. Each batch is a
  * transaction of its own, so that whatever was deleted before an error stays deleted.
  * @returns how many of each were deleted
  */
@@ -24,10 +27,12 @@ export async function runRetention(
   db: Kysely<Tables>,
   { healthCheckRetentionDays: checkDays, historyRetentionDays: historyDays }: RetentionConfig,
   signal?: AbortSignal,
-): Promise<{ healthChecks: number; allocations: number }> {
+): Promise<{ healthChecks: number; audits: number; allocations: number }> {
   const deleteChecks = (limit: number) => inTransaction(db, (trx) => deleteOldHealthChecks(trx, checkDays, limit));
   let healthChecks = await repeatInBatches(deleteChecks, RETENTION_BATCH, signal);
-  if (historyDays === null) return { healthChecks, allocations: 0 };
+  const deleteAudits = (limit: number) => inTransaction(db, (trx) => deleteOldAudits(trx, checkDays, limit));
+  const audits = await repeatInBatches(deleteAudits, AUDITS_BATCH, signal);
+  if (historyDays === null) return { healthChecks, audits, allocations: 0 };
   const deleteHistory = async (limit: number) => {
     const ids = await inTransaction(db, (trx) => findOldHistory(trx, historyDays, limit));
     if (ids.length === 0) return 0;
@@ -35,7 +40,7 @@ export async function runRetention(
     return inTransaction(db, (trx) => deleteAllocations(trx, ids));
   };
   const allocations = await repeatInBatches(deleteHistory, RETENTION_BATCH, signal);
-  return { healthChecks, allocations };
+  return { healthChecks, audits, allocations };
 }
 
 /**

@@ -2,6 +2,7 @@
 export interface Fixture {
   allocation: string;
   reservation: string;
+  audit: string;
   apiKey: string;
   /** The start port of a range in which nothing is held. */
   emptyRange: number;
@@ -35,7 +36,13 @@ export interface ToolUse {
 }
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';
-export const EXAMPLE: Fixture = { allocation: NOBODY, reservation: NOBODY, apiKey: NOBODY, emptyRange: 1 };
+export const EXAMPLE: Fixture = {
+  allocation: NOBODY,
+  reservation: NOBODY,
+  audit: NOBODY,
+  apiKey: NOBODY,
+  emptyRange: 1,
+};
 
 const at = (path: string) => () => path;
 const SERVICE = at('/v1/projects/consilio/services/hush');
@@ -118,6 +125,8 @@ export const operations: Record<string, Operation> = {
     others: 'named',
   },
   auditPorts: { method: 'POST', path: at('/v1/audits'), body: {}, allowed: 'changers', others: 'filtered' },
+  listAudits: { method: 'GET', path: at('/v1/audits'), allowed: 'keys', others: 'filtered' },
+  getAudit: { method: 'GET', path: ({ audit }) => `/v1/audits/${audit}`, allowed: 'keys', others: 'hidden' },
 
   listRanges: { method: 'GET', path: at('/v1/ranges'), allowed: 'keys', others: 'named' },
   getRange: { method: 'GET', path: at('/v1/ranges/3100'), allowed: 'keys', others: 'named' },

@@ -54,8 +54,15 @@ async function makeFixture(): Promise<Fixture> {
   const reservation = await send('POST', '/v1/projects/consilio/reservations', wanted);
   await sql`delete from port_ranges where start_port >= 20000`.execute(db);
   const range = await send('POST', '/v1/ranges', { project: 'consilio', startPort: 20000, description: 'hush' });
+  const audit = await send('POST', '/v1/audits', { project: 'consilio' });
   const apiKey = await makeKey(request, 'reader');
-  return { allocation: allocation.id, reservation: reservation.id, apiKey: apiKey.id, emptyRange: range.startPort };
+  return {
+    allocation: allocation.id,
+    reservation: reservation.id,
+    audit: audit.id,
+    apiKey: apiKey.id,
+    emptyRange: range.startPort,
+  };
 }
 
 /** Everything that a refusal must not change. */

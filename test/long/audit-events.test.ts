@@ -49,6 +49,7 @@ t.test('the audit streams its progress, and ends with the result', async (t) => 
   t.same(events.at(-2), { event: 'progress', data: { done: 2, total: 2 } });
   t.match(events.at(-1), { event: 'result', data: { allocated: 2, inUse: 0, health: 0, checkedPorts: 2 } });
   t.equal(events.filter(({ event }) => event === 'result').length, 1);
+  t.same((await request('GET', '/v1/audits')).body.items, [events.at(-1)?.data], 'the one that is kept');
 });
 
 t.test('an audit that is refused before it begins is answered with an ordinary problem document', async (t) => {
@@ -72,6 +73,7 @@ for (const accept of ['text/event-stream', 'application/json']) {
     await answer.catch(() => {});
     await setTimeout(2 * 400 + 500);
     t.same(await db.selectFrom('port_health_checks').selectAll().execute(), [], 'it would have stored two by now');
+    t.same(await db.selectFrom('port_audits').selectAll().execute(), [], 'what broke off is not kept');
   });
 }
 

@@ -29,6 +29,7 @@ async function fill(): Promise<void> {
   await post(`/v1/allocations/${held.id}/health-checks`);
   const released = await post('/v1/projects/odin/allocations', { service: 'gone', environment: 'e' });
   await request('DELETE', `/v1/allocations/${released.id}`);
+  await post('/v1/audits', { project: 'odin' });
   await post('/v1/projects/odin/allocations', { service: 'once' }, { 'idempotency-key': 'k' });
   const copy = '/v1/projects/odin/environments/copy';
   await request('PUT', copy, { services: [{ service: 'web' }], path: '/srv/copy' });

@@ -33,6 +33,7 @@ const TABLES = [
   'kept_hostnames',
   'environment_paths',
   'excluded_ports',
+  'port_audits',
 ];
 
 /** What PostgreSQL has counted since its statistics were reset. */
@@ -100,6 +101,12 @@ for (const analyzed of [true, false]) {
         select id, project, port, host, 'open'
         from port_allocations, generate_series(1, ${RECENT / HELD}::integer) i
         where project = 'consilio' and released_at is null`.execute(db);
+      await sql`
+        insert into port_audits (project, host, covers, unallocated, fully_probed_hosts, requested_by, duration_ms, allocated,
+                                 in_use, not_running, checked_ports, conflicts)
+        select project, 'localhost', case when project is not null then array[project] end, false, '{}', 'ci', 1, 1, 1, 0, 1, '[]'
+        from (select case when i % 3 > 0 then 'audited-' || i % 30 end as project from generate_series(1, ${RECENT / 100}::integer) i) s
+      `.execute(db);
     });
     if (analyzed) await sql`analyze`.execute(observer.db);
 
@@ -174,6 +181,9 @@ async function askForEverything(t: Test, request: ReturnType<typeof requester>, 
   await ask(200, 'DELETE', `${project}/services/new`);
   const cancelled = await ask(201, 'POST', `${project}/reservations`, { ttlSeconds: 60, port: 3195 });
   await ask(200, 'DELETE', `/v1/reservations/${cancelled.id}`);
+  for (const query of ['', '&project=audited-7', '&covering=true', '&covering=true&project=audited-7&host=localhost']) {
+    await ask(200, 'GET', `/v1/audits?limit=1${query}`);
+  }
   await ask(200, 'GET', '/v1/ports/3190');
   await ask(201, 'PUT', '/v1/excluded-ports/3199', { reason: 'Taken here' });
   await ask(200, 'PUT', '/v1/excluded-ports/3199', { reason: 'Taken there' });
@@ -190,7 +200,7 @@ async function sweep(db: Database['db']): Promise<void> {
   t.equal(await markExpired(db, RECENT), 0);
   t.equal(await deleteEnded(db, RECENT), 0);
   const kept = { healthCheckRetentionDays: 7, historyRetentionDays: 30 };
-  t.same(await runRetention(db, kept), { healthChecks: 0, allocations: 0 });
+  t.same(await runRetention(db, kept), { healthChecks: 0, audits: 0, allocations: 0 });
 }
 
 /** Waits until the backends have ended: each reports its counts before it disappears from pg_stat_activity. */

@@ -62,6 +62,14 @@ t.test('the monitor audits on AUDIT_SCHEDULE, and outlives a pass that fails', a
   await monitor;
   t.equal((await db.selectFrom('port_allocations').select('status').executeTakeFirstOrThrow()).status, 'in_use');
   t.ok(warnings.includes('A scheduled pass failed'));
+  const [kept] = await db.selectFrom('port_audits').selectAll().orderBy('checked_at', 'desc').execute();
+  t.match(kept, {
+    requested_by: 'schedule',
+    project: null,
+    covers: null,
+    in_use: 1,
+    fully_probed_hosts: ['localhost'],
+  });
 });
 
 t.test('every scheduled audit looks for squatters on this machine, and forgets those that have gone', async (t) => {

@@ -12,6 +12,8 @@ const NOT_TOOLS: Record<string, string> = {
   deleteRange: 'is for the operators of the registry',
   listAllEnvironments: 'list-environments lists those of one project, and list-ranges the projects',
   getEnvironment: 'list-ports shows what an environment holds',
+  listAudits: 'audit-ports answers the last one with maxAgeSeconds, and older ones are for people',
+  getAudit: 'audit-ports answers an audit whole, as far as its limit says',
   createHealthCheck: 'audit-ports probes all that a project holds, and agents know services, not ids',
   listHealthChecks: 'is for people who look at the past of one service',
   getReservation: 'the tools that make and end a reservation answer it whole',

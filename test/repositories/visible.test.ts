@@ -1,19 +1,18 @@
 // No query tells a caller of projects that the caller may not see.
 import { randomUUID } from 'node:crypto';
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import t, { type Test } from 'tap';
 import type { Access } from '../../src/access/access.js';
 import type { Caller } from '../../src/access/caller.js';
 import type { Tables } from '../../src/database/tables.js';
 import type { AppError, ProblemCode } from '../../src/errors.js';
 import { spaceOf } from '../../src/keys.js';
-import { releaseAllocation } from '../../src/registry/allocations.js';
-import { insertHealthChecks, listHealthChecks } from '../../src/registry/health-checks.js';
-import { updateRange } from '../../src/registry/ranges.js';
+import { listHealthChecks } from '../../src/registry/health-checks.js';
 import { Registry } from '../../src/registry/registry.js';
 import type { Session } from '../../src/registry/session.js';
 import { findHeldInEnvironment, listAllocations } from '../../src/repositories/allocations.js';
 import { listApiKeys } from '../../src/repositories/api-keys.js';
+import { findAudit, findLastAudit, findRecentAudit, listAudits } from '../../src/repositories/audits.js';
 import { listAllEnvironments, listEnvironments } from '../../src/repositories/environments.js';
 import { listProjectNames, listProjects, summarizeProject } from '../../src/repositories/projects.js';
 import {
@@ -34,7 +33,7 @@ import { describePort } from '../../src/repositories/reports/ports.js';
 import { findReservation, listReservations } from '../../src/repositories/reservations.js';
 import { findConflicts } from '../../src/services/audits/conflicts.js';
 import { openPostgres } from '../helpers/database.js';
-import { getOrAllocate, reserve } from '../helpers/project-commands.js';
+import { fillProject, insertAudit, readIds } from '../helpers/filled-project.js';
 import { exportedFunctions } from '../helpers/sources.js';
 
 /** The caller's project. Whatever it holds has `shown` in its names and descriptions. */
@@ -55,9 +54,10 @@ const CALLER: Caller = {
 
 const { db } = await openPostgres(t);
 const registry = new Registry(db);
-const own = await fill(OWN, OWN_START, 'shown');
-const other = await fill(OTHER, OTHER_START, 'hidden');
-const otherIds = await readIds(OTHER);
+const own = await fillProject(db, OWN, OWN_START, 'shown');
+const other = await fillProject(db, OTHER, OTHER_START, 'hidden');
+const auditOfAll = await insertAudit(db, {}, 'hidden');
+const otherIds = [...(await readIds(db, OTHER)), auditOfAll];
 
 /** One way to ask a query something, and what comes of it. */
 interface Ask {
@@ -95,6 +95,26 @@ const queries: Record<string, Ask[]> = {
         'An audit asks by them which owners of a shared hostname are gone by its end. The next test is about that.',
     },
     { ask: (s) => s.read(findAudited, { project: OTHER }), refused: 'forbidden' },
+  ],
+  listAudits: [
+    { ask: (s) => s.read(listAudits, {}), shows: ['shown-key', 'shown conflict'] },
+    { ask: (s) => s.read(listAudits, { covering: true }), shows: ['shown-key'] },
+    { ask: (s) => s.read(listAudits, { project: OTHER }) },
+    { ask: (s) => s.read(listAudits, { project: OTHER, covering: true }) },
+  ],
+  findAudit: [
+    { ask: (s) => s.read(findAudit, own.audit), shows: ['shown-key', 'shown conflict'] },
+    { ask: (s) => s.read(findAudit, other.audit), refused: 'audit-not-found' },
+    { ask: (s) => s.read(findAudit, auditOfAll), refused: 'audit-not-found' },
+  ],
+  findLastAudit: [
+    { ask: (s) => s.read(findLastAudit, { project: OWN, host: 'localhost' }), shows: [own.audit] },
+    { ask: (s) => s.read(findLastAudit, { project: OTHER, host: 'localhost' }) },
+  ],
+  findRecentAudit: [
+    { ask: (s) => s.read(findRecentAudit, { project: OWN }, 600), shows: ['shown-key', 'shown conflict'] },
+    { ask: (s) => s.read(findRecentAudit, { project: OTHER }, 600) },
+    { ask: (s) => s.read(findRecentAudit, {}, 600) },
   ],
   listEnvironments: [
     { ask: (s) => s.read(listEnvironments, OWN, {}), shows: ['shown', '/shown/folder'] },
@@ -189,6 +209,7 @@ t.test('the words and ids of the other project are there for a caller who sees e
     await all.read(listReservations, {}),
     await all.read(listRanges, SPACE, {}),
     await listHealthChecks(all, other.api, {}),
+    await all.read(listAudits, {}),
   ];
   for (const words of seen) t.ok(wordsNotToBeTold(words, { namesOther: true }).includes('hidden'));
   t.same(
@@ -255,44 +276,4 @@ function inTransaction<T>(work: (trx: Parameters<typeof lockRangesAround>[0], ac
 
 function environment(project: string, environment: string) {
   return { project, environment, ...SPACE };
-}
-
-/** Gives a project something of everything that a caller could see, with `word` in every name and description. */
-async function fill(project: string, startPort: number, word: string) {
-  const session = registry.asBackground();
-  await updateRange(session, startPort, { description: `${word} range` });
-  const hold = async (service: string, given: object, details: object) => {
-    const command = getOrAllocate(`${word}-${service}`, { project, ...given, details });
-    return (await session.execute(project, command)).allocation;
-  };
-  const description = { description: `${word} words`, serviceType: word, metadata: { team: word } };
-  const api = await hold(
-    'api',
-    { environment: `${word}-first` },
-    { ...description, cloudflareHostname: 'shared.example.com' },
-  );
-  await hold('web', { environment: word }, { ...description, cloudflareHostname: `${word}.example.com` });
-  await releaseAllocation(session, (await hold('released', { host: `${word}-host` }, description)).id);
-  const probe = { port: api.port, host: api.host, outcome: 'timeout' as const, responseTimeMs: null };
-  await insertHealthChecks(session, [{ allocationId: api.id, ...probe, error: `${word} error` }]);
-  await sql`
-    insert into environment_paths (project, environment, path)
-    values (${project}, ${word}, '/shared'), (${project}, ${`${word}-first`}, ${`/${word}/folder`})`.execute(db);
-  const texts = { service: `${word}-reserved`, reservedBy: `${word} ci`, reason: `${word} reason` };
-  const { reservation } = await session.execute(project, reserve(texts));
-  await sql`
-    insert into api_keys (id, name, role, projects, hash, created_by)
-    values (${randomUUID()}, ${`${word} key`}, 'project', ${[project]}, ${Buffer.alloc(32)}, ${`${word} admin`})`.execute(
-    db,
-  );
-  return { api: api.id, reservation };
-}
-
-async function readIds(project: string): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
-    select id from port_allocations where project = ${project}
-    union all select id from port_reservations where project = ${project}
-    union all select c.id from port_health_checks c join port_allocations a on a.id = c.allocation_id
-      where a.project = ${project}`.execute(db);
-  return rows.map(({ id }) => id);
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import t from 'tap';
@@ -139,6 +140,9 @@ t.test('answers are as the contract describes them', async (t) => {
     await request('POST', `/v1/allocations/${id}/health-checks`);
     await request('POST', '/v1/audits', { project: 'health-agent', unallocated: true });
     await request('POST', '/v1/audits', { project: 'nobody' });
+    const { id: audit } = (await request('GET', '/v1/audits?covering=true&project=health-agent&limit=1')).body.items[0];
+    await request('GET', `/v1/audits/${audit}`);
+    await request('GET', `/v1/audits/${randomUUID()}`);
     await request('POST', '/v1/audits', { host: '169.254.169.254' });
 
     const reserve = '/v1/projects/openhorizon/reservations';

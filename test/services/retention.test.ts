@@ -21,14 +21,21 @@ t.test('old rows are deleted in batches, but nothing that is held or cooling dow
     insert into port_health_checks (allocation_id, project, port, host, outcome, checked_at)
     select id, project, port, host, 'open', clock_timestamp() - make_interval(days => i % 2 * 10)
     from port_allocations cross join generate_series(1, 2400) i where released_at is null`.execute(db);
+  await sql`
+    insert into port_audits (unallocated, fully_probed_hosts, requested_by, checked_at, duration_ms, allocated, in_use,
+                             not_running, checked_ports, conflicts)
+    select false, '{}', 'schedule', clock_timestamp() - make_interval(days => i % 2 * 10), 1, 0, 0, 0, 0, '[]'
+    from generate_series(1, 260) i`.execute(db);
 
   t.same(await runRetention(db, { healthCheckRetentionDays: 7, historyRetentionDays: null }), {
     healthChecks: 1200,
+    audits: 130,
     allocations: 0,
   });
   // The longest cooldown is 30 days, so the row released 3 days ago may still be needed to compute a cooldown.
   t.same(await runRetention(db, { healthCheckRetentionDays: 7, historyRetentionDays: 1 }), {
     healthChecks: 0,
+    audits: 0,
     allocations: 1,
   });
   await sql`update port_ranges set reuse_cooldown_seconds = 0`.execute(db);
@@ -78,7 +85,7 @@ t.test('the health checks of old allocations are deleted in small transactions, 
   await sql`
     create trigger count_deleted after delete on port_health_checks
     referencing old table as gone for each statement execute function count_deleted()`.execute(db);
-  t.same(await runRetention(db, SHORT_HISTORY), { healthChecks, allocations: 1200 });
+  t.same(await runRetention(db, SHORT_HISTORY), { healthChecks, audits: 0, allocations: 1200 });
   t.equal(await countChecks(db), 0);
 });
 

@@ -1,8 +1,10 @@
 import { Type } from '@sinclair/typebox';
 import { spaceOf } from '../../keys.js';
 import { createRange as insertRange } from '../../registry/ranges.js';
+import { findLastAudit } from '../../repositories/audits.js';
 import { summarizeProject } from '../../repositories/projects.js';
 import { listRanges as findRanges } from '../../repositories/ranges.js';
+import { LastAudit } from '../../schemas/audit.js';
 import { ProjectName, SpaceQuery } from '../../schemas/common.js';
 import { NewRange, ProjectSummary, Range, RangePage } from '../../schemas/range.js';
 import { ShortPage, TOOL_PAGE_BYTES } from '../inputs.js';
@@ -14,14 +16,21 @@ export const portSummary = defineTool({
   name: 'port-summary',
   title: 'Summarize a project',
   description:
-    'How full one project is on one host and protocol: its ranges, its counts, and the public hostnames of its ' +
-    'ports. Use it to tell whether there is room; for the ports themselves use list-ports.',
+    'How full one project is on one host and protocol: its ranges, its counts, the public hostnames of its ports, and ' +
+    'the last audit; while that is null, `inUsePorts` was not checked yet. Use it to tell whether there is room; for the ports themselves use list-ports.',
   operations: ['getProjectSummary'],
   input: Type.Object({ project: ProjectName, ...SpaceQuery.properties }, CLOSED),
-  output: ProjectSummary,
+  output: Type.Object({
+    ...ProjectSummary.properties,
+    lastAudit: Type.Unsafe<LastAudit | null>(Type.Union([LastAudit, Type.Null()])),
+  }),
   annotations: READS,
   repeatable: 'always',
-  execute: ({ session }, input) => session.read(summarizeProject, input.project, spaceOf(input)),
+  async execute({ session }, input) {
+    const space = spaceOf(input);
+    const summary = await session.read(summarizeProject, input.project, space);
+    return { ...summary, lastAudit: await session.read(findLastAudit, { project: input.project, host: space.host }) };
+  },
 });
 
 export const listRanges = defineTool({

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { importPorts as adopt } from '../../registry/imports.js';
+import { findRecentAudit } from '../../repositories/audits.js';
 import { Audit, AuditScope, conflictKinds } from '../../schemas/audit.js';
 import { Count } from '../../schemas/common.js';
 import { Import, ImportQuery, NewImport } from '../../schemas/import.js';
@@ -12,6 +13,13 @@ type ConflictKind = (typeof conflictKinds)[number];
 
 const ConflictLimit = Type.Optional(
   Type.Integer({ minimum: 1, maximum: 1000, default: 25, description: 'Conflicts to show.' }),
+);
+const MaxAge = Type.Optional(
+  Type.Integer({
+      minimum: 0,
+      maximum: 31_536_000,
+      description: 'Answer the last audit of this scope instead, if it is not older.',
+    }),
 );
 /**
  * The result of an audit with only the first conflicts. An audit of a machine that is down finds a conflict on every
@@ -36,13 +44,14 @@ export const auditPorts = defineTool({
     'conflicts, by port; `conflictCounts` has how many there are of each kind. For more raise `limit`, or audit one ' +
     '`project` or `host`. For who owns one number use describe-port.',
   operations: ['auditPorts'],
-  input: Type.Object({ ...AuditScope.properties, limit: ConflictLimit }, CLOSED),
+  input: Type.Object({ ...AuditScope.properties, maxAgeSeconds: MaxAge, limit: ConflictLimit }, CLOSED),
   output: ShortAudit,
   // Not read-only, because it stores what it found and updates the status of allocations.
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
-  async execute({ session, auditor }, { limit = 25, ...scope }, { signal }) {
-    const { conflicts, ...audit } = await auditor.run(session, scope, { signal });
+  async execute({ session, auditor }, { limit = 25, maxAgeSeconds = 0, ...scope }, { signal }) {
+    const recent = maxAgeSeconds > 0 ? await session.readLarge(findRecentAudit, scope, maxAgeSeconds) : null;
+    const { conflicts, ...audit } = recent ?? (await auditor.run(session, scope, { signal }));
     const conflictCounts = Object.fromEntries(
       conflictKinds.map((kind) => [kind, conflicts.filter((conflict) => conflict.kind === kind).length]),
     ) as Record<ConflictKind, number>;

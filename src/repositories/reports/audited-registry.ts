@@ -40,12 +40,16 @@ export interface AuditedRegistry {
   hostnameOwners: HostnameOwner[];
 }
 
-/** @throws AppError project-not-found, forbidden */
+/**
+ * For an audit of one project, only that project counts as visible, whatever else the caller sees: the audit is kept,
+ * and everybody who sees the project can read it.
+ * @throws AppError project-not-found, forbidden
+ */
 export async function findAudited(db: Kysely<Tables>, access: Access, scope: AuditScope): Promise<AuditedRegistry> {
   const { project, host } = scope;
   if (project !== undefined) await requireRange(db, access, project);
-  const inScope = sql`${visibleTo(access)} and (${project ?? null}::text is null or project = ${project ?? null})
-    and (${host ?? null}::text is null or host = ${host ?? null})`;
+  const visible = visibleTo(project === undefined ? access : { projects: [project] });
+  const inScope = sql`${visible} and (${host ?? null}::text is null or host = ${host ?? null})`;
   const allocations = await sql<AuditedAllocation>`
     select id, port, host, protocol, project, service, environment from port_allocations
     where released_at is null and ${inScope} order by port, host, protocol`.execute(db);
@@ -54,8 +58,8 @@ export async function findAudited(db: Kysely<Tables>, access: Access, scope: Aud
     where status = 'active' and expires_at > ${statementTime} and ${inScope}
     order by port, host, protocol`.execute(db);
   const hostnameOwners = await sql<HostnameOwner>`
-    select id, port, host, protocol, project as owner, case when ${visibleTo(access)} then service end as service,
-           case when ${visibleTo(access)} then environment end as environment,
+    select id, port, host, protocol, project as owner, case when ${visible} then service end as service,
+           case when ${visible} then environment end as environment,
            cloudflare_hostname as hostname, hostname_withheld_at as "withheldAt"
     from port_allocations
     where released_at is null and cloudflare_hostname in (
@@ -66,8 +70,7 @@ export async function findAudited(db: Kysely<Tables>, access: Access, scope: Aud
   const ranges = await db
     .selectFrom('port_ranges')
     .select(['start_port', 'end_port', 'project'])
-    .where(visibleTo(access))
-    .$if(project !== undefined, (q) => q.where('project', '=', project as string))
+    .where(visible)
     .orderBy('start_port')
     .execute();
   return {

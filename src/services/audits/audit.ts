@@ -1,10 +1,11 @@
 import { setMaxListeners } from 'node:events';
 import * as refusals from '../../refusals.js';
+import { keepAudit } from '../../registry/audits.js';
 import { insertHealthChecks } from '../../registry/health-checks.js';
 import type { Session } from '../../registry/session.js';
 import type { NewHealthCheck } from '../../repositories/health-checks.js';
 import { type AuditedAllocation, findAudited, findReleased } from '../../repositories/reports/audited-registry.js';
-import type { Audit, AuditScope } from '../../schemas/audit.js';
+import type { Audit, AuditFigures, AuditScope } from '../../schemas/audit.js';
 import { type Listeners, readListeners } from '../listeners/loopback.js';
 import type { Prober } from '../probes/prober.js';
 import { type AuditedPort, listPorts, type ProbedPort, probeAll, resolveHosts } from './audited-ports.js';
@@ -34,6 +35,7 @@ export class Auditor {
   constructor(private readonly prober: Prober) {}
 
   /**
+   * Runs one audit, and keeps it.
    * @param options when `signal` is aborted, the caller has left
    * @throws AppError too-many-requests, overloaded, and what `runAudit` throws
    */
@@ -45,7 +47,7 @@ export class Auditor {
     this.#running++;
     if (key !== null) this.#keys.add(key);
     try {
-      return await runAudit(session, this.prober, scope, options);
+      return await keepAudit(session, scope, await runAudit(session, this.prober, scope, options));
     } catch (error) {
       const { signal } = options;
       throw signal?.aborted && error === signal.reason ? refusals.callerLeft() : error;
@@ -63,7 +65,7 @@ const BATCH_SIZE = 250;
 
 /**
  * Makes one audit: reads what is held, probes it while no transaction is open, stores the results in batches meanwhile,
- * and reports where registry and reality differ.
+ * and reports where registry and reality differ. The audit itself is not kept: call `keepAudit` with what it found.
  * @param session of the caller; without a `project`, everything that the caller may see is in scope
  * @throws AppError project-not-found, forbidden, or not-probeable for a host that the scope names; overloaded when the
  * process stops; the reason of `signal` when it is aborted
@@ -73,7 +75,7 @@ export async function runAudit(
   prober: Prober,
   scope: AuditScope,
   { signal: given, onProgress, unallocatedOnLocalhost = false }: AuditOptions = {},
-): Promise<Audit> {
+): Promise<AuditFigures> {
   const signal = given ? AbortSignal.any([prober.stopping, given]) : prober.stopping;
   setMaxListeners(0, signal); // each probe under way is one; Node warns of more than ten
   signal.throwIfAborted();
@@ -108,8 +110,8 @@ export async function runAudit(
     health: held.length === 0 ? null : Math.round((inUse / held.length) * 10_000) / 100,
     conflicts,
     checkedPorts: knownClosed + judged.length,
+    fullyProbedHosts,
     durationMs: Math.round(performance.now() - started),
-    checkedAt: new Date().toISOString(),
   };
 }
 
