@@ -16,10 +16,10 @@ const ConflictLimit = Type.Optional(
 );
 const MaxAge = Type.Optional(
   Type.Integer({
-      minimum: 0,
-      maximum: 31_536_000,
-      description: 'Answer the last audit of this scope instead, if it is not older.',
-    }),
+    minimum: 0,
+    maximum: 31_536_000,
+    description: 'Answer the last audit of this scope instead, if it is not older.',
+  }),
 );
 /**
  * The result of an audit with only the first conflicts. An audit of a machine that is down finds a conflict on every
