@@ -1,5 +1,6 @@
 import { passedOver, type Reading, readSocket, unreadable, WITHOUT_NEWLINES } from './reading.js';
 
+const FIRST_COLUMNS = ['Netid', 'State', 'Recv-Q'];
 const HEADER = /^(Netid )?(State )?Recv-Q Send-Q Local Address:Port Peer Address:Port ?(Process)?/;
 const NETID = /^[a-z?][a-z0-9_?]{0,15}$/;
 const STATE = /^[A-Z][A-Z0-9-]{0,15}$/;
@@ -11,6 +12,7 @@ const FINAL_STATES = ['FIN-WAIT-1', 'FIN-WAIT-2'];
 
 /** `Netid State Recv-Q Send-Q Local Address:Port Peer Address:Port Process`, without the first where there is one kind. */
 export function readSsHeader(fields: readonly string[]): Reading | null {
+  if (!FIRST_COLUMNS.includes(fields[0] ?? '')) return null;
   const [header] = HEADER.exec(fields.slice(0, 10).join(' ')) ?? [];
   if (header === undefined) return null;
   return fields.join(' ') === header.trimEnd() ? passedOver('is the header') : unreadable(WITHOUT_NEWLINES);

@@ -146,6 +146,9 @@ t.test('of any mixture of lines each gives an item or is passed over, and the co
   );
 });
 
+/** Of the processor, because other suites may keep the machine busy. A text took 0.2 s at most. */
+const MOST_MICROSECONDS = 2_000_000;
+
 t.test('a long text is read quickly, and lists only the first lines that it passes over', async (t) => {
   const texts = {
     'one socket': `${listening('*:3100', ['node', 1])}\n`,
@@ -154,9 +157,9 @@ t.test('a long text is read quickly, and lists only the first lines that it pass
   };
   for (const [name, line] of Object.entries(texts)) {
     const text = Array.from({ length: 20_000 }, (_, i) => (typeof line === 'string' ? line : line(i))).join('');
-    const start = performance.now();
+    const start = process.cpuUsage();
     const { given, items, passedOver } = readListeningPorts(text);
-    t.ok(performance.now() - start < 2000, name);
+    t.ok(process.cpuUsage(start).user < MOST_MICROSECONDS, name);
     t.same([given, items.length <= 1, passedOver.length], [20_000, true, MAX_LISTED_PASSED_OVER], name);
   }
 });
