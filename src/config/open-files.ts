@@ -27,8 +27,8 @@ const OWN_FILES = 32;
 const NAMES = { least: 4, most: 32 };
 /** A look-up has a socket for each of the first two name servers. */
 const SOCKETS_OF_NAME = 2;
-/** PostgreSQL refuses to start with fewer than 64. With 300 it has all files of a registry open. */
-const DATABASE_FILES = { least: 64, most: 300 };
+/** PostgreSQL refuses to start with fewer than 64. All files of a registry, with the catalogs, are 245. */
+const DATABASE_FILES = { least: 64, most: 256 };
 const MOST_CONNECTIONS = 4096;
 /** Connections and probes, without which the service is of no use. */
 const LEAST_FOR_WORK = 32;
@@ -38,7 +38,7 @@ const SOCKETS_OF_PROBE = 2;
 const SHARE_OF_PROBES = 0.2;
 
 /**
- * Divides what the process may have open. With 300, for example, the embedded database has 64 files, and there are 157
+ * Divides what the process may have open. With 300, for example, the embedded database has 64 files, and there are 158
  * connections and 19 probes.
  * @throws StartError if the service cannot work with so few
  */

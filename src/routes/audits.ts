@@ -28,9 +28,11 @@ export const auditRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, 
           "else on localhost and every host on which the scope holds something; on the machine of the service, the kernel's " +
           'list of listeners tells which of these are worth a connection. A `host` that may not be probed is ' +
           '`not-probeable`; where none is given, such hosts are left out, with one `unreachable` conflict for each ' +
-          '(`port` is `null`). What is released while the audit runs is left out of it. With `Accept: text/event-stream` ' +
-          '`progress` events (`done` of `total` ports) come first, then one `result` (`Audit`), or `problem` (`Problem`) if it ' +
-          'breaks off. An audit whose client leaves is stopped. One that was finished is kept. Each key may have one audit under way; another one is ' +
+          '(`port` is `null`). Ports that cannot be judged, because this service has run out of open files or the like, are ' +
+          '`not-judged` conflicts, counted nowhere and not stored. What is released while the audit runs is left out of ' +
+          'it. With `Accept: text/event-stream` `progress` events (`done` of `total` ports) come first, then one `result` ' +
+          '(`Audit`), or `problem` (`Problem`) if it breaks off. An audit whose client leaves is stopped. One that was ' +
+          'finished is kept. Each key may have one audit under way; another one is ' +
           '`too-many-requests`.',
         tags: ['audits'],
         body: Ref(AuditScope),

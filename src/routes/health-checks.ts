@@ -23,7 +23,8 @@ export const healthCheckRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
         description:
           'Tries one TCP connection, stores the result and moves the status: `open` makes it `in_use`, `refused` takes ' +
           '`in_use` back to `allocated`, `timeout` and `unreachable` leave it. UDP ports, released allocations and ' +
-          'hosts that are not allowed are `not-probeable`.',
+          'hosts that are not allowed are `not-probeable`. If the service has run out of open files or the like and cannot ' +
+          'probe, it is `overloaded`, and nothing is stored.',
         tags: ['audits'],
         params: AllocationParams,
         headers: IdempotencyHeaders,
