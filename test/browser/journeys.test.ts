@@ -17,13 +17,13 @@ t.test('the main journeys', async (t) => {
     await card.getByText('84 of 100 held').waitFor();
     await page.getByRole('article', { name: 'health-agent' }).getByText('Full', { exact: true }).waitFor();
     for (const name of [
-      '3100, allocated, api',
-      '3106, allocated, api, environment staging',
+      '3100, not checked yet, api',
+      '3106, not checked yet, api, environment staging',
       '3140, reserved, release pipeline',
       '3302, cooling down',
       '3304, cooling down',
       '3320, reserved, search',
-      '9004, allocated, grafana',
+      '9004, not checked yet, grafana',
     ]) {
       t.equal(await cell(page, name).count(), 1, name);
     }
@@ -71,10 +71,13 @@ t.test('the main journeys', async (t) => {
     for (const [typed, expected] of [
       [
         'ingest',
-        ['3300 odin/ingest default build-1 TCP Allocated', '3300 odin/ingest default localhost TCP Allocated'],
+        [
+          '3300 odin/ingest default build-1 TCP Not checked yet',
+          '3300 odin/ingest default localhost TCP Not checked yet',
+        ],
       ],
-      ['grafana.example', ['9004 shared-services/grafana default localhost TCP Allocated grafana.example.com']],
-      ['3107', ['3107 consilio/web staging localhost TCP Allocated']],
+      ['grafana.example', ['9004 shared-services/grafana default localhost TCP Not checked yet grafana.example.com']],
+      ['3107', ['3107 consilio/web staging localhost TCP Not checked yet']],
       ['search', ['3320 odin/search localhost TCP Reserved']],
     ] as const) {
       await page.getByRole('searchbox').fill(typed);
@@ -140,7 +143,7 @@ t.test('the main journeys', async (t) => {
     await page.getByRole('button', { name: 'Get this port' }).click();
     await page.getByRole('combobox', { name: 'Service' }).fill('legacy');
     await page.getByRole('button', { name: 'Get it' }).click();
-    await cell(page, '3342, allocated, legacy').waitFor();
+    await cell(page, '3342, not checked yet, legacy').waitFor();
     assertClean(t, visited);
   });
 
@@ -161,7 +164,7 @@ t.test('the main journeys', async (t) => {
     await page.getByRole('button', { name: 'Claim', exact: true }).click();
     await page.getByRole('combobox', { name: 'Service' }).fill('search');
     await page.getByRole('button', { name: 'Claim it' }).click();
-    await cell(page, '3311, allocated, search').waitFor();
+    await cell(page, '3311, not checked yet, search').waitFor();
     await cell(page, '3310, reserved, ci-42').click();
     await page.getByRole('button', { name: 'Cancel the reservation' }).click();
     await page
@@ -172,13 +175,13 @@ t.test('the main journeys', async (t) => {
     assertClean(t, visited);
   });
 
-  t.test('an audit tells how far it is, what is down, and what listens that should not', async (t) => {
+  t.test('an audit tells how far it is, what has stopped, and what listens that should not', async (t) => {
     const { url, request } = await serve(t, await openPostgres(t), { PROBE_CONCURRENCY: '1' });
     await fillRegistry(request);
     await runServices(t, request);
     const visited = await visit(t, browser, url);
     const { page } = visited;
-    await cell(page, '3104, down').waitFor();
+    await cell(page, '3104, stopped').waitFor();
     await page.getByRole('button', { name: 'Run an audit' }).click();
     await page.getByRole('progressbar', { name: 'Progress of the audit' }).waitFor();
     await page.getByText(/^Auditing localhost: [\d,]+ of [\d,]+ ports$/).waitFor();
@@ -186,13 +189,22 @@ t.test('the main journeys', async (t) => {
     const findings = page.getByRole('region', { name: /^The audit found/ });
     await findings.getByText('Nobody holds port 3190 on localhost, yet something listens there.').waitFor();
     await findings.getByText(/^Port 3320 on localhost is reserved/).waitFor();
+    const heading = await findings.getByRole('heading').innerText();
     await cell(page, '3190, in conflict').waitFor();
+
+    const other = await visit(t, browser, url);
+    for (const viewer of [page, other.page]) {
+      if (viewer === page) await viewer.reload();
+      await viewer.getByText(/^Audited \d+ seconds? ago|^Audited now/).waitFor();
+      await cell(viewer, '3190, in conflict').waitFor();
+      t.equal(await viewer.getByRole('heading', { name: /^The audit found/ }).innerText(), heading);
+    }
 
     await findings.getByRole('button', { name: '3190' }).click();
     await page.getByRole('button', { name: 'Get this port' }).click();
     await page.getByRole('combobox', { name: 'Service' }).fill('stranger');
     await page.getByRole('button', { name: 'Get it' }).click();
-    await cell(page, '3190, allocated, stranger').waitFor();
+    await cell(page, '3190, not checked yet, stranger').waitFor();
     t.equal(await findings.getByRole('button', { name: '3190' }).count(), 0, 'what was mended is no finding any more');
 
     await page.getByRole('button', { name: 'Probe now' }).click();
@@ -202,7 +214,7 @@ t.test('the main journeys', async (t) => {
       .waitFor();
     await cell(page, '3190, in use, stranger').waitFor();
 
-    await page.getByRole('button', { name: /^Down \d+/ }).click();
+    await page.getByRole('button', { name: /^Stopped \d+/ }).click();
     await page.getByRole('button', { name: 'Show everything' }).waitFor();
     t.notOk(await page.getByRole('article', { name: 'meta-supervisor' }).count(), 'where all that is held runs');
     assertClean(t, visited);
@@ -217,7 +229,7 @@ t.test('the main journeys', async (t) => {
     await listen(t, PROBED, 3150);
     const { page } = await visit(t, browser, url);
     await page.getByRole('button', { name: 'Run an audit' }).click();
-    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByRole('button', { name: 'Stop', exact: true }).click();
     await page.getByText('The audit was not finished. Stopped before it was done.').waitFor();
   });
 });

@@ -1,7 +1,8 @@
 import t from 'tap';
 import { assertClean, cell, findViolations, openBrowser, visit } from '../helpers/browser.js';
-import { fillRegistry, serve } from '../helpers/dashboard.js';
+import { fillRegistry, PROBED, serve } from '../helpers/dashboard.js';
 import { openPostgres } from '../helpers/database.js';
+import { listen } from '../helpers/listeners.js';
 import { emptyRegistry } from '../helpers/registry.js';
 
 const KEY = 'k'.repeat(40);
@@ -72,6 +73,47 @@ t.test('states of the registry and of the service', async (t) => {
     assertClean(t, visited);
   });
 
+  t.test(
+    'what was never checked, never seen and has stopped is told apart, and all viewers see one audit',
+    async (t) => {
+      const { db } = await openPostgres(t);
+      const { url, request } = await serve(t, { db }, { ADMIN_API_KEY: KEY });
+      const admin = { authorization: `Bearer ${KEY}` };
+      const hold = async (service: string) =>
+        (await request('PUT', `/v1/projects/odin/services/${service}`, {}, admin)).body.port;
+      const [stopping, unseen] = [await hold('stopping'), await hold('unseen')];
+      const visited = await visit(t, browser, url);
+      const { page } = visited;
+      await page.getByRole('dialog').getByLabel('Key').fill(KEY);
+      await page.getByRole('button', { name: 'Continue' }).click();
+      await page.getByText('Not checked yet', { exact: true }).first().waitFor();
+      await page.getByRole('button', { name: 'Held 2 not checked yet, ' }).waitFor();
+      for (const name of ['Stopped', 'In conflict']) {
+        await page.getByRole('button', { name: `${name} – not checked yet` }).waitFor();
+      }
+      await cell(page, `${unseen}, not checked yet, unseen`).waitFor();
+      t.same(await findViolations(page), []);
+
+      const listener = await listen(t, PROBED, stopping);
+      t.equal((await request('POST', '/v1/audits', {}, admin)).body.inUse, 1);
+      await new Promise((resolve) => listener.close(resolve));
+      await request('POST', '/v1/audits', {}, admin);
+      const late = await hold('late');
+      await page.getByRole('button', { name: 'Refresh' }).click();
+      await page.getByText(/^Audited .* by ADMIN_API_KEY$/).waitFor();
+      await cell(page, `${stopping}, stopped, stopping`).waitFor();
+      await cell(page, `${unseen}, never seen, unseen`).waitFor();
+      await cell(page, `${late}, not checked yet, late`).waitFor();
+      await page.getByRole('button', { name: 'Held 3 0 in use, ' }).waitFor();
+      await page
+        .getByRole('button', { name: 'In conflict 0 the last audit has probed only ports that are held' })
+        .waitFor();
+      await page.getByRole('heading', { name: 'The audit found 2 things' }).waitFor();
+      t.same(await findViolations(page), []);
+      assertClean(t, visited);
+    },
+  );
+
   t.test('lists of more than one page are shown completely', async (t) => {
     const { db } = await openPostgres(t);
     const { url, request } = await serve(t, { db });
@@ -83,7 +125,7 @@ t.test('states of the registry and of the service', async (t) => {
     }
     const { page } = await visit(t, browser, url);
     await page.getByRole('article', { name: 'big' }).getByText('2,000 of 2,000 held').waitFor();
-    t.equal(await page.locator('.row .cell.allocated').count(), 2000);
+    t.equal(await page.locator('.row .cell.unchecked').count(), 2000);
   });
 
   t.test('with keys in force it asks for one, and keeps it for the tab', async (t) => {

@@ -105,7 +105,7 @@ for (const analyzed of [true, false]) {
         insert into port_audits (project, host, covers, unallocated, fully_probed_hosts, requested_by, duration_ms, allocated,
                                  in_use, not_running, checked_ports, conflicts)
         select project, 'localhost', case when project is not null then array[project] end, false, '{}', 'ci', 1, 1, 1, 0, 1, '[]'
-        from (select case when i % 3 > 0 then 'audited-' || i % 30 end as project from generate_series(1, ${RECENT / 100}::integer) i) s
+        from (select case when i % 3 > 0 then 'audited-' || i % 30 end as project from generate_series(1, ${RECENT / 10}::integer) i) s
       `.execute(db);
     });
     if (analyzed) await sql`analyze`.execute(observer.db);
@@ -134,7 +134,9 @@ for (const analyzed of [true, false]) {
     t.ok(releases > 0, 'what cools down is found by the index of releases');
     t.ok(releases <= RANGE_PORTS * COOLING_LOOKS, `${releases} entries: the last release of each port`);
     t.ok((reads.entries.excluded_ports_pkey ?? 0) > 0, 'excluded ports are found by their primary key');
-    const all = Object.values(reads.entries).reduce((sum, count) => sum + count, 0);
+    // Audits are no rows that were released. As many as are kept of a scope may be read.
+    const others = Object.entries(reads.entries).filter(([index]) => !index.startsWith('port_audits'));
+    const all = others.reduce((sum, [, count]) => sum + count, 0);
     t.ok(all < RELEASED, `${all} index entries in all: far from the ${RELEASED} released rows each time`);
   });
 }

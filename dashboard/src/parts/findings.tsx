@@ -1,7 +1,8 @@
 import { useState } from 'preact/hooks';
 import { formatCount, formatMoment, plural } from '../format.js';
-import type { AuditConflict } from '../registry/api.js';
+import type { Audit, AuditConflict } from '../registry/api.js';
 import { auditState, findings } from '../registry/audit.js';
+import { registry } from '../registry/registry.js';
 import { selectPort } from '../registry/view.js';
 import { FreeText } from './free-text.js';
 
@@ -17,18 +18,16 @@ const KINDS: Record<AuditConflict['kind'], { name: string; cellClass: string; sh
   'foreign-listener': { name: 'Stranger', cellClass: 'conflict', showsActual: true },
   'reserved-in-use': { name: 'Too early', cellClass: 'conflict', showsActual: true },
   'duplicate-hostname': { name: 'Hostname twice', cellClass: 'conflict' },
-  'not-running': { name: 'Not running', cellClass: 'down' },
+  'not-running': { name: 'Not running', cellClass: 'stopped' },
   unreachable: { name: 'Out of reach', cellClass: 'cooling', showsActual: true },
   'not-judged': { name: 'Not judged', cellClass: 'cooling', showsActual: true },
 };
 const WORST_FIRST = Object.keys(KINDS);
 
-/** The progress of the audit while it runs, and then its findings, each with what to do about it. */
+/** The progress of an audit while this page runs it, and else the findings of the last one that is kept. */
 export function Findings() {
   const state = auditState.value;
   switch (state.phase) {
-    case 'none':
-      return null;
     case 'running':
       return (
         <section class="panel audit" aria-label="Audit">
@@ -44,16 +43,24 @@ export function Findings() {
       );
     case 'failed':
       return (
-        <section class="panel audit" aria-label="Audit">
-          <p role="alert">The audit was not finished. {state.reason}</p>
-        </section>
+        <>
+          <section class="panel audit" aria-label="Audit">
+            <p role="alert">The audit was not finished. {state.reason}</p>
+          </section>
+          <Last />
+        </>
       );
-    case 'done':
-      return <Found {...state} />;
+    default:
+      return <Last />;
   }
 }
 
-function Found({ host, audit }: Extract<ReturnType<typeof auditState.peek>, { phase: 'done' }>) {
+function Last() {
+  const current = registry.value;
+  return current?.lastAudit ? <Found host={current.space.host} audit={current.lastAudit} /> : null;
+}
+
+function Found({ host, audit }: { host: string; audit: Audit }) {
   const [all, setAll] = useState(false);
   const sorted = findings.value.toSorted((a, b) => WORST_FIRST.indexOf(a.kind) - WORST_FIRST.indexOf(b.kind));
   const shown = all ? sorted : sorted.slice(0, SHOWN_AT_FIRST);

@@ -1,10 +1,11 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { openDialog } from '../dialogs/open.js';
-import { formatClock } from '../format.js';
+import { formatAge, formatClock, formatMoment } from '../format.js';
 import { apiKey, setApiKey } from '../registry/api.js';
 import { auditState, runAudit } from '../registry/audit.js';
 import { refresh, registry, space } from '../registry/registry.js';
 import { environment, environments, hosts, query, selected } from '../registry/view.js';
+import { FreeText } from './free-text.js';
 
 /** The search, the filters, and the actions that are always possible. */
 export function Header() {
@@ -27,6 +28,7 @@ export function Header() {
       <div class="top-row filters">
         <Filters />
         <RefreshControls />
+        <LastAudit />
         <button
           type="button"
           class="button"
@@ -113,6 +115,28 @@ function Filters() {
         </select>
       </label>
     </>
+  );
+}
+
+/** Who made the last audit of this host, and when: the same for everybody who looks. */
+function LastAudit() {
+  if (registry.value === null) return null;
+  const { lastAudit } = registry.value;
+  if (lastAudit === null) return <span class="quiet">Not checked yet</span>;
+  const { checkedAt, requestedBy } = lastAudit;
+  return (
+    <span class="quiet">
+      Audited{' '}
+      <time dateTime={checkedAt} title={formatMoment(checkedAt)}>
+        {formatAge(checkedAt)}
+      </time>
+      {requestedBy !== 'anonymous' && (
+        <>
+          {' '}
+          by <FreeText>{requestedBy}</FreeText>
+        </>
+      )}
+    </span>
   );
 }
 

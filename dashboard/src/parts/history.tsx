@@ -19,7 +19,7 @@ const HOLDERS_AT_FIRST = 5;
 /** The outcomes of a probe: what each is called, and which cell of the map it looks like. */
 const OUTCOMES: Record<HealthCheck['outcome'], { name: string; cellClass: string }> = {
   open: { name: 'open', cellClass: 'in_use' },
-  refused: { name: 'nothing listens', cellClass: 'down' },
+  refused: { name: 'nothing listens', cellClass: 'stopped' },
   timeout: { name: 'no answer in time', cellClass: 'cooling' },
   unreachable: { name: 'no way to the host', cellClass: 'cooling' },
 };

@@ -44,7 +44,7 @@ function Badges({ map }: { map: ProjectMap }) {
       {fullness === 'full' && <span class="badge bad">Full</span>}
       {fullness === 'nearly-full' && <span class="badge warn">Nearly full</span>}
       {map.conflicts > 0 && <span class="badge bad">{plural(map.conflicts, 'conflict')}</span>}
-      {map.down > 0 && <span class="badge down">{formatCount(map.down)} down</span>}
+      {map.stopped > 0 && <span class="badge stopped">{formatCount(map.stopped)} stopped</span>}
     </span>
   );
 }

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { formatCount, plural } from '../format.js';
 import type { Space } from '../registry/api.js';
-import { type Cell, type CellState, STATES } from '../registry/cells.js';
+import { type Cell, type CellState, STATES, stateOfHeld } from '../registry/cells.js';
 import { isIn } from '../registry/cooling.js';
 import { registry, space } from '../registry/registry.js';
 import { type Held, projects, query, results, selectPort, typedPort } from '../registry/view.js';
@@ -106,6 +106,5 @@ export function findCell(port: number, of: Space): Cell | undefined {
 
 function stateOf(held: Held): CellState {
   if (!('environment' in held)) return 'reserved';
-  if (held.status === 'in_use') return 'in_use';
-  return held.lastUsedAt === null ? 'allocated' : 'down';
+  return stateOfHeld(held, registry.value?.lastAudit ?? null);
 }

@@ -1,7 +1,8 @@
 import type { ComponentChildren } from 'preact';
 import { formatCount, plural } from '../format.js';
-import { auditState, findings } from '../registry/audit.js';
+import { findings } from '../registry/audit.js';
 import { fullnessOf } from '../registry/cells.js';
+import { registry } from '../registry/registry.js';
 import { projects, type StateFilter, stateFilter } from '../registry/view.js';
 
 /** The four figures that people come here for. Each is a button that limits the map to what it counts. */
@@ -10,13 +11,18 @@ export function SummaryTiles() {
   const sum = (count: (map: (typeof maps)[number]) => number) => maps.reduce((total, map) => total + count(map), 0);
   const full = maps.filter((map) => fullnessOf(map) === 'full');
   const nearly = maps.filter((map) => fullnessOf(map) === 'nearly-full');
-  const down = maps.filter((map) => map.down > 0);
+  const stopped = maps.filter((map) => map.stopped > 0);
+  const inUse = sum((map) => map.inUse);
   const conflicts = sum((map) => map.conflicts);
-  const audited = auditState.value.phase === 'done';
+  const audit = registry.value?.lastAudit ?? null;
+  const isUdp = registry.value?.space.protocol === 'udp';
+  const isChecked = !isUdp && (audit !== null || inUse > 0 || stopped.length > 0);
+  const unchecked = isUdp ? 'UDP is not probed' : 'not checked yet';
+  const isProbed = audit?.fullyProbedHosts.includes(registry.value?.space.host ?? '') ?? false;
   return (
     <section class="glance" aria-label="At a glance">
       <Tile name="Held" value={formatCount(sum((map) => map.held))} of="all">
-        {formatCount(sum((map) => map.inUse))} in use, {formatCount(sum((map) => map.available))} free in{' '}
+        {isChecked ? `${formatCount(inUse)} in use` : unchecked}, {formatCount(sum((map) => map.available))} free in{' '}
         {plural(maps.length, 'project')}
       </Tile>
       <Tile name="Full or nearly full" value={formatCount(full.length + nearly.length)} of="full" bad={full.length > 0}>
@@ -24,17 +30,23 @@ export function SummaryTiles() {
           ? 'every project has room'
           : [...full.map(({ project }) => `${project} (full)`), ...nearly.map(({ project }) => project)].join(', ')}
       </Tile>
-      <Tile name="Down" value={formatCount(sum((map) => map.down))} of="down">
-        {down.length === 0 ? 'nothing that ran before is missing' : down.map(({ project }) => project).join(', ')}
+      <Tile name="Stopped" value={isChecked ? formatCount(sum((map) => map.stopped)) : '–'} of="stopped">
+        {isChecked ? describeStopped(stopped.map(({ project }) => project)) : unchecked}
       </Tile>
-      <Tile name="In conflict" value={audited ? formatCount(conflicts) : '–'} of="conflict" bad={conflicts > 0}>
-        {audited ? describeConflicts() : 'an audit tells what listens that should not'}
+      <Tile name="In conflict" value={audit ? formatCount(conflicts) : '–'} of="conflict" bad={conflicts > 0}>
+        {audit ? describeConflicts(isProbed) : 'not checked yet: an audit tells what listens that should not'}
       </Tile>
     </section>
   );
 }
 
-function describeConflicts(): string {
+function describeStopped(projects: string[]): string {
+  return projects.length === 0 ? 'nothing that ran before is missing' : projects.join(', ');
+}
+
+/** @param isProbed whether the audit has probed the ports that nobody holds */
+function describeConflicts(isProbed: boolean): string {
+  if (!isProbed) return 'the last audit has probed only ports that are held';
   const squatters = findings.value.filter(({ kind }) => kind === 'squatter').length;
   return squatters === 0 ? 'nothing listens uninvited' : `${plural(squatters, 'port')} with an uninvited listener`;
 }

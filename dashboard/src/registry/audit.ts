@@ -12,20 +12,19 @@ import {
 import { isStillTrue } from './cells.js';
 import { refresh, registry, space } from './registry.js';
 
+/** Of the audit that this page runs. What the last one found, whoever ran it, is in `registry`. */
 export type AuditState =
   | { phase: 'none' }
   | { phase: 'running'; host: string; done: number; total: number; stop(): void }
-  | { phase: 'done'; host: string; audit: Audit }
+  | { phase: 'done' }
   | { phase: 'failed'; reason: string };
 
 export const auditState = signal<AuditState>({ phase: 'none' });
 
 /** The findings of the last audit, without those that the registry shows to be out of date. */
 export const findings = computed<AuditConflict[]>(() => {
-  const state = auditState.value;
   const current = registry.value;
-  if (state.phase !== 'done' || !current) return [];
-  return state.audit.conflicts.filter((finding) => isStillTrue(finding, current));
+  return current?.lastAudit?.conflicts.filter((finding) => isStillTrue(finding, current)) ?? [];
 });
 
 /** Audits every port of the map, including those that nobody holds, and shows the progress in `auditState`. */
@@ -35,11 +34,11 @@ export async function runAudit(): Promise<void> {
   const stop = () => stopping.abort();
   auditState.value = { phase: 'running', host, done: 0, total: 0, stop };
   try {
-    const audit = await streamAudit({ host }, stopping.signal, ({ done, total }) => {
+    await streamAudit({ host }, stopping.signal, ({ done, total }) => {
       auditState.value = { phase: 'running', host, done, total, stop };
     });
-    await refresh(); // the probes changed what is in use, and the map should show it together with the findings
-    auditState.value = { phase: 'done', host, audit };
+    await refresh(); // reads the audit that was kept, and what is in use now
+    auditState.value = { phase: 'done' };
   } catch (error) {
     const reason = stopping.signal.aborted ? 'Stopped before it was done.' : describeFailure(error);
     auditState.value = { phase: 'failed', reason };

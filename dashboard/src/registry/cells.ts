@@ -1,13 +1,17 @@
-import type { Allocation, AuditConflict, Range, Reservation, Space } from './api.js';
+import { type Liveness, livenessOf } from '../../../src/client/liveness.js';
+import type { Allocation, Audit, AuditConflict, Range, Reservation, Space } from './api.js';
 import { isIn } from './cooling.js';
 import type { Registry } from './registry.js';
 
-export type CellState = 'free' | 'allocated' | 'in_use' | 'down' | 'reserved' | 'cooling' | 'excluded' | 'conflict';
+export type CellState = 'free' | 'allocated' | HeldState | 'reserved' | 'cooling' | 'excluded' | 'conflict';
+type HeldState = Exclude<Liveness, 'unprobed'>;
 
 export const STATES: Record<CellState, { name: string; meaning: string }> = {
   in_use: { name: 'In use', meaning: 'held, and found listening' },
-  allocated: { name: 'Allocated', meaning: 'held, and never seen listening' },
-  down: { name: 'Down', meaning: 'held, and not listening any more' },
+  stopped: { name: 'Stopped', meaning: 'held, and not listening any more' },
+  unseen: { name: 'Never seen', meaning: 'held, and no audit has found it listening' },
+  unchecked: { name: 'Not checked yet', meaning: 'held, and no audit has looked since it was allocated' },
+  allocated: { name: 'Allocated', meaning: 'held; UDP is not probed' },
   reserved: { name: 'Reserved', meaning: 'kept for a while' },
   cooling: { name: 'Cooling down', meaning: 'released too recently for another service' },
   excluded: { name: 'Excluded', meaning: 'given to nobody unasked' },
@@ -33,7 +37,7 @@ export interface ProjectMap {
   reserved: number;
   cooling: number;
   available: number;
-  down: number;
+  stopped: number;
   conflicts: number;
 }
 
@@ -66,7 +70,7 @@ export function mapProjects(registry: Registry, findings: AuditConflict[]): Proj
         reservation: reservations.get(port) ?? null,
         findings: found.get(port) ?? [],
       };
-      return { ...cell, state: stateOf(cell, cooling) };
+      return { ...cell, state: stateOf(cell, cooling, registry.lastAudit) };
     });
     const map = maps.get(range.project) ?? emptyMap(range.project);
     maps.set(range.project, map);
@@ -75,13 +79,17 @@ export function mapProjects(registry: Registry, findings: AuditConflict[]): Proj
   return [...maps.values()];
 }
 
-function stateOf(cell: Omit<Cell, 'state'>, cooling: ReadonlySet<number>): CellState {
+function stateOf(cell: Omit<Cell, 'state'>, cooling: ReadonlySet<number>, audit: Audit | null): CellState {
   const { port, allocation, reservation, findings } = cell;
   if (findings.some(({ kind }) => isConflict(kind))) return 'conflict';
-  if (allocation?.status === 'in_use') return 'in_use';
-  if (allocation) return allocation.lastUsedAt !== null || findings.length > 0 ? 'down' : 'allocated';
+  if (allocation) return stateOfHeld(allocation, audit);
   if (reservation) return 'reserved';
   return cooling.has(port) ? 'cooling' : 'free';
+}
+
+export function stateOfHeld(allocation: Allocation, audit: Audit | null): CellState {
+  const liveness = livenessOf(allocation, audit);
+  return liveness === 'unprobed' ? 'allocated' : liveness;
 }
 
 /** A stopped service and an unreachable host are findings, but nobody else uses the port. */
@@ -97,12 +105,12 @@ function addRange(map: ProjectMap, range: Range, cells: Cell[]): void {
   map.reserved += range.reservedPorts;
   map.cooling += range.coolingPorts;
   map.available += range.availablePorts;
-  map.down += cells.filter(({ state }) => state === 'down').length;
+  map.stopped += cells.filter(({ state }) => state === 'stopped').length;
   map.conflicts += cells.filter(({ state }) => state === 'conflict').length;
 }
 
 function emptyMap(project: string): ProjectMap {
-  const counts = { total: 0, held: 0, inUse: 0, reserved: 0, cooling: 0, available: 0, down: 0, conflicts: 0 };
+  const counts = { total: 0, held: 0, inUse: 0, reserved: 0, cooling: 0, available: 0, stopped: 0, conflicts: 0 };
   return { project, ranges: [], ...counts };
 }
 

@@ -1,6 +1,7 @@
 import { effect, signal } from '@preact/signals';
 import {
   type Allocation,
+  type Audit,
   answerOf,
   api,
   describeFailure,
@@ -21,6 +22,8 @@ export interface Registry {
   allocations: Allocation[];
   reservations: Reservation[];
   cooling: ReadonlySet<number>;
+  /** The last audit of all projects on the host of `space`; null if none is kept. */
+  lastAudit: Audit | null;
   loadedAt: Date;
 }
 
@@ -63,14 +66,23 @@ async function load(): Promise<void> {
   const query = space.value;
   try {
     const limit = MAX_PAGE;
-    const [ranges, allocations, reservations] = await Promise.all([
+    const [ranges, allocations, reservations, audits] = await Promise.all([
       listAll((cursor) => answerOf(api.GET('/v1/ranges', { params: { query: { ...query, limit, ...cursor } } }))),
       listAll((cursor) => answerOf(api.GET('/v1/allocations', { params: { query: { limit, ...cursor } } }))),
       listAll((cursor) => answerOf(api.GET('/v1/reservations', { params: { query: { limit, ...cursor } } }))),
+      answerOf(api.GET('/v1/audits', { params: { query: { host: query.host, covering: true, limit: 1 } } })),
     ]);
     const taken = takenPorts(query, [...allocations, ...reservations]);
     const cooling = await findCooling(query, ranges, taken, registry.peek()?.cooling ?? new Set());
-    registry.value = { space: query, ranges, allocations, reservations, cooling, loadedAt: new Date() };
+    registry.value = {
+      space: query,
+      ranges,
+      allocations,
+      reservations,
+      cooling,
+      lastAudit: audits.items[0] ?? null,
+      loadedAt: new Date(),
+    };
     failure.value = null;
   } catch (error) {
     const needsKey = error instanceof Refusal && error.status === 401;

@@ -4,7 +4,7 @@ import { findings } from './audit.js';
 import { type Cell, fullnessOf, mapProjects, type ProjectMap } from './cells.js';
 import { registry, space } from './registry.js';
 
-export type StateFilter = 'all' | 'full' | 'down' | 'conflict';
+export type StateFilter = 'all' | 'full' | 'stopped' | 'conflict';
 export type Order = 'port' | 'name' | 'fullness';
 
 // What people have chosen to see.
@@ -27,7 +27,7 @@ export const isFiltered = computed(
 
 /** Whether a cell matches the search and the filters. A free port can be found by its number only. */
 export function matches(cell: Cell): boolean {
-  if (stateFilter.value === 'down' && cell.state !== 'down') return false;
+  if (stateFilter.value === 'stopped' && cell.state !== 'stopped') return false;
   if (stateFilter.value === 'conflict' && cell.state !== 'conflict') return false;
   if (environment.value !== '' && cell.allocation?.environment !== environment.value) return false;
   const held = cell.allocation ?? cell.reservation;
