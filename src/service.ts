@@ -10,6 +10,7 @@ import { Readiness } from './readiness.js';
 import { Registry } from './registry/registry.js';
 import { Auditor } from './services/audits/audit.js';
 import { Keyring } from './services/keyring.js';
+import { LocalListeners } from './services/listeners/local-listeners.js';
 import { SYSTEM_NAMES } from './services/probes/names.js';
 import { Prober } from './services/probes/prober.js';
 
@@ -28,6 +29,7 @@ export interface Service {
   readonly keyring: Keyring;
   readonly prober: Prober;
   readonly auditor: Auditor;
+  readonly listeners: LocalListeners;
   /** Removes API keys from a text that is logged or answered. */
   readonly redact: Redact;
 }
@@ -50,7 +52,8 @@ export interface ServiceOptions {
 export function createService(options: ServiceOptions): Service {
   const { database, config, log, readiness = new Readiness(), observer = unobserved, maxBatch } = options;
   const openFiles = options.openFiles ?? divideOpenFiles(config, null);
-  const prober = new Prober(config, observer, SYSTEM_NAMES, openFiles);
+  const listeners = new LocalListeners(config);
+  const prober = new Prober(config, observer, SYSTEM_NAMES, openFiles, listeners);
   return {
     config,
     openFiles,
@@ -61,6 +64,7 @@ export function createService(options: ServiceOptions): Service {
     keyring: new Keyring(database.db, config.adminApiKey, observer),
     prober,
     auditor: new Auditor(prober),
+    listeners,
     redact: redactKeys(config.adminApiKey),
   };
 }

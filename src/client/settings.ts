@@ -28,6 +28,11 @@ export function readSettings(variables: NodeJS.ProcessEnv): Settings {
   };
 }
 
+/** A service on another machine also knows of folders and listeners of other machines, which cannot be seen here. */
+export function isOfThisMachine({ url }: Settings): boolean {
+  return url === null || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname);
+}
+
 function readUrl(given: string | null): string | null {
   if (given === null) return null;
   const url = URL.canParse(given) ? new URL(given) : null;

@@ -4,12 +4,14 @@ import { AppError } from '../errors.js';
 import type { Session } from '../registry/session.js';
 import { hashRequest, type IdempotencyKey } from '../repositories/idempotency-keys.js';
 import type { Auditor } from '../services/audits/audit.js';
+import type { LocalListeners } from '../services/listeners/local-listeners.js';
 
 /** What a tool uses to execute one call. */
 export interface ToolContext {
   /** The registry as the caller may use it. */
   session: Session;
   auditor: Auditor;
+  listeners: LocalListeners;
   /** The cooldown that a new range gets. */
   reuseCooldownSeconds: number;
 }

@@ -22,6 +22,27 @@ export async function listen(t: Test, host: string, port = 0): Promise<Server & 
   return Object.assign(server, { port: (server.address() as AddressInfo).port });
 }
 
+const LISTENS = `
+  const server = require('node:net').createServer().listen(Number(process.argv[2]), process.argv[1], () => {
+    console.log(server.address().port);
+  });`;
+
+/** Starts a process that listens, with a working folder of its own. */
+export async function listenIn(t: Test, folder: string, host = '127.0.0.1', port = 0) {
+  const child = spawn(process.execPath, ['-e', LISTENS, host, String(port)], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {},
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  const [text] = (await once(child.stdout, 'data')) as [Buffer];
+  const end = async () => {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  };
+  return { port: Number(text), pid: child.pid as number, end };
+}
+
 /** Finds a port that nothing listens on now. */
 export async function findClosedPort(host = '127.0.0.1'): Promise<number> {
   const server = createServer().listen(0, host);
@@ -30,6 +51,23 @@ export async function findClosedPort(host = '127.0.0.1'): Promise<number> {
   server.close();
   await once(server, 'close');
   return port;
+}
+
+/** Finds a port of the range from `start` on that no other test listens on now, on any address. */
+export async function findFreeIn(start: number): Promise<number> {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = start + 10 + Math.floor(Math.random() * 90);
+    const server = createServer().listen(port, '::');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
+  throw new Error(`Somebody listens on all ports from ${start} on`);
 }
 
 const SYN_SENT = '02';

@@ -4,6 +4,7 @@ import type { Kysely } from 'kysely';
 import t, { type Test } from 'tap';
 import type { Access } from '../../src/access/access.js';
 import type { Caller } from '../../src/access/caller.js';
+import { loadConfig } from '../../src/config.js';
 import type { Tables } from '../../src/database/tables.js';
 import type { AppError, ProblemCode } from '../../src/errors.js';
 import { spaceOf } from '../../src/keys.js';
@@ -32,6 +33,7 @@ import {
 import { describePort } from '../../src/repositories/reports/ports.js';
 import { findReservation, listReservations } from '../../src/repositories/reservations.js';
 import { findConflicts } from '../../src/services/audits/conflicts.js';
+import { LocalListeners } from '../../src/services/listeners/local-listeners.js';
 import { openPostgres } from '../helpers/database.js';
 import { fillProject, insertAudit, readIds } from '../helpers/filled-project.js';
 import { exportedFunctions } from '../helpers/sources.js';
@@ -190,7 +192,13 @@ for (const [name, asks] of Object.entries(queries)) {
 t.test('of another project’s hostname, an audit tells the project’s name alone', async (t) => {
   const session = registry.as(CALLER, 'read');
   const audited = await session.read(findAudited, {});
-  const nothing = { probed: [], released: new Set<string>(), refused: new Map(), listeners: null, scope: {} };
+  const nothing = {
+    probed: [],
+    released: new Set<string>(),
+    refused: new Map(),
+    listeners: new LocalListeners(loadConfig({})),
+    scope: {},
+  };
   const conflicts = await findConflicts(session, { registry: audited, ...nothing });
   t.match(conflicts, [{ kind: 'duplicate-hostname', port: OWN_START, project: OWN, actual: `also ${OTHER}` }]);
   t.equal(conflicts.length, 1);

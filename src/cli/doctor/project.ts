@@ -1,8 +1,9 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { join } from 'node:path';
 import type { ClientFailure } from '../../client/failure.js';
-import type { Listener } from '../../client/listeners.js';
 import { makeVisible } from '../../input/visible.js';
+import type { Listener } from '../../machine/listener.js';
+import { isStranger } from '../../machine/strangers.js';
 import type { Allocation } from '../../schemas/allocation.js';
 import { type Finding, right, wrong } from './finding.js';
 
@@ -64,9 +65,6 @@ async function readInstruction(path: string): Promise<string | null> {
   return readFile(path, 'utf8').catch(() => null);
 }
 
-/** They listen for a container, whose own folder is not seen. */
-const FORWARDERS = /docker|rootless|conmon|slirp4netns|pasta|vpnkit|^ssh/i;
-
 /**
  * Finds ports of this environment on which a process listens that runs in another folder. A process whose folder is not
  * seen, or is the root as of a daemon, is not judged.
@@ -81,23 +79,15 @@ export function checkStrangers(
   const strangers = held
     .filter(({ host, protocol }) => host === 'localhost' && protocol === 'tcp')
     .flatMap((one) => listeners.filter(({ port }) => port === one.port).map((listener) => ({ ...one, ...listener })))
-    .filter(
-      ({ folder, processName }) =>
-        folder !== null && folder !== sep && !isWithin(folder, path) && !FORWARDERS.test(processName ?? ''),
-    );
+    .filter((listener) => isStranger(listener, path));
   if (strangers.length === 0) {
     return held.length === 0 ? [] : [right('strangers', 'No stranger is seen on a port that is held here.')];
   }
-  return strangers.map(({ port, service, processName, pid, folder }) =>
+  return strangers.map(({ port, service, process, pid, path: folder }) =>
     wrong(
       'strangers',
-      `Port ${port} is held here for ${service}, and ${processName ?? 'a process'} (pid ${pid}) listens on it in ${makeVisible(folder ?? '')}.`,
+      `Port ${port} is held here for ${service}, and ${process ?? 'a process'} (pid ${pid}) listens on it in ${makeVisible(folder ?? '')}.`,
       `If it should not, end it there. If it is ${service} all the same, start it from ${path}.`,
     ),
   );
 }
-
-const isWithin = (folder: string, path: string): boolean => {
-  const way = relative(path, folder);
-  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`));
-};

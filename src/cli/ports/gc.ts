@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { readFolderState } from '../../client/machine/folder-state.js';
 import { readAll } from '../../client/pages.js';
-import type { Settings } from '../../client/settings.js';
+import { isOfThisMachine } from '../../client/settings.js';
 import { formatDuration } from '../../input/duration.js';
 import type { Allocation } from '../../schemas/allocation.js';
 import type { HeldEnvironment } from '../../schemas/environment.js';
@@ -88,11 +88,6 @@ const nameOf = ({ project, environment }: HeldEnvironment): string => `${project
 
 async function isFolderRemoved({ path, firstAllocatedAt }: HeldEnvironment): Promise<boolean> {
   return path !== null && (await readFolderState(path, new Date(firstAllocatedAt))) === 'removed';
-}
-
-/** A service on another machine also knows of folders and listeners of other machines, which cannot be seen here. */
-function isOfThisMachine({ url }: Settings): boolean {
-  return url === null || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname);
 }
 
 async function handle(

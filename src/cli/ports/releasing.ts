@@ -1,6 +1,6 @@
 import type { Connection } from '../../client/connection.js';
-import type { Listener } from '../../client/listeners.js';
 import { findListening } from '../../client/machine/listening.js';
+import type { Listener } from '../../machine/listener.js';
 import type { Allocation } from '../../schemas/allocation.js';
 import type { Output } from '../output.js';
 

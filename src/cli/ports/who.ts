@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import type { Listener } from '../../client/listeners.js';
-import { findListening, tellListener } from '../../client/machine/listening.js';
+import { findListening, isAccepted, tellListener } from '../../client/machine/listening.js';
+import { isOfThisMachine, type Settings } from '../../client/settings.js';
 import { makeVisible } from '../../input/visible.js';
-import type { Port } from '../../schemas/port.js';
+import { describeListener } from '../../machine/listener.js';
+import type { Listener, Port } from '../../schemas/port.js';
 import { hostOption, protocolOption, readPort, type SpaceOptions } from '../arguments.js';
 import { openContext } from '../context.js';
 
@@ -15,23 +16,32 @@ export function registerWho(program: Command): void {
     .addOption(protocolOption())
     .addHelpText('after', '\nExamples:\n  pa who 3100\n  pa who 5353 --protocol udp\n  pa who 3100 --json')
     .action(async (port: number, { host, protocol }: SpaceOptions, command: Command) => {
-      const { connection, output } = openContext(command);
-      const [owner, listening] = await Promise.all([
-        connection.send<Port>({ method: 'GET', path: `/v1/ports/${port}`, query: { host, protocol } }),
-        protocol === 'udp' ? null : findListening([port]),
-      ]);
-      // Whoever listens on a port of another host cannot be seen from here, and nobody listens on UDP.
-      const isHere = listening !== null && owner.host === 'localhost';
+      const { connection, settings, output } = openContext(command);
+      const query = { host, protocol };
+      const owner = await connection.send<Port>({ method: 'GET', path: `/v1/ports/${port}`, query });
+      const seen = await findListener(owner, settings);
       const lines = [`${output.style('bold', String(port))}: ${tellOwner(owner)}`];
-      if (isHere) lines.push(tellListening(listening, port));
-      const listener = isHere ? (listening.get(port) ?? null) : null;
-      output.answer(lines.join('\n'), { ...owner, isListening: isHere ? listening.has(port) : null, listener });
+      if (seen.isListening === true) lines.push(`On it listens ${tellListener(seen.listener)}.`);
+      if (seen.isListening === false) lines.push('Nobody listens on it here now.');
+      output.answer(lines.join('\n'), { ...owner, ...seen });
     });
 }
 
-function tellListening(listening: ReadonlyMap<number, Listener | null>, port: number): string {
-  if (!listening.has(port)) return 'Nobody listens on it here now.';
-  return `On it listens ${tellListener(listening.get(port) ?? null)}.`;
+/**
+ * Who listens on the port on this machine. A service of this machine has looked. Where it sees nobody, it may run as
+ * another user or in a container that has ports of its own, unless it is the service of the data folder.
+ * @returns in `isListening` null where that cannot be known: of another host, and of a UDP port on which none is seen
+ */
+async function findListener(
+  { port, host, protocol, listener }: Port,
+  settings: Settings,
+): Promise<{ isListening: boolean | null; listener: Listener | null }> {
+  if (listener !== null && isOfThisMachine(settings)) return { isListening: true, listener };
+  if (host !== 'localhost' || protocol === 'udp') return { isListening: null, listener: null };
+  if (settings.url === null) return { isListening: await isAccepted(port), listener: null };
+  const found = await findListening([port]);
+  const seen = found.get(port) ?? null;
+  return { isListening: found.has(port), listener: seen && describeListener(seen) };
 }
 
 function tellOwner({ state, range, allocation, reservation }: Port): string {

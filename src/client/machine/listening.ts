@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { makeVisible } from '../../input/visible.js';
-import { type Listener, readListeners } from '../listeners.js';
+import { chooseListener, type Listener } from '../../machine/listener.js';
+import { readListeners } from '../../machine/listeners.js';
 
 const CONNECT_TIMEOUT_MS = 500;
 /** What `localhost` is. */
@@ -9,17 +10,18 @@ const LOOPBACK = ['127.0.0.1', '::1'];
 /** Which of some TCP ports somebody listens on, on this machine, by port: who, as far as it can be seen. */
 export async function findListening(ports: readonly number[]): Promise<Map<number, Listener | null>> {
   if (ports.length === 0) return new Map();
-  const seen = new Map((await readListeners())?.map((listener) => [listener.port, listener]));
+  const wanted = new Set(ports);
+  const seen = (await readListeners(undefined, wanted)) ?? [];
   const found = new Map<number, Listener | null>();
-  for (const port of new Set(ports)) {
+  for (const port of wanted) {
     // Not every listener is seen: Docker, for example, may forward a port in the kernel.
-    const listener = seen.get(port) ?? null;
+    const listener = chooseListener(seen.filter((one) => one.port === port));
     if (listener !== null || (await isAccepted(port))) found.set(port, listener);
   }
   return found;
 }
 
-async function isAccepted(port: number): Promise<boolean> {
+export async function isAccepted(port: number): Promise<boolean> {
   return (await Promise.all(LOOPBACK.map((address) => canConnect(port, address)))).includes(true);
 }
 
@@ -37,8 +39,8 @@ function canConnect(port: number, host: string): Promise<boolean> {
 }
 
 /** `node (pid 812) in /home/me/shop`. */
-export function tellListener(listener: Listener | null): string {
-  if (listener === null || listener.processName === null) return 'a process that cannot be seen by this user';
-  const { processName, pid, folder } = listener;
-  return `${processName}${pid === null ? '' : ` (pid ${pid})`}${folder === null ? '' : ` in ${makeVisible(folder)}`}`;
+export function tellListener(listener: Pick<Listener, 'process' | 'pid' | 'path'> | null): string {
+  if (listener === null || listener.process === null) return 'a process that cannot be seen by this user';
+  const { process, pid, path } = listener;
+  return `${process}${pid === null ? '' : ` (pid ${pid})`}${path === null ? '' : ` in ${makeVisible(path)}`}`;
 }

@@ -6,7 +6,7 @@ import type { Session } from '../../registry/session.js';
 import type { NewHealthCheck } from '../../repositories/health-checks.js';
 import { type AuditedAllocation, findAudited, findReleased } from '../../repositories/reports/audited-registry.js';
 import type { Audit, AuditFigures, AuditScope } from '../../schemas/audit.js';
-import { type Listeners, readListeners } from '../listeners/loopback.js';
+import { type LoopbackPorts, readLoopbackPorts } from '../listeners/loopback.js';
 import type { Prober } from '../probes/prober.js';
 import { type AuditedPort, listPorts, type ProbedPort, probeAll, resolveHosts } from './audited-ports.js';
 import { findConflicts } from './conflicts.js';
@@ -81,16 +81,16 @@ export async function runAudit(
   signal.throwIfAborted();
   const started = performance.now();
   const registry = await session.read(findAudited, scope);
-  const listeners = await readListeners();
+  const listening = await readLoopbackPorts();
   const probesUnallocated = scope.unallocated === true || unallocatedOnLocalhost;
   const { destinations, refused } = await resolveHosts(prober, registry, scope, probesUnallocated, signal);
   const fullyProbedHosts = scope.unallocated ? [...destinations.keys()] : unallocatedOnLocalhost ? ['localhost'] : [];
-  const { ports, knownClosed, unprobed } = listPorts(registry, destinations, fullyProbedHosts, listeners);
+  const { ports, knownClosed, unprobed } = listPorts(registry, destinations, fullyProbedHosts, listening);
 
   const total = ports.length + knownClosed;
   onProgress?.(knownClosed, total);
   const onProbed = (done: number) => onProgress?.(knownClosed + done, total);
-  const probed = await probeAndStore(session, prober, ports, listeners, signal, onProbed);
+  const probed = await probeAndStore(session, prober, ports, listening, signal, onProbed);
 
   signal.throwIfAborted();
   const ids = [...registry.allocations, ...registry.hostnameOwners].map(({ id }) => id);
@@ -98,7 +98,7 @@ export async function runAudit(
   const judged = probed.filter(isJudged);
   const held = judged.filter(({ allocation }) => allocation !== null && !released.has(allocation.id));
   const notJudged = describeNotJudged(probed, unprobed, released, prober);
-  const findings = { registry, probed: judged, released, refused, listeners, scope };
+  const findings = { registry, probed: judged, released, refused, listeners: prober.listeners, scope };
   const conflicts = await findConflicts(session, findings, notJudged);
   const coversEverything = scope.project === undefined && scope.host === undefined && session.access.projects === null;
   if (coversEverything) prober.observer.audited(conflicts, probesUnallocated);
@@ -120,12 +120,12 @@ async function probeAndStore(
   session: Session,
   prober: Prober,
   ports: readonly AuditedPort[],
-  listeners: Listeners | null,
+  listening: LoopbackPorts | null,
   signal: AbortSignal,
   onProbed: (done: number) => void,
 ): Promise<ProbedPort[]> {
   let unwritten: NewHealthCheck[] = [];
-  const probed = await probeAll(prober, ports, listeners, signal, async (port, done) => {
+  const probed = await probeAll(prober, ports, listening, signal, async (port, done) => {
     onProbed(done);
     if (port.allocation && isJudged(port)) unwritten.push(toHealthCheck(port, port.allocation));
     if (unwritten.length < BATCH_SIZE) return;

@@ -5,7 +5,7 @@ import type {
   AuditedReservation,
 } from '../../repositories/reports/audited-registry.js';
 import type { AuditScope } from '../../schemas/audit.js';
-import type { Listeners } from '../listeners/loopback.js';
+import type { LoopbackPorts } from '../listeners/loopback.js';
 import type { ProbeResult } from '../probes/probe.js';
 import { type Destination, isLocal } from '../probes/probe-policy.js';
 import type { Prober } from '../probes/prober.js';
@@ -67,7 +67,7 @@ export function listPorts(
   { allocations, reservations, ranges }: AuditedRegistry,
   destinations: ReadonlyMap<string, Destination>,
   fullyProbedHosts: readonly string[],
-  listeners: Listeners | null,
+  listening: LoopbackPorts | null,
 ): { ports: AuditedPort[]; knownClosed: number; unprobed: Map<Destination, number> } {
   const ports = new Map<string, AuditedPort | null>();
   const unprobed = new Map<Destination, number>();
@@ -81,7 +81,7 @@ export function listPorts(
       unprobed.set(destination, (unprobed.get(destination) ?? 0) + 1);
       return;
     }
-    if (!fields.allocation && isKnownClosed(destination, port, listeners)) {
+    if (!fields.allocation && isKnownClosed(destination, port, listening)) {
       ports.set(key, null);
       knownClosed++;
       return;
@@ -103,9 +103,9 @@ export function listPorts(
 }
 
 /** Whether a probe could not succeed: there is no address to try, or the kernel's list has no listener on the port. */
-function isKnownClosed(destination: Destination, port: number, listeners: Listeners | null): boolean {
+function isKnownClosed(destination: Destination, port: number, listening: LoopbackPorts | null): boolean {
   if (destination.addresses.length === 0) return true;
-  return listeners !== null && isLocal(destination) && !listeners.inodes.has(port);
+  return listening !== null && isLocal(destination) && !listening.all.has(port);
 }
 
 /**
@@ -117,7 +117,7 @@ function isKnownClosed(destination: Destination, port: number, listeners: Listen
 export async function probeAll(
   prober: Prober,
   ports: readonly AuditedPort[],
-  listeners: Listeners | null,
+  listening: LoopbackPorts | null,
   signal: AbortSignal,
   onProbed: (port: ProbedPort, done: number) => Promise<void>,
 ): Promise<ProbedPort[]> {
@@ -128,7 +128,7 @@ export async function probeAll(
     for (const port of queue) {
       signal.throwIfAborted();
       if (failed) return;
-      const result = await probePort(prober, port, listeners, signal);
+      const result = await probePort(prober, port, listening, signal);
       const done = { ...port, result };
       await onProbed(done, probed.push(done));
     }
@@ -149,11 +149,11 @@ export async function probeAll(
 function probePort(
   prober: Prober,
   { destination, port }: AuditedPort,
-  listeners: Listeners | null,
+  listening: LoopbackPorts | null,
   signal: AbortSignal,
 ): Promise<ProbeResult> {
-  if (listeners === null || !isLocal(destination)) return prober.probe(destination, port, signal);
-  if (listeners.ipv6Loopback.has(port)) return prober.probe(destination, port, signal);
+  if (listening === null || !isLocal(destination)) return prober.probe(destination, port, signal);
+  if (listening.ipv6.has(port)) return prober.probe(destination, port, signal);
   return prober.probe({ ...destination, addresses: destination.addresses.slice(0, 1) }, port, signal);
 }
 

@@ -2,7 +2,7 @@ import type { AppError } from '../../errors.js';
 import type { Session } from '../../registry/session.js';
 import { type AuditedRegistry, findTaken, type HostnameOwner } from '../../repositories/reports/audited-registry.js';
 import type { AuditConflict, AuditScope } from '../../schemas/audit.js';
-import { type Listeners, nameListeners } from '../listeners/loopback.js';
+import { type LocalListeners, nameListener } from '../listeners/local-listeners.js';
 import { isLocal } from '../probes/probe-policy.js';
 import type { ProbedPort } from './audited-ports.js';
 
@@ -14,7 +14,7 @@ export interface AuditFindings {
   released: ReadonlySet<string>;
   /** Hosts that may not be probed, and why. */
   refused: ReadonlyMap<string, AppError>;
-  listeners: Listeners | null;
+  listeners: LocalListeners;
   scope: AuditScope;
 }
 
@@ -63,13 +63,12 @@ async function findUnallocated(session: Session, probed: readonly ProbedPort[]):
 }
 
 /** Names the processes that listen on these ports of this machine, by port. Those of other machines cannot be seen. */
-async function nameProcesses(ports: readonly ProbedPort[], listeners: Listeners | null) {
+async function nameProcesses(ports: readonly ProbedPort[], listeners: LocalListeners): Promise<Map<number, string>> {
   const local = ports.filter(({ destination }) => isLocal(destination));
-  if (listeners === null || local.length === 0) return new Map<number, string>();
-  return nameListeners(
-    listeners,
-    local.map(({ port }) => port),
-  );
+  const named = local.map(async ({ port }): Promise<[number, string]> => {
+    return [port, nameListener(await listeners.find(port))];
+  });
+  return new Map(await Promise.all(named));
 }
 
 function describeHeld({ port, allocation, result }: ProbedPort, released: ReadonlySet<string>): AuditConflict[] {

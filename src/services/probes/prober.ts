@@ -3,6 +3,7 @@ import type { OpenFiles } from '../../config/open-files.js';
 import type { Config } from '../../config.js';
 import { type Observer, unobserved } from '../../observer.js';
 import { shuttingDown } from '../../refusals.js';
+import { LocalListeners } from '../listeners/local-listeners.js';
 import { NameResolver, type NameSources, SYSTEM_NAMES } from './names.js';
 import { notJudged, type ProbeResult, probeTcp } from './probe.js';
 import { type Destination, ProbePolicy } from './probe-policy.js';
@@ -29,6 +30,8 @@ export class Prober {
     readonly observer: Observer = unobserved,
     sources: NameSources = SYSTEM_NAMES,
     private readonly openFiles: Pick<OpenFiles, 'limit' | 'probeConcurrency' | 'names'> | null = null,
+    /** Who listens on this machine, for audits, which ask both. */
+    readonly listeners = new LocalListeners(config),
   ) {
     this.concurrency = openFiles?.probeConcurrency ?? config.probeConcurrency;
     this.timeoutMs = config.probeTimeoutMs;

@@ -139,16 +139,16 @@ t.test("agents' instruction files have the rule, in whatever file an agent reads
 
 t.test('a process that runs elsewhere is a stranger, unless it cannot be told', async (t) => {
   const held = { port: 3100, service: 'web', host: 'localhost', protocol: 'tcp' as const };
-  const listener = { port: 3100, address: '*', processName: 'node', pid: 7, folder: '/home/me/other' };
+  const listener = { port: 3100, address: '*', process: 'node', pid: 7, path: '/home/me/other' };
   const check = (change: object = {}, of: object = {}) =>
     checkStrangers([{ ...held, ...of }], [{ ...listener, ...change }], '/home/me/shop').map(({ level }) => level);
   t.same(check(), ['wrong']);
-  t.same(check({ folder: '/home/me/shop' }), ['right']);
-  t.same(check({ folder: '/home/me/shop/packages/web' }), ['right']);
-  t.same(check({ folder: '/home/me/shop-2' }), ['wrong'], 'a folder whose name begins the same is another one');
-  t.same(check({ folder: null }), ['right']);
-  t.same(check({ folder: '/' }), ['right']);
-  t.same(check({ processName: 'docker-proxy' }), ['right']);
+  t.same(check({ path: '/home/me/shop' }), ['right']);
+  t.same(check({ path: '/home/me/shop/packages/web' }), ['right']);
+  t.same(check({ path: '/home/me/shop-2' }), ['wrong'], 'a folder whose name begins the same is another one');
+  t.same(check({ path: null }), ['right']);
+  t.same(check({ path: '/' }), ['right']);
+  t.same(check({ process: 'docker-proxy' }), ['right']);
   t.same(check({ port: 3101 }), ['right']);
   t.same(check({}, { protocol: 'udp' }), ['right']);
   t.same(check({}, { host: 'build-1' }), ['right']);

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
@@ -9,7 +8,7 @@ import t, { type Test } from 'tap';
 import { callCli } from '../../helpers/cli.js';
 import { diagnose } from '../../helpers/diagnose.js';
 import { makeFolder } from '../../helpers/folder.js';
-import { findClosedPort } from '../../helpers/listeners.js';
+import { findClosedPort, listenIn } from '../../helpers/listeners.js';
 import { serveApp } from '../../helpers/served.js';
 
 const linux = { skip: process.platform !== 'linux' };
@@ -51,8 +50,8 @@ t.test('a manifest with an error is told with its line, and the other checks go 
 t.test('a process outside of the folder that listens on a port of it is a stranger', linux, async (t) => {
   const { variables, request } = await serveApp(t);
   const folder = await makeFolder(t);
-  const inside = await startListener(t, folder);
-  const outside = await startListener(t, await realpath('/tmp'));
+  const inside = await listenIn(t, folder);
+  const outside = await listenIn(t, await realpath('/tmp'));
   for (const port of [inside.port, outside.port]) {
     await request('POST', '/v1/ranges', { project: 'shop', startPort: port - (port % 100) });
     const body = { service: `on-${port}`, port };
@@ -81,13 +80,6 @@ t.test('a service at PORT_ALLOCATOR_URL may be out of reach, refuse the key, or 
   const late = { PORT_ALLOCATOR_URL: await startLateProxy(t, url), PORT_ALLOCATOR_API_KEY: 'wrong' };
   t.match((await diagnose(t, late, folder)).of('clock'), [{ level: 'wrong', detail: /36\d\d s ahead of/ }]);
 });
-
-async function startListener(t: Test, folder: string): Promise<{ port: number; pid: number | undefined }> {
-  const code = "const s = require('net').createServer().listen(0, '127.0.0.1', () => console.log(s.address().port))";
-  const child = spawn(process.execPath, ['-e', code], { cwd: folder, env: {}, stdio: ['ignore', 'pipe', 'inherit'] });
-  t.teardown(() => child.kill());
-  return { port: Number((await once(child.stdout, 'data'))[0]), pid: child.pid };
-}
 
 /** Passes requests on to a service, with a `Date` of an hour ago. */
 async function startLateProxy(t: Test, url: string): Promise<string> {

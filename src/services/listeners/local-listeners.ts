@@ -1,0 +1,70 @@
+import type { Config } from '../../config.js';
+import { makeVisible } from '../../input/visible.js';
+import type { Space } from '../../keys.js';
+import { chooseListener, type Listener } from '../../machine/listener.js';
+import { readListeners, readUdpListeners } from '../../machine/listeners.js';
+import { Batcher } from '../../registry/queues/batcher.js';
+
+interface Asked {
+  protocol: Space['protocol'];
+  port: number;
+}
+
+/** Which ports are asked about together. One read of the kernel's list serves any number. */
+const MAX_TOGETHER = 10_000;
+
+/**
+ * Tells who listens on the ports of the machine that the service runs on. In a container that is the container, unless
+ * it shares its host's network.
+ */
+export class LocalListeners {
+  readonly #isTargeted: (host: string) => boolean;
+  /**
+   * Callers that ask while the kernel's list is being read share the next reading. So all get an answer that is newer
+   * than their question, and however many ask, the processes of this machine are searched by one at a time.
+   */
+  readonly #searches = new Batcher<Asked, Listener | null>({
+    execute: (_, asked) => findEach(asked),
+    maxBatch: MAX_TOGETHER,
+    maxQueue: Number.POSITIVE_INFINITY,
+  });
+
+  constructor({ probeTargets }: Pick<Config, 'probeTargets'>) {
+    this.#isTargeted = (host) => probeTargets.has(host);
+  }
+
+  /** Whether a host is this machine, and not another one that is reached in its place (PROBE_TARGETS). */
+  isHere(host: string): boolean {
+    return host === 'localhost' && !this.#isTargeted(host);
+  }
+
+  /**
+   * Who listens on a port of this machine now; of several the one that stands most in a server's way.
+   * @returns null if nobody does, or it cannot be seen from here
+   */
+  find(port: number, protocol: Space['protocol'] = 'tcp'): Promise<Listener | null> {
+    return this.#searches.submit('', { port, protocol });
+  }
+}
+
+async function findEach(asked: readonly Asked[]): Promise<(Listener | null)[]> {
+  const portsOf = (protocol: Space['protocol']) =>
+    new Set(asked.filter((one) => one.protocol === protocol).map(({ port }) => port));
+  const [tcp, udp] = [portsOf('tcp'), portsOf('udp')];
+  const found = {
+    tcp: tcp.size === 0 ? null : await readListeners(undefined, tcp),
+    udp: udp.size === 0 ? null : await readUdpListeners(udp),
+  };
+  return asked.map(({ protocol, port }) =>
+    chooseListener((found[protocol] ?? []).filter((listener) => listener.port === port)),
+  );
+}
+
+/** `node, pid 812, in /home/kim/shop`, for what an audit found. */
+export function nameListener(listener: Listener | null): string {
+  if (listener === null || listener.process === null) return 'a process that cannot be identified from here';
+  const { process, pid, path } = listener;
+  return [process, ...(pid === null ? [] : [`pid ${pid}`]), ...(path === null ? [] : [`in ${makeVisible(path)}`])].join(
+    ', ',
+  );
+}
