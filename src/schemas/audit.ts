@@ -86,7 +86,7 @@ export type AuditConflict = Static<typeof AuditConflict>;
 
 const figures = {
   allocated: Type.Integer({ minimum: 0, description: 'Active allocations in scope, UDP included.' }),
-  inUse: Type.Integer({ minimum: 0, description: 'Those found listening.' }),
+  inUse: Type.Integer({ minimum: 0, description: 'Those that listen; without `foreign-listener`.' }),
   notRunning: Type.Integer({ minimum: 0, description: 'Those where nothing listens.' }),
   health: Nullable(
     Type.Number({ minimum: 0, maximum: 100, description: 'Open of probed allocations, in percent, two decimals.' }),

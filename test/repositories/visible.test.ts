@@ -197,6 +197,7 @@ t.test('of another project’s hostname, an audit tells the project’s name alo
     released: new Set<string>(),
     refused: new Map(),
     listeners: new LocalListeners(loadConfig({})),
+    foreign: new Map(),
     scope: {},
   };
   const conflicts = await findConflicts(session, { registry: audited, ...nothing });

@@ -16,6 +16,8 @@ interface Held {
 export interface AuditedAllocation extends Held {
   service: string;
   environment: string;
+  /** The folder in which the environment lives. Null if none is on record. */
+  path: string | null;
 }
 export interface AuditedReservation extends Held {
   service: string | null;
@@ -51,7 +53,8 @@ export async function findAudited(db: Kysely<Tables>, access: Access, scope: Aud
   const visible = visibleTo(project === undefined ? access : { projects: [project] });
   const inScope = sql`${visible} and (${host ?? null}::text is null or host = ${host ?? null})`;
   const allocations = await sql<AuditedAllocation>`
-    select id, port, host, protocol, project, service, environment from port_allocations
+    select id, port, host, protocol, project, service, environment, path
+    from port_allocations left join environment_paths using (project, environment)
     where released_at is null and ${inScope} order by port, host, protocol`.execute(db);
   const reservations = await sql<AuditedReservation>`
     select id, port, host, protocol, project, service from port_reservations

@@ -4,13 +4,14 @@ import { keepAudit } from '../../registry/audits.js';
 import { insertHealthChecks } from '../../registry/health-checks.js';
 import type { Session } from '../../registry/session.js';
 import type { NewHealthCheck } from '../../repositories/health-checks.js';
-import { type AuditedAllocation, findAudited, findReleased } from '../../repositories/reports/audited-registry.js';
+import { findAudited, findReleased } from '../../repositories/reports/audited-registry.js';
 import type { Audit, AuditFigures, AuditScope } from '../../schemas/audit.js';
 import { type LoopbackPorts, readLoopbackPorts } from '../listeners/loopback.js';
 import type { Prober } from '../probes/prober.js';
 import { type AuditedPort, listPorts, type ProbedPort, probeAll, resolveHosts } from './audited-ports.js';
 import { findConflicts } from './conflicts.js';
-import { describeNotJudged, isJudged, type JudgedPort } from './not-judged.js';
+import { type ForeignListeners, findForeignListeners, isOpen, toHealthCheck } from './foreign-listeners.js';
+import { describeNotJudged, isJudged } from './not-judged.js';
 
 export interface AuditOptions {
   /** Ends the audit, with the probes under way. Results that were stored by then stay stored. */
@@ -87,10 +88,12 @@ export async function runAudit(
   const fullyProbedHosts = scope.unallocated ? [...destinations.keys()] : unallocatedOnLocalhost ? ['localhost'] : [];
   const { ports, knownClosed, unprobed } = listPorts(registry, destinations, fullyProbedHosts, listening);
 
+  const foreign = await findForeignListeners(prober.listeners, registry.allocations, destinations);
+
   const total = ports.length + knownClosed;
   onProgress?.(knownClosed, total);
   const onProbed = (done: number) => onProgress?.(knownClosed + done, total);
-  const probed = await probeAndStore(session, prober, ports, listening, signal, onProbed);
+  const probed = await probeAndStore(session, prober, ports, listening, foreign, signal, onProbed);
 
   signal.throwIfAborted();
   const ids = [...registry.allocations, ...registry.hostnameOwners].map(({ id }) => id);
@@ -98,11 +101,11 @@ export async function runAudit(
   const judged = probed.filter(isJudged);
   const held = judged.filter(({ allocation }) => allocation !== null && !released.has(allocation.id));
   const notJudged = describeNotJudged(probed, unprobed, released, prober);
-  const findings = { registry, probed: judged, released, refused, listeners: prober.listeners, scope };
+  const findings = { registry, probed: judged, released, refused, listeners: prober.listeners, foreign, scope };
   const conflicts = await findConflicts(session, findings, notJudged);
   const coversEverything = scope.project === undefined && scope.host === undefined && session.access.projects === null;
   if (coversEverything) prober.observer.audited(conflicts, probesUnallocated);
-  const inUse = held.filter(({ result }) => result.outcome === 'open').length;
+  const inUse = held.filter((port) => isOpen(port, foreign)).length;
   return {
     allocated: registry.allocations.filter(({ id }) => !released.has(id)).length,
     inUse,
@@ -121,13 +124,14 @@ async function probeAndStore(
   prober: Prober,
   ports: readonly AuditedPort[],
   listening: LoopbackPorts | null,
+  foreign: ForeignListeners,
   signal: AbortSignal,
   onProbed: (done: number) => void,
 ): Promise<ProbedPort[]> {
   let unwritten: NewHealthCheck[] = [];
   const probed = await probeAll(prober, ports, listening, signal, async (port, done) => {
     onProbed(done);
-    if (port.allocation && isJudged(port)) unwritten.push(toHealthCheck(port, port.allocation));
+    if (port.allocation && isJudged(port)) unwritten.push(toHealthCheck(port, port.allocation, foreign));
     if (unwritten.length < BATCH_SIZE) return;
     const batch = unwritten;
     unwritten = [];
@@ -135,8 +139,4 @@ async function probeAndStore(
   });
   if (unwritten.length > 0) await insertHealthChecks(session, unwritten);
   return probed;
-}
-
-function toHealthCheck({ port, result }: JudgedPort, { id, host }: AuditedAllocation): NewHealthCheck {
-  return { allocationId: id, port, host, ...result };
 }

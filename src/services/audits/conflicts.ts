@@ -5,6 +5,7 @@ import type { AuditConflict, AuditScope } from '../../schemas/audit.js';
 import { type LocalListeners, nameListener } from '../listeners/local-listeners.js';
 import { isLocal } from '../probes/probe-policy.js';
 import type { ProbedPort } from './audited-ports.js';
+import { describeForeign, type ForeignListeners } from './foreign-listeners.js';
 
 export interface AuditFindings {
   registry: AuditedRegistry;
@@ -15,6 +16,7 @@ export interface AuditFindings {
   /** Hosts that may not be probed, and why. */
   refused: ReadonlyMap<string, AppError>;
   listeners: LocalListeners;
+  foreign: ForeignListeners;
   scope: AuditScope;
 }
 
@@ -34,6 +36,7 @@ export async function findConflicts(
     ...[...refused].map(([host, refusal]) => describeRefused(host, refusal)),
     ...notJudged,
     ...probed.flatMap((port) => describeHeld(port, released)),
+    ...describeForeign(probed, findings.foreign, released),
     ...unallocated.map((port) => describeUnallocated(port, processNames.get(port.port))),
     ...describeDuplicates(registry.hostnameOwners, released, scope),
   ].sort(

@@ -3,6 +3,7 @@ import { makeVisible } from '../../input/visible.js';
 import type { Space } from '../../keys.js';
 import { chooseListener, type Listener } from '../../machine/listener.js';
 import { readListeners, readUdpListeners } from '../../machine/listeners.js';
+import { isStranger, toRealPath } from '../../machine/strangers.js';
 import { Batcher } from '../../registry/queues/batcher.js';
 
 interface Asked {
@@ -23,7 +24,7 @@ export class LocalListeners {
    * Callers that ask while the kernel's list is being read share the next reading. So all get an answer that is newer
    * than their question, and however many ask, the processes of this machine are searched by one at a time.
    */
-  readonly #searches = new Batcher<Asked, Listener | null>({
+  readonly #searches = new Batcher<Asked, Listener[]>({
     execute: (_, asked) => findEach(asked),
     maxBatch: MAX_TOGETHER,
     maxQueue: Number.POSITIVE_INFINITY,
@@ -42,12 +43,23 @@ export class LocalListeners {
    * Who listens on a port of this machine now; of several the one that stands most in a server's way.
    * @returns null if nobody does, or it cannot be seen from here
    */
-  find(port: number, protocol: Space['protocol'] = 'tcp'): Promise<Listener | null> {
-    return this.#searches.submit('', { port, protocol });
+  async find(port: number, protocol: Space['protocol'] = 'tcp'): Promise<Listener | null> {
+    return chooseListener(await this.#searches.submit('', { port, protocol }));
+  }
+
+  /**
+   * Who listens on a TCP port of this machine and is no part of the stack in a folder.
+   * @returns null also if one that listens there may be a part of it
+   */
+  async findStranger(port: number, folder: string): Promise<Listener | null> {
+    const found = await this.#searches.submit('', { port, protocol: 'tcp' });
+    if (found.length === 0) return null;
+    const realFolder = await toRealPath(folder);
+    return found.every((listener) => isStranger(listener, realFolder)) ? chooseListener(found) : null;
   }
 }
 
-async function findEach(asked: readonly Asked[]): Promise<(Listener | null)[]> {
+async function findEach(asked: readonly Asked[]): Promise<Listener[][]> {
   const portsOf = (protocol: Space['protocol']) =>
     new Set(asked.filter((one) => one.protocol === protocol).map(({ port }) => port));
   const [tcp, udp] = [portsOf('tcp'), portsOf('udp')];
@@ -55,9 +67,14 @@ async function findEach(asked: readonly Asked[]): Promise<(Listener | null)[]> {
     tcp: tcp.size === 0 ? null : await readListeners(undefined, tcp),
     udp: udp.size === 0 ? null : await readUdpListeners(udp),
   };
-  return asked.map(({ protocol, port }) =>
-    chooseListener((found[protocol] ?? []).filter((listener) => listener.port === port)),
-  );
+  const byPort = { tcp: groupByPort(found.tcp ?? []), udp: groupByPort(found.udp ?? []) };
+  return asked.map(({ protocol, port }) => byPort[protocol].get(port) ?? []);
+}
+
+function groupByPort(listeners: readonly Listener[]): Map<number, Listener[]> {
+  const byPort = new Map<number, Listener[]>();
+  for (const listener of listeners) byPort.set(listener.port, [...(byPort.get(listener.port) ?? []), listener]);
+  return byPort;
 }
 
 /** `node, pid 812, in /home/kim/shop`, for what an audit found. */
