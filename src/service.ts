@@ -11,6 +11,7 @@ import { Registry } from './registry/registry.js';
 import { Auditor } from './services/audits/audit.js';
 import { Keyring } from './services/keyring.js';
 import { LocalListeners } from './services/listeners/local-listeners.js';
+import { ListenerWarnings } from './services/listeners/warnings.js';
 import { SYSTEM_NAMES } from './services/probes/names.js';
 import { Prober } from './services/probes/prober.js';
 
@@ -30,6 +31,7 @@ export interface Service {
   readonly prober: Prober;
   readonly auditor: Auditor;
   readonly listeners: LocalListeners;
+  readonly listenerWarnings: ListenerWarnings;
   /** Removes API keys from a text that is logged or answered. */
   readonly redact: Redact;
 }
@@ -65,6 +67,7 @@ export function createService(options: ServiceOptions): Service {
     prober,
     auditor: new Auditor(prober),
     listeners,
+    listenerWarnings: new ListenerWarnings(listeners),
     redact: redactKeys(config.adminApiKey),
   };
 }

@@ -20,8 +20,13 @@ export const isForwarder = ({ process }: Pick<Listener, 'process'>): boolean =>
 export function isStranger(listener: Pick<Listener, 'process' | 'path'>, folder: string): boolean {
   const { path } = listener;
   if (path === null || path === sep || isForwarder(listener)) return false;
+  return !isWithin(path, folder);
+}
+
+/** Whether a path is a folder or below it. */
+export function isWithin(path: string, folder: string): boolean {
   const way = relative(folder, path);
-  return way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way); // on another drive of Windows
+  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way); // absolute: on another drive of Windows
 }
 
 /** The path without symbolic links, as working folders are known; as it is if there is no such folder here. */

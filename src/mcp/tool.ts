@@ -5,6 +5,7 @@ import type { Session } from '../registry/session.js';
 import { hashRequest, type IdempotencyKey } from '../repositories/idempotency-keys.js';
 import type { Auditor } from '../services/audits/audit.js';
 import type { LocalListeners } from '../services/listeners/local-listeners.js';
+import type { ListenerWarnings } from '../services/listeners/warnings.js';
 
 /** What a tool uses to execute one call. */
 export interface ToolContext {
@@ -12,6 +13,7 @@ export interface ToolContext {
   session: Session;
   auditor: Auditor;
   listeners: LocalListeners;
+  listenerWarnings: ListenerWarnings;
   /** The cooldown that a new range gets. */
   reuseCooldownSeconds: number;
 }

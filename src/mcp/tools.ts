@@ -46,7 +46,16 @@ const NO_LOG: ToolLog = { error() {}, warn() {}, info() {} };
 export type CallTool = (call: ToolCall) => Promise<CallToolResult>;
 
 /** Makes the function that executes tool calls on the service's registry. Inputs are validated as those of REST are. */
-export function openTools({ registry, auditor, listeners, config, observer, log, redact }: Service): CallTool {
+export function openTools({
+  registry,
+  auditor,
+  listeners,
+  listenerWarnings,
+  config,
+  observer,
+  log,
+  redact,
+}: Service): CallTool {
   const { reuseCooldownSeconds } = config;
   // Compiles the schema of a tool at its first call, and keeps the result.
   const ajv = createValidator({ coerceTypes: false });
@@ -68,7 +77,7 @@ export function openTools({ registry, auditor, listeners, config, observer, log,
       requireRepeatable(tool, call);
       const isAbandoned = () => call.signal.aborted;
       const session = registry.as(call.caller, tool.annotations.readOnlyHint ? 'read' : 'change', { isAbandoned });
-      const context = { session, auditor, listeners, reuseCooldownSeconds };
+      const context = { session, auditor, listeners, listenerWarnings, reuseCooldownSeconds };
       const answer = (await tool.execute(context, input, call)) as Record<string, unknown>;
       if (!tool.annotations.readOnlyHint) logCall(call, 'done', answer, begun);
       return succeed(answer);

@@ -1,6 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Access } from '../access/access.js';
 import { statementTime } from '../database/clock.js';
+import { executePrepared } from '../database/statements.js';
 import type { Tables } from '../database/tables.js';
 import type { Environment, EnvironmentQuery, HeldEnvironment } from '../schemas/environment.js';
 import { decodeCursor, isName, type Page, type PageRequest, toPage } from './pages.js';
@@ -70,6 +71,16 @@ function toEnvironment(project: string, row: EnvironmentRow): Environment {
     path: row.path,
     spaces: row.spaces,
   };
+}
+
+/** The folder on record for an environment. The caller has checked that its project is visible. */
+export async function findEnvironmentPath(
+  db: Kysely<Tables>,
+  project: string,
+  environment: string,
+): Promise<string | null> {
+  const found = sql<{ path: string | null }>`select ${pathOf(sql`${project}`, sql`${environment}`)} as path`;
+  return (await executePrepared(db, found)).rows[0]?.path ?? null;
 }
 
 /** The path on record for an environment that holds a port; null if there is none. */

@@ -21,7 +21,10 @@ import { IdempotencyHeaders, Ref } from '../schemas/common.js';
 import { ALLOCATING, answer, LINK, LOCATION, LOCKING, refusals } from './answers/responses.js';
 import { firstRangeOf, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
 
-export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { publicUrl, config }) => {
+export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
+  app,
+  { publicUrl, config, listenerWarnings },
+) => {
   app.post(
     '/v1/projects/:project/allocations',
     {
@@ -51,7 +54,8 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
       if (replayed) reply.header('idempotent-replayed', 'true');
       // A pair has no URL of its own, so it is told where its first allocation is.
       const [first] = 'items' in allocated ? allocated.items : [allocated];
-      return reply.code(201).header('location', `${publicUrl}/v1/allocations/${first?.id}`).send(allocated);
+      reply.code(201).header('location', `${publicUrl}/v1/allocations/${first?.id}`);
+      return listenerWarnings.addToNew(session, allocated, replayed ? undefined : body.port);
     },
   );
 
@@ -83,7 +87,7 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
         response: { 200: answer(Allocation, 'The allocation.'), ...refusals({}, 'allocation-not-found') },
       },
     },
-    (request) => findAllocation(request.session, request.params.id),
+    async ({ session, params }) => listenerWarnings.add(session, await findAllocation(session, params.id)),
   );
 
   app.patch(

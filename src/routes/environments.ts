@@ -22,7 +22,10 @@ import { firstRangeOf, JSON_OR_TEXT, type RouteOptions, sendPage } from './reque
 const AllocateQuery = Type.Composite([SpaceQuery, CreateProjectQuery], { additionalProperties: false });
 const PATH = '/v1/projects/:project/environments/:environment';
 
-export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { publicUrl, config }) => {
+export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
+  app,
+  { publicUrl, config, listenerWarnings },
+) => {
   app.get(
     '/v1/environments',
     {
@@ -96,7 +99,8 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
         firstRangeOf(request.query, config),
       );
       reply.code(created ? 201 : 200);
-      return asText ? reply.type(mediaTypes.text).send(toDotenv(outlines)) : sendItems(reply, pages);
+      if (asText) return reply.type(mediaTypes.text).send(toDotenv(outlines));
+      return sendItems(reply, listenerWarnings.addToPages(request.session, pages));
     },
   );
 
@@ -120,7 +124,9 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
     },
     async (request, reply) => {
       const pages = readEnvironment(request.session, { ...request.params, ...spaceOf(request.query) });
-      if (request.answerType !== mediaTypes.text) return sendItems(reply, pages);
+      if (request.answerType !== mediaTypes.text) {
+        return sendItems(reply, listenerWarnings.addToPages(request.session, pages));
+      }
       const ports: ServicePort[] = [];
       for await (const page of pages) ports.push(...page.map(({ service, port }) => ({ service, port })));
       return reply.type(mediaTypes.text).send(toDotenv(ports));

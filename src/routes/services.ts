@@ -18,7 +18,7 @@ import { firstRangeOf, JSON_OR_TEXT, type RouteOptions } from './requests.js';
 const AllocateQuery = Type.Composite([KeyQuery, CreateProjectQuery], { additionalProperties: false });
 const PATH = '/v1/projects/:project/services/:service';
 
-export const serviceRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { config }) => {
+export const serviceRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { config, listenerWarnings }) => {
   app.put(
     PATH,
     {
@@ -49,7 +49,8 @@ export const serviceRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app
         firstRangeOf(request.query, config),
       );
       reply.code(created ? 201 : 200);
-      return request.answerType === mediaTypes.text ? sendPort(reply, allocation) : allocation;
+      if (request.answerType === mediaTypes.text) return sendPort(reply, allocation);
+      return listenerWarnings.add(request.session, allocation);
     },
   );
 
@@ -72,7 +73,8 @@ export const serviceRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app
     },
     async (request, reply) => {
       const allocation = await findService(request.session, keyOf(request.params, request.query));
-      return request.answerType === mediaTypes.text ? sendPort(reply, allocation) : allocation;
+      if (request.answerType === mediaTypes.text) return sendPort(reply, allocation);
+      return listenerWarnings.add(request.session, allocation);
     },
   );
 

@@ -37,9 +37,9 @@ export const getPort = defineTool({
   // Destructive, because the descriptive fields that are given replace those of an existing allocation.
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
-  async execute({ session }, { project, service, environment, host, protocol, ...details }) {
+  async execute({ session, listenerWarnings }, { project, service, environment, host, protocol, ...details }) {
     const key = keyOf({ project, service }, { environment, host, protocol });
-    return (await getOrAllocate(session, key, details)).allocation;
+    return listenerWarnings.add(session, (await getOrAllocate(session, key, details)).allocation);
   },
 });
 
@@ -55,9 +55,11 @@ export const allocatePort = defineTool({
   output: Allocation,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   repeatable: 'with-key',
-  async execute({ session }, input, call) {
+  async execute({ session, listenerWarnings }, input, call) {
     const { project, ...wanted } = input;
-    return (await allocate(session, project, wanted, idempotencyOf(call, input))).allocated as Allocation;
+    const { allocated, replayed } = await allocate(session, project, wanted, idempotencyOf(call, input));
+    const asked = replayed ? undefined : wanted.port;
+    return (await listenerWarnings.addToNew(session, allocated, asked)) as Allocation;
   },
 });
 

@@ -29,9 +29,10 @@ export const getEnvironmentPorts = defineTool({
   // Destructive for the same reason as get-port.
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   repeatable: 'always',
-  async execute({ session }, { project, environment, host, protocol, services }) {
+  async execute({ session, listenerWarnings }, { project, environment, host, protocol, services }) {
     const key = { project, environment, ...spaceOf({ host, protocol }) };
-    return { items: (await allocateEnvironment(session, key, { services })).outlines };
+    const { outlines } = await allocateEnvironment(session, key, { services });
+    return { items: await listenerWarnings.addToAll(session, outlines) };
   },
 });
 

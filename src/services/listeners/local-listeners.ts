@@ -3,14 +3,19 @@ import { makeVisible } from '../../input/visible.js';
 import type { Space } from '../../keys.js';
 import { chooseListener, type Listener } from '../../machine/listener.js';
 import { readListeners, readUdpListeners } from '../../machine/listeners.js';
-import { isStranger, toRealPath } from '../../machine/strangers.js';
+import { readListeningSockets } from '../../machine/listening-sockets.js';
+import { isStranger, isWithin, toRealPath } from '../../machine/strangers.js';
 import { Batcher } from '../../registry/queues/batcher.js';
+import { probeTcp } from '../probes/probe.js';
+import { ListeningPorts } from './listening-ports.js';
 
 interface Asked {
   protocol: Space['protocol'];
   port: number;
 }
 
+const LOOPBACK = ['127.0.0.1', '::1'];
+const CONNECT_TIMEOUT_MS = 100;
 /** Which ports are asked about together. One read of the kernel's list serves any number. */
 const MAX_TOGETHER = 10_000;
 
@@ -30,6 +35,8 @@ export class LocalListeners {
     maxQueue: Number.POSITIVE_INFINITY,
   });
 
+  readonly #ports = new ListeningPorts(readListeningPorts);
+
   constructor({ probeTargets }: Pick<Config, 'probeTargets'>) {
     this.#isTargeted = (host) => probeTargets.has(host);
   }
@@ -47,6 +54,29 @@ export class LocalListeners {
     return chooseListener(await this.#searches.submit('', { port, protocol }));
   }
 
+  /** The same without those who are known to live in a folder. @param folder null if that is not known */
+  async findUnlessWithin(port: number, protocol: Space['protocol'], folder: string | null): Promise<Listener | null> {
+    const found = await this.#searches.submit('', { port, protocol });
+    const realFolder = folder === null || found.length === 0 ? null : await toRealPath(folder);
+    return chooseListener(
+      found.filter(({ path }) => realFolder === null || path === null || !isWithin(path, realFolder)),
+    );
+  }
+
+  /**
+   * The TCP ports on which somebody listens, from a list that is up to two seconds old. Null if there is no such list.
+   */
+  listening(): ReadonlySet<number> | null | Promise<ReadonlySet<number> | null> {
+    return this.#ports.get();
+  }
+
+  /** Whether it is worth to look for who listens on a TCP port. Where there is no list, by connecting over loopback. */
+  async mayListen(port: number): Promise<boolean> {
+    const ports = await this.listening();
+    if (ports !== null) return ports.has(port);
+    return (await probeTcp(LOOPBACK, port, CONNECT_TIMEOUT_MS)).outcome === 'open';
+  }
+
   /**
    * Who listens on a TCP port of this machine and is no part of the stack in a folder.
    * @returns null also if one that listens there may be a part of it
@@ -57,6 +87,13 @@ export class LocalListeners {
     const realFolder = await toRealPath(folder);
     return found.every((listener) => isStranger(listener, realFolder)) ? chooseListener(found) : null;
   }
+}
+
+/** @returns null if the kernel has no list (it is not Linux) */
+async function readListeningPorts(): Promise<ReadonlySet<number> | null> {
+  const sockets = await Promise.all([readListeningSockets('tcp'), readListeningSockets('tcp6').catch(() => [])]);
+  const ports = new Set(sockets.flat().map(({ port }) => port));
+  return ports.size === 0 ? null : ports; // WSL 1 keeps it empty
 }
 
 async function findEach(asked: readonly Asked[]): Promise<Listener[][]> {
