@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { decideAll } from '../../src/allocator/decide.js';
 import { ProjectState } from '../../src/allocator/project-state.js';
+import { isSameSpace, type Space } from '../../src/keys.js';
 import { comparable, decideApart, decideTogether, resolve, someRows, someSteps } from '../helpers/project-batches.js';
 import { factsOf, findConflictingRows, type Rows } from '../helpers/project-facts.js';
 import { propertySeed } from '../helpers/registry.js';
@@ -59,6 +60,34 @@ t.test('to decide a list of commands is to decide them one after another', async
 t.test('whatever is written, no port is held twice, and none outside the ranges', async () => {
   check((rows, steps) => assert.deepEqual(findConflictingRows(decideTogether(rows, steps).rows), []));
 });
+
+t.test(
+  'nobody gets an excluded port, or one on which somebody listens, unless it is asked for by its number',
+  async () => {
+    check((rows, steps) => {
+      let before = rows;
+      for (const step of steps) {
+        const { rows: after } = decideApart(before, [step]);
+        const isNamed = ({ port }: { port: number }) => 'port' in step.command && step.command.port === port;
+        const isSetAside = (row: Space & { port: number }) =>
+          rows.excluded.includes(row.port) ||
+          rows.unusable.some((other) => other.port === row.port && isSameSpace(other, row));
+        const given = [
+          ...after.allocations.slice(before.allocations.length),
+          ...after.reservations.slice(before.reservations.length),
+        ];
+        // Whoever claims a reservation gets the port that the reservation holds.
+        const isClaim = step.command.kind === 'claim-reservation';
+        if (!isClaim)
+          assert.deepEqual(
+            given.filter(isSetAside).filter((row) => !isNamed(row)),
+            [],
+          );
+        before = after;
+      }
+    });
+  },
+);
 
 t.test('an environment that holds a port never changes its path, and one that holds none has no path', async () => {
   check((rows, steps) => {

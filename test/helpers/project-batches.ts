@@ -21,6 +21,7 @@ import {
 /** A few ports that are asked for, in two ranges, and one that is outside. */
 const PORTS = [3000, 3001, 3002, 3003, 3500, 3501];
 const OUTSIDE = 4000;
+const SPACED_PORTS = [TCP, UDP].flatMap((space) => PORTS.map((port) => ({ ...space, port })));
 
 const service = fc.constantFrom('api', 'web', 'db');
 const environment = fc.oneof({ weight: 3, arbitrary: fc.constant('default') }, fc.constant('staging'));
@@ -42,16 +43,19 @@ export const someRows: fc.Arbitrary<Rows> = fc
   .record({
     cooldowns: fc.tuple(cooldown, cooldown),
     paths: fc.record({ default: fc.option(path), staging: fc.option(path) }),
+    excluded: fc.subarray(PORTS, { maxLength: 2 }),
+    unusable: fc.subarray(SPACED_PORTS, { maxLength: 3 }),
     places: fc.array(place, { minLength: 2 * PORTS.length, maxLength: 2 * PORTS.length }),
   })
-  .map(({ cooldowns, paths, places }) => {
+  .map(({ cooldowns, excluded, unusable, paths, places }) => {
     const rows: Rows = {
       ranges: [range(3000, 3003, cooldowns[0]), range(3500, 3501, cooldowns[1])],
       allocations: [],
       reservations: [],
       answers: [],
       hostnamesOfOthers: ['other.example.com'],
-      excluded: [],
+      excluded,
+      unusable,
       paths: [],
     };
     for (const [index, { is, service, environment, reservedFor, secondsAgo }] of places.entries()) {

@@ -1,5 +1,6 @@
 import type { Adopt } from '../../src/allocator/commands/adopt.js';
 import type { Allocate } from '../../src/allocator/commands/allocate.js';
+import type { AllocateBoth } from '../../src/allocator/commands/allocate-both.js';
 import type { ClaimReservation } from '../../src/allocator/commands/claim-reservation.js';
 import type { Reserve } from '../../src/allocator/commands/reserve.js';
 import { decideAll, type Outcome, type ProjectCommand, type ResultOf } from '../../src/allocator/decide.js';
@@ -30,6 +31,11 @@ export function allocate(
   given: Partial<Omit<Allocate, 'details'>> & { details?: AllocationDetails } = {},
 ): CommandOf<'allocate'> {
   return { kind: 'allocate', key: key(service), details: {}, port: null, idempotency: null, ...given };
+}
+
+export function allocateBoth(service: string, given: Partial<AllocateBoth> = {}): CommandOf<'allocate-both'> {
+  const { protocol: _, ...both } = key(service);
+  return { kind: 'allocate-both', key: both, details: {}, port: null, prefer: null, idempotency: null, ...given };
 }
 
 export function allocateEnvironment(

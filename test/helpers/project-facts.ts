@@ -1,10 +1,10 @@
 import type { RoomFacts } from '../../src/allocator/limits/room.js';
-import type { CoolingPort, RangeBounds, SpaceFacts } from '../../src/allocator/port-space.js';
+import type { CoolingPort, RangeBounds, SpaceFacts, TriedPorts } from '../../src/allocator/port-space.js';
 import type { ProjectFacts, Writes } from '../../src/allocator/project-state.js';
 import { UNLIMITED } from '../../src/config/project-limits.js';
 import type { AllocationRow, ReservationRow } from '../../src/database/tables.js';
 import type { Holder } from '../../src/errors.js';
-import type { Space } from '../../src/keys.js';
+import { isSameSpace, type Space } from '../../src/keys.js';
 
 export const PROJECT = 'odin';
 /** The database's clock in every test. */
@@ -23,6 +23,8 @@ export interface Rows {
   answers: ProjectFacts['answers'];
   /** Excluded ports. */
   excluded: number[];
+  /** Ports of this machine on which no server could listen. All others of it were tried and are usable. */
+  unusable: (Space & { port: number })[];
   /** Hostnames that other projects have. */
   hostnamesOfOthers: string[];
   /** The project's environments that are on record with a folder. */
@@ -97,6 +99,7 @@ export function rowsOf(given: Partial<Rows>): Rows {
     reservations: [],
     answers: [],
     excluded: [],
+    unusable: [],
     hostnamesOfOthers: [],
     paths: [],
     ...given,
@@ -138,7 +141,7 @@ function environmentsOf({ allocations, paths }: Rows): ProjectFacts['environment
 }
 
 function factsOfSpace({ host, protocol }: Space, rows: Rows): SpaceFacts {
-  const isHere = (row: Space) => row.host === host && row.protocol === protocol;
+  const isHere = (row: Space) => isSameSpace(row, { host, protocol });
   const allocations = rows.allocations.filter(isHere);
   const active = allocations.filter((row) => row.released_at === null);
   const reservations = rows.reservations.filter(isHere).filter(isActive);
@@ -150,7 +153,7 @@ function factsOfSpace({ host, protocol }: Space, rows: Rows): SpaceFacts {
     protocol,
     free: ports.filter((port) => !unavailable.has(port)),
     isFreeRead: true,
-    tried: null,
+    tried: host === 'localhost' ? triedOf(ports, rows.unusable.filter(isHere)) : null,
     cooling,
     holders: [
       ...reservations.map((row) => ({ port: row.port, holder: toHolder('reservation', row) })),
@@ -160,6 +163,11 @@ function factsOfSpace({ host, protocol }: Space, rows: Rows): SpaceFacts {
       .filter(({ port }) => ports.includes(port))
       .map((row) => ({ port: row.port, holder: toHolder('reservation', row), expires_at: row.expires_at })),
   };
+}
+
+function triedOf(ports: number[], listenedOn: { port: number }[]): TriedPorts {
+  const unusable = new Set(listenedOn.map(({ port }) => port));
+  return { usable: new Set(ports.filter((port) => !unusable.has(port))), unusable };
 }
 
 const isActive = (row: ReservationRow): boolean => row.status === 'active' && row.expires_at > NOW;
