@@ -16,6 +16,7 @@ const groups: Record<string, Record<string, () => Promise<Register>>> = {
   'Ports:': {
     run: async () => (await import('./ports/run.js')).registerRun,
     port: async () => (await import('./ports/port.js')).registerPort,
+    allocate: async () => (await import('./ports/allocate.js')).registerAllocate,
     url: async () => (await import('./ports/url.js')).registerUrl,
     env: async () => (await import('./ports/env.js')).registerEnv,
     ls: async () => (await import('./ports/ls.js')).registerLs,

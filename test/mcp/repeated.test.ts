@@ -43,6 +43,15 @@ t.test('with an idempotency key, a repeated allocation gets the port of the firs
   t.same(await held('odin'), [3300, 3301]);
 });
 
+t.test('the same goes for one number for two protocols', async (t) => {
+  const key = { 'idempotency-key': 'both' };
+  const input = { project: 'odin', service: 'quic', protocol: 'both' };
+  const first = (await call('allocate-port', input, key)).result.structuredContent;
+  t.same((await call('allocate-port', input, { ...key, ...REPEATED })).result.structuredContent, first);
+  t.same([first.port, first.udp.port], [3302, 3302]);
+  t.same(await held('odin'), [3300, 3301, 3302, 3302]);
+});
+
 t.test('without one it is not repeated, and the agent is told what to do', async (t) => {
   const refused = await call('allocate-port', { project: 'consilio', service: 'api' }, REPEATED);
   t.match(refused.result, { isError: true, content: [{ text: UNKNOWN }] });

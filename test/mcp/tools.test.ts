@@ -29,6 +29,28 @@ t.test('tools', async (t) => {
     t.equal((await ask('get-port', odin('web'))).port, 3300);
   });
 
+  t.test('allocate-port can prefer a port, and take one number for TCP and UDP', async (t) => {
+    const take = (input: object) => ask('allocate-port', { project: 'quiculum-monitor', service: 'dns', ...input });
+    t.equal((await take({ prefer: 3553 })).port, 3553);
+    t.equal((await take({ prefer: 3553 })).port, 3500, 'it is held by now');
+    t.equal((await take({ protocol: 'udp' })).port, 3500);
+    const both = await take({ protocol: 'both', cloudflareHostname: 'dns.example.com' });
+    t.match(both, {
+      port: 3501,
+      protocol: 'tcp',
+      cloudflareHostname: 'dns.example.com',
+      udp: { port: 3501, protocol: 'udp', cloudflareHostname: null },
+    });
+    t.not(both.id, both.udp.id);
+    const further = { project: 'quiculum-monitor', service: 'dns' };
+    t.match(
+      await refusal('allocate-port', { ...further, protocol: 'both', port: 3553 }),
+      /^port-taken: Port 3553 on localhost\/tcp/,
+    );
+    t.match(await refusal('allocate-port', { ...further, port: 3560, prefer: 3561 }), /^validation-failed: \/prefer /);
+    t.same((await ask('list-ports', { ...further, port: 3560 })).items, []);
+  });
+
   t.test('update-port and release-port by key act on all ports of the service, and say which', async (t) => {
     const portsOf = (answer: { items: { port: number }[] }) => answer.items.map(({ port }) => port);
     const updated = await ask('update-port', odin('web', { serviceType: 'http', metadata: { a: 1 } }));

@@ -16,7 +16,7 @@ import {
   NewAllocation,
   withoutMetadata,
 } from '../../schemas/allocation.js';
-import { ProjectName, Protocol } from '../../schemas/common.js';
+import { ProjectName, Ref } from '../../schemas/common.js';
 import { IdOrKey, Key, readIdOrKey, ShortPage, TOOL_PAGE_BYTES } from '../inputs.js';
 import { defineTool, idempotencyOf, READS } from '../tool.js';
 
@@ -48,18 +48,22 @@ export const allocatePort = defineTool({
   title: 'Allocate a further port',
   description:
     'Always takes a new port, so calling it twice takes two. Use it when one service needs several ports (HTTP and ' +
-    'metrics), or for one particular number, with `port`. For the usual one port of a service use get-port instead, ' +
+    'metrics), for one particular number (`port`), one that would be nice (`prefer`), or one number for TCP and UDP ' +
+    '(`protocol: both`, whose second allocation is `udp`). For the usual one port of a service use get-port instead, ' +
     'which can be repeated.',
   operations: ['allocatePort'],
-  input: Type.Object({ project: ProjectName, ...NewAllocation.properties, protocol: Type.Optional(Protocol) }, CLOSED),
-  output: Allocation,
+  input: Type.Object({ project: ProjectName, ...NewAllocation.properties }, CLOSED),
+  // Clients need an object at the root, and not a union. So a pair is the allocation for TCP with the other one in it.
+  output: Type.Object({ ...Allocation.properties, udp: Type.Optional(Ref(Allocation)) }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   repeatable: 'with-key',
   async execute({ session, listenerWarnings }, input, call) {
     const { project, ...wanted } = input;
     const { allocated, replayed } = await allocate(session, project, wanted, idempotencyOf(call, input));
-    const asked = replayed ? undefined : wanted.port;
-    return (await listenerWarnings.addToNew(session, allocated, asked)) as Allocation;
+    const answered = await listenerWarnings.addToNew(session, allocated, replayed ? undefined : wanted.port);
+    if (!('items' in answered)) return answered;
+    const [tcp, udp] = answered.items as [Allocation, Allocation];
+    return { ...tcp, udp };
   },
 });
 

@@ -8,6 +8,7 @@ import { findVariableConflicts, toVariableName } from '../../../input/variable-n
 import type { Allocation } from '../../../schemas/allocation.js';
 import type { SpaceOptions } from '../../arguments.js';
 import type { Context } from '../../context.js';
+import type { Output } from '../../output.js';
 import { findHere } from '../here.js';
 import { chooseService } from './service-name.js';
 
@@ -36,9 +37,8 @@ export async function getPort(context: Context, given: string | undefined, space
   const service = await chooseService(given, here, process.cwd());
   const known = here.manifest ? toRequestedServices(here.manifest).find((one) => one.service === service) : undefined;
   const { items } = await allocate(context, here, [known ?? { service }], space);
-  const allocation = items[0] as Allocation;
-  for (const warning of allocation.warnings ?? []) context.output.warn(warning);
-  return allocation;
+  tellWarnings(context.output, items);
+  return items[0] as Allocation;
 }
 
 /**
@@ -51,6 +51,7 @@ export async function getStack(context: Context, given: string | undefined): Pro
   const requested = listServices(here);
   const { environment, items } = await allocate(context, here, requested ?? [{ service }], {});
   const held = requested ? items : await readHeld(context, here.project, environment);
+  tellWarnings(context.output, held);
   // Its own come last: two names may make the same variable, such as `web-api` and `web_api`.
   const own = (one: Allocation) => Number(one.service === service);
   const stack = makeStack(
@@ -72,6 +73,7 @@ export async function readStack(context: Context, here: Detected): Promise<Stack
   const requested = listServices(here);
   if (requested) {
     const { environment, items } = await allocate(context, here, requested, {});
+    tellWarnings(context.output, items);
     return makeStack(here, environment, items);
   }
   const environment = await findEnvironment(context.connection, here);
@@ -83,9 +85,15 @@ export async function readStack(context: Context, here: Detected): Promise<Stack
       'Write one with pa init, or get a port with pa port SERVICE.',
     );
   }
+  tellWarnings(context.output, held);
   const stack = makeStack(here, environment, held);
   requireUsableNames(stack.services.keys());
   return stack;
+}
+
+/** Tells what deserves a thought about the ports of an answer, each sentence once. */
+export function tellWarnings(output: Pick<Output, 'warn'>, items: readonly Allocation[]): void {
+  for (const warning of new Set(items.flatMap(({ warnings = [] }) => warnings))) output.warn(warning);
 }
 
 /** The services of the manifest, or null if none says what the stack is made of. */
