@@ -4,18 +4,21 @@ import type { ProbeResult } from './probe.js';
 
 /** How long a probe waits before it is tried again, after the process had run out. */
 const RETRY_MS = 50;
+/** A port that fails less often is tried again even after its time is over, while others succeed. */
+const MIN_TRIES = 5;
+const GROWTH = 1.25;
 
 /**
  * Gives each probe its turn, as many at a time as the process can make.
  *
  * When the process runs out of something (`not-judged`), half as many probes are made at a time from then on, and the
- * port is tried again. When as many probes as are made at a time have succeeded in a row, it is twice as many, up to
+ * port is tried again. When as many probes as are made at a time have succeeded in a row, it is a quarter more, up to
  * the most that were asked for. All probes that began before the number was halved may fail for the same reason, and
  * only the first of them halves it. For example, 256 probes begin while 100 descriptors are left, and 156 of them fail:
  * 128 are made at a time then, and if some fail again, 64.
  *
- * A port is given up when it has been tried for as long as a probe may take, or when nothing has succeeded for so long.
- * So an audit that can probe nothing at all ends soon, however many ports it has.
+ * A port is given up when it has been tried some times, for as long as a probe may take; and at once when nothing at all
+ * has succeeded for so long. So an audit that can probe nothing ends soon, however many ports it has.
  */
 export class Turns {
   readonly #limit: ReturnType<typeof pLimit>;
@@ -45,12 +48,13 @@ export class Turns {
   /** @throws what `probe` throws; an AbortError when `signal` is aborted while the probe waits to be tried again */
   async take(probe: () => Promise<ProbeResult>, signal: AbortSignal): Promise<ProbeResult> {
     let failedAt: number | null = null;
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       const result = await this.#limit(() => this.#try(probe));
       if (result.outcome !== 'not-judged') return result;
       const now = performance.now();
       failedAt ??= now;
-      if (now - Math.min(failedAt, this.#failingSince ?? now) >= this.patienceMs) return result;
+      const isOver = (since: number | null) => since !== null && now - since >= this.patienceMs;
+      if (isOver(this.#failingSince) || (tries >= MIN_TRIES && isOver(failedAt))) return result;
       await sleep(RETRY_MS, undefined, { signal });
     }
   }
@@ -77,6 +81,6 @@ export class Turns {
     this.#succeeded += 1;
     if (this.atATime === this.most || this.#succeeded < this.atATime) return;
     this.#succeeded = 0;
-    this.#limit.concurrency = Math.min(this.most, this.atATime * 2);
+    this.#limit.concurrency = Math.min(this.most, Math.ceil(this.atATime * GROWTH));
   }
 }

@@ -48,6 +48,15 @@ t.test('a host that does not answer is a timeout, within the time limit', async 
   t.ok(took >= 195 && took < 10_000, `it took ${took} ms`);
 });
 
+t.test('a port that has accepted while this process was busy is open', async (t) => {
+  const { port } = await listen(t, '127.0.0.1');
+  const probe = probeTcp(['127.0.0.1'], port, 50);
+  await new Promise<void>((resolve) => process.nextTick(resolve)); // the connection is asked for by now
+  const busyUntil = performance.now() + 200;
+  while (performance.now() < busyUntil);
+  t.equal((await probe).outcome, 'open');
+});
+
 t.test('an aborted probe closes its sockets at once, and an aborted signal starts none', async (t) => {
   const port = await openBlackHole(t, '127.0.0.1');
   const stopping = new AbortController();

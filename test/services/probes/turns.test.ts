@@ -28,7 +28,7 @@ t.test('fewer probes are made at a time when descriptors run out, and more again
   t.equal((await takeAll(turns, probe, 256)).filter(({ outcome }) => outcome === 'open').length, 256);
   t.ok(turns.atATime < 256, `${turns.atATime}`);
   descriptors.free = 1000;
-  for (let i = 0; i < 3; i++) await takeAll(turns, probe, 256);
+  for (let i = 0; i < 10; i++) await takeAll(turns, probe, 256);
   t.equal(turns.atATime, 256);
 });
 
@@ -55,6 +55,26 @@ t.test('a port is given up when nothing has succeeded for as long as a probe may
   tries = 0;
   await takeAll(turns, probe, 1000);
   t.equal(tries, 1000, 'later ports are tried once each');
+});
+
+t.test('a port that fails alone is given up, although others succeed', async (t) => {
+  const turns = new Turns(4, 100);
+  let isEnding = false;
+  const others = (async () => {
+    while (!isEnding) {
+      await turns.take(async () => OPEN, never);
+      await sleep(5);
+    }
+  })();
+  let tries = 0;
+  const result = await turns.take(async () => {
+    tries += 1;
+    return NOT_JUDGED;
+  }, never);
+  isEnding = true;
+  await others;
+  t.same(result, NOT_JUDGED);
+  t.ok(tries >= 5, `${tries} tries`);
 });
 
 t.test('an aborted signal ends the waiting for another try', async (t) => {
