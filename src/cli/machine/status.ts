@@ -4,8 +4,10 @@ import type { Detected } from '../../client/detect.js';
 import { ClientFailure } from '../../client/failure.js';
 import type { Settings } from '../../client/settings.js';
 import type { Allocation } from '../../schemas/allocation.js';
+import type { Audit } from '../../schemas/audit.js';
 import type { ProjectSummary } from '../../schemas/range.js';
 import { openContext } from '../context.js';
+import { findLastAudit } from '../last-audit.js';
 import { findHere, findOnRecord } from '../ports/here.js';
 import { askRemote } from './remote-service.js';
 import { findService } from './service-state.js';
@@ -35,6 +37,8 @@ interface PortsStatus {
     ProjectSummary['ranges'][number],
     'startPort' | 'endPort' | 'allocatedPorts' | 'totalPorts' | 'utilization'
   >[];
+  /** The last audit that covers the project on this machine; null if none is kept. */
+  lastAudit: Pick<Audit, 'id' | 'checkedAt' | 'requestedBy' | 'health'> | null;
 }
 
 export function registerStatus(program: Command): void {
@@ -80,16 +84,18 @@ async function countPorts(connection: Connection, { project, environment }: Dete
       path: '/v1/allocations',
       query,
     });
+    const audit = await findLastAudit(connection, { project, host: 'localhost' });
     return {
       held: page.items.length,
       isMore: page.nextCursor !== null,
       ranges: ranges.map(({ startPort, endPort, allocatedPorts, totalPorts, utilization }) => {
         return { startPort, endPort, allocatedPorts, totalPorts, utilization };
       }),
+      lastAudit: audit && toOutline(audit),
     };
   } catch (error) {
     const isUnknown = error instanceof ClientFailure && error.problem?.code === 'project-not-found';
-    if (isUnknown) return { held: 0, isMore: false, ranges: [] };
+    if (isUnknown) return { held: 0, isMore: false, ranges: [], lastAudit: null };
     throw error;
   }
 }
@@ -104,8 +110,18 @@ function formatStatus(service: ServiceStatus, detected: Detected, ports: PortsSt
     ['environment', `${environment}, ${reasons.environment}`],
     ['folder', path],
     ...(ports === null ? [] : [['ports', formatPorts(ports)] as [string, string]]),
+    ...(!ports?.ranges.length ? [] : [['last audit', formatAudit(ports)] as [string, string]]),
   ];
   return lines.map(([name, text]) => `${name.padEnd(13)}${text}`).join('\n');
+}
+
+const toOutline = ({ id, checkedAt, requestedBy, health }: Audit) => ({ id, checkedAt, requestedBy, health });
+
+function formatAudit({ lastAudit }: PortsStatus): string {
+  if (lastAudit === null) return 'not checked yet; pa audit checks what listens';
+  const { checkedAt, requestedBy, health } = lastAudit;
+  const found = health === null ? 'nothing was probed' : `${health} % of what it probed was in use`;
+  return `${checkedAt}, asked for by ${requestedBy}; ${found}`;
 }
 
 function formatService({ state, mode, pid, url, startedAt, problem }: ServiceStatus): string {

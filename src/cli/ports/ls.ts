@@ -1,13 +1,22 @@
 import type { Command } from 'commander';
 import { findEnvironment } from '../../client/environment.js';
+import { type Liveness, livenessOf } from '../../client/liveness.js';
 import { readAll } from '../../client/pages.js';
 import type { Allocation } from '../../schemas/allocation.js';
+import type { Audit } from '../../schemas/audit.js';
 import { hostOption, protocolOption, type SpaceOptions } from '../arguments.js';
 import { type Context, openContext } from '../context.js';
+import { findLastAudit } from '../last-audit.js';
 import { formatTable } from '../table.js';
 import { findHere } from './here.js';
 
-const STATUS: Record<string, string> = { allocated: 'allocated', in_use: 'in use' };
+const STATUS: Record<Liveness, string> = {
+  in_use: 'in use',
+  stopped: 'stopped',
+  unseen: 'never seen',
+  unchecked: 'not checked yet',
+  unprobed: 'not probed',
+};
 
 export function registerLs(program: Command): void {
   program
@@ -22,7 +31,8 @@ export function registerLs(program: Command): void {
       const filters = await chooseFilters(context, options.all === true);
       const query = { ...filters, host: options.host, protocol: options.protocol };
       const allocations = await readAll<Allocation>(context.connection, '/v1/allocations', query);
-      context.output.answer(allocations.length === 0 ? '' : formatAllocations(allocations), allocations);
+      const audit = await findAuditOf(context, allocations, filters);
+      context.output.answer(allocations.length === 0 ? '' : formatAllocations(allocations, audit), allocations);
       if (allocations.length === 0) context.output.note(tellEmpty(filters));
     });
 }
@@ -42,6 +52,18 @@ async function chooseFilters(context: Context, isAll: boolean): Promise<Filters>
     : { project: here.project, environment: await findEnvironment(context.connection, here) };
 }
 
+/** The last audit of these allocations. It is not asked for where nothing depends on it. */
+async function findAuditOf(
+  { connection, output }: Context,
+  allocations: readonly Allocation[],
+  { project }: Filters,
+): Promise<Audit | null> {
+  const depending = allocations.filter((allocation) => livenessOf(allocation, null) === 'unchecked');
+  if (depending.length === 0 || output.isJson) return null;
+  const hosts = new Set(depending.map(({ host }) => host));
+  return findLastAudit(connection, { project, host: hosts.size === 1 ? depending[0]?.host : undefined });
+}
+
 function tellEmpty({ project, environment }: Filters): string {
   if (project === undefined) return 'No ports are held. pa port SERVICE gets one.';
   const whom = `${project}${environment === undefined ? '' : ` (environment ${environment})`}`;
@@ -49,7 +71,7 @@ function tellEmpty({ project, environment }: Filters): string {
 }
 
 /** A table with the columns that tell something: without a project if all are of the same one, for example. */
-export function formatAllocations(allocations: readonly Allocation[]): string {
+function formatAllocations(allocations: readonly Allocation[], audit: Audit | null): string {
   const isSame = (column: keyof Allocation, value = allocations[0]?.[column]) =>
     allocations.every((allocation) => allocation[column] === value);
   const columns: (keyof Allocation)[] = ['port', 'service'];
@@ -62,7 +84,7 @@ export function formatAllocations(allocations: readonly Allocation[]): string {
     columns.map((column) => column.toUpperCase()),
     allocations.map((allocation) =>
       columns.map((column) =>
-        column === 'status' ? (STATUS[allocation.status] ?? '') : (allocation[column] as string),
+        column === 'status' ? STATUS[livenessOf(allocation, audit)] : (allocation[column] as string),
       ),
     ),
   );

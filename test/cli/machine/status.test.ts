@@ -43,11 +43,17 @@ t.test('a service of the data folder tells who it is, and how full the range is'
   const { stdout } = await call();
   const url = await service.url;
   t.match(stdout, `service      running in the foreground, pid ${service.child.pid}, ${url}, since 20`);
-  t.match(stdout, /\nports {8}1 held here; range 3100-3199 has 2 of 100 held \(2 %\)\n$/);
+  t.match(stdout, /\nports {8}1 held here; range 3100-3199 has 2 of 100 held \(2 %\)\nlast audit {3}not checked yet; /);
   t.match(JSON.parse((await call('--json')).stdout), {
     service: { state: 'running', mode: 'foreground', pid: service.child.pid, url, dataDir, problem: null },
     ports: { held: 1, ranges: [{ startPort: 3100, allocatedPorts: 2 }] },
   });
+  const { id } = (await service.call('POST', '/v1/audits', { project: 'consilio' })).body;
+  t.match(
+    (await call()).stdout,
+    /\nlast audit {3}20\S+, asked for by anonymous; [\d.]+ % of what it probed was in use\n$/,
+  );
+  t.match(JSON.parse((await call('--json')).stdout), { ports: { lastAudit: { id, requestedBy: 'anonymous' } } });
   await service.kill('SIGKILL');
   t.match((await call()).stdout, /^service {6}none runs/, 'what a killed service has left is no service');
 });

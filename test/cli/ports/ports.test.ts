@@ -41,12 +41,12 @@ t.test('ls lists what the folder holds, and with --all everything', async (t) =>
   const [head, ...rows] = (await pa(['ls'])).stdout.trimEnd().split('\n');
   t.equal(head, 'PORT  SERVICE  ENVIRONMENT  PROTOCOL  STATUS');
   t.same(rows.sort(), [
-    '3600  dns      default      udp       allocated',
-    '3600  web      default      tcp       allocated',
+    '3600  dns      default      udp       not probed',
+    '3600  web      default      tcp       not checked yet',
   ]);
   t.match(
     (await pa(['ls', '--project', 'shop', '--protocol', 'tcp'])).stdout,
-    /^3601 {2}web {6}staging {6}allocated$/m,
+    /^3601 {2}web {6}staging {6}not checked yet$/m,
   );
   t.match((await pa(['ls', '--all'])).stdout, /^PORT {2}PROJECT .*\n3100 {2}consilio /);
   t.equal(JSON.parse((await pa(['ls', '--all', '--json'])).stdout).length, 4);

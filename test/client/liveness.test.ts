@@ -1,0 +1,31 @@
+import t from 'tap';
+import { livenessOf } from '../../src/client/liveness.js';
+
+const held = {
+  status: 'allocated',
+  project: 'odin',
+  host: 'localhost',
+  protocol: 'tcp',
+  allocatedAt: '2026-01-31T12:00:00.000Z',
+  lastUsedAt: null,
+};
+/** Of everything; it began at 12:04. */
+const audit = { project: null, host: null, checkedAt: '2026-01-31T12:05:00.000Z', durationMs: 60_000, conflicts: [] };
+
+t.test('what runs, has stopped, was never seen and was not checked is told apart', async (t) => {
+  const lastUsedAt = '2026-01-31T12:01:00.000Z';
+  t.equal(livenessOf({ ...held, status: 'in_use', lastUsedAt }, null), 'in_use');
+  t.equal(livenessOf({ ...held, lastUsedAt }, null), 'stopped');
+  t.equal(livenessOf(held, null), 'unchecked');
+  t.equal(livenessOf(held, audit), 'unseen');
+  t.equal(livenessOf({ ...held, protocol: 'udp' }, audit), 'unprobed');
+});
+
+t.test('only an audit that has probed the port tells that its service was never seen', async (t) => {
+  t.equal(livenessOf({ ...held, allocatedAt: '2026-01-31T12:04:30.000Z' }, audit), 'unchecked', 'while it ran');
+  t.equal(livenessOf(held, { ...audit, project: 'odin', host: 'localhost' }), 'unseen');
+  t.equal(livenessOf(held, { ...audit, project: 'consilio' }), 'unchecked');
+  t.equal(livenessOf(held, { ...audit, host: 'web' }), 'unchecked');
+  t.equal(livenessOf(held, { ...audit, conflicts: [{ port: null, host: 'localhost' }] }), 'unchecked', 'not allowed');
+  t.equal(livenessOf(held, { ...audit, conflicts: [{ port: 3300, host: 'localhost' }] }), 'unseen');
+});
