@@ -27,6 +27,13 @@ export async function findExcludedPort(db: Kysely<Tables>, port: number): Promis
   return toExcludedPort(row);
 }
 
+/** Which of these ports are excluded. */
+export async function findExcluded(db: Kysely<Tables>, asked: readonly { port: number }[]): Promise<Set<number>> {
+  const { rows } = await sql<{ port: number }>`
+    select port from excluded_ports where port = any(${asked.map(({ port }) => port)}::integer[])`.execute(db);
+  return new Set(rows.map(({ port }) => port));
+}
+
 /**
  * Excludes a port. Of one that is excluded already, replaces the reason.
  * @returns `created`: whether it was not excluded before. `xmax` is 0 in a row that this statement has inserted.

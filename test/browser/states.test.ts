@@ -113,6 +113,69 @@ t.test('states of the registry and of the service', async (t) => {
       assertClean(t, visited);
     },
   );
+  t.test('an excluded port is told apart from a free one, with the reason', async (t) => {
+    const { db } = await openPostgres(t);
+    const { url, request } = await serve(t, { db });
+    for (const [port, reason] of [
+      [3501, 'Our VPN\u202eclient'],
+      [3502, 'Held'],
+    ]) {
+      await request('PUT', `/v1/excluded-ports/${port}`, { reason });
+    }
+    const held = { service: 'web', port: 3502 };
+    t.equal((await request('POST', '/v1/projects/quiculum-monitor/allocations', held)).status, 201);
+    await request('PATCH', '/v1/ranges/3500', { reuseCooldownSeconds: 600 });
+    for (const port of [3500, 3503]) {
+      const { id } = (await request('POST', '/v1/projects/quiculum-monitor/allocations', { service: 'old', port })).body;
+      await request('DELETE', `/v1/allocations/${id}`);
+    }
+    await request('PUT', '/v1/excluded-ports/3503', { reason: 'Cools down too' });
+    const visited = await visit(t, browser, url);
+    const { page } = visited;
+    const card = page.getByRole('article', { name: 'quiculum-monitor' });
+    await card.getByText('1 of 100 held · 1 cooling · 2 excluded').waitFor();
+    await card.getByText('96 free').waitFor();
+    await page.getByRole('list', { name: 'Legend' }).getByText('Excluded').waitFor();
+    for (const label of ['3500, cooling down', '3502, not checked yet, web', '3503, excluded, Cools down too', '3504, free']) {
+      t.equal(await cell(page, label).count(), 1, label);
+    }
+    const shown = 'Our VPN\\u{202e}client';
+    const excluded = cell(page, '3501, excluded, ');
+    t.equal(await excluded.getAttribute('aria-label'), `3501, excluded, ${shown}`);
+    await excluded.hover();
+    await page.locator('.tip bdi').getByText(shown).waitFor();
+    await excluded.click();
+    await page.getByText(`Nobody is given it unasked. The reason: ${shown}`).waitFor();
+    await page.getByRole('button', { name: 'Get this port' }).waitFor();
+    t.same(await findViolations(page), []);
+    await cell(page, '3502, ').click();
+    await page.getByText('Nobody is given it unasked. The reason: Held').waitFor();
+    await page.emulateMedia({ colorScheme: 'dark' });
+    t.same(await findViolations(page), []);
+    assertClean(t, visited);
+  });
+
+  t.test('who listens on a port is told with program, process, folder and address', async (t) => {
+    const { db } = await openPostgres(t);
+    const { url, request } = await serve(t, { db });
+    const visited = await visit(t, browser, url);
+    const { page } = visited;
+    const { body } = await request('GET', '/v1/ports/3504');
+    const answers = [
+      [{ process: 'no\u202ede', pid: 812, path: '/home/kim/shop', address: '127.0.0.1' }, 'squatted'],
+      [{ process: null, pid: null, path: null, address: '*' }, 'squatted'],
+    ] as const;
+    for (const [[listener, state], port] of answers.map((answer, i) => [answer, 3504 + i] as const)) {
+      // The answer of a machine on which somebody listens there.
+      await page.route(`**/v1/ports/${port}?*`, (route) => route.fulfill({ json: { ...body, port, state, listener } }));
+      await cell(page, `${port}, free`).click();
+    }
+    await page.getByText('On it listens a process that can not be seen from here.').waitFor();
+    await cell(page, '3504, free').click();
+    await page.getByText('On it listens no\\u{202e}de (pid 812) in /home/kim/shop, on 127.0.0.1.').waitFor();
+    t.same(await page.locator('.details bdi').allInnerTexts(), ['no\\u{202e}de', '/home/kim/shop', '127.0.0.1']);
+    assertClean(t, visited);
+  });
 
   t.test('lists of more than one page are shown completely', async (t) => {
     const { db } = await openPostgres(t);

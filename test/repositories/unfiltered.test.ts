@@ -11,6 +11,7 @@ const unfiltered: Record<string, string> = {
   hasRange: 'It tells whether a project has a range, which everybody may know, and only admins create projects.',
   findRangeRow: 'It reads whose a range is, which everybody may know, and only admins change ranges.',
   listExcludedPorts: 'They belong to no project, and everybody may read them.',
+  findExcluded: 'They belong to no project, and everybody may read them.',
   findExcludedPort: 'It belongs to no project, and everybody may read it.',
   listHealthChecks: 'The allocation whose checks they are has been found for the caller before.',
 };

@@ -2,7 +2,15 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { openDialog } from '../dialogs/open.js';
 import { formatAge, formatMoment } from '../format.js';
-import { type Allocation, type AuditConflict, answerOf, api, type Port, type Reservation } from '../registry/api.js';
+import {
+  type Allocation,
+  type AuditConflict,
+  answerOf,
+  api,
+  type Listener,
+  type Port,
+  type Reservation,
+} from '../registry/api.js';
 import { type Cell, STATES } from '../registry/cells.js';
 import { registry, space } from '../registry/registry.js';
 import { selected } from '../registry/view.js';
@@ -69,6 +77,7 @@ function Details({ port }: { port: number }) {
   );
   const cell = findCell(port, space.value);
   const details = loaded.data;
+  const excluded = registry.value?.excluded.get(port);
   return (
     <>
       <h2 id="details" tabIndex={-1}>
@@ -81,6 +90,8 @@ function Details({ port }: { port: number }) {
       {details && (
         <>
           <State details={details} cell={cell} />
+          {excluded !== undefined && <Excluded reason={excluded} />}
+          {details.listener && <Listening listener={details.listener} />}
           {cell?.findings.map((finding) => (
             <Warning key={finding.kind} finding={finding} />
           ))}
@@ -108,6 +119,36 @@ function State({ details, cell }: { details: Port; cell: Cell | undefined }) {
       <span class="quiet">
         {range.project}, {range.startPort}–{range.endPort}
       </span>
+    </p>
+  );
+}
+
+/** Also shown of a port that is held: after its release, nobody is given it unasked. */
+function Excluded({ reason }: { reason: string }) {
+  return (
+    <p>
+      Nobody is given it unasked. The reason: <FreeText>{reason}</FreeText>
+    </p>
+  );
+}
+
+function Listening({ listener: { process, pid, path, address } }: { listener: Listener }) {
+  return (
+    <p>
+      On it listens {process === null ? 'a process that can not be seen from here' : <FreeText>{process}</FreeText>}
+      {pid !== null && ` (pid ${pid})`}
+      {path !== null && (
+        <>
+          {' '}
+          in <FreeText>{path}</FreeText>
+        </>
+      )}
+      {address !== '*' && (
+        <>
+          , on <FreeText>{address}</FreeText>
+        </>
+      )}
+      .
     </p>
   );
 }
@@ -181,9 +222,9 @@ function Reserved({ reservation }: { reservation: Reservation }) {
   );
 }
 
-/** The actions for a port that is free or cooling down. */
+/** The actions for a port that nobody holds or reserves. */
 function FreePortActions({ details: { port, state }, project }: { details: Port; project: string }) {
-  if (state !== 'free' && state !== 'cooling') return null;
+  if (state === 'allocated' || state === 'in_use' || state === 'reserved') return null;
   const ask = (kind: 'get' | 'reserve') => (openDialog.value = { kind, project, port });
   return (
     <>

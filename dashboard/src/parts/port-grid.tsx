@@ -93,7 +93,8 @@ function Block({ cells, active }: { cells: Cell[]; active: number }) {
   const stop = has(active);
   const filter = isFiltered.value ? `${query.value}\n${environment.value}\n${stateFilter.value}` : '';
   const contents = cells.map(
-    ({ state, allocation, reservation }) => `${state}${allocation?.updatedAt}${reservation?.id}`,
+    ({ state, allocation, reservation, excluded }) =>
+      `${state}${allocation?.updatedAt}${reservation?.id}${excluded ?? ''}`,
   );
   // Rendered again only if something in this block has changed, because there are many blocks and refreshes.
   return useMemo(
@@ -125,12 +126,13 @@ function Block({ cells, active }: { cells: Cell[]; active: number }) {
 }
 
 /** `3104, in use, api, environment staging`. */
-export function describeCell({ port, state, allocation, reservation }: Cell): string {
+export function describeCell({ port, state, allocation, reservation, excluded }: Cell): string {
   const parts = [String(port), STATES[state].name.toLowerCase()];
   if (allocation) parts.push(allocation.service);
   if (allocation && allocation.environment !== 'default') parts.push(`environment ${allocation.environment}`);
   if (!allocation && reservation)
     parts.push(reservation.service ?? makeTextVisible(reservation.reservedBy ?? 'no service named'));
+  if (state === 'excluded' && excluded !== null) parts.push(makeTextVisible(excluded));
   return parts.join(', ');
 }
 

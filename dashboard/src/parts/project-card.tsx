@@ -50,12 +50,13 @@ function Badges({ map }: { map: ProjectMap }) {
 }
 
 function Utilisation({ map }: { map: ProjectMap }) {
-  const { total, held, inUse, reserved, cooling, available } = map;
+  const { total, held, inUse, reserved, cooling, excluded, available } = map;
   const parts: [name: string, ports: number][] = [
     ['in_use', inUse],
     ['allocated', held - inUse],
     ['reserved', reserved],
     ['cooling', cooling],
+    ['excluded', excluded],
   ];
   return (
     <div class="utilisation">
@@ -69,6 +70,7 @@ function Utilisation({ map }: { map: ProjectMap }) {
         <strong>{formatCount(held)}</strong> of {formatCount(total)} held
         {reserved > 0 && <span> · {formatCount(reserved)} reserved</span>}
         {cooling > 0 && <span> · {formatCount(cooling)} cooling</span>}
+        {excluded > 0 && <span> · {formatCount(excluded)} excluded</span>}
         <span class="free">{formatCount(available)} free</span>
       </p>
     </div>

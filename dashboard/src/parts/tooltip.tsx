@@ -34,7 +34,7 @@ export function Tooltip() {
     };
   }, []);
   if (!shown) return null;
-  const { port, state, allocation, reservation } = shown.cell;
+  const { port, state, allocation, reservation, excluded } = shown.cell;
   const who = allocation?.service ?? reservation?.service ?? reservation?.reservedBy;
   return (
     <div ref={box} class="tip" aria-hidden="true">
@@ -43,6 +43,11 @@ export function Tooltip() {
         <div>
           <FreeText>{who}</FreeText>
           {allocation && allocation.environment !== 'default' && ` · ${allocation.environment}`}
+        </div>
+      )}
+      {state === 'excluded' && excluded !== null && (
+        <div>
+          <FreeText>{excluded}</FreeText>
         </div>
       )}
     </div>

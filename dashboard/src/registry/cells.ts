@@ -25,6 +25,8 @@ export interface Cell {
   state: CellState;
   allocation: Allocation | null;
   reservation: Reservation | null;
+  /** Why the port is excluded; null if it is not. */
+  excluded: string | null;
   findings: AuditConflict[];
 }
 
@@ -36,6 +38,7 @@ export interface ProjectMap {
   inUse: number;
   reserved: number;
   cooling: number;
+  excluded: number;
   available: number;
   stopped: number;
   conflicts: number;
@@ -53,7 +56,7 @@ export function fullnessOf({ total, held, available }: ProjectMap): Fullness {
 
 /** The map of every project, in the order of their first ports. */
 export function mapProjects(registry: Registry, findings: AuditConflict[]): ProjectMap[] {
-  const { space, ranges, cooling } = registry;
+  const { space, ranges, cooling, excluded } = registry;
   const allocations = byPort(space, registry.allocations);
   const reservations = byPort(space, registry.reservations);
   const found = new Map<number | null, AuditConflict[]>();
@@ -68,6 +71,7 @@ export function mapProjects(registry: Registry, findings: AuditConflict[]): Proj
         port,
         allocation: allocations.get(port) ?? null,
         reservation: reservations.get(port) ?? null,
+        excluded: excluded.get(port) ?? null,
         findings: found.get(port) ?? [],
       };
       return { ...cell, state: stateOf(cell, cooling, registry.lastAudit) };
@@ -80,10 +84,11 @@ export function mapProjects(registry: Registry, findings: AuditConflict[]): Proj
 }
 
 function stateOf(cell: Omit<Cell, 'state'>, cooling: ReadonlySet<number>, audit: Audit | null): CellState {
-  const { port, allocation, reservation, findings } = cell;
+  const { port, allocation, reservation, excluded, findings } = cell;
   if (findings.some(({ kind }) => isConflict(kind))) return 'conflict';
   if (allocation) return stateOfHeld(allocation, audit);
   if (reservation) return 'reserved';
+  if (excluded !== null) return 'excluded';
   return cooling.has(port) ? 'cooling' : 'free';
 }
 
@@ -104,14 +109,15 @@ function addRange(map: ProjectMap, range: Range, cells: Cell[]): void {
   map.inUse += range.inUsePorts;
   map.reserved += range.reservedPorts;
   map.cooling += range.coolingPorts;
+  map.excluded += range.excludedPorts;
   map.available += range.availablePorts;
   map.stopped += cells.filter(({ state }) => state === 'stopped').length;
   map.conflicts += cells.filter(({ state }) => state === 'conflict').length;
 }
 
 function emptyMap(project: string): ProjectMap {
-  const counts = { total: 0, held: 0, inUse: 0, reserved: 0, cooling: 0, available: 0, stopped: 0, conflicts: 0 };
-  return { project, ranges: [], ...counts };
+  const counts = { total: 0, held: 0, inUse: 0, reserved: 0, cooling: 0, excluded: 0, available: 0 };
+  return { project, ranges: [], ...counts, stopped: 0, conflicts: 0 };
 }
 
 function byPort<T extends Space & { port: number }>(space: Space, items: T[]): Map<number, T> {

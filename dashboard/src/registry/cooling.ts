@@ -7,18 +7,19 @@ const AT_A_TIME = 6;
  * Finds out which ports are cooling down. The list of ranges only says how many there are in each, so the state of
  * single ports is requested until that many are found. Ports that were cooling before come first, then the others in
  * ascending order, because the lowest ports are handed out first.
+ * @param others the ports that are held, reserved or excluded, which do not count as cooling
  * @param before the ports that were cooling when the registry was last read
  */
 export async function findCooling(
   space: Space,
   ranges: Range[],
-  taken: ReadonlySet<number>,
+  others: ReadonlySet<number>,
   before: ReadonlySet<number>,
 ): Promise<Set<number>> {
   const found = new Set<number>();
   for (const range of ranges.filter(({ coolingPorts }) => coolingPorts > 0)) {
     const ports = Array.from({ length: range.totalPorts }, (_, i) => range.startPort + i).filter(
-      (port) => !taken.has(port),
+      (port) => !others.has(port),
     );
     const candidates = [...ports.filter((port) => before.has(port)), ...ports.filter((port) => !before.has(port))];
     let missing = range.coolingPorts;

@@ -24,6 +24,8 @@ export interface Registry {
   cooling: ReadonlySet<number>;
   /** The last audit of all projects on the host of `space`; null if none is kept. */
   lastAudit: Audit | null;
+  /** Why each excluded port is excluded, by port. */
+  excluded: ReadonlyMap<number, string>;
   loadedAt: Date;
 }
 
@@ -66,20 +68,23 @@ async function load(): Promise<void> {
   const query = space.value;
   try {
     const limit = MAX_PAGE;
-    const [ranges, allocations, reservations, audits] = await Promise.all([
+    const [ranges, allocations, reservations, excludedPorts, audits] = await Promise.all([
       listAll((cursor) => answerOf(api.GET('/v1/ranges', { params: { query: { ...query, limit, ...cursor } } }))),
       listAll((cursor) => answerOf(api.GET('/v1/allocations', { params: { query: { limit, ...cursor } } }))),
       listAll((cursor) => answerOf(api.GET('/v1/reservations', { params: { query: { limit, ...cursor } } }))),
+      listAll((cursor) => answerOf(api.GET('/v1/excluded-ports', { params: { query: { limit, ...cursor } } }))),
       answerOf(api.GET('/v1/audits', { params: { query: { host: query.host, covering: true, limit: 1 } } })),
     ]);
-    const taken = takenPorts(query, [...allocations, ...reservations]);
-    const cooling = await findCooling(query, ranges, taken, registry.peek()?.cooling ?? new Set());
+    const excluded = new Map(excludedPorts.map(({ port, reason }) => [port, reason]));
+    const notCooling = new Set([...takenPorts(query, [...allocations, ...reservations]), ...excluded.keys()]);
+    const cooling = await findCooling(query, ranges, notCooling, registry.peek()?.cooling ?? new Set());
     registry.value = {
       space: query,
       ranges,
       allocations,
       reservations,
       cooling,
+      excluded,
       lastAudit: audits.items[0] ?? null,
       loadedAt: new Date(),
     };

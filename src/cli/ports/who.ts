@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
+import type { Connection } from '../../client/connection.js';
+import { ClientFailure } from '../../client/failure.js';
 import { findListening, isAccepted, tellListener } from '../../client/machine/listening.js';
 import { isOfThisMachine, type Settings } from '../../client/settings.js';
 import { makeVisible } from '../../input/visible.js';
 import { describeListener } from '../../machine/listener.js';
-import type { Listener, Port } from '../../schemas/port.js';
+import type { ExcludedPort, Listener, Port } from '../../schemas/port.js';
 import { hostOption, protocolOption, readPort, type SpaceOptions } from '../arguments.js';
 import { openContext } from '../context.js';
 
@@ -19,11 +21,12 @@ export function registerWho(program: Command): void {
       const { connection, settings, output } = openContext(command);
       const query = { host, protocol };
       const owner = await connection.send<Port>({ method: 'GET', path: `/v1/ports/${port}`, query });
+      const reason = owner.state === 'excluded' ? await readReason(connection, port) : null;
       const seen = await findListener(owner, settings);
-      const lines = [`${output.style('bold', String(port))}: ${tellOwner(owner)}`];
+      const lines = [`${output.style('bold', String(port))}: ${tellOwner(owner, reason)}`];
       if (seen.isListening === true) lines.push(`On it listens ${tellListener(seen.listener)}.`);
       if (seen.isListening === false) lines.push('Nobody listens on it here now.');
-      output.answer(lines.join('\n'), { ...owner, ...seen });
+      output.answer(lines.join('\n'), { ...owner, reason, ...seen });
     });
 }
 
@@ -44,7 +47,17 @@ async function findListener(
   return { isListening: found.has(port), listener: seen && describeListener(seen) };
 }
 
-function tellOwner({ state, range, allocation, reservation }: Port): string {
+/** Null if the port was given out again since its state was read. */
+async function readReason(connection: Connection, port: number): Promise<string | null> {
+  try {
+    return (await connection.send<ExcludedPort>({ method: 'GET', path: `/v1/excluded-ports/${port}` })).reason;
+  } catch (error) {
+    if (error instanceof ClientFailure && error.problem?.code === 'excluded-port-not-found') return null;
+    throw error;
+  }
+}
+
+function tellOwner({ state, range, allocation, reservation }: Port, reason: string | null): string {
   if (allocation !== null) {
     const { project, service, environment, allocatedAt } = allocation;
     return `${service} of ${project} (environment ${environment}), since ${allocatedAt.slice(0, 10)}.`;
@@ -55,5 +68,6 @@ function tellOwner({ state, range, allocation, reservation }: Port): string {
     return `reserved for ${whom} until ${expiresAt}.${reason === null ? '' : ` ${makeVisible(reason)}`}`;
   }
   const place = range === null ? 'in no range' : `in the range ${range.startPort}-${range.endPort} of ${range.project}`;
+  if (reason !== null) return `excluded: ${makeVisible(reason)}\nIt is ${place}.`;
   return state === 'cooling' ? `released a short while ago, ${place}.` : `nobody has it; it is ${place}.`;
 }

@@ -1,5 +1,6 @@
 import type { AppError } from '../../errors.js';
 import type { Session } from '../../registry/session.js';
+import { findExcluded } from '../../repositories/excluded-ports.js';
 import { type AuditedRegistry, findTaken, type HostnameOwner } from '../../repositories/reports/audited-registry.js';
 import type { AuditConflict, AuditScope } from '../../schemas/audit.js';
 import { type LocalListeners, nameListener } from '../listeners/local-listeners.js';
@@ -50,18 +51,21 @@ export async function findConflicts(
 
 /**
  * Finds the open ports that no allocation holds. The registry is asked again, because a port that nobody held when the
- * audit began may have been allocated before it was probed.
+ * audit began may have been allocated before it was probed. An excluded port is only found if it is reserved: often an
+ * operator has excluded it because something listens there.
  */
 async function findUnallocated(session: Session, probed: readonly ProbedPort[]): Promise<ProbedPort[]> {
   const open = probed.filter(({ allocation, result }) => allocation === null && result.outcome === 'open');
   if (open.length === 0) return [];
   const ports = open.map(({ destination: { host }, port }) => ({ host, port }));
+  const excluded = await session.readUnfiltered(findExcluded, ports);
   const taken = new Map(
     (await session.readUnfiltered(findTaken, ports)).map(({ host, port, kind }) => [`${host} ${port}`, kind]),
   );
   return open.filter(({ destination: { host }, port, reservation }) => {
     const takenBy = taken.get(`${host} ${port}`);
-    return takenBy === undefined || (takenBy === 'reservation' && reservation !== null);
+    if (takenBy === undefined) return reservation !== null || !excluded.has(port);
+    return takenBy === 'reservation' && reservation !== null;
   });
 }
 

@@ -96,6 +96,14 @@ t.test('reserve prints the number, and tells until when', async (t) => {
   });
 });
 
+t.test('who tells why a port is excluded', async (t) => {
+  const { stdout } = await pa(['who', '3659']);
+  t.match(stdout, /^3659: excluded: Browsers and fetch\(\) refuse it .*\nIt is in the range 3600-3699 of shop\.\n/);
+  const told = JSON.parse((await pa(['who', '3659', '--json'])).stdout);
+  t.match(told, { state: 'excluded', reason: /^Browsers and fetch\(\) refuse it/ });
+  t.match(JSON.parse((await pa(['who', '3658', '--json'])).stdout), { state: 'free', reason: null });
+});
+
 t.test('the manifest says which services there are', async (t) => {
   const inside = join(dirname(folder), 'stack');
   await mkdir(inside);

@@ -85,6 +85,19 @@ t.test('each kind of conflict, in a fixed order', async (t) => {
   );
 });
 
+t.test('who listens on an excluded port that nobody holds is no squatter', async (t) => {
+  const { request, audit, reserve } = await setUp(t);
+  for (const port of [3397, 3398]) await request('PUT', `/v1/excluded-ports/${port}`, { reason: 'Our VPN client' });
+  await reserve('odin', 3398, 5);
+  for (const port of [3397, 3398, 3399]) await listen(t, HOST, port);
+  const { conflicts } = await audit({ host: 'web', unallocated: true });
+  t.match(conflicts, [
+    { kind: 'reserved-in-use', port: 3398 },
+    { kind: 'squatter', port: 3399 },
+  ]);
+  t.equal(conflicts.length, 2);
+});
+
 t.test('one project or one host can be audited alone', async (t) => {
   const { allocate, audit } = await setUp(t);
   await allocate('odin/a');
