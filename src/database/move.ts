@@ -40,6 +40,7 @@ export async function copyRegistry(
       const tables = await listTables(from);
       await lockTables(to, tables);
       await requireEmpty(to, tables);
+      await sql`delete from excluded_ports`.execute(to); // the migration's own, in place of which come the source's
       const counts: Record<string, number> = {};
       for (const table of tables) {
         log.info({ table: table.name }, 'Copying');
@@ -51,10 +52,13 @@ export async function copyRegistry(
   );
 }
 
-/** @throws CommandRefused naming the tables that have rows. A table that does not exist counts as empty. */
+/**
+ * The migrations fill the table of excluded ports. What it has says nothing of whether a registry is in use.
+ * @throws CommandRefused naming the other tables that have rows. A table that does not exist counts as empty.
+ */
 export async function requireEmpty(db: Kysely<Tables>, tables: Pick<Table, 'name'>[]): Promise<void> {
   const filled: string[] = [];
-  for (const { name } of tables) {
+  for (const { name } of tables.filter(({ name }) => name !== 'excluded_ports')) {
     const { rows: known } = await sql<{ known: boolean }>`select to_regclass(${name}) is not null as known`.execute(db);
     if (!known[0]?.known) continue;
     const { rows } = await sql<{ filled: boolean }>`select exists (select from ${sql.table(name)}) as filled`.execute(
