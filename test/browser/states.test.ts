@@ -113,6 +113,7 @@ t.test('states of the registry and of the service', async (t) => {
       assertClean(t, visited);
     },
   );
+
   t.test('an excluded port is told apart from a free one, with the reason', async (t) => {
     const { db } = await openPostgres(t);
     const { url, request } = await serve(t, { db });
@@ -126,7 +127,8 @@ t.test('states of the registry and of the service', async (t) => {
     t.equal((await request('POST', '/v1/projects/quiculum-monitor/allocations', held)).status, 201);
     await request('PATCH', '/v1/ranges/3500', { reuseCooldownSeconds: 600 });
     for (const port of [3500, 3503]) {
-      const { id } = (await request('POST', '/v1/projects/quiculum-monitor/allocations', { service: 'old', port })).body;
+      const { id } = (await request('POST', '/v1/projects/quiculum-monitor/allocations', { service: 'old', port }))
+        .body;
       await request('DELETE', `/v1/allocations/${id}`);
     }
     await request('PUT', '/v1/excluded-ports/3503', { reason: 'Cools down too' });
@@ -136,7 +138,12 @@ t.test('states of the registry and of the service', async (t) => {
     await card.getByText('1 of 100 held · 1 cooling · 2 excluded').waitFor();
     await card.getByText('96 free').waitFor();
     await page.getByRole('list', { name: 'Legend' }).getByText('Excluded').waitFor();
-    for (const label of ['3500, cooling down', '3502, not checked yet, web', '3503, excluded, Cools down too', '3504, free']) {
+    for (const label of [
+      '3500, cooling down',
+      '3502, not checked yet, web',
+      '3503, excluded, Cools down too',
+      '3504, free',
+    ]) {
       t.equal(await cell(page, label).count(), 1, label);
     }
     const shown = 'Our VPN\\u{202e}client';
