@@ -54,7 +54,7 @@ export interface ServiceOptions {
 export function createService(options: ServiceOptions): Service {
   const { database, config, log, readiness = new Readiness(), observer = unobserved, maxBatch } = options;
   const openFiles = options.openFiles ?? divideOpenFiles(config, null);
-  const listeners = new LocalListeners(config);
+  const listeners = new LocalListeners(config, log);
   const prober = new Prober(config, observer, SYSTEM_NAMES, openFiles, listeners);
   return {
     config,

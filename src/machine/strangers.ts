@@ -19,7 +19,7 @@ export const isForwarder = ({ process }: Pick<Listener, 'process'>): boolean =>
  */
 export function isStranger(listener: Pick<Listener, 'process' | 'path'>, folder: string): boolean {
   const { path } = listener;
-  if (path === null || path === sep || isForwarder(listener)) return false;
+  if (path === null || path === sep || !isAbsolute(path) || isForwarder(listener)) return false;
   return !isWithin(path, folder);
 }
 

@@ -1,13 +1,15 @@
 import type { Config } from '../../config.js';
+import type { Log } from '../../database/connect.js';
 import { makeVisible } from '../../input/visible.js';
 import type { Space } from '../../keys.js';
 import { chooseListener, type Listener } from '../../machine/listener.js';
 import { readListeners, readUdpListeners } from '../../machine/listeners.js';
 import { readListeningSockets } from '../../machine/listening-sockets.js';
-import { isStranger, isWithin, toRealPath } from '../../machine/strangers.js';
+import { isForwarder, isStranger, isWithin, toRealPath } from '../../machine/strangers.js';
 import { Batcher } from '../../registry/queues/batcher.js';
 import { probeTcp } from '../probes/probe.js';
-import { ListeningPorts } from './listening-ports.js';
+import { Containers, type PublishedPort } from './containers.js';
+import { ListeningPorts, type SocketsByPort } from './listening-ports.js';
 
 interface Asked {
   protocol: Space['protocol'];
@@ -16,8 +18,12 @@ interface Asked {
 
 const LOOPBACK = ['127.0.0.1', '::1'];
 const CONNECT_TIMEOUT_MS = 100;
+/** All is forgotten at the same time, so that it is found out anew in few searches. */
+const KNOWN_MS = 60_000;
 /** Which ports are asked about together. One read of the kernel's list serves any number. */
 const MAX_TOGETHER = 10_000;
+
+export type ListenersConfig = Pick<Config, 'probeTargets' | 'containerSocket'>;
 
 /**
  * Tells who listens on the ports of the machine that the service runs on. In a container that is the container, unless
@@ -30,14 +36,19 @@ export class LocalListeners {
    * than their question, and however many ask, the processes of this machine are searched by one at a time.
    */
   readonly #searches = new Batcher<Asked, Listener[]>({
-    execute: (_, asked) => findEach(asked),
+    execute: (_, asked) => findEach(asked, this.#containers),
     maxBatch: MAX_TOGETHER,
     maxQueue: Number.POSITIVE_INFINITY,
   });
 
-  readonly #ports = new ListeningPorts(readListeningPorts);
+  readonly #ports = new ListeningPorts(() => readListeningPorts(this.#containers));
+  readonly #containers: Containers;
+  /** Who has the sockets of a port, as long as they are the same ones. */
+  readonly #known = new Map<number, { sockets: string; found: Promise<Listener[]> }>();
+  #knownSince = performance.now();
 
-  constructor({ probeTargets }: Pick<Config, 'probeTargets'>) {
+  constructor({ probeTargets, containerSocket }: ListenersConfig, log: Pick<Log, 'warn'> = { warn() {} }) {
+    this.#containers = new Containers(containerSocket, log);
     this.#isTargeted = (host) => probeTargets.has(host);
   }
 
@@ -66,7 +77,7 @@ export class LocalListeners {
   /**
    * The TCP ports on which somebody listens, from a list that is up to two seconds old. Null if there is no such list.
    */
-  listening(): ReadonlySet<number> | null | Promise<ReadonlySet<number> | null> {
+  listening(): SocketsByPort | null | Promise<SocketsByPort | null> {
     return this.#ports.get();
   }
 
@@ -82,21 +93,51 @@ export class LocalListeners {
    * @returns null also if one that listens there may be a part of it
    */
   async findStranger(port: number, folder: string): Promise<Listener | null> {
-    const found = await this.#searches.submit('', { port, protocol: 'tcp' });
-    if (found.length === 0) return null;
-    const realFolder = await toRealPath(folder);
-    return found.every((listener) => isStranger(listener, realFolder)) ? chooseListener(found) : null;
+    return chooseStranger(await this.#searches.submit('', { port, protocol: 'tcp' }), folder);
+  }
+
+  /**
+   * The same for look-ups. Who has a socket is found out once, and again only after a minute, however many look-ups of
+   * however many ports come: to search the processes of a machine can take 100 ms.
+   */
+  async findKnownStranger(port: number, folder: string): Promise<Listener | null> {
+    const sockets = (await this.listening())?.get(port);
+    if (sockets === undefined) return this.findStranger(port, folder);
+    if (performance.now() - this.#knownSince > KNOWN_MS) {
+      this.#known.clear();
+      this.#knownSince = performance.now();
+    }
+    const known = this.#known.get(port);
+    if (known?.sockets === sockets) return chooseStranger(await known.found, folder);
+    const found = this.#searches.submit('', { port, protocol: 'tcp' });
+    this.#known.set(port, { sockets, found });
+    return chooseStranger(await found, folder);
   }
 }
 
-/** @returns null if the kernel has no list (it is not Linux) */
-async function readListeningPorts(): Promise<ReadonlySet<number> | null> {
-  const sockets = await Promise.all([readListeningSockets('tcp'), readListeningSockets('tcp6').catch(() => [])]);
-  const ports = new Set(sockets.flat().map(({ port }) => port));
-  return ports.size === 0 ? null : ports; // WSL 1 keeps it empty
+async function chooseStranger(found: readonly Listener[], folder: string): Promise<Listener | null> {
+  if (found.length === 0) return null;
+  const realFolder = await toRealPath(folder);
+  return found.every((listener) => isStranger(listener, realFolder)) ? chooseListener(found) : null;
 }
 
-async function findEach(asked: readonly Asked[]): Promise<Listener[][]> {
+/** @returns null if the kernel has no list (it is not Linux) */
+async function readListeningPorts(containers: Containers): Promise<SocketsByPort | null> {
+  const sockets = await Promise.all([readListeningSockets('tcp'), readListeningSockets('tcp6').catch(() => [])]);
+  const found = sockets.flat().map(({ port, inode }): [number, string] => [port, inode]);
+  if (found.length === 0) return null; // WSL 1 keeps it empty
+  const published = (await containers.list()).filter(isTcp);
+  const byPort = new Map<number, string>();
+  for (const [port, socket] of [
+    ...found,
+    ...published.map(({ port, process }): [number, string] => [port, process ?? '']),
+  ]) {
+    byPort.set(port, `${byPort.get(port) ?? ''} ${socket}`);
+  }
+  return byPort;
+}
+
+async function findEach(asked: readonly Asked[], containers: Containers): Promise<Listener[][]> {
   const portsOf = (protocol: Space['protocol']) =>
     new Set(asked.filter((one) => one.protocol === protocol).map(({ port }) => port));
   const [tcp, udp] = [portsOf('tcp'), portsOf('udp')];
@@ -104,8 +145,29 @@ async function findEach(asked: readonly Asked[]): Promise<Listener[][]> {
     tcp: tcp.size === 0 ? null : await readListeners(undefined, tcp),
     udp: udp.size === 0 ? null : await readUdpListeners(udp),
   };
-  const byPort = { tcp: groupByPort(found.tcp ?? []), udp: groupByPort(found.udp ?? []) };
+  const published = await containers.list();
+  const byPort = {
+    tcp: groupByPort(withContainers(found.tcp ?? [], published.filter(isTcp))),
+    udp: groupByPort(
+      withContainers(
+        found.udp ?? [],
+        published.filter((one) => !isTcp(one)),
+      ),
+    ),
+  };
   return asked.map(({ protocol, port }) => byPort[protocol].get(port) ?? []);
+}
+
+const isTcp = ({ protocol }: PublishedPort): boolean => protocol === 'tcp';
+
+/**
+ * In place of the process that listens for a container, the container. That process may belong to another user, or
+ * there may be none, where the kernel forwards the port.
+ */
+function withContainers(processes: readonly Listener[], published: readonly PublishedPort[]): Listener[] {
+  const ports = new Set(published.map(({ port }) => port));
+  const others = processes.filter((one) => !ports.has(one.port) || (one.process !== null && !isForwarder(one)));
+  return [...others, ...published];
 }
 
 function groupByPort(listeners: readonly Listener[]): Map<number, Listener[]> {

@@ -4,6 +4,7 @@ import type { Listener } from '../../machine/listener.js';
 import type { Session } from '../../registry/session.js';
 import { findEnvironmentPath } from '../../repositories/environments.js';
 import type { Allocation } from '../../schemas/allocation.js';
+import type { SocketsByPort } from './listening-ports.js';
 import type { LocalListeners } from './local-listeners.js';
 
 type Warned = Pick<
@@ -12,19 +13,25 @@ type Warned = Pick<
 >;
 type FindPath = () => Promise<string | null>;
 
-/** How long a warning, or that there is none, is kept for an allocation on whose port somebody listens. */
-const KEPT_MS = 1000;
+/**
+ * How long a warning, or that there is none, is kept for an allocation, while the same sockets listen on its port. The
+ * path of its environment is read again then.
+ */
+const KEPT_MS = 5000;
 const MAX_KEPT = 10_000;
 const NO_WARNING = '';
 
 /**
  * Adds warnings to answers: that a stranger listens on a port that is held. They are made for each answer and stored
  * nowhere. Look-ups are the most frequent calls by far, so nothing is read for a port on which nobody listens, and for
- * others once a second.
+ * others every few seconds.
  */
 export class ListenerWarnings {
-  /** By the allocation's id. A promise while it is being found out. */
-  readonly #kept = new LRUCache<string, string | Promise<string>>({ max: MAX_KEPT, ttl: KEPT_MS });
+  /** By the allocation's id, for the sockets that listened. A promise while it is being found out. */
+  readonly #kept = new LRUCache<string, { sockets: string; warning: string | Promise<string> }>({
+    max: MAX_KEPT,
+    ttl: KEPT_MS,
+  });
 
   constructor(private readonly listeners: LocalListeners) {}
 
@@ -36,9 +43,9 @@ export class ListenerWarnings {
     return this.#addIn(session, allocation, ports);
   }
 
-  #addIn<A extends Warned>(session: Session, allocation: A, ports: ReadonlySet<number> | null): A | Promise<A> {
+  #addIn<A extends Warned>(session: Session, allocation: A, ports: SocketsByPort | null): A | Promise<A> {
     if (ports !== null && !ports.has(allocation.port)) return allocation;
-    const warning = this.#find(allocation, pathOf(session, allocation));
+    const warning = this.#find(allocation, ports, pathOf(session, allocation));
     return typeof warning === 'string' ? warn(allocation, warning) : warning.then((found) => warn(allocation, found));
   }
 
@@ -49,7 +56,9 @@ export class ListenerWarnings {
     const listened = here.filter(({ port }) => ports === null || ports.has(port));
     if (listened[0] === undefined) return [...allocations];
     const findPath = pathOf(session, listened[0]);
-    const found = listened.map(async (one): Promise<[string, string]> => [one.id, await this.#find(one, findPath)]);
+    const found = listened.map(
+      async (one): Promise<[string, string]> => [one.id, await this.#find(one, ports, findPath)],
+    );
     const warnings = new Map(await Promise.all(found));
     return allocations.map((allocation) => warn(allocation, warnings.get(allocation.id) ?? NO_WARNING));
   }
@@ -89,20 +98,21 @@ export class ListenerWarnings {
     return protocol === 'tcp' && releasedAt === null && this.listeners.isHere(host);
   }
 
-  #find(allocation: Warned, findPath: FindPath): string | Promise<string> {
+  #find(allocation: Warned, ports: SocketsByPort | null, findPath: FindPath): string | Promise<string> {
+    const sockets = ports?.get(allocation.port) ?? '';
     const { id } = allocation;
     const kept = this.#kept.get(id);
-    if (kept !== undefined) return kept;
-    const finding = this.#judge(allocation, findPath).catch(() => NO_WARNING);
-    this.#kept.set(id, finding);
-    void finding.then((warning) => this.#kept.set(id, warning));
-    return finding;
+    if (kept?.sockets === sockets) return kept.warning;
+    const warning = this.#judge(allocation, findPath).catch(() => NO_WARNING);
+    this.#kept.set(id, { sockets, warning });
+    void warning.then((found) => this.#kept.set(id, { sockets, warning: found }));
+    return warning;
   }
 
   async #judge(allocation: Warned, findPath: FindPath): Promise<string> {
     const path = await findPath();
     if (path === null || !(await this.listeners.mayListen(allocation.port))) return NO_WARNING;
-    const stranger = await this.listeners.findStranger(allocation.port, path);
+    const stranger = await this.listeners.findKnownStranger(allocation.port, path);
     return stranger === null ? NO_WARNING : describeStranger(allocation, stranger, path);
   }
 }

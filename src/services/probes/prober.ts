@@ -3,14 +3,14 @@ import type { OpenFiles } from '../../config/open-files.js';
 import type { Config } from '../../config.js';
 import { type Observer, unobserved } from '../../observer.js';
 import { shuttingDown } from '../../refusals.js';
-import { LocalListeners } from '../listeners/local-listeners.js';
+import { type ListenersConfig, LocalListeners } from '../listeners/local-listeners.js';
 import { NameResolver, type NameSources, SYSTEM_NAMES } from './names.js';
 import { notJudged, type ProbeResult, probeTcp } from './probe.js';
 import { type Destination, ProbePolicy } from './probe-policy.js';
 import { describeShortage } from './shortage.js';
 import { Turns } from './turns.js';
 
-type ProberConfig = Pick<Config, 'probeTimeoutMs' | 'probeConcurrency' | 'probeTargets' | 'probeAllowedHosts'>;
+type ProberConfig = Pick<Config, 'probeTimeoutMs' | 'probeConcurrency' | 'probeAllowedHosts'> & ListenersConfig;
 
 /**
  * Probes ports. A process has one prober, so that its limit holds for the probes of all audits and health checks
