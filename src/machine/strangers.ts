@@ -1,25 +1,15 @@
 import { realpath } from 'node:fs/promises';
 import { isAbsolute, relative, sep } from 'node:path';
+import { isForwarder } from './forwarders.js';
 import type { Listener } from './listener.js';
-
-/**
- * Programs that listen for somebody else, and whose own folder therefore tells nothing: those that forward the port of
- * a container or of a virtual machine, and tunnels. Their names may go on (`passt.avx2`, `com.docker.backend`).
- */
-const FORWARDERS =
-  /^(docker-proxy|com\.docker|rootlessport|rootlesskit|slirp4netns|pasta|passt|gvproxy|vpnkit|wslrelay|conmon|sshd?)\b/i;
-
-export const isForwarder = ({ process }: Pick<Listener, 'process'>): boolean =>
-  process !== null && FORWARDERS.test(process);
 
 /**
  * Whether a process is known to be no part of the stack in a folder: its own working folder is neither that one nor
  * below it. A process whose folder cannot be read, that lives in `/` as daemons do, or that forwards, is not judged.
  * @param folder as `toRealPath` answers it
  */
-export function isStranger(listener: Pick<Listener, 'process' | 'path'>, folder: string): boolean {
-  const { path } = listener;
-  if (path === null || path === sep || !isAbsolute(path) || isForwarder(listener)) return false;
+export function isStranger({ process, path }: Pick<Listener, 'process' | 'path'>, folder: string): boolean {
+  if (path === null || path === sep || !isAbsolute(path) || (process !== null && isForwarder(process))) return false;
   return !isWithin(path, folder);
 }
 

@@ -2,10 +2,11 @@ import type { Config } from '../../config.js';
 import type { Log } from '../../database/connect.js';
 import { makeVisible } from '../../input/visible.js';
 import type { Space } from '../../keys.js';
+import { isForwarder } from '../../machine/forwarders.js';
 import { chooseListener, type Listener } from '../../machine/listener.js';
 import { readListeners, readUdpListeners } from '../../machine/listeners.js';
 import { readListeningSockets } from '../../machine/listening-sockets.js';
-import { isForwarder, isStranger, isWithin, toRealPath } from '../../machine/strangers.js';
+import { isStranger, isWithin, toRealPath } from '../../machine/strangers.js';
 import { Batcher } from '../../registry/queues/batcher.js';
 import { probeTcp } from '../probes/probe.js';
 import { Containers, type PublishedPort } from './containers.js';
@@ -166,7 +167,7 @@ const isTcp = ({ protocol }: PublishedPort): boolean => protocol === 'tcp';
  */
 function withContainers(processes: readonly Listener[], published: readonly PublishedPort[]): Listener[] {
   const ports = new Set(published.map(({ port }) => port));
-  const others = processes.filter((one) => !ports.has(one.port) || (one.process !== null && !isForwarder(one)));
+  const others = processes.filter((one) => !ports.has(one.port) || (one.process !== null && !isForwarder(one.process)));
   return [...others, ...published];
 }
 
