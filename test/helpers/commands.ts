@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Answer } from './app.js';
-import type { Observation } from './model.js';
+import type { Observation } from './model-values.js';
 
 export interface Space {
   host: string;
@@ -14,10 +14,17 @@ export interface Details {
   metadata?: Record<string, unknown> | null;
 }
 
+/** The port that is asked for, and the one that is preferred. */
+export interface Wish {
+  port: number | null;
+  prefer: number | null;
+}
+
 /** Every operation of the service that the model knows. */
 export type Command =
   | ({ op: 'get-or-allocate'; details: Details } & Key)
-  | ({ op: 'allocate'; details: Details; port: number | null; idempotencyKey: string | null } & Key)
+  | ({ op: 'allocate'; details: Details; idempotencyKey: string | null } & Wish & Key)
+  | ({ op: 'allocate-both'; details: Details } & Wish & Omit<Key, 'protocol'>)
   | ({ op: 'look-up' } & Key)
   | ({ op: 'release-key' } & Key)
   | { op: 'read'; id: string }
@@ -31,6 +38,7 @@ export type Command =
       description: string | null;
     }
   | { op: 'delete-range'; startPort: number }
+  | { op: 'exclude' | 'include'; port: number }
   | { op: 'list'; status: 'any' | 'released' | undefined; project: string | undefined; service: string | undefined }
   | ({ op: 'list-ranges' } & Space)
   | ({ op: 'summary'; project: string } & Space)
@@ -77,6 +85,13 @@ const port = fc.oneof(
   { weight: 2, arbitrary: fc.integer({ min: 3100, max: 3104 }) },
   fc.constantFrom(3199, 3200, 64999),
 );
+/** The lowest ones of several port spaces, one in a range that may be created, and any. */
+const excluded = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(3000, 3001, 3100, 3101, 4045) }, port);
+const wish = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({ port: null, prefer: null }) },
+  { weight: 2, arbitrary: port.map((port) => ({ port, prefer: null })) },
+  { weight: 2, arbitrary: port.map((prefer) => ({ port: null, prefer })) },
+);
 /** Mostly one of the latest allocations. */
 const pick = fc.oneof({ weight: 2, arbitrary: fc.nat(6) }, fc.nat(1000));
 const startPort = fc.constantFrom(3000, 3100, 3200, 3300, 4000);
@@ -87,13 +102,25 @@ export function plans({ reads }: { reads: boolean }): fc.Arbitrary<Plan> {
     { weight: 6, arbitrary: fc.record({ op: fc.constant('get-or-allocate' as const), ...key, details }) },
     {
       weight: 6,
-      arbitrary: fc.record({
-        op: fc.constant('allocate' as const),
-        ...key,
-        details,
-        port: fc.oneof({ weight: 2, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: port }),
-        idempotencyKey: fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, fc.constantFrom('one', 'two')),
-      }),
+      arbitrary: fc
+        .record({
+          op: fc.constant('allocate' as const),
+          ...key,
+          details,
+          wish,
+          idempotencyKey: fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, fc.constantFrom('one', 'two')),
+        })
+        .map(({ wish, ...rest }) => ({ ...rest, ...wish })),
+    },
+    {
+      weight: 2,
+      arbitrary: fc
+        .record({ op: fc.constant('allocate-both' as const), ...key, details, wish })
+        .map(({ wish, protocol: _, ...rest }) => ({ ...rest, ...wish })),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({ op: fc.constantFrom('exclude' as const, 'include' as const), port: excluded }),
     },
     { weight: 6, arbitrary: fc.record({ op: fc.constant('release' as const), pick }) },
     { weight: 2, arbitrary: fc.record({ op: fc.constant('release-key' as const), ...key }) },
@@ -146,11 +173,20 @@ export function send(request: Requester, command: Command): Promise<Answer> {
     case 'release-key':
       return request('DELETE', servicePath(command));
     case 'allocate': {
-      const { project, service, environment, host, protocol, port, details, idempotencyKey } = command;
-      const body = { service, environment, host, protocol, ...(port !== null && { port }), ...details };
+      const { project, service, environment, host, protocol, details, idempotencyKey } = command;
+      const body = { service, environment, host, protocol, ...wishOf(command), ...details };
       const headers: Record<string, string> = idempotencyKey === null ? {} : { 'idempotency-key': idempotencyKey };
       return request('POST', `/v1/projects/${project}/allocations`, body, headers);
     }
+    case 'allocate-both': {
+      const { project, service, environment, host, details } = command;
+      const body = { service, environment, host, protocol: 'both', ...wishOf(command), ...details };
+      return request('POST', `/v1/projects/${project}/allocations`, body);
+    }
+    case 'exclude':
+      return request('PUT', `/v1/excluded-ports/${command.port}`, { reason: 'A test wants it so.' });
+    case 'include':
+      return request('DELETE', `/v1/excluded-ports/${command.port}`);
     case 'read':
       return request('GET', `/v1/allocations/${command.id}`);
     case 'release':
@@ -180,12 +216,15 @@ export function send(request: Requester, command: Command): Promise<Answer> {
 const servicePath = ({ project, service, environment, host, protocol }: Key) =>
   `/v1/projects/${project}/services/${service}?${query({ environment, host, protocol })}`;
 
+const wishOf = ({ port, prefer }: Wish) => ({ ...(port !== null && { port }), ...(prefer !== null && { prefer }) });
+
 const query = (fields: Record<string, string | undefined>) =>
   new URLSearchParams(Object.entries(fields).filter((field): field is [string, string] => field[1] !== undefined));
 
 /**
  * The part of an answer that the model predicts: everything but times, and of a refusal its code and the holder. The
- * warning of an allocation has a time in it, so that only `isWithheld` tells whether there is one.
+ * warnings of an allocation have a time in them, so that only `isWithheld` and `isExcluded` tell which there are. Who
+ * listens on this machine is not predicted.
  */
 export function observe({ status, body }: Answer): Observation {
   if (status >= 400) return { status, body: { code: body.code, ...(body.holder && { holder: body.holder }) } };
@@ -197,8 +236,14 @@ const TIMES = new Set(['createdAt', 'allocatedAt', 'updatedAt', 'releasedAt', 'l
 function withoutTimes(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutTimes);
   if (typeof value !== 'object' || value === null) return value;
-  const { warnings, ...others } = value as { warnings?: unknown };
-  const told = 'allocatedAt' in value ? { ...others, isWithheld: warnings !== undefined } : value;
+  const { warnings = [], listener, ...others } = value as { warnings?: string[]; listener?: unknown; state?: string };
+  const has = (words: string) => warnings.some((warning) => warning.includes(words));
+  const told =
+    'allocatedAt' in value
+      ? { ...others, isWithheld: has('is not routed'), isExcluded: has('is excluded') }
+      : 'listener' in value
+        ? { ...others, state: others.state === 'squatted' ? 'free' : others.state }
+        : value;
   return Object.fromEntries(
     Object.entries(told).flatMap(([name, item]) => (TIMES.has(name) ? [] : [[name, withoutTimes(item)]])),
   );

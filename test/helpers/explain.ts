@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Command } from './commands.js';
-import type { Model, Observation } from './model.js';
+import type { Model } from './model.js';
+import type { Observation } from './model-values.js';
 
 /**
  * Searches all orders in which the commands, one after another, would have got the answers that they got.

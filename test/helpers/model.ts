@@ -1,37 +1,22 @@
-import { systemPorts } from '../../src/machine/ephemeral-ports.js';
-import { warningsOf } from '../../src/repositories/range-warnings.js';
-import type { Command, Details, Key, Space } from './commands.js';
-
-export interface ModelRange {
-  startPort: number;
-  endPort: number;
-  project: string;
-  kind: 'project' | 'shared';
-  description: string | null;
-}
-
-/** An allocation. Immutable, so that copies of a model can share it. */
-export type Held = Readonly<
-  Key & {
-    id: string;
-    port: number;
-    status: 'allocated' | 'released';
-    serviceType: string | null;
-    description: string | null;
-    cloudflareHostname: string | null;
-    metadata: Record<string, unknown> | null;
-    /** Whether the hostname was set while another project had it, and nothing is routed to this allocation. */
-    isWithheld: boolean;
-  }
->;
-
-/** The status of an answer, and its body without times. */
-export interface Observation {
-  status: number;
-  body: unknown;
-}
-
-const SIZE = { project: 100, shared: 1000 };
+import type { Command, Details, Key, Space, Wish } from './commands.js';
+import {
+  byPortThenId,
+  count,
+  covers,
+  figures,
+  freePorts,
+  type Held,
+  idsOf,
+  isListed,
+  lowestBlock,
+  type ModelRange,
+  NO_WISH,
+  type Observation,
+  refuse,
+  SIZE,
+  sameSpace,
+  withoutHostname,
+} from './model-values.js';
 
 /** A model of the service in memory, for one caller at a time. `apply` says what each answer must be. */
 export class Model {
@@ -39,10 +24,17 @@ export class Model {
   #rows: readonly Held[];
   /** Idempotency keys and the first answers they got. */
   #answers: ReadonlyMap<string, { request: string; held: Held }>;
+  #excluded: ReadonlySet<number>;
 
-  constructor(ranges: ModelRange[], rows: readonly Held[], answers: Model['answers'] = new Map()) {
+  constructor(
+    ranges: ModelRange[],
+    rows: readonly Held[],
+    excluded: ReadonlySet<number>,
+    answers: Model['answers'] = new Map(),
+  ) {
     this.#ranges = ranges;
     this.#rows = rows;
+    this.#excluded = excluded;
     this.#answers = answers;
   }
 
@@ -51,7 +43,7 @@ export class Model {
   }
 
   copy(): Model {
-    return new Model(this.#ranges, this.#rows, this.#answers);
+    return new Model(this.#ranges, this.#rows, this.#excluded, this.#answers);
   }
 
   /** The ids of all allocations that were ever made, newest first. */
@@ -70,38 +62,45 @@ export class Model {
         return this.#getOrAllocate(command, command.details, observed);
       case 'allocate':
         return this.#allocateOnce(command, observed);
+      case 'allocate-both':
+        return this.#allocateBoth(command, observed);
       case 'look-up': {
         const [held] = this.#activeOf(command);
-        if (held) return { status: 200, body: held };
+        if (held) return { status: 200, body: this.#tell(held) };
         return this.#rangesOf(command.project).length > 0
           ? refuse(404, 'allocation-not-found')
           : refuse(404, 'project-not-found');
       }
       case 'read':
-        return this.#withRow(command.id, (row) => ({ status: 200, body: row }));
+        return this.#withRow(command.id, (row) => ({ status: 200, body: this.#tell(row) }));
       case 'release':
-        return this.#withRow(command.id, (row) => ({ status: 200, body: this.#release(row) }));
+        return this.#withRow(command.id, (row) => ({ status: 200, body: this.#tell(this.#release(row)) }));
       case 'release-key':
         if (this.#rangesOf(command.project).length === 0) return refuse(404, 'project-not-found');
-        return { status: 200, body: { items: this.#activeOf(command).map((row) => this.#release(row)) } };
+        return { status: 200, body: { items: this.#activeOf(command).map((row) => this.#tell(this.#release(row))) } };
       case 'update':
         return this.#withRow(command.id, (row) =>
           row.status === 'released'
             ? refuse(409, 'allocation-released')
-            : { status: 200, body: this.#describe(row, command.details) },
+            : { status: 200, body: this.#tell(this.#describe(row, command.details)) },
         );
       case 'create-range':
         return this.#createRange(command);
       case 'delete-range':
         return this.#deleteRange(command.startPort);
+      case 'exclude': {
+        const status = this.#excluded.has(command.port) ? 200 : 201;
+        this.#excluded = new Set([...this.#excluded, command.port]);
+        return { status, body: { port: command.port, reason: 'A test wants it so.' } };
+      }
+      case 'include':
+        if (!this.#excluded.has(command.port)) return refuse(404, 'excluded-port-not-found');
+        this.#excluded = new Set([...this.#excluded].filter((port) => port !== command.port));
+        return { status: 204, body: undefined };
       case 'list': {
-        const items = this.#rows.filter(
-          (row) =>
-            (command.status === 'any' || (row.status === 'released') === (command.status === 'released')) &&
-            (command.project === undefined || row.project === command.project) &&
-            (command.service === undefined || row.service === command.service),
-        );
-        return { status: 200, body: { items: [...items].sort(byPortThenId), nextCursor: null } };
+        const items = this.#rows.filter((row) => isListed(row, command));
+        const told = [...items].sort(byPortThenId).map((row) => this.#tell(row));
+        return { status: 200, body: { items: told, nextCursor: null } };
       }
       case 'list-ranges':
         return {
@@ -118,8 +117,8 @@ export class Model {
   #getOrAllocate(key: Key, details: Details, observed: Observation): Observation {
     if (this.#rangesOf(key.project).length === 0) return refuse(404, 'project-not-found');
     const [held] = this.#activeOf(key);
-    if (held) return { status: 200, body: this.#describe(held, details) };
-    return this.#take(key, details, null, observed);
+    if (held) return { status: 200, body: this.#tell(this.#describe(held, details)) };
+    return this.#take([key], details, NO_WISH, observed);
   }
 
   #allocateOnce(command: Command & { op: 'allocate' }, observed: Observation): Observation {
@@ -132,7 +131,7 @@ export class Model {
         : refuse(422, 'idempotency-key-reused');
     }
     if (this.#rangesOf(command.project).length === 0) return refuse(404, 'project-not-found');
-    const answered = this.#take(command, command.details, command.port, observed);
+    const answered = this.#take([command], command.details, command, observed);
     if (answered.status === 201 && idempotencyKey !== null) {
       const held = answered.body as Held;
       this.#answers = new Map([...this.#answers, [name, { request: JSON.stringify(request), held }]]);
@@ -140,20 +139,38 @@ export class Model {
     return answered;
   }
 
-  #take(key: Key, details: Details, wanted: number | null, observed: Observation): Observation {
-    const { project, service, environment, host, protocol } = key;
-    const ranges = this.#rangesOf(project);
+  #allocateBoth(command: Command & { op: 'allocate-both' }, observed: Observation): Observation {
+    if (this.#rangesOf(command.project).length === 0) return refuse(404, 'project-not-found');
+    const keys = (['tcp', 'udp'] as const).map((protocol) => ({ ...command, protocol }));
+    return this.#take(keys, command.details, command, observed);
+  }
+
+  /** Takes one port for the keys, which are one, or the same for two protocols. */
+  #take(keys: Key[], details: Details, { port: wanted, prefer }: Wish, observed: Observation): Observation {
+    const ranges = this.#rangesOf((keys[0] as Key).project);
     if (wanted !== null) {
       if (!ranges.some((range) => covers(range, wanted))) return refuse(422, 'port-outside-range');
-      const holder = this.#holderOf(wanted, key);
+      const holder = keys.map((key) => this.#holderOf(wanted, key)).find((held) => held !== undefined);
       if (holder) {
         const { id, project, service, environment } = holder;
         return refuse(409, 'port-taken', { kind: 'allocation', id, project, service, environment });
       }
     }
-    const port = wanted ?? this.#lowestGap(ranges, key);
-    if (port === null) return refuse(409, 'range-exhausted');
-    const given = (observed.body as { id?: string } | null)?.id;
+    const free = freePorts(ranges, keys, this.#active(), this.#excluded);
+    const port = wanted ?? (prefer !== null && free.includes(prefer) ? prefer : free[0]);
+    if (port === undefined) return refuse(409, 'range-exhausted');
+    const given = idsOf(observed.body);
+    const held = keys.map((key, i) => this.#insert(key, port, i === 0 ? details : withoutHostname(details), given[i]));
+    const told = held.map((row) => this.#tell(row));
+    return { status: 201, body: keys.length === 1 ? told[0] : { items: told } };
+  }
+
+  #insert(
+    { project, service, environment, host, protocol }: Key,
+    port: number,
+    details: Details,
+    given?: string,
+  ): Held {
     const id = given !== undefined && !this.#rows.some((row) => row.id === given) ? given : 'an id of its own';
     const held: Held = {
       ...{ id, port, project, service, environment, host, protocol, status: 'allocated' },
@@ -161,24 +178,16 @@ export class Model {
       isWithheld: this.#isOfOther(details.cloudflareHostname ?? null, project),
     };
     this.#rows = [...this.#rows, held];
-    return { status: 201, body: held };
+    return held;
   }
 
-  #lowestGap(ranges: ModelRange[], space: Space): number | null {
-    const taken = new Set(this.#active().flatMap((row) => (sameSpace(row, space) ? [row.port] : [])));
-    for (const { startPort, endPort } of ranges) {
-      for (let port = startPort; port <= endPort; port++) if (!taken.has(port)) return port;
-    }
-    return null;
+  /** An allocation as answers have it. */
+  #tell(row: Held): Held & { isExcluded: boolean } {
+    return { ...row, isExcluded: row.status !== 'released' && this.#excluded.has(row.port) };
   }
 
   #createRange({ project, kind, startPort: wanted, description }: Command & { op: 'create-range' }): Observation {
-    let startPort = 3000;
-    for (const range of this.#ranges) {
-      if (startPort + SIZE[kind] <= range.startPort) break;
-      startPort = range.endPort + 1;
-    }
-    startPort = wanted ?? startPort;
+    const startPort = wanted ?? lowestBlock(this.#ranges, kind);
     const range = { startPort, endPort: startPort + SIZE[kind] - 1, project, kind, description };
     if (this.#ranges.some((other) => other.startPort <= range.endPort && range.startPort <= other.endPort)) {
       return refuse(409, 'range-overlap');
@@ -201,6 +210,7 @@ export class Model {
     if (!first) return refuse(404, 'project-not-found');
     const totalPorts = ranges.reduce((sum, range) => sum + range.totalPorts, 0);
     const allocatedPorts = ranges.reduce((sum, range) => sum + range.allocatedPorts, 0);
+    const excludedPorts = ranges.reduce((sum, range) => sum + range.excludedPorts, 0);
     const hostnames = this.#active()
       .filter((row) => row.project === project && sameSpace(row, { host, protocol }) && row.cloudflareHostname !== null)
       .sort(byPortThenId)
@@ -209,7 +219,7 @@ export class Model {
       status: 200,
       body: {
         ...{ project, host, protocol, rangeStart: first.startPort, rangeEnd: first.endPort },
-        ...figures(totalPorts, allocatedPorts),
+        ...figures(totalPorts, allocatedPorts, excludedPorts),
         ranges,
         hostnames,
       },
@@ -219,15 +229,25 @@ export class Model {
   #describePort({ port, host, protocol }: Command & { op: 'port' }): Observation {
     const range = this.#ranges.find((range) => covers(range, port));
     const allocation = this.#holderOf(port, { host, protocol }) ?? null;
-    const state = range ? (allocation ? 'allocated' : 'free') : 'unmanaged';
+    const free = this.#excluded.has(port) ? 'excluded' : 'free';
+    const state = range ? (allocation ? 'allocated' : free) : 'unmanaged';
     const counted = range ? this.#count(range, { host, protocol }) : null;
-    return { status: 200, body: { port, host, protocol, state, range: counted, allocation, reservation: null } };
+    return {
+      status: 200,
+      body: {
+        port,
+        host,
+        protocol,
+        state,
+        range: counted,
+        allocation: allocation && this.#tell(allocation),
+        reservation: null,
+      },
+    };
   }
 
   #count(range: ModelRange, space: Space) {
-    const warnings = warningsOf({ start: range.startPort, end: range.endPort }, systemPorts());
-    const held = this.#active().filter((row) => covers(range, row.port) && sameSpace(row, space)).length;
-    return { ...range, reuseCooldownSeconds: 0, ...figures(SIZE[range.kind], held), warnings };
+    return count(range, space, this.#active(), this.#excluded);
   }
 
   #withRow(id: string, answer: (row: Held) => Observation): Observation {
@@ -276,18 +296,3 @@ export class Model {
     return this.#ranges.filter((range) => range.project === project);
   }
 }
-
-const refuse = (status: number, code: string, holder?: object): Observation => ({
-  status,
-  body: { code, ...(holder && { holder }) },
-});
-
-const figures = (totalPorts: number, allocatedPorts: number) => ({
-  ...{ totalPorts, allocatedPorts, inUsePorts: 0, reservedPorts: 0, coolingPorts: 0, excludedPorts: 0 },
-  availablePorts: totalPorts - allocatedPorts,
-  utilization: Math.round((allocatedPorts / totalPorts) * 10_000) / 100,
-});
-
-const covers = (range: ModelRange, port: number) => range.startPort <= port && port <= range.endPort;
-const sameSpace = (a: Space, b: Space) => a.host === b.host && a.protocol === b.protocol;
-const byPortThenId = (a: Held, b: Held) => a.port - b.port || (a.id < b.id ? -1 : 1);

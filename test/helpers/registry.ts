@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../../src/database/tables.js';
-import { type Held, Model, type ModelRange } from './model.js';
+import { Model } from './model.js';
+import type { Held, ModelRange } from './model-values.js';
 
 /** PROPERTY_SEED=… repeats a run. */
 export const propertySeed = Number(process.env.PROPERTY_SEED ?? Date.now() % 2 ** 31);
@@ -40,12 +41,23 @@ export async function resetRegistry(db: Kysely<Tables>, gaps: readonly number[])
     insert into port_ranges (start_port, end_port, project)
     select * from jsonb_to_recordset(${JSON.stringify(RANGES.map(({ startPort, endPort, project }) => ({ start_port: startPort, end_port: endPort, project })))}::jsonb)
       as r (start_port integer, end_port integer, project text)`.execute(db);
+  await resetExcluded(db);
   await sql`
     insert into port_allocations (id, port, project, service)
     select id, port, project, service from jsonb_populate_recordset(null::port_allocations, ${JSON.stringify(rows)}::jsonb)`.execute(
     db,
   );
-  return new Model(RANGES, rows);
+  return new Model(RANGES, rows, new Set(BUILT_IN));
+}
+
+/** The ports that a new registry excludes. */
+const BUILT_IN = [3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080];
+
+async function resetExcluded(db: Kysely<Tables>): Promise<void> {
+  await sql`delete from excluded_ports where port <> all (${BUILT_IN}::integer[])`.execute(db);
+  await sql`
+    insert into excluded_ports (port, reason) select port, 'built in' from unnest(${BUILT_IN}::integer[]) port
+    on conflict do nothing`.execute(db);
 }
 
 export async function emptyRegistry(db: Kysely<Tables>): Promise<void> {

@@ -45,7 +45,7 @@ for (const [name, open, numRuns] of kinds) {
     t.comment(`PROPERTY_SEED=${propertySeed}`);
     await fc.assert(property, { seed: propertySeed, numRuns, interruptAfterTimeLimit: 40_000 });
     t.comment(Object.fromEntries([...tried].sort()));
-    for (const outcome of ['get-or-allocate 201', 'allocate 201', 'release 200']) {
+    for (const outcome of ['get-or-allocate 201', 'allocate 201', 'release 200', 'exclude 201']) {
       t.ok((tried.get(outcome) ?? 0) > 0, `${outcome} was among the answers`);
     }
   });

@@ -63,6 +63,7 @@ async function describeIn(db: Transaction<Tables>, access: Access, port: number,
   const allocation = await db
     .selectFrom('port_allocations')
     .selectAll()
+    .select(sql<boolean>`exists (select from excluded_ports where port = ${port})`.as('is_excluded'))
     .where('released_at', 'is', null)
     .where('host', '=', host)
     .where('protocol', '=', protocol)
