@@ -12,7 +12,7 @@ import { type RouteOptions, readIdempotencyKey } from './requests.js';
 const MISSING =
   'is required. Send `items` as JSON, or the output of `ss -ltnp` or `lsof -i -P -n` with Content-Type: text/plain';
 
-export const importRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { redact }) => {
+export const importRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, { redact, listeners }) => {
   // Only these routes take text: Fastify keeps a parser within the plugin that adds it.
   app.addContentTypeParser('text/plain', parserOf(decodeText));
 
@@ -47,7 +47,8 @@ export const importRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app,
       const { dryRun = false } = request.query;
       const body = request.body as NewImport | string;
       const idempotency = readIdempotencyKey(request, body);
-      const items = toImportItems(body, { redact });
+      const containers = typeof body === 'string' ? await listeners.nameContainers() : null;
+      const items = toImportItems(body, { redact, containerOf: (port) => containers?.get(port) ?? null });
       const { report, replayed } = await importPorts(request.session, items, { dryRun, idempotency });
       if (replayed) reply.header('idempotent-replayed', 'true');
       return report;

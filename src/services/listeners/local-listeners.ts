@@ -58,6 +58,12 @@ export class LocalListeners {
     return host === 'localhost' && !this.#isTargeted(host);
   }
 
+  /** The name of the container that publishes each TCP port of this machine, as the container engine tells it. */
+  async nameContainers(): Promise<ReadonlyMap<number, string | null>> {
+    const published = (await this.#containers.list()).filter(isTcp);
+    return new Map(published.map(({ port, process }) => [port, process]));
+  }
+
   /**
    * Who listens on a port of this machine now; of several the one that stands most in a server's way.
    * @returns null if nobody does, or it cannot be seen from here

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../../../src/config.js';
 import { LocalListeners } from '../../../src/services/listeners/local-listeners.js';
+import { makeApp, requester } from '../../helpers/app.js';
+import { openPostgres } from '../../helpers/database.js';
 import { findFreeIn, listen } from '../../helpers/listeners.js';
 
 const linux = { skip: process.platform !== 'linux' };
@@ -47,6 +49,18 @@ function openListeners(socket: string) {
   const log = { warn: (data: object) => void warnings.push(data) };
   return { listeners: new LocalListeners(loadConfig({ CONTAINER_SOCKET: socket }), log), warnings };
 }
+
+t.test('an import names a service after the container that publishes its port', async (t) => {
+  const body = JSON.stringify([container('shop-web-1', [{ PrivatePort: 80, PublicPort: 3120, Type: 'tcp' }])]);
+  const { socket } = await startEngine(t, () => ({ body }));
+  const database = await openPostgres(t);
+  const request = requester(await makeApp(t, database, { CONTAINER_SOCKET: socket }));
+  const proxy = (port: number, pid: number) =>
+    `LISTEN 0 4096 0.0.0.0:${port} 0.0.0.0:* users:(("docker-proxy",pid=${pid},fd=7))`;
+  const text = [proxy(3120, 4101), proxy(3121, 4120)].join('\n');
+  const { body: report } = await request('POST', '/v1/imports', text, { 'content-type': 'text/plain' });
+  t.match(report.items, [{ allocation: { service: 'shop-web-1' } }, { allocation: { service: 'port-3121' } }]);
+});
 
 t.test("a container's port is told as the container's", linux, async (t) => {
   const [tcp, udp, own, unpublished] = [
