@@ -1,6 +1,7 @@
 // Does the main job with the functions that @hey-api/openapi-ts generates.
 import assert from 'node:assert/strict';
 import {
+  type AllocatedPair,
   type Allocation,
   type AuditConflict,
   allocateEnvironment,
@@ -38,7 +39,8 @@ assert.equal(again.response?.status, 200);
 assert.equal(again.data?.port, first);
 
 const further = await allocatePort({ path: { project }, body: { service: 'worker' } });
-assert.equal(further.data?.port, first + 1);
+assert(further.data && !('items' in further.data));
+assert.equal(further.data.port, first + 1);
 
 const services: EnvironmentService[] = [{ service: 'web' }, { service: 'api', serviceType: 'http' }];
 const environment = await allocateEnvironment({ path: { project, environment: 'feature-x' }, body: { services } });
@@ -58,6 +60,17 @@ const reservation = await reservePort({ path: { project }, body: { ttlSeconds: 6
 assert(reservation.data);
 const claimed = await claimReservation({ path: { id: reservation.data.id }, body: { service: 'search' } });
 assert.equal(claimed.data?.port, reservation.data.port);
+
+const both = await allocatePort({ path: { project }, body: { service: 'quic', protocol: 'both', prefer: first + 60 } });
+assert(both.data && 'items' in both.data);
+const pair: AllocatedPair = both.data;
+assert.deepEqual(
+  pair.items.map(({ port, protocol }) => [port, protocol]),
+  [
+    [first + 60, 'tcp'],
+    [first + 60, 'udp'],
+  ],
+);
 
 const imported = await importPorts({ body: { items: [{ port: first + 50, service: 'grafana' }] } });
 assert.equal(imported.data?.items[0]?.outcome, 'adopted');

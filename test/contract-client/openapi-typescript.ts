@@ -36,7 +36,8 @@ const further = await registry.POST('/v1/projects/{project}/allocations', {
   ...ofProject,
   body: { service: 'worker' },
 });
-assert.equal(further.data?.port, first + 1);
+assert(further.data && !('items' in further.data));
+assert.equal(further.data.port, first + 1);
 
 const services: Schemas['EnvironmentService'][] = [{ service: 'web' }, { service: 'api', serviceType: 'http' }];
 const environment = await registry.PUT('/v1/projects/{project}/environments/{environment}', {
@@ -65,6 +66,20 @@ const claimed = await registry.POST('/v1/reservations/{id}/claim', {
   body: { service: 'search' },
 });
 assert.equal(claimed.data?.port, reservation.data.port);
+
+const both = await registry.POST('/v1/projects/{project}/allocations', {
+  ...ofProject,
+  body: { service: 'quic', protocol: 'both', prefer: first + 60 },
+});
+assert(both.data && 'items' in both.data);
+const pair: Schemas['AllocatedPair'] = both.data;
+assert.deepEqual(
+  pair.items.map(({ port, protocol }) => [port, protocol]),
+  [
+    [first + 60, 'tcp'],
+    [first + 60, 'udp'],
+  ],
+);
 
 const imported = await registry.POST('/v1/imports', { body: { items: [{ port: first + 50, service: 'grafana' }] } });
 assert.equal(imported.data?.items[0]?.outcome, 'adopted');

@@ -1,6 +1,7 @@
 // Does the main job with the functions that orval generates.
 import assert from 'node:assert/strict';
 import {
+  type AllocatedPair,
   type Allocation,
   type AuditConflict,
   allocateEnvironment,
@@ -35,6 +36,7 @@ assert.equal(again.data.port, first);
 
 const further = await allocatePort(project, { service: 'worker' });
 assert(further.status === 201);
+assert(!('items' in further.data));
 assert.equal(further.data.port, first + 1);
 
 const services: EnvironmentService[] = [{ service: 'web' }, { service: 'api', serviceType: 'http' }];
@@ -59,6 +61,17 @@ assert(reservation.status === 201);
 const claimed = await claimReservation(reservation.data.id, { service: 'search' });
 assert(claimed.status === 201);
 assert.equal(claimed.data.port, reservation.data.port);
+
+const both = await allocatePort(project, { service: 'quic', protocol: 'both', prefer: first + 60 });
+assert(both.status === 201 && 'items' in both.data);
+const pair: AllocatedPair = both.data;
+assert.deepEqual(
+  pair.items.map(({ port, protocol }) => [port, protocol]),
+  [
+    [first + 60, 'tcp'],
+    [first + 60, 'udp'],
+  ],
+);
 
 const imported = await importPorts({ items: [{ port: first + 50, service: 'grafana' }] });
 assert(imported.status === 200);

@@ -1,6 +1,7 @@
 // Does the main job with the class that swagger-typescript-api generates.
 import assert from 'node:assert/strict';
 import {
+  type AllocatedPair,
   type Allocation,
   Api,
   type AuditConflict,
@@ -25,6 +26,7 @@ assert.equal(again.status, 200);
 assert.equal(again.data.port, first);
 
 const further = await registry.allocatePort(project, { service: 'worker' });
+assert(!('items' in further.data));
 assert.equal(further.data.port, first + 1);
 
 const services: EnvironmentService[] = [{ service: 'web' }, { service: 'api', serviceType: 'http' }];
@@ -44,6 +46,17 @@ assert.deepEqual([page.data.items.length, rest.data.items.length, rest.data.next
 const reservation = await registry.reservePort(project, { ttlSeconds: 60 });
 const claimed = await registry.claimReservation(reservation.data.id, { service: 'search' });
 assert.equal(claimed.data.port, reservation.data.port);
+
+const both = await registry.allocatePort(project, { service: 'quic', protocol: 'both', prefer: first + 60 });
+assert('items' in both.data);
+const pair: AllocatedPair = both.data;
+assert.deepEqual(
+  pair.items.map(({ port, protocol }) => [port, protocol]),
+  [
+    [first + 60, 'tcp'],
+    [first + 60, 'udp'],
+  ],
+);
 
 const imported = await registry.importPorts({ items: [{ port: first + 50, service: 'grafana' }] });
 assert.equal(imported.data.items[0]?.outcome, 'adopted');

@@ -113,7 +113,10 @@ async function runWindow(number: number, { kill, restart }: PostgresServer, { db
   await restart();
   await others;
   await traffic.stop();
-  const portsOf = ({ project }: PortSpace) => Array.from({ length: 100 }, (_, i) => (starts.get(project) ?? 0) + i);
+  const { items } = await ask('GET', '/v1/excluded-ports?limit=1000');
+  const excluded = new Set(items.map(({ port }: { port: number }) => port));
+  const portsOf = ({ project }: PortSpace) =>
+    Array.from({ length: 100 }, (_, i) => (starts.get(project) ?? 0) + i).filter((port) => !excluded.has(port));
   const times = recorder.answered.map(({ ms }) => ms).sort((a, b) => a - b);
   const at = (share: number) => times[Math.floor(share * (times.length - 1))] ?? Number.NaN;
   const measured = instances.map((instance) => instance.measure());

@@ -105,7 +105,10 @@ function asInterval(operation: Operation, rows: readonly Row[]): Interval<Step>[
     (asked.op === 'release' && isReleased(rows.find(({ id }) => id === asked.id))) ||
     (asked.op === 'release-holder' && rows.some((row) => row.holder === asked.holder && isReleased(row)));
   const mayHaveMade = asked.op === 'get-or-allocate' || asked.op === 'allocate';
-  return mayHaveReleased || mayHaveMade ? [{ op: operation, start, end: Number.POSITIVE_INFINITY }] : [];
+  const mayHaveExcluded = asked.op === 'exclude' || asked.op === 'include';
+  return mayHaveReleased || mayHaveMade || mayHaveExcluded
+    ? [{ op: operation, start, end: Number.POSITIVE_INFINITY }]
+    : [];
 }
 
 /**

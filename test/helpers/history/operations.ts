@@ -8,10 +8,12 @@ export interface PortSpace {
 /** A request. `holder` is the service and environment, as `service@environment`. */
 export type Question =
   | { op: 'get-or-allocate'; holder: string }
-  | { op: 'allocate'; holder: string; idempotencyKey: string | null }
+  | { op: 'allocate'; holder: string; idempotencyKey: string | null; prefer?: number | undefined }
   | { op: 'look-up'; holder: string }
   | { op: 'release'; id: string }
   | { op: 'release-holder'; holder: string }
+  /** A port of the project that nobody gets unasked from then on, and one that everybody may get again. */
+  | { op: 'exclude' | 'include'; port: number }
   /** Every allocation that was ever made in the space, read after all callers have stopped. */
   | { op: 'list' };
 
@@ -24,7 +26,9 @@ export type Row = Place & { holder: string; released: boolean };
 export type Answer =
   | ({ kind: 'created' | 'existing' | 'replayed' | 'released' } & Place)
   | { kind: 'released-all'; places: Place[] }
+  /** There is nothing; or of an exclusion: it was there already, or none was there to be ended. */
   | { kind: 'none' }
+  | { kind: 'done' }
   | { kind: 'exhausted' }
   | { kind: 'rows'; rows: Row[] }
   /** A refusal that says that nothing was changed. */

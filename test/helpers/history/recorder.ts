@@ -98,10 +98,14 @@ function toRequest({ project, host, protocol }: PortSpace, asked: Question): Req
       return {
         method: 'POST',
         path: `/v1/projects/${project}/allocations`,
-        body: { service: name, environment, host, protocol },
+        body: { service: name, environment, host, protocol, ...(asked.prefer && { prefer: asked.prefer }) },
         headers: asked.idempotencyKey === null ? {} : { 'idempotency-key': asked.idempotencyKey },
       };
     }
+    case 'exclude':
+      return { method: 'PUT', path: `/v1/excluded-ports/${asked.port}`, body: { reason: 'A test wants it so.' } };
+    case 'include':
+      return { method: 'DELETE', path: `/v1/excluded-ports/${asked.port}` };
     case 'list':
       throw new Error('a list has pages: it is asked by list()');
   }
@@ -109,6 +113,9 @@ function toRequest({ project, host, protocol }: PortSpace, asked: Question): Req
 
 function toAnswer({ op }: Question, { status, body, headers }: Reply): Answer {
   const { id, port, code } = body;
+  if (op === 'exclude' && (status === 200 || status === 201)) return { kind: status === 201 ? 'done' : 'none' };
+  if (op === 'include' && status === 204) return { kind: 'done' };
+  if (op === 'include' && code === 'excluded-port-not-found') return { kind: 'none' };
   if (status === 201) return { kind: headers.has('idempotent-replayed') ? 'replayed' : 'created', id, port };
   if (status === 200 && op === 'release') return { kind: 'released', id, port };
   if (status === 200 && op === 'release-holder') {

@@ -1,6 +1,13 @@
 import type { Answer, Operation, Place, PortSpace, Question, Row } from './operations.js';
 
-export type Fault = 'forgets' | 'hands out twice' | 'skips a gap' | 'reads late' | 'frees the next holder';
+export type Fault =
+  | 'forgets'
+  | 'hands out twice'
+  | 'skips a gap'
+  | 'reads late'
+  | 'frees the next holder'
+  | 'gives out what is excluded'
+  | 'takes another port than the preferred one';
 
 interface Simulation {
   seed: number;
@@ -40,13 +47,20 @@ export function simulate({ seed, callers, operations, ports, fault }: Simulation
       'get-or-allocate',
       'get-or-allocate',
       'allocate',
+      'allocate',
       'look-up',
       'release',
       'release-holder',
+      chance(2) ? 'exclude' : 'include',
     ] as const);
     if (op === 'release' && knownIds.length > 0) return { op, id: pick(knownIds.slice(-8)) };
+    if (op === 'exclude' || op === 'include') return { op, port: pick(ports.slice(0, 3)) };
     const holder = pick(HOLDERS);
-    if (op === 'allocate') return { op, holder, idempotencyKey: chance(2) ? `${holder}${left % 20}` : null };
+    if (op === 'allocate') {
+      // The same key means the same request.
+      const preferred = ports[(left % 20) % ports.length];
+      return { op, holder, idempotencyKey: chance(2) ? `${holder}${left % 20}` : null, prefer: preferred };
+    }
     return { op: op === 'release' ? 'look-up' : op, holder };
   };
   const call = (caller: string, start: number) => {
@@ -86,6 +100,7 @@ export function simulate({ seed, callers, operations, ports, fault }: Simulation
 class SimulatedService {
   rows: Row[] = [];
   readonly #ports: readonly number[];
+  readonly #excluded = new Set<number>();
   readonly #firstAnswers = new Map<string, Place>();
   /** The rows before each of the last few changes. */
   readonly #past: Row[][] = [[]];
@@ -95,7 +110,7 @@ class SimulatedService {
   }
 
   answer(asked: Question, fault: Fault | null): Answer {
-    if (asked.op !== 'look-up') this.#past.push(this.rows.map((row) => ({ ...row })));
+    if (!['look-up', 'exclude', 'include'].includes(asked.op)) this.#past.push(this.rows.map((row) => ({ ...row })));
     if (this.#past.length > LATE_BY) this.#past.shift();
     if (fault === 'forgets') this.rows = this.rows.filter((row) => row !== this.#held()[0]);
     return this.#answer(asked, fault);
@@ -113,7 +128,7 @@ class SimulatedService {
         const { holder, idempotencyKey: key } = asked;
         const first = key === null ? undefined : this.#firstAnswers.get(key);
         if (first) return { kind: 'replayed', ...first };
-        const answer = this.#take(holder, fault);
+        const answer = this.#take(holder, fault, asked.prefer);
         if (key !== null && answer.kind === 'created') this.#firstAnswers.set(key, placeOf(answer));
         return answer;
       }
@@ -134,15 +149,25 @@ class SimulatedService {
         for (const row of rows) row.released = true;
         return { kind: 'released-all', places: rows.map(placeOf) };
       }
+      case 'exclude': {
+        const kind = this.#excluded.has(asked.port) ? 'none' : 'done';
+        this.#excluded.add(asked.port);
+        return { kind };
+      }
+      case 'include':
+        return { kind: this.#excluded.delete(asked.port) ? 'done' : 'none' };
       case 'list':
         return { kind: 'rows', rows: this.rows };
     }
   }
 
-  #take(holder: string, fault: Fault | null): Answer {
+  #take(holder: string, fault: Fault | null, prefer?: number): Answer {
     const taken = new Set(this.#held().map(({ port }) => port));
-    const free = this.#ports.filter((port) => !taken.has(port));
-    let [port] = free;
+    const unexcluded = fault === 'gives out what is excluded' ? [] : this.#excluded;
+    const notFree = new Set([...taken, ...unexcluded]);
+    const free = this.#ports.filter((port) => !notFree.has(port));
+    const isIgnored = fault === 'takes another port than the preferred one';
+    let port = prefer !== undefined && free.includes(prefer) && !isIgnored ? prefer : free[0];
     if (fault === 'skips a gap') port = free[1] ?? port;
     if (fault === 'hands out twice') port = this.#held()[0]?.port ?? port;
     if (port === undefined) return { kind: 'exhausted' };

@@ -5,9 +5,12 @@ import type { Recorder } from './recorder.js';
 
 /** Holders that all callers use, so that calls of different callers affect one another. */
 const SHARED = ['api@default', 'web@default', 'web@staging'];
+/** How far into the range a port is that callers prefer, or exclude for a while. */
+const NEAR = 12;
 /** How many ports one caller keeps at a time. With a few callers a range of 100 ports does not run out. */
 const KEPT_AT_MOST = 6;
 const PAUSE_AFTER_REFUSAL_MS = 50;
+const MOST_TRIES = 200;
 
 /** Projects of the seed, with the start ports of their ranges. */
 const START_PORTS: Record<string, number> = { consilio: 3100, openhorizon: 3200, odin: 3300, 'health-agent': 3400 };
@@ -30,6 +33,8 @@ export class Traffic {
   readonly #recorder: Recorder;
   readonly #pauseMs: number;
   readonly #done: Promise<unknown>;
+  /** Ports that may be excluded. */
+  readonly #excluded = new Map<number, { space: PortSpace; port: number }>();
   /** Part of all names and idempotency keys, because the service remembers those of earlier runs. */
   readonly #run = randomBytes(3).toString('hex');
   #running = true;
@@ -45,10 +50,17 @@ export class Traffic {
     );
   }
 
-  /** Lets every caller finish its call, and then records the final state of each space. */
+  /** Lets every caller finish its call, ends what they have excluded, and then records the final state of each space. */
   async stop(): Promise<void> {
     this.#running = false;
     await this.#done;
+    for (const { space, port } of this.#excluded.values()) {
+      for (let tries = 0; tries < MOST_TRIES; tries++) {
+        const { kind } = await this.#recorder.ask('last', space, { op: 'include', port });
+        if (kind === 'done' || kind === 'none') break;
+        await sleep(PAUSE_AFTER_REFUSAL_MS);
+      }
+    }
     for (const space of this.spaces) await this.#recorder.list(space);
   }
 
@@ -70,7 +82,8 @@ export class Traffic {
     for (let i = 0; this.#running; i++) {
       const shared = SHARED[Math.floor(Math.random() * SHARED.length)] as string;
       const own = `${caller}-${i}@default`;
-      switch (Math.floor(Math.random() * 8)) {
+      const near = (START_PORTS[space.project] ?? 0) + Math.floor(Math.random() * NEAR);
+      switch (Math.floor(Math.random() * 9)) {
         case 0:
         case 1:
           await ask({ op: 'get-or-allocate', holder: shared });
@@ -78,7 +91,8 @@ export class Traffic {
         case 2:
         case 3: {
           const isRetried = i % 2 === 0;
-          const asked: Question = { op: 'allocate', holder: own, idempotencyKey: isRetried ? own : null };
+          const prefer = near > NEAR && i % 3 === 0 ? near : undefined;
+          const asked: Question = { op: 'allocate', holder: own, idempotencyKey: isRetried ? own : null, prefer };
           const answer = await (isRetried ? insist(asked) : ask(asked));
           if ('id' in answer) kept.push(answer.id);
           // The allocation may have been made, but its id is unknown. It can be released by its holder's name.
@@ -90,6 +104,12 @@ export class Traffic {
           break;
         case 5:
           if (i % 4 === 0) await ask({ op: 'release-holder', holder: shared });
+          break;
+        case 6:
+          // Soak tests have projects of their own, whose ports are not known here.
+          if (near < NEAR || i % 4 !== 0) break;
+          this.#excluded.set(near, { space, port: near });
+          await ask({ op: Math.random() < 0.5 ? 'exclude' : 'include', port: near });
           break;
         default: {
           if (kept.length < KEPT_AT_MOST / 2) break;
