@@ -35,7 +35,8 @@ export async function findExcluded(db: Kysely<Tables>, asked: readonly { port: n
 }
 
 /**
- * Excludes a port. Of one that is excluded already, replaces the reason.
+ * Excludes a port. Of one that is excluded already, replaces the reason. Waits for the lock of the port's range: a
+ * transaction under way may have found the port free already, and would otherwise give it out after this was answered.
  * @returns `created`: whether it was not excluded before. `xmax` is 0 in a row that this statement has inserted.
  */
 export async function upsertExcludedPort(
@@ -44,18 +45,26 @@ export async function upsertExcludedPort(
   reason: string,
 ): Promise<{ excluded: ExcludedPort; created: boolean }> {
   const { rows } = await sql<ExcludedPortRow & { created: boolean }>`
-    insert into excluded_ports (port, reason) values (${port}, ${reason})
+    insert into excluded_ports (port, reason)
+    select ${port}::integer, ${reason}::text from (select count(*) from (${lockRangeOf(port)}) as locked) as once
     on conflict (port) do update set reason = excluded.reason
     returning *, xmax = 0 as created`.execute(db);
   const [row] = rows as [(typeof rows)[0]];
   return { excluded: toExcludedPort(row), created: row.created };
 }
 
-/** @returns whether it was excluded */
+/** Waits for the same lock, so that no transaction passes the port over after this was answered. @returns whether it was */
 export async function deleteExcludedPort(db: Kysely<Tables>, port: number): Promise<boolean> {
-  const { numDeletedRows } = await db.deleteFrom('excluded_ports').where('port', '=', port).executeTakeFirst();
+  const { numDeletedRows } = await db
+    .deleteFrom('excluded_ports')
+    .where('port', '=', port)
+    .where(sql<boolean>`(select count(*) from (${lockRangeOf(port)}) as locked) >= 0`)
+    .executeTakeFirst();
   return numDeletedRows > 0n;
 }
+
+const lockRangeOf = (port: number) =>
+  sql`select from port_ranges where start_port <= ${port} and end_port >= ${port} for update`;
 
 const toExcludedPort = ({ port, reason, created_at }: ExcludedPortRow): ExcludedPort => ({
   port,

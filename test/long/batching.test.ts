@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { Outcome, ProjectCommand } from '../../src/allocator/decide.js';
-import { executeCommands } from '../../src/allocator/transaction.js';
+import { Allowances } from '../../src/allocator/limits/allowances.js';
+import { type ExecutionOptions, executeCommands } from '../../src/allocator/transaction.js';
+import { FreePortMemory, type Machine } from '../../src/allocator/trials.js';
+import { UNLIMITED } from '../../src/config/project-limits.js';
 import type { Database } from '../../src/database/connect.js';
+import { unobserved } from '../../src/observer.js';
 import { databases } from '../helpers/database.js';
 
 const HELD = 6;
@@ -14,11 +18,25 @@ const key = (service: string) => ({
   protocol: 'tcp' as const,
 });
 
+/** Somebody listens on every third port of this machine. */
+const machine: Machine = {
+  has: ({ host }) => host === 'localhost',
+  findUnusable: async (_, ports) => new Set(ports.filter((port) => port % 3 === 0)),
+};
+const optionsOf = (listens: boolean): ExecutionOptions => ({
+  observer: unobserved,
+  allowances: new Allowances(UNLIMITED),
+  creations: (work) => work(),
+  machine: listens ? machine : { ...machine, has: () => false },
+  memory: new FreePortMemory(),
+});
+
 /** A command without ids, because the ids of allocations differ from run to run. */
 type Step = (heldIds: string[]) => ProjectCommand;
 
 const service = fc.constantFrom('a', 'b', 'c');
 const held = fc.nat(HELD - 1);
+const wish = fc.integer({ min: 3098, max: 3112 });
 const details = fc.record({ description: fc.constantFrom('one', 'two', null) }, { requiredKeys: [] });
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.tuple(service, details).map(
@@ -26,11 +44,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       () => ({ kind: 'get-or-allocate', key: key(service), details }),
   ),
   fc
-    .tuple(service, fc.option(fc.integer({ min: 3098, max: 3108 })), fc.option(fc.constantFrom('k1', 'k2')))
-    .map(([service, port, idempotencyKey]): Step => {
-      const requestHash = `${service} ${port}`;
+    .tuple(service, fc.option(wish), fc.option(wish), fc.option(fc.constantFrom('k1', 'k2')))
+    .map(([service, port, prefer, idempotencyKey]): Step => {
+      const requestHash = `${service} ${port} ${prefer}`;
       const idempotency = idempotencyKey ? { caller: 'test', key: idempotencyKey, requestHash } : null;
-      return () => ({ kind: 'allocate', key: key(service), details: {}, port, idempotency });
+      return () => ({ kind: 'allocate', key: key(service), details: {}, port, prefer, idempotency });
     }),
   service.map(
     (service): Step =>
@@ -82,27 +100,34 @@ for (const [name, open] of databases) {
   t.test(`on ${name}, one batch and one transaction each give the same results in the same order`, async (t) => {
     const database = await open(t);
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 15 }), fc.boolean(), async (steps, cools) => {
-        await database.db
-          .updateTable('port_ranges')
-          .set({ reuse_cooldown_seconds: cools ? 3600 : 0 })
-          .execute();
-        const aloneIds = await start(database);
-        const alone: Outcome[] = [];
-        for (const step of steps) {
-          alone.push(...(await executeCommands(database.db, 'consilio', [step(aloneIds)])));
-        }
-        const aloneContents = await contentsOf(database);
+      fc.asyncProperty(
+        fc.array(step, { minLength: 2, maxLength: 15 }),
+        fc.boolean(),
+        fc.boolean(),
+        async (steps, cools, listens) => {
+          const options = optionsOf(listens);
+          await database.db
+            .updateTable('port_ranges')
+            .set({ reuse_cooldown_seconds: cools ? 3600 : 0 })
+            .execute();
+          const aloneIds = await start(database);
+          const alone: Outcome[] = [];
+          for (const step of steps) {
+            alone.push(...(await executeCommands(database.db, 'consilio', [step(aloneIds)], options)));
+          }
+          const aloneContents = await contentsOf(database);
 
-        const togetherIds = await start(database);
-        const together = await executeCommands(
-          database.db,
-          'consilio',
-          steps.map((step) => step(togetherIds)),
-        );
-        t.strictSame(shapeOf(together, togetherIds), shapeOf(alone, aloneIds));
-        t.strictSame(await contentsOf(database), aloneContents);
-      }),
+          const togetherIds = await start(database);
+          const together = await executeCommands(
+            database.db,
+            'consilio',
+            steps.map((step) => step(togetherIds)),
+            optionsOf(listens),
+          );
+          t.strictSame(shapeOf(together, togetherIds), shapeOf(alone, aloneIds));
+          t.strictSame(await contentsOf(database), aloneContents);
+        },
+      ),
       { numRuns: name === 'PostgreSQL' ? 60 : 10 },
     );
   });

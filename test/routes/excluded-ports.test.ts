@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
+import { lockRanges } from '../../src/allocator/transaction.js';
 import { makeApp, requester } from '../helpers/app.js';
-import { databases, openPostgres } from '../helpers/database.js';
+import { createDatabase, databases, openPostgres } from '../helpers/database.js';
 import { ADMIN, bearer, makeKey, WITH_KEYS } from '../helpers/keys.js';
 import { assertInvalid, assertProblem } from '../helpers/problems.js';
 import { insertReservation } from '../helpers/rows.js';
@@ -180,4 +182,21 @@ t.test('with keys in force, every key reads the list, and admins change it', asy
   t.equal((await request('PUT', '/v1/excluded-ports/3100', { reason: REASON }, ADMIN)).status, 201);
   t.equal((await request('DELETE', '/v1/excluded-ports/6000', undefined, ADMIN)).status, 204, 'a built-in one');
   t.equal((await request('PUT', '/v1/excluded-ports/6000', { reason: 'X11' }, ADMIN)).status, 201, 'comes back');
+});
+
+t.test('an exclusion waits for a transaction that may be giving the port out', async (t) => {
+  const url = await createDatabase(t, process.env.TEST_TEMPLATE);
+  const request = requester(await makeApp(t, await openPostgres(t, url)));
+  const { db } = await openPostgres(t, url);
+  let isAnswered = false;
+  const answer = await db.transaction().execute(async (trx) => {
+    await lockRanges(trx, 'consilio');
+    const pending = request('PUT', '/v1/excluded-ports/3100', { reason: REASON }).finally(() => (isAnswered = true));
+    const elsewhere = await request('PUT', '/v1/excluded-ports/3200', { reason: REASON });
+    t.equal(elsewhere.status, 201, 'others are not held up');
+    await sleep(200);
+    t.equal(isAnswered, false);
+    return { pending };
+  });
+  t.equal((await answer.pending).status, 201);
 });

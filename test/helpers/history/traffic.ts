@@ -107,7 +107,7 @@ export class Traffic {
           break;
         case 6:
           // Soak tests have projects of their own, whose ports are not known here.
-          if (near < NEAR || i % 4 !== 0) break;
+          if (near < NEAR) break;
           this.#excluded.set(near, { space, port: near });
           await ask({ op: Math.random() < 0.5 ? 'exclude' : 'include', port: near });
           break;
