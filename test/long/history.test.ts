@@ -1,10 +1,8 @@
-// Tests of the history checker: it accepts what the promises allow, and detects every fault that is planted.
-import fc from 'fast-check';
+// Tests of the history checker: it accepts what the promises allow, and nothing else.
 import t from 'tap';
 import { checkHistory } from '../helpers/history/check.js';
 import { linearize } from '../helpers/history/linearize.js';
 import type { Answer, Operation, PortSpace, Question, Row } from '../helpers/history/operations.js';
-import { simulate } from '../helpers/history/simulate.js';
 
 const SPACE: PortSpace = { project: 'alpha', host: 'localhost', protocol: 'tcp' };
 const PORTS = [3000, 3001, 3002, 3003];
@@ -271,39 +269,6 @@ t.test('planted faults', async (t) => {
   fails('an answer of no kind', /right in no state/, get(0, 1, 'a', { kind: 'wrong', what: '500' }), list());
   fails('a history without an end', /without a list/, get(0, 1, 'a', created('A', 3000)));
 });
-
-/** Enough ports that a faulty service can skip one, and few enough to run out. */
-const SIMULATED_PORTS = [...PORTS, 3004, 3005, 3006];
-
-t.test('every history of concurrent callers of a correct service is accepted', async () => {
-  const property = fc.property(fc.integer(), (seed) => {
-    const { violations } = checkHistory(
-      simulate({ seed, callers: 4, operations: 200, ports: SIMULATED_PORTS }),
-      () => SIMULATED_PORTS,
-    );
-    return violations.length === 0;
-  });
-  fc.assert(property, { numRuns: 30 });
-});
-
-for (const fault of [
-  'forgets',
-  'hands out twice',
-  'skips a gap',
-  'reads late',
-  'frees the next holder',
-  'gives out what is excluded',
-  'takes another port than the preferred one',
-] as const) {
-  t.test(`a service that ${fault}, now and then, is caught`, async (t) => {
-    let caught = 0;
-    for (let seed = 1; seed <= 5; seed++) {
-      const history = simulate({ seed, callers: 4, operations: 400, ports: SIMULATED_PORTS, fault });
-      if (violationsOf(history, SIMULATED_PORTS).length > 0) caught++;
-    }
-    t.ok(caught >= 3, `${caught} of 5: now and then something else excuses it`);
-  });
-}
 
 t.test('the search ends, and says so, where there are too many orders to try', async (t) => {
   const all = Array.from({ length: 20 }, (_, op) => ({ op, start: 0, end: 1 }));
