@@ -13,7 +13,7 @@ const UNUSABLE = ['EADDRINUSE', 'EACCES'];
  * On Linux and Windows, a listener on any address stands in the way of a server on all addresses. BSD and macOS let such
  * a server start beside a listener on 127.0.0.1, which then gets the connections. So these addresses are tried too.
  */
-const ADDRESSES: (string | undefined)[] =
+const ADDRESSES: readonly (string | undefined)[] =
   process.platform === 'linux' ? [undefined] : [undefined, '0.0.0.0', '127.0.0.1', '::1'];
 
 /** Long enough that the trial of another process has ended, which may have stood in the way of the first one. */
@@ -26,20 +26,29 @@ const PAUSE_MS = 2;
  * table of connections for it (measured on two cores of a machine with 24 GB).
  *
  * Somebody may begin to listen right after the trial. No trial can prevent that.
+ * @param addresses those that are tried, one after another; undefined for all at once
  */
-export async function findUnusable(protocol: 'tcp' | 'udp', ports: readonly number[]): Promise<Set<number>> {
-  const suspects = await tryAll(protocol, ports);
+export async function findUnusable(
+  protocol: 'tcp' | 'udp',
+  ports: readonly number[],
+  addresses: readonly (string | undefined)[] = ADDRESSES,
+): Promise<Set<number>> {
+  const suspects = await tryAll(protocol, ports, addresses);
   if (suspects.length === 0) return new Set();
   await setTimeout(PAUSE_MS);
-  return new Set(await tryAll(protocol, suspects));
+  return new Set(await tryAll(protocol, suspects, addresses));
 }
 
 /** @returns those on which no server could listen */
-async function tryAll(protocol: 'tcp' | 'udp', ports: readonly number[]): Promise<number[]> {
+async function tryAll(
+  protocol: 'tcp' | 'udp',
+  ports: readonly number[],
+  addresses: readonly (string | undefined)[],
+): Promise<number[]> {
   const canListen = protocol === 'tcp' ? canListenTcp : canBindUdp;
   const unusable: number[] = [];
   for (const port of ports) {
-    for (const address of ADDRESSES) {
+    for (const address of addresses) {
       if (await canListen(port, address)) continue;
       unusable.push(port);
       break;
@@ -53,9 +62,9 @@ function canListenTcp(port: number, address: string | undefined): Promise<boolea
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', ({ code = '' }: NodeJS.ErrnoException) => resolve(!UNUSABLE.includes(code)));
-    // Where no address is given, Node listens within this call, and close() ends that in the same turn of the event loop.
-    server.listen({ port, ...(address !== undefined && { host: address }) });
-    server.close(() => resolve(true));
+    // Closes only once it listens: if an address is given, Node begins to listen after this call, and a server that was
+    // closed before that never does.
+    server.listen({ port, ...(address !== undefined && { host: address }) }, () => server.close(() => resolve(true)));
   });
 }
 

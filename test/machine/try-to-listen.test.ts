@@ -40,3 +40,21 @@ t.test('a trial leaves nothing behind, and two trials at a time do not take each
   );
   for (const port of ports.slice(0, 5)) await listen(t, '0.0.0.0', port);
 });
+
+t.test('addresses that are tried one by one, as on macOS and Windows, are tried indeed', async (t) => {
+  for (const protocol of ['tcp', 'udp'] as const) {
+    for (const address of ['0.0.0.0', '127.0.0.1', '::1']) {
+      const start = await findFreeBlock();
+      const ports = [start, start + 1];
+      t.strictSame([...(await findUnusable(protocol, ports, [address]))], [], `${protocol} ${address}, nobody listens`);
+      if (protocol === 'tcp') {
+        await listen(t, address, start);
+      } else {
+        const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4').bind(start, address);
+        await once(socket, 'listening');
+        t.teardown(() => socket.close());
+      }
+      t.strictSame([...(await findUnusable(protocol, ports, [address]))], [start], `${protocol} ${address}`);
+    }
+  }
+});
