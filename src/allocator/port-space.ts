@@ -82,9 +82,15 @@ export class PortSpace {
     return this.#holders.get(port);
   }
 
-  /** Ports that have to be tried before they are given out, and those that come next. None if all is well. */
+  /** Ports that have to be tried before they are given out. None if all is well. */
   get untried(): number[] {
-    return this.#untried.size === 0 ? [] : [...this.#untried, ...this.#free];
+    return [...this.#untried];
+  }
+
+  /** The free ports that come after those of `untried`, ascending. */
+  get next(): number[] {
+    const lowest = Math.min(...this.#untried);
+    return this.#free.filter((port) => port > lowest && !this.#untried.has(port));
   }
 
   /** The ports that are free in the registry by now, ascending, as far as was read; null if none of them were read. */

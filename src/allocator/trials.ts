@@ -40,7 +40,8 @@ export const NO_MACHINE: Machine = { has: () => false, findUnusable: async () =>
 export class UntriedPortsError extends Error {
   override readonly name = 'UntriedPortsError';
 
-  constructor(readonly untried: (Space & { ports: number[] })[]) {
+  /** @param untried the ports that have to be tried, and the free ones that come next */
+  constructor(readonly untried: (Space & { ports: number[]; next: number[] })[]) {
     super('Ports have to be tried before they are given out');
   }
 }
@@ -50,8 +51,10 @@ export class UntriedPortsError extends Error {
  * @throws UntriedPortsError
  */
 export function requireTried(spaces: readonly PortSpace[]): void {
-  const untried = spaces.map(({ facts: { host, protocol }, untried: ports }) => ({ host, protocol, ports }));
-  if (untried.some(({ ports }) => ports.length > 0)) throw new UntriedPortsError(untried);
+  const untried = spaces
+    .filter(({ untried: ports }) => ports.length > 0)
+    .map(({ facts: { host, protocol }, untried: ports, next }) => ({ host, protocol, ports, next }));
+  if (untried.length > 0) throw new UntriedPortsError(untried);
 }
 
 /** How many free ports more than the commands need are read, so that the next transaction knows what to try. */
@@ -136,10 +139,13 @@ export class Trials {
     for (const port of untried) (found.has(port) ? unusable : usable).add(port);
   }
 
-  /** Tries what a transaction could not give out, and lets the next one read more ports than this one. */
+  /**
+   * Tries what a transaction could not give out, with some of the ports that come next, and lets the next transaction
+   * read more ports than this one. Not all that come next: for one number of two protocols every free port was read.
+   */
   async tryAgain({ untried }: UntriedPortsError): Promise<void> {
     this.#spare *= 2;
-    for (const { ports, ...space } of untried) await this.#try(space, ports);
+    for (const { ports, next, ...space } of untried) await this.#try(space, [...ports, ...next.slice(0, this.#spare)]);
   }
 
   #of(space: Space) {

@@ -76,6 +76,19 @@ const cases: { [Kind in ProjectCommand['kind']]: [Case<Kind>, ...Case<Kind>[]] }
       },
       isRepeatable: true,
     },
+    {
+      command: { kind: 'allocate-both', key: api, details, port: 3001, prefer: null, idempotency: null },
+      needs: {
+        takes: [
+          { ...TCP, port: 3001, prefer: null },
+          { ...UDP, port: 3001, prefer: null },
+        ],
+        environments,
+        hostnames,
+        idempotency: null,
+      },
+      isRepeatable: false,
+    },
   ],
   'allocate-environment': [
     {

@@ -98,8 +98,9 @@ t.test('a port that was not tried is not given out: it is named, with those that
   const trials = new Trials(machineWith().machine);
   const error = untriedOf(trials, {}, getOrAllocate('a'));
   t.type(error, UntriedPortsError);
-  t.match(error?.untried, [{ ...TCP, ports: [3000, 3001, 3002, 3003] }]);
-  t.match(untriedOf(trials, {}, allocate('a', { prefer: 3002 }))?.untried[0]?.ports[0], 3002);
+  t.match(error?.untried, [{ ...TCP, ports: [3000], next: [3001, 3002, 3003] }]);
+  const preferring = untriedOf(trials, {}, allocate('a', { prefer: 3002 }));
+  t.match(preferring?.untried, [{ ...TCP, ports: [3002], next: [3003] }]);
   t.equal(untriedOf(trials, { allocations: [held(3000)] }, getOrAllocate('api')), null, 'a port that is held stays');
 });
 
@@ -115,11 +116,19 @@ t.test('then it is tried, no port twice, and the commands are decided anew', asy
   t.match(decideAll(stateOf(trials, rows), [getOrAllocate('a')]), [{ value: { allocation: { port: 3002 } } }]);
 });
 
+t.test('of thousands of free ports only some are tried: those that come next', async (t) => {
+  const { machine, tried } = machineWith();
+  const trials = new Trials(machine);
+  const next = Array.from({ length: 60_000 }, (_, i) => 3001 + i);
+  await trials.tryAgain(new UntriedPortsError([{ ...TCP, ports: [3000], next }]));
+  t.same(tried, [`tcp ${[3000, ...next.slice(0, 16)].join()}`]);
+});
+
 t.test('each further attempt reads more free ports, because of more of them somebody may take', async (t) => {
   const { machine } = machineWith([3000]);
   const trials = new Trials(machine);
   const first = trials.countToRead(TCP, 2);
-  await trials.tryAgain(new UntriedPortsError([{ ...TCP, ports: [3000] }]));
+  await trials.tryAgain(new UntriedPortsError([{ ...TCP, ports: [3000], next: [] }]));
   const second = trials.countToRead(TCP, 2);
   t.equal(second - first, first - 2 + 1, 'twice the spare ones, and one for the port that cannot be used');
   t.equal(trials.countToRead({ ...TCP, host: 'db1' }, 2), 2);
@@ -128,7 +137,7 @@ t.test('each further attempt reads more free ports, because of more of them some
 
 t.test('after a transaction the ports that are free are remembered, those in use too', async (t) => {
   const trials = new Trials(machineWith([3001]).machine);
-  await trials.tryAgain(new UntriedPortsError([{ ...TCP, ports: [3000, 3001, 3002] }]));
+  await trials.tryAgain(new UntriedPortsError([{ ...TCP, ports: [3000], next: [3001, 3002] }]));
   const state = stateOf(trials, { allocations: [held(3003)] });
   decideAll(state, [getOrAllocate('a'), release('allocation of 3003')]);
   const memory = new FreePortMemory();

@@ -27,7 +27,7 @@ const spacesOf = (host: string): [Space, Space] => [
 /** A new port that is one number for TCP and UDP: both, or neither. A hostname is that of TCP, which Cloudflare routes. */
 export const allocateBoth: CommandDefinition<AllocateBoth, { items: Allocation[]; replayed: boolean }> = {
   needs: ({ key, details, port, prefer, idempotency }) => ({
-    takes: spacesOf(key.host).map((space) => ({ ...space, port, prefer, all: true })),
+    takes: spacesOf(key.host).map((space) => ({ ...space, port, prefer, ...(port === null && { all: true }) })),
     environments: [key.environment],
     hostnames: hostnamesOf(details),
     idempotency,
