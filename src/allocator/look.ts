@@ -214,10 +214,11 @@ function readTogether(trx: Transaction<Tables>, parts: Partial<Parts>): Compiled
 function toRead([row]: ReadRow[]): Read {
   const { now, ...lists } = row as ReadRow;
   const read = Object.entries(lists).map(([name, list]) => [name, (list ?? []).map(withTimes)]);
-  const nothing = {
+  const nothing: ReadParts = {
     allocations: [],
     environments: [],
     free: [],
+    excluded: [],
     cooling: [],
     holders: [],
     reserved: [],

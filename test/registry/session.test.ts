@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import pg from 'pg';
 import t from 'tap';
@@ -128,3 +129,9 @@ t.test(
     ]);
   },
 );
+
+t.test('a reservation whose row was deleted before its command is decided is not found', async (t) => {
+  const session = new Registry(db).asBackground();
+  const cancel = { kind: 'cancel-reservation' as const, reservationId: randomUUID() };
+  await t.rejects(session.execute('consilio', cancel), { code: 'reservation-not-found' });
+});
