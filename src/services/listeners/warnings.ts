@@ -72,6 +72,8 @@ export class ListenerWarnings {
    * Of a port that is held from now on. Where it was asked for by its number, a warning tells of everybody who listens
    * there and is not known to be its service: other new ports are those on which nobody listens.
    * @param allocated one allocation, or a pair of them
+   *
+   * The port is held by now, so what goes wrong here is no reason to refuse: the caller would take another one.
    * @param asked the number that was asked for, if one was
    */
   async addToNew<A extends Warned>(
@@ -79,7 +81,8 @@ export class ListenerWarnings {
     allocated: A | { items: A[] },
     asked: number | undefined,
   ): Promise<A | { items: A[] }> {
-    const add = (one: A) => (asked === undefined ? this.add(session, one) : this.#addForNumber(session, one));
+    const add = (one: A) =>
+      asked === undefined ? this.add(session, one) : this.#addForNumber(session, one).catch(() => one);
     if (!('items' in allocated)) return add(allocated);
     return { items: await Promise.all(allocated.items.map(add)) };
   }
