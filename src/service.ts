@@ -62,7 +62,11 @@ export function createService(options: ServiceOptions): Service {
     log,
     readiness,
     observer,
-    registry: new Registry(database.db, observer, { maxBatch, limits: config.limits, machine: machineOf(config) }),
+    registry: new Registry(database.db, observer, {
+      maxBatch,
+      limits: config.limits,
+      machine: machineOf(config, listeners),
+    }),
     keyring: new Keyring(database.db, config.adminApiKey, observer),
     prober,
     auditor: new Auditor(prober),
@@ -72,8 +76,7 @@ export function createService(options: ServiceOptions): Service {
   };
 }
 
-/** With a target for `localhost`, its ports are those of another machine: of the host of this container, for example. */
-function machineOf({ avoidListening, probeTargets }: Config): Machine {
-  if (!avoidListening || probeTargets.has('localhost')) return NO_MACHINE;
-  return { has: ({ host }) => host === 'localhost', findUnusable };
+/** Of no ports with AVOID_LISTENING=false. */
+function machineOf({ avoidListening }: Config, listeners: LocalListeners): Machine {
+  return avoidListening ? { has: ({ host }) => listeners.isHere(host), findUnusable } : NO_MACHINE;
 }
