@@ -2,6 +2,7 @@
 export type Liveness = 'in_use' | 'stopped' | 'unseen' | 'unchecked' | 'unprobed';
 
 interface Held {
+  port: number;
   status: string;
   project: string;
   host: string;
@@ -16,7 +17,7 @@ interface Probed {
   host: string | null;
   checkedAt: string;
   durationMs: number;
-  conflicts: readonly { port: number | null; host: string }[];
+  conflicts: readonly { kind: string; port: number | null; host: string }[];
 }
 
 /**
@@ -31,10 +32,16 @@ export function livenessOf(allocation: Held, audit: Probed | null): Liveness {
   return audit !== null && hasProbed(audit, allocation) ? 'unseen' : 'unchecked';
 }
 
-/** Whether the audit covers the allocation, was allowed to probe its host, and began after it was allocated. */
-function hasProbed(audit: Probed, { project, host, allocatedAt }: Held): boolean {
+/** Whether the audit covers the allocation, has probed its port, and began after it was allocated. */
+function hasProbed(audit: Probed, { port, project, host, allocatedAt }: Held): boolean {
   const covers = (audit.project ?? project) === project && (audit.host ?? host) === host;
-  const isHostRefused = audit.conflicts.some((conflict) => conflict.port === null && conflict.host === host);
   const begun = Date.parse(audit.checkedAt) - audit.durationMs;
-  return covers && !isHostRefused && Date.parse(allocatedAt) < begun;
+  if (!covers || Date.parse(allocatedAt) >= begun) return false;
+  // Without a port, a host may not be probed; what could not be judged without a port is held by nobody.
+  return !audit.conflicts.some(
+    (conflict) =>
+      conflict.host === host &&
+      ((conflict.kind === 'unreachable' && conflict.port === null) ||
+        (conflict.kind === 'not-judged' && conflict.port === port)),
+  );
 }

@@ -2,6 +2,7 @@ import t from 'tap';
 import { livenessOf } from '../../src/client/liveness.js';
 
 const held = {
+  port: 3300,
   status: 'allocated',
   project: 'odin',
   host: 'localhost',
@@ -26,6 +27,15 @@ t.test('only an audit that has probed the port tells that its service was never 
   t.equal(livenessOf(held, { ...audit, project: 'odin', host: 'localhost' }), 'unseen');
   t.equal(livenessOf(held, { ...audit, project: 'consilio' }), 'unchecked');
   t.equal(livenessOf(held, { ...audit, host: 'web' }), 'unchecked');
-  t.equal(livenessOf(held, { ...audit, conflicts: [{ port: null, host: 'localhost' }] }), 'unchecked', 'not allowed');
-  t.equal(livenessOf(held, { ...audit, conflicts: [{ port: 3300, host: 'localhost' }] }), 'unseen');
+  const withConflict = (kind: string, port: number | null, host = 'localhost') => ({
+    ...audit,
+    conflicts: [{ kind, port, host }],
+  });
+  t.equal(livenessOf(held, withConflict('unreachable', null)), 'unchecked', 'the host may not be probed');
+  t.equal(livenessOf(held, withConflict('unreachable', null, 'web')), 'unseen');
+  t.equal(livenessOf(held, withConflict('unreachable', 3300)), 'unseen', 'it did not answer');
+  t.equal(livenessOf(held, withConflict('not-judged', 3300)), 'unchecked');
+  t.equal(livenessOf(held, withConflict('not-judged', 3301)), 'unseen');
+  t.equal(livenessOf(held, withConflict('not-judged', null)), 'unseen', 'it is about ports that nobody holds');
+  t.equal(livenessOf(held, withConflict('not-running', 3300)), 'unseen');
 });
