@@ -31,7 +31,7 @@ const columnNames = [
   'updated_at',
 ] satisfies (keyof AllocationRow)[];
 const columns = sql`${sql.join(columnNames.map((column) => sql.ref(`a.${column}`)))},
-    exists (select from excluded_ports e where e.port = a.port) as is_excluded`;
+    (select e.port from excluded_ports e where e.port = a.port) is not null as is_excluded`;
 
 /** The same rows, all of them with null for their metadata. */
 export function leaveOutMetadata(rows: RawBuilder<unknown>): RawBuilder<unknown> {

@@ -194,6 +194,7 @@ function ofType(type: string | undefined, schema: Schema, name: string, making: 
         : record;
     }
     default: {
+      if (schema.format === 'uuid') return fc.uuid();
       if (schema.format === 'date-time') return fc.constantFrom('2099-01-31T12:00:00Z', '2001-01-31T12:00:00+01:00');
       const names = [
         'api',

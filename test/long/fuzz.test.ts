@@ -14,7 +14,8 @@ import { ADMIN, WITH_KEYS } from '../helpers/keys.js';
 const RUNS = Number(process.env.FUZZ_RUNS ?? 4500);
 const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31);
 
-const MAKES: Record<string, 'reservations' | 'api-keys'> = { reservePort: 'reservations', createApiKey: 'api-keys' };
+type Collection = 'allocations' | 'reservations' | 'api-keys' | 'audits';
+const MAKES: Record<string, Collection> = { reservePort: 'reservations', createApiKey: 'api-keys' };
 
 const ENDS: Record<string, 'allocations' | 'reservations'> = {
   releaseAllocation: 'allocations',
@@ -31,6 +32,8 @@ async function fingerprint(db: Kysely<Tables>): Promise<string> {
       union all select v::text from port_reservations v
       union all select h::text from port_health_checks h
       union all select p::text from environment_paths p
+      union all select e::text from excluded_ports e
+      union all select id::text from port_audits
       union all select (k.id, k.name, k.role, k.projects, k.expires_at)::text from api_keys k
     ) everything`.execute(db);
   return rows[0]?.md5 ?? '';
@@ -47,7 +50,7 @@ t.setTimeout(280_000);
 t.test(`${RUNS} valid and invalid requests`, async (t) => {
   const { db } = await openPostgres(t);
   const request = requester(await makeApp(t, { db }, { ...WITH_KEYS, PROBE_TIMEOUT_MS: '50' }));
-  const ids = { allocations: [] as string[], reservations: [] as string[], 'api-keys': [] as string[] };
+  const ids: Record<Collection, string[]> = { allocations: [], reservations: [], 'api-keys': [], audits: [] };
   const startPort = [3100, 3300, 9000, 20_000];
   const known: KnownValues = {
     ...ids,
@@ -73,6 +76,7 @@ t.test(`${RUNS} valid and invalid requests`, async (t) => {
     // The newest range is empty for a while, so that it can be deleted; and there is room for one elsewhere.
     if (answer.status === 201 && made) startPort.push(1024 + ((made + 7000) % 60_000), made);
     if (answer.status === 201 && id) ids[MAKES[operationId] ?? 'allocations'].push(id);
+    if (operationId === 'auditPorts' && answer.status === 200 && id) ids.audits.push(id);
     const ended = ENDS[operationId];
     if (answer.status < 300 && ended) toFront(ids[ended], url.split('/')[3]);
     const counts = outcomes.get(operationId) ?? new Map<number, number>();
