@@ -11,7 +11,7 @@ interface CoolingPort {
   available_at: Date;
 }
 
-interface Shortage {
+interface Exhaustion {
   /** How many ports were needed at once, and how many there are. */
   needed: number;
   free: number;
@@ -27,7 +27,7 @@ export function rangeExhausted(
   project: string,
   spaces: Space[],
   ranges: Bounds[],
-  { needed, free, nextAvailableAt, excluded, unusable }: Shortage,
+  { needed, free, nextAvailableAt, excluded, unusable }: Exhaustion,
 ): AppError {
   const soon = nextAvailableAt ? ` The next one comes free by itself at ${nextAvailableAt.toISOString()}.` : '';
   const where = `of ${project} (${describeRanges(ranges)})`;

@@ -124,7 +124,7 @@ export class PortSpace {
     return (
       this.#rangeOf(port) !== undefined &&
       !this.#holders.has(port) &&
-      !this.#isSetAside(port) &&
+      !this.#isGivenByNumberOnly(port) &&
       (cooling === undefined || this.#coolsFor(cooling, taker))
     );
   }
@@ -236,7 +236,7 @@ export class PortSpace {
   }
 
   /** Whether nobody gets the port who does not ask for it by its number, although nobody holds it. */
-  #isSetAside(port: number): boolean {
+  #isGivenByNumberOnly(port: number): boolean {
     return this.excluded.has(port) || this.facts.tried?.unusable.has(port) === true;
   }
 
@@ -244,7 +244,7 @@ export class PortSpace {
     let lowest: number | undefined;
     for (const cooling of this.#cooling.values()) {
       const { port } = cooling;
-      if (!this.#coolsFor(cooling, taker) || this.#holders.has(port) || this.#isSetAside(port)) continue;
+      if (!this.#coolsFor(cooling, taker) || this.#holders.has(port) || this.#isGivenByNumberOnly(port)) continue;
       if (port < (lowest ?? Infinity)) lowest = port;
     }
     return lowest;

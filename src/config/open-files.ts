@@ -29,7 +29,8 @@ const NAMES = { least: 4, most: 32 };
 const SOCKETS_OF_NAME = 2;
 /** PostgreSQL refuses to start with fewer than 64. All files of a registry, with the catalogs, are 245. */
 const DATABASE_FILES = { least: 64, most: 256 };
-const MOST_CONNECTIONS = 4096;
+/** Each costs some 10 kB besides its file descriptor. */
+export const MOST_CONNECTIONS = 4096;
 /** Connections and probes, without which the service is of no use. */
 const LEAST_FOR_WORK = 32;
 /** A probe of `localhost` connects to 127.0.0.1 and to ::1. */

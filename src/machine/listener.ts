@@ -26,6 +26,12 @@ export function chooseListener<L extends Pick<Listener, 'address' | 'pid'>>(list
 
 const rankOf = (address: string): number => (address === '*' ? 0 : /^(127\.|::1$)/.test(address) ? 1 : 2);
 
+/** `node (pid 812) in /home/kim/shop`. Null if the process cannot be seen. */
+export function tellListener({ process, pid, path }: Pick<Listener, 'process' | 'pid' | 'path'>): string | null {
+  if (process === null) return null;
+  return `${process}${pid === null ? '' : ` (pid ${pid})`}${path === null ? '' : ` in ${makeVisible(path)}`}`;
+}
+
 /** What callers are told of a listener, with all characters of the folder visible. */
 export function describeListener({ process, pid, path, address }: Listener): Omit<Listener, 'port'> {
   return { process, pid, path: path && makeVisible(path), address };

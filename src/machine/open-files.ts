@@ -16,7 +16,7 @@ export function readOpenFilesLimit(): number | null {
   }
 }
 
-/** Without what it says of each socket, for which it asks the name server. */
+/** The network is left out of the report, because Node asks the name server about each socket for it. */
 function readReport(): { userLimits?: { open_files?: { soft: number | 'unlimited' } } } {
   const report = process.report as NodeJS.ProcessReport & { excludeNetwork?: boolean };
   const { excludeNetwork } = report;

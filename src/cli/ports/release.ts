@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Connection } from '../../client/connection.js';
 import { findEnvironment } from '../../client/environment.js';
 import { ClientFailure } from '../../client/failure.js';
-import { tellListener } from '../../client/machine/listening.js';
+import { tellListening } from '../../client/machine/listening.js';
 import { readAll } from '../../client/pages.js';
 import type { Allocation } from '../../schemas/allocation.js';
 import { hostOption, protocolOption, requireServiceName, type SpaceOptions } from '../arguments.js';
@@ -65,7 +65,7 @@ async function confirmInUse(held: readonly Allocation[], isYes: boolean): Promis
   const inUse = await findInUse(held);
   if (inUse.length === 0) return;
   const lines = inUse.map(
-    ({ allocation: { port, service }, listener }) => `On ${port} (${service}) listens ${tellListener(listener)}.`,
+    ({ allocation: { port, service }, listener }) => `On ${port} (${service}) listens ${tellListening(listener)}.`,
   );
   await confirm(lines.join('\n'), `Release ${held.length === 1 ? 'it' : `all ${held.length}`} all the same?`, isYes);
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Connection } from '../../client/connection.js';
 import { ClientFailure } from '../../client/failure.js';
-import { findListening, isAccepted, tellListener } from '../../client/machine/listening.js';
+import { findListening, isAccepted, tellListening } from '../../client/machine/listening.js';
 import { isOfThisMachine, type Settings } from '../../client/settings.js';
 import { makeVisible } from '../../input/visible.js';
 import { describeListener } from '../../machine/listener.js';
@@ -24,7 +24,7 @@ export function registerWho(program: Command): void {
       const reason = owner.state === 'excluded' ? await readReason(connection, port) : null;
       const seen = await findListener(owner, settings);
       const lines = [`${output.style('bold', String(port))}: ${tellOwner(owner, reason)}`];
-      if (seen.isListening === true) lines.push(`On it listens ${tellListener(seen.listener)}.`);
+      if (seen.isListening === true) lines.push(`On it listens ${tellListening(seen.listener)}.`);
       if (seen.isListening === false) lines.push('Nobody listens on it here now.');
       output.answer(lines.join('\n'), { ...owner, reason, ...seen });
     });

@@ -1,6 +1,5 @@
 import { connect } from 'node:net';
-import { makeVisible } from '../../input/visible.js';
-import { chooseListener, type Listener } from '../../machine/listener.js';
+import { chooseListener, type Listener, tellListener } from '../../machine/listener.js';
 import { readListeners } from '../../machine/listeners.js';
 
 const CONNECT_TIMEOUT_MS = 500;
@@ -38,9 +37,7 @@ function canConnect(port: number, host: string): Promise<boolean> {
   });
 }
 
-/** `node (pid 812) in /home/me/shop`. */
-export function tellListener(listener: Pick<Listener, 'process' | 'pid' | 'path'> | null): string {
-  if (listener === null || listener.process === null) return 'a process that cannot be seen by this user';
-  const { process, pid, path } = listener;
-  return `${process}${pid === null ? '' : ` (pid ${pid})`}${path === null ? '' : ` in ${makeVisible(path)}`}`;
+/** `node (pid 812) in /home/kim/shop`. @param listener null if nobody was seen, although the port is accepted */
+export function tellListening(listener: Pick<Listener, 'process' | 'pid' | 'path'> | null): string {
+  return (listener && tellListener(listener)) ?? 'a process that cannot be seen by this user';
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import proxyAddr from '@fastify/proxy-addr';
 import type { FastifyBaseLogger } from 'fastify';
+import { MOST_CONNECTIONS } from '../../config/open-files.js';
 import type { Observer } from '../../observer.js';
 import { networkOf } from './rate-limit.js';
 
@@ -12,8 +13,8 @@ export interface ConnectionLimits {
   perNetwork: number;
 }
 
-/** Each connection costs some 10 kB, and a file descriptor. If the process may have few, `divideOpenFiles` says fewer. */
-export const CONNECTION_LIMITS: ConnectionLimits = { total: 4096, perNetwork: 1024 };
+/** If the process may have few files open, `divideOpenFiles` says how many connections there are in all. */
+export const CONNECTION_LIMITS: ConnectionLimits = { total: MOST_CONNECTIONS, perNetwork: 1024 };
 /** How many addresses of cut connections a line of the log names. */
 const MAX_LOGGED_ADDRESSES = 5;
 const LOG_EVERY_MS = 1000;

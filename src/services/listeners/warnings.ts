@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { makeVisible } from '../../input/visible.js';
-import type { Listener } from '../../machine/listener.js';
+import { type Listener, tellListener } from '../../machine/listener.js';
 import type { Session } from '../../registry/session.js';
 import { findEnvironmentPath } from '../../repositories/environments.js';
 import type { Allocation } from '../../schemas/allocation.js';
@@ -145,8 +145,4 @@ function describeListening({ port, service }: Warned, listener: Listener): strin
   return `${tell(listener)} listens on ${port} already. If that is not ${service}, stop it, or take another port.`;
 }
 
-/** `node (pid 812) in /home/kim/shop`. */
-function tell({ process, pid, path }: Listener): string {
-  if (process === null) return 'A process that cannot be seen from here';
-  return `${process}${pid === null ? '' : ` (pid ${pid})`}${path === null ? '' : ` in ${makeVisible(path)}`}`;
-}
+const tell = (listener: Listener): string => tellListener(listener) ?? 'A process that cannot be seen from here';
