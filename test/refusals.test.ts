@@ -268,8 +268,8 @@ t.test('the details are the same as in earlier versions', async (t) => {
   );
   t.equal(
     tell(made.rangeExhausted).detail,
-    '3 ports of odin (3300–3399) are needed on localhost/tcp, and 1 are free. None was taken. 1 were passed over because ' +
-      'somebody listens there, or the system keeps them. 2 are excluded, and can be had only by their number. The next ' +
+    '3 ports of odin (3300–3399) are needed on localhost/tcp, and 1 are free. None was taken. Passed over, because ' +
+      'somebody listens there or the system keeps them: 1. Excluded, and to be had only by their number: 2. The next ' +
       'one comes free by itself at 2026-01-02T03:04:05.000Z. Release one (GET /v1/allocations?project=odin lists them), or add a range with ' +
       'POST /v1/ranges.',
   );

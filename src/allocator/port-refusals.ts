@@ -37,10 +37,8 @@ export function rangeExhausted(
       ? `No port ${where} is free on ${place}.`
       : `${needed} ports ${where} are needed on ${place}, and ${free} are free. None was taken.`;
   const passedOver = [
-    ...(unusable > 0
-      ? [` ${unusable} were passed over because somebody listens there, or the system keeps them.`]
-      : []),
-    ...(excluded > 0 ? [` ${excluded} are excluded, and can be had only by their number.`] : []),
+    ...(unusable > 0 ? [` Passed over, because somebody listens there or the system keeps them: ${unusable}.`] : []),
+    ...(excluded > 0 ? [` Excluded, and to be had only by their number: ${excluded}.`] : []),
   ].join('');
   const nextPortAvailableAt = nextAvailableAt?.toISOString() ?? null;
   return new AppError('range-exhausted', `${lack}${passedOver}${soon}`, { project, nextPortAvailableAt });

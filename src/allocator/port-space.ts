@@ -141,7 +141,7 @@ export class PortSpace {
   lowestFreeIn(other: PortSpace): number {
     const freeThere = new Set(other.#free);
     const port = this.#free.find((free) => freeThere.has(free));
-    if (port === undefined) throw this.#exhausted({ needed: 1, free: 0 }, other.facts);
+    if (port === undefined) throw this.#exhausted({ needed: 1, free: 0 }, other);
     other.#giveOut(port);
     return this.#giveOut(port);
   }
@@ -271,12 +271,13 @@ export class PortSpace {
     return this.ranges.find((range) => range.start_port <= port && port <= range.end_port);
   }
 
-  #exhausted(short: { needed: number; free: number }, other?: Space) {
-    return refusals.rangeExhausted(this.project, other ? [this.facts, other] : [this.facts], this.ranges, {
+  #exhausted(short: { needed: number; free: number }, other?: PortSpace) {
+    const spaces = other ? [this.facts, other.facts] : [this.facts];
+    return refusals.rangeExhausted(this.project, spaces, this.ranges, {
       ...short,
       nextAvailableAt: this.#nextAvailableAt(),
       excluded: this.excluded.size,
-      unusable: this.#unusable.size,
+      unusable: new Set([...this.#unusable, ...(other ? other.#unusable : [])]).size,
     });
   }
 

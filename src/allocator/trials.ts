@@ -106,8 +106,11 @@ export class Trials {
       const isHere = (other: Space) => isSameSpace(space, other);
       const here = takes.filter(isHere);
       const released = needs.flatMap((need) => need.frees ?? []).filter(isHere);
-      await this.#try(space, [...here.flatMap(({ prefer }) => prefer ?? []), ...released.map(({ port }) => port)]);
-      await this.#tryLowest(space, memory.get(project, space), here.length);
+      const free = memory.get(project, space);
+      // Only where it is known to be free: somebody else's service may be about to start on any other number.
+      const preferred = here.flatMap(({ prefer }) => prefer ?? []).filter((port) => free.includes(port));
+      await this.#try(space, [...preferred, ...released.map(({ port }) => port)]);
+      await this.#tryLowest(space, free, here.length);
     }
   }
 

@@ -65,13 +65,16 @@ t.test('a full range tells how many ports are excluded, and waits for none of th
   };
   const { message, extras } = refusalOf(rows, allocate('web'));
   t.equal(extras.nextPortAvailableAt, '2026-01-02T03:05:05.000Z');
-  t.match(message, /2 are excluded, and can be had only by their number/);
+  t.match(message, /Excluded, and to be had only by their number: 2\./);
 });
 
 t.test('a port on which somebody listens is passed over, and told of where no other is free', async (t) => {
   t.same(decide({ unusable }, getOrAllocate('a'), reserve(), allocate('b')).ports, [3001, 3002, 3003]);
   const full = { unusable, allocations: [held(3001), held(3002), held(3003)] };
-  t.match(refusalOf(full, allocate('a')).message, /1 were passed over because somebody listens there/);
+  t.match(
+    refusalOf(full, allocate('a')).message,
+    /Passed over, because somebody listens there or the system keeps them: 1\./,
+  );
   const environment = refusalOf(full, allocateEnvironment(['a', 'b'])).message;
   t.match(environment, /^2 ports .* are needed on localhost\/tcp, and 0 are free\. None was taken\./);
 });

@@ -52,7 +52,7 @@ for (const [name, open] of databases) {
       t.same(imported.body.counts, { adopted: 5, held: 0, conflict: 0, outside: 2, invalid: 1, passedOver: 2 });
       t.same(imported.body.passedOver, [
         { line: 1, reason: 'Line 1 is the header.' },
-        { line: 4, reason: 'Line 4 is of the same port and process as line 3.' },
+        { line: 4, reason: 'Line 4 is of the same port and program as line 3.' },
       ]);
       const adopted = imported.body.items.flatMap((item: Item) => item.allocation ?? []);
       t.same(

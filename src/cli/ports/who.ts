@@ -69,5 +69,7 @@ function tellOwner({ state, range, allocation, reservation }: Port, reason: stri
   }
   const place = range === null ? 'in no range' : `in the range ${range.startPort}-${range.endPort} of ${range.project}`;
   if (reason !== null) return `excluded: ${makeVisible(reason)}\nIt is ${place}.`;
+  // Held or reserved in a project that the caller's key does not cover.
+  if (state === 'allocated') return `taken, ${place}.`;
   return state === 'cooling' ? `released a short while ago, ${place}.` : `nobody has it; it is ${place}.`;
 }

@@ -55,7 +55,7 @@ export class Findings {
       same.socket = { ...same.socket, processName: socket.processName, pids: socket.pids };
       if ('notes' in same.item) same.item.processName = this.#nameService(same.socket);
     }
-    return passedOver(`is of the same port and process as line ${same.line}`);
+    return passedOver(`is of the same port and program as line ${same.line}`);
   }
 
   #insert(socket: ListedSocket, line: number, place: string): Finding {

@@ -158,7 +158,7 @@ async function findEach(asked: readonly Asked[], containers: Containers): Promis
     udp: groupByPort(
       withContainers(
         found.udp ?? [],
-        published.filter((one) => !isTcp(one)),
+        published.filter(({ protocol }) => protocol === 'udp'),
       ),
     ),
   };

@@ -55,7 +55,7 @@ t.test('two processes on one number are two findings, and each is told of the ot
         'number can be held for one of them: this import takes it for line 1. Move one of the two to another port.',
     },
   ]);
-  t.same(passedOver, [{ line: 3, reason: 'Line 3 is of the same port and process as line 2.' }]);
+  t.same(passedOver, [{ line: 3, reason: 'Line 3 is of the same port and program as line 2.' }]);
   t.same(linesOf(listening('127.0.0.1:3100', ['node', 1]), listening('[::1]:3100', ['node', 2])), ['1', '!2']);
   t.same(linesOf(listening('0.0.0.0:3100'), listening('[::]:3100', ['node', 2])), ['1', '!2'], 'one is another user’s');
   t.same(linesOf(listening('10.0.0.5:3100', ['a', 1]), listening('10.0.0.6:3100', ['b', 2])), ['1', '2'], 'two hosts');

@@ -109,7 +109,7 @@ tcp   LISTEN 0 511 [::]:3110 [::]:* users:(("node",pid=1,fd=21))`),
       'Line 2 is of no TCP socket (udp).',
       'Line 4 says more about the socket of line 3.',
       'Line 6 is of a socket that does not listen (ESTAB).',
-      'Line 7 is of the same port and process as line 3.',
+      'Line 7 is of the same port and program as line 3.',
     ],
   );
   t.same(

@@ -3,7 +3,6 @@ import type { Variable } from '../../../client/env-file/texts.js';
 import { findEnvironment, inEnvironment } from '../../../client/environment.js';
 import { ClientFailure } from '../../../client/failure.js';
 import { fillVariables, toRequestedServices } from '../../../client/manifest/content.js';
-import { readAll } from '../../../client/pages.js';
 import { findVariableConflicts, toVariableName } from '../../../input/variable-names.js';
 import type { Allocation } from '../../../schemas/allocation.js';
 import type { SpaceOptions } from '../../arguments.js';
@@ -121,9 +120,16 @@ function allocate(
   });
 }
 
-/** What an environment holds on this machine, by port. */
-const readHeld = ({ connection }: Context, project: string, environment: string): Promise<Allocation[]> =>
-  readAll(connection, '/v1/allocations', { project, environment, host: 'localhost', protocol: 'tcp' });
+/** What an environment holds on this machine, by port; nothing if there is no such project. */
+async function readHeld({ connection }: Context, project: string, environment: string): Promise<Allocation[]> {
+  const path = `/v1/projects/${project}/environments/${environment}`;
+  try {
+    return (await connection.send<{ items: Allocation[] }>({ method: 'GET', path })).items;
+  } catch (error) {
+    if (error instanceof ClientFailure && error.problem?.code === 'project-not-found') return [];
+    throw error;
+  }
+}
 
 function makeStack({ project, manifest }: Detected, environment: string, held: readonly Allocation[]): Stack {
   const services = new Map<string, ServicePort>();
