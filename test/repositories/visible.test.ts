@@ -198,6 +198,7 @@ t.test('of another project’s hostname, an audit tells the project’s name alo
     refused: new Map(),
     listeners: new LocalListeners(loadConfig({})),
     foreign: new Map(),
+    elsewhere: new Map(),
     scope: {},
   };
   const conflicts = await findConflicts(session, { registry: audited, ...nothing });

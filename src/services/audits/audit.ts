@@ -6,11 +6,12 @@ import type { Session } from '../../registry/session.js';
 import type { NewHealthCheck } from '../../repositories/health-checks.js';
 import { findAudited, findReleased } from '../../repositories/reports/audited-registry.js';
 import type { Audit, AuditFigures, AuditScope } from '../../schemas/audit.js';
-import { type LoopbackPorts, readLoopbackPorts } from '../listeners/loopback.js';
+import { type KernelList, readKernelList } from '../listeners/kernel-list.js';
 import type { Prober } from '../probes/prober.js';
 import { type AuditedPort, listPorts, type ProbedPort, probeAll, resolveHosts } from './audited-ports.js';
 import { findConflicts } from './conflicts.js';
-import { type ForeignListeners, findForeignListeners, isOpen, toHealthCheck } from './foreign-listeners.js';
+import { type ForeignListeners, findForeignListeners, isForeign, isOpen, toHealthCheck } from './foreign-listeners.js';
+import { findListenersElsewhere } from './listeners-elsewhere.js';
 import { describeNotJudged, isJudged } from './not-judged.js';
 
 export interface AuditOptions {
@@ -82,7 +83,7 @@ export async function runAudit(
   signal.throwIfAborted();
   const started = performance.now();
   const registry = await session.read(findAudited, scope);
-  const listening = await readLoopbackPorts();
+  const listening = await readKernelList();
   const probesUnallocated = scope.unallocated === true || unallocatedOnLocalhost;
   const { destinations, refused } = await resolveHosts(prober, registry, scope, probesUnallocated, signal);
   const fullyProbedHosts = scope.unallocated ? [...destinations.keys()] : unallocatedOnLocalhost ? ['localhost'] : [];
@@ -96,12 +97,14 @@ export async function runAudit(
   const probed = await probeAndStore(session, prober, ports, listening, foreign, signal, onProbed);
 
   signal.throwIfAborted();
+  const judged = probed.filter(isJudged);
+  const { listeners } = prober;
+  const elsewhere = await findListenersElsewhere(session, judged, destinations, listening, listeners);
   const ids = [...registry.allocations, ...registry.hostnameOwners].map(({ id }) => id);
   const released = await session.readUnfiltered(findReleased, ids);
-  const judged = probed.filter(isJudged);
   const held = judged.filter(({ allocation }) => allocation !== null && !released.has(allocation.id));
   const notJudged = describeNotJudged(probed, unprobed, released, prober);
-  const findings = { registry, probed: judged, released, refused, listeners: prober.listeners, foreign, scope };
+  const findings = { registry, probed: judged, released, refused, listeners, foreign, elsewhere, scope };
   const conflicts = await findConflicts(session, findings, notJudged);
   const coversEverything = scope.project === undefined && scope.host === undefined && session.access.projects === null;
   if (coversEverything) prober.observer.audited(conflicts, probesUnallocated);
@@ -109,7 +112,7 @@ export async function runAudit(
   return {
     allocated: registry.allocations.filter(({ id }) => !released.has(id)).length,
     inUse,
-    notRunning: held.filter(({ result }) => result.outcome === 'refused').length,
+    notRunning: held.filter((port) => port.result.outcome === 'refused' && !isForeign(port, foreign, elsewhere)).length,
     health: held.length === 0 ? null : Math.round((inUse / held.length) * 10_000) / 100,
     conflicts,
     checkedPorts: knownClosed + judged.length,
@@ -123,7 +126,7 @@ async function probeAndStore(
   session: Session,
   prober: Prober,
   ports: readonly AuditedPort[],
-  listening: LoopbackPorts | null,
+  listening: KernelList | null,
   foreign: ForeignListeners,
   signal: AbortSignal,
   onProbed: (done: number) => void,

@@ -5,7 +5,7 @@ import type {
   AuditedReservation,
 } from '../../repositories/reports/audited-registry.js';
 import type { AuditScope } from '../../schemas/audit.js';
-import type { LoopbackPorts } from '../listeners/loopback.js';
+import type { KernelList } from '../listeners/kernel-list.js';
 import type { ProbeResult } from '../probes/probe.js';
 import { type Destination, isLocal } from '../probes/probe-policy.js';
 import type { Prober } from '../probes/prober.js';
@@ -67,7 +67,7 @@ export function listPorts(
   { allocations, reservations, ranges }: AuditedRegistry,
   destinations: ReadonlyMap<string, Destination>,
   fullyProbedHosts: readonly string[],
-  listening: LoopbackPorts | null,
+  listening: KernelList | null,
 ): { ports: AuditedPort[]; knownClosed: number; unprobed: Map<Destination, number> } {
   const ports = new Map<string, AuditedPort | null>();
   const unprobed = new Map<Destination, number>();
@@ -103,7 +103,7 @@ export function listPorts(
 }
 
 /** Whether a probe could not succeed: there is no address to try, or the kernel's list has no listener on the port. */
-function isKnownClosed(destination: Destination, port: number, listening: LoopbackPorts | null): boolean {
+function isKnownClosed(destination: Destination, port: number, listening: KernelList | null): boolean {
   if (destination.addresses.length === 0) return true;
   return listening !== null && isLocal(destination) && !listening.all.has(port);
 }
@@ -117,7 +117,7 @@ function isKnownClosed(destination: Destination, port: number, listening: Loopba
 export async function probeAll(
   prober: Prober,
   ports: readonly AuditedPort[],
-  listening: LoopbackPorts | null,
+  listening: KernelList | null,
   signal: AbortSignal,
   onProbed: (port: ProbedPort, done: number) => Promise<void>,
 ): Promise<ProbedPort[]> {
@@ -149,7 +149,7 @@ export async function probeAll(
 function probePort(
   prober: Prober,
   { destination, port }: AuditedPort,
-  listening: LoopbackPorts | null,
+  listening: KernelList | null,
   signal: AbortSignal,
 ): Promise<ProbeResult> {
   if (listening === null || !isLocal(destination)) return prober.probe(destination, port, signal);

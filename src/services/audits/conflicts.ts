@@ -1,12 +1,15 @@
 import type { AppError } from '../../errors.js';
+import type { Listener } from '../../machine/listener.js';
 import type { Session } from '../../registry/session.js';
 import { findExcluded } from '../../repositories/excluded-ports.js';
 import { type AuditedRegistry, findTaken, type HostnameOwner } from '../../repositories/reports/audited-registry.js';
 import type { AuditConflict, AuditScope } from '../../schemas/audit.js';
+import { isLoopback } from '../../schemas/host.js';
 import { type LocalListeners, nameListener } from '../listeners/local-listeners.js';
 import { isLocal } from '../probes/probe-policy.js';
 import type { ProbedPort } from './audited-ports.js';
-import { describeForeign, type ForeignListeners } from './foreign-listeners.js';
+import { describeForeign, type ForeignListeners, isForeign } from './foreign-listeners.js';
+import { type ListenersElsewhere, nameElsewhere } from './listeners-elsewhere.js';
 
 export interface AuditFindings {
   registry: AuditedRegistry;
@@ -18,6 +21,7 @@ export interface AuditFindings {
   refused: ReadonlyMap<string, AppError>;
   listeners: LocalListeners;
   foreign: ForeignListeners;
+  elsewhere: ListenersElsewhere;
   scope: AuditScope;
 }
 
@@ -30,15 +34,17 @@ export async function findConflicts(
   findings: AuditFindings,
   notJudged: readonly AuditConflict[] = [],
 ): Promise<AuditConflict[]> {
-  const { probed, released, refused, registry, scope } = findings;
-  const unallocated = await findUnallocated(session, probed);
-  const processNames = await nameProcesses(unallocated, findings.listeners);
+  const { probed, released, refused, registry, foreign, elsewhere, scope } = findings;
+  const unallocated = await findUnallocated(session, probed, elsewhere);
+  const processNames = await nameProcesses(unallocated, findings.listeners, elsewhere);
   return [
     ...[...refused].map(([host, refusal]) => describeRefused(host, refusal)),
     ...notJudged,
-    ...probed.flatMap((port) => describeHeld(port, released)),
-    ...describeForeign(probed, findings.foreign, released),
-    ...unallocated.map((port) => describeUnallocated(port, processNames.get(port.port))),
+    ...probed
+      .filter((port) => !isForeign(port, foreign, elsewhere))
+      .flatMap((port) => describeHeld(port, released, elsewhere.get(port))),
+    ...describeForeign(probed, foreign, elsewhere, released),
+    ...unallocated.map((port) => describeUnallocated(port, processNames.get(port))),
     ...describeDuplicates(registry.hostnameOwners, released, scope),
   ].sort(
     (a, b) =>
@@ -50,12 +56,16 @@ export async function findConflicts(
 }
 
 /**
- * Finds the open ports that no allocation holds. The registry is asked again, because a port that nobody held when the
- * audit began may have been allocated before it was probed. An excluded port is only found if it is reserved: often an
- * operator has excluded it because something listens there.
+ * Finds the ports that no allocation holds and on which something listens. The registry is asked again, because a port
+ * that nobody held when the audit began may have been allocated before it was probed. An excluded port is only found if
+ * it is reserved: often an operator has excluded it because something listens there.
  */
-async function findUnallocated(session: Session, probed: readonly ProbedPort[]): Promise<ProbedPort[]> {
-  const open = probed.filter(({ allocation, result }) => allocation === null && result.outcome === 'open');
+async function findUnallocated(
+  session: Session,
+  probed: readonly ProbedPort[],
+  elsewhere: ListenersElsewhere,
+): Promise<ProbedPort[]> {
+  const open = probed.filter((one) => one.allocation === null && (one.result.outcome === 'open' || elsewhere.has(one)));
   if (open.length === 0) return [];
   const ports = open.map(({ destination: { host }, port }) => ({ host, port }));
   const excluded = await session.readUnfiltered(findExcluded, ports);
@@ -69,16 +79,25 @@ async function findUnallocated(session: Session, probed: readonly ProbedPort[]):
   });
 }
 
-/** Names the processes that listen on these ports of this machine, by port. Those of other machines cannot be seen. */
-async function nameProcesses(ports: readonly ProbedPort[], listeners: LocalListeners): Promise<Map<number, string>> {
+/** Names the processes that listen on these ports of this machine. Those of other machines cannot be seen. */
+async function nameProcesses(
+  ports: readonly ProbedPort[],
+  listeners: LocalListeners,
+  elsewhere: ListenersElsewhere,
+): Promise<Map<ProbedPort, string>> {
   const local = ports.filter(({ destination }) => isLocal(destination));
-  const named = local.map(async ({ port }): Promise<[number, string]> => {
-    return [port, nameListener(await listeners.find(port))];
+  const named = local.map(async (one): Promise<[ProbedPort, string]> => {
+    const listener = elsewhere.get(one);
+    return [one, listener ? nameElsewhere(listener) : nameListener(await listeners.find(one.port))];
   });
   return new Map(await Promise.all(named));
 }
 
-function describeHeld({ port, allocation, result }: ProbedPort, released: ReadonlySet<string>): AuditConflict[] {
+function describeHeld(
+  { port, allocation, result }: ProbedPort,
+  released: ReadonlySet<string>,
+  elsewhere: Listener | undefined,
+): AuditConflict[] {
   if (allocation === null || released.has(allocation.id) || result.outcome === 'open') return [];
   const { host, protocol, project, service, environment } = allocation;
   const holder = `${project}/${service} (environment ${environment})`;
@@ -88,8 +107,7 @@ function describeHeld({ port, allocation, result }: ProbedPort, released: Readon
       {
         kind: 'not-running',
         ...subject,
-        actual: 'nothing listens',
-        detail: `${holder} holds port ${port} on ${host}, and nothing listens there. Start it, or release the port if it is not needed any more.`,
+        ...describeClosed(holder, port, host, service, elsewhere),
       },
     ];
   }
@@ -101,6 +119,22 @@ function describeHeld({ port, allocation, result }: ProbedPort, released: Readon
       detail: `Whether ${holder} runs is not known: ${host} did not answer on port ${port} (${result.error ?? result.outcome}). Check the host and the network in between.`,
     },
   ];
+}
+
+/** @param elsewhere who listens on that number on an address at which the host is not reached */
+function describeClosed(holder: string, port: number, host: string, service: string, elsewhere: Listener | undefined) {
+  if (elsewhere === undefined) {
+    return {
+      actual: 'nothing listens',
+      detail: `${holder} holds port ${port} on ${host}, and nothing listens there. Start it, or release the port if it is not needed any more.`,
+    };
+  }
+  const { address } = elsewhere;
+  const register = isLoopback(address) ? '' : `, or register it with the host ${address}`;
+  return {
+    actual: nameElsewhere(elsewhere),
+    detail: `${holder} holds port ${port} on ${host}. Who listens on that number does so on ${address} instead, which is not reached at ${host}: ${nameListener(elsewhere)}. If that is ${service}, let it listen on localhost or on all addresses${register}. If not, start ${service}, or release the port if it is not needed any more.`,
+  };
 }
 
 function describeUnallocated(

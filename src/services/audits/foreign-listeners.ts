@@ -5,6 +5,7 @@ import type { AuditConflict } from '../../schemas/audit.js';
 import { type LocalListeners, nameListener } from '../listeners/local-listeners.js';
 import { type Destination, isLocal } from '../probes/probe-policy.js';
 import type { ProbedPort } from './audited-ports.js';
+import { type ListenersElsewhere, nameElsewhere } from './listeners-elsewhere.js';
 import type { JudgedPort } from './not-judged.js';
 
 /** By the id of an allocation, the process that listens on its port and lives outside of its environment's path. */
@@ -33,6 +34,12 @@ export function isOpen({ result, allocation }: ProbedPort, foreign: ForeignListe
   return result.outcome === 'open' && (allocation === null || !foreign.has(allocation.id));
 }
 
+/** Whether a stranger listens on a port that is held, on an address that was probed or on another one. */
+export function isForeign(port: ProbedPort, foreign: ForeignListeners, elsewhere: ListenersElsewhere): boolean {
+  if (port.allocation === null || !foreign.has(port.allocation.id)) return false;
+  return port.result.outcome === 'open' || elsewhere.has(port);
+}
+
 /**
  * What is stored of a probe. A stranger says of the service what a refused connection says: it does not listen. So the
  * allocation is not `in_use` any more.
@@ -52,13 +59,15 @@ export function toHealthCheck(
 export function describeForeign(
   probed: readonly ProbedPort[],
   foreign: ForeignListeners,
+  elsewhere: ListenersElsewhere,
   released: ReadonlySet<string>,
 ): AuditConflict[] {
-  return probed.flatMap(({ port, result, allocation }): AuditConflict[] => {
-    const stranger = allocation === null ? undefined : foreign.get(allocation.id);
-    if (!allocation || !stranger || released.has(allocation.id) || result.outcome !== 'open') return [];
+  return probed.flatMap((one): AuditConflict[] => {
+    const { port, allocation } = one;
+    if (allocation === null || released.has(allocation.id) || !isForeign(one, foreign, elsewhere)) return [];
     const { host, protocol, project, service, environment, path } = allocation;
-    const actual = nameListener(stranger);
+    const listener = elsewhere.get(one);
+    const actual = listener ? nameElsewhere(listener) : nameListener(foreign.get(allocation.id) ?? null);
     return [
       {
         kind: 'foreign-listener',

@@ -55,6 +55,12 @@ t.test('each kind of conflict, in a fixed order', async (t) => {
   t.match(result, { allocated: 5, inUse: 2, notRunning: 1, health: 50 });
   t.equal(result.checkedPorts, 2 * (6 * 100 + 1000), 'localhost, and web, where something is held');
   const here = result.conflicts.filter(({ host }: { host: string }) => host === 'web');
+  const own = new RegExp(`pid ${process.pid}\\b`); // other tests may listen on the same number
+  const onLocalhost = result.conflicts.filter(
+    ({ host, port, actual }: Record<string, string | number>) =>
+      host === 'localhost' && port === up.port && own.test(`${actual}`),
+  );
+  t.same(onLocalhost, [], 'who listens on the address of the host that holds the port is no squatter');
   t.same(
     here.map(({ kind, port, protocol, project, service }: Record<string, unknown>) => [
       kind,
