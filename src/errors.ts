@@ -1,7 +1,7 @@
 /*
  * What the registry refuses is made by the functions of `refusals.ts` and `allocator/port-refusals.ts`, what a transport
  * refuses by itself (REST in `plugins/`, MCP in `mcp/`) is made in that transport's own files, and what an error of the
- * database means is told by `database/errors.ts` alone. `test/refusals.test.ts` holds the code to this.
+ * database means is told by `database/errors.ts` alone. `test/refusal-makers.test.ts` holds the code to this.
  */
 
 /**

@@ -1,6 +1,4 @@
-// Where refusals are made, what they say, and which next step each transport adds for its clients.
-import { readdir, readFile } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+// What refusals say, and which next step each transport adds for its clients.
 import type { FastifyRequest } from 'fastify';
 import t from 'tap';
 import * as accessRefusals from '../src/access/refusals.js';
@@ -10,7 +8,6 @@ import { AppError, type Holder, type ProblemCode, problems, StartError } from '.
 import { nextSteps as mcpSteps } from '../src/mcp/next-steps.js';
 import { refuse } from '../src/mcp/results.js';
 import { tools } from '../src/mcp/tools.js';
-import { packageRoot } from '../src/package-root.js';
 import { nextSteps as restSteps } from '../src/plugins/next-steps.js';
 import { toProblem } from '../src/plugins/problems.js';
 import * as refusals from '../src/refusals.js';
@@ -296,20 +293,4 @@ t.test('each transport has a next step for every code, and for nothing else', as
   const codes = Object.keys(problems).sort();
   t.strictSame(Object.keys(restSteps).sort(), codes);
   t.strictSame(Object.keys(mcpSteps).sort(), codes);
-});
-
-t.test('refusals are made where the rule at the head of src/errors.ts says', async (t) => {
-  const makers = ['errors.ts', 'refusals.ts', 'allocator/port-refusals.ts', 'access/refusals.ts', 'database/errors.ts'];
-  const isMaker = (path: string) => makers.includes(path) || /^(plugins|mcp)\//.test(path);
-  const root = join(packageRoot, 'src');
-  const files = (await readdir(root, { recursive: true })).filter((name) => name.endsWith('.ts'));
-  t.ok(files.length > 50);
-  const elsewhere: string[] = [];
-  for (const file of files) {
-    const path = file.split(sep).join('/');
-    // A route may refuse a field of its own request, as a plugin does.
-    const making = path.startsWith('routes/') ? /\bnew AppError\(/ : /\b(new AppError|invalid|invalidField)\(/;
-    if (!isMaker(path) && making.test(await readFile(join(root, file), 'utf8'))) elsewhere.push(path);
-  }
-  t.strictSame(elsewhere, [], 'these have to throw what a function of src/refusals.ts makes');
 });

@@ -71,9 +71,9 @@ export class ListenerWarnings {
   /**
    * Of a port that is held from now on. Where it was asked for by its number, a warning tells of everybody who listens
    * there and is not known to be its service: other new ports are those on which nobody listens.
-   * @param allocated one allocation, or a pair of them
    *
    * The port is held by now, so what goes wrong here is no reason to refuse: the caller would take another one.
+   * @param allocated one allocation, or a pair of them
    * @param asked the number that was asked for, if one was
    */
   async addToNew<A extends Warned>(
