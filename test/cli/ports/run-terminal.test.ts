@@ -25,8 +25,10 @@ t.test('on a terminal the port is told, and the command has the terminal', async
 });
 
 t.test('Ctrl-C reaches the command once each time, and does not end the run before the command', async (t) => {
-  const script = `let count = 0; setInterval(() => {}, 1000); console.log('ready');
-    process.on('SIGINT', () => { console.log('interrupt ' + ++count); if (count === 3) process.exit(5); })`;
+  // It says that it is ready only when it has a handler: before, the first Ctrl-C ends it.
+  const script = `let count = 0; setInterval(() => {}, 1000);
+    process.on('SIGINT', () => { console.log('interrupt ' + ++count); if (count === 3) process.exit(5); });
+    console.log('ready')`;
   const terminal = run(t, script);
   await terminal.until(/ready/);
   for (const count of [1, 2]) {
