@@ -13,7 +13,8 @@ const dist = join(root, 'dist');
 if (areTestsStale()) {
   const start = new Date(); // what changes from now on may not be in it
   process.exitCode =
-    run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json') ||
+    // Types are what `npm run types` checks; here that would make a fresh clone wait three times as long.
+    run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json', '--noCheck') ||
     run('scripts/build-command.js', 'dist') ||
     run('scripts/build-dashboard.js', 'dist/dashboard') ||
     run('dist/scripts/make-template.js', 'dist');

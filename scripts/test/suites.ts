@@ -17,13 +17,13 @@ export interface Suite {
   readonly folder?: string;
   /** The folder of which the tests of this suite have to run most lines. The quick suite answers for the others. */
   readonly covers?: string;
-  /** A program that is the whole suite, in place of tests that tap runs. */
+  /** A program that is the whole suite, in place of test files. */
   readonly program?: string;
   readonly postgres?: true;
   readonly chromium?: true;
   /** By program, the Debian package that has it. */
   readonly debian?: Record<string, string>;
-  /** What one file may take; without it `.taprc` says that. */
+  /** What one file may take, if it is more than usual. */
   readonly timeoutSeconds?: number;
   /** Its files run one after another, because they assert how long something takes. */
   readonly oneAtATime?: true;

@@ -1,12 +1,13 @@
 // What holds of every batch, whatever is in it. PROPERTY_SEED=… repeats a run.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { decideAll } from '../../src/allocator/decide.js';
 import { ProjectState } from '../../src/allocator/project-state.js';
 import { isSameSpace, type Space } from '../../src/keys.js';
 import { comparable, decideApart, decideTogether, resolve, someRows, someSteps } from '../helpers/project-batches.js';
 import { factsOf, findConflictingRows, type Rows } from '../helpers/project-facts.js';
+import { holds } from '../helpers/properties.js';
 import { propertySeed } from '../helpers/registry.js';
 
 /** For what has to come up among the batches: with another seed something rare might be missing. */
@@ -15,26 +16,26 @@ const FIXED_SEED = 1;
 type Check = (rows: Rows, steps: Parameters<typeof decideTogether>[1]) => void;
 
 /** Checks what has to hold of random batches on random projects. */
-function check(property: Check, seed = propertySeed): void {
-  fc.assert(fc.property(someRows, someSteps, property), { seed, numRuns: 300 });
+async function check(t: Test, property: Check, seed = propertySeed): Promise<void> {
+  await holds(t, fc.property(someRows, someSteps, property), { seed, numRuns: 300 });
 }
 
 t.comment(`PROPERTY_SEED=${propertySeed}`);
 
-t.test('commands that share a transaction are decided as if each had one of its own', async () => {
-  check((rows, steps) => {
+t.test('commands that share a transaction are decided as if each had one of its own', async (t) => {
+  await check(t, (rows, steps) => {
     const together = decideTogether(rows, steps);
     const apart = decideApart(rows, steps);
     assert.deepEqual(comparable([together.outcomes, together.rows]), comparable([apart.outcomes, apart.rows]));
   });
 });
 
-t.test('a refused command writes nothing', async () => {
-  check((rows, steps) => assert.deepEqual(decideTogether(rows, steps).writingRefused, []));
+t.test('a refused command writes nothing', async (t) => {
+  await check(t, (rows, steps) => assert.deepEqual(decideTogether(rows, steps).writingRefused, []));
 });
 
-t.test('the others are decided as if the refused commands had not been there', async () => {
-  check((rows, steps) => {
+t.test('the others are decided as if the refused commands had not been there', async (t) => {
+  await check(t, (rows, steps) => {
     const all = decideTogether(rows, steps);
     const accepted = decideTogether(
       rows,
@@ -45,8 +46,8 @@ t.test('the others are decided as if the refused commands had not been there', a
   });
 });
 
-t.test('to decide a list of commands is to decide them one after another', async () => {
-  check((rows, steps) => {
+t.test('to decide a list of commands is to decide them one after another', async (t) => {
+  await check(t, (rows, steps) => {
     // Here ids are those that there are from the beginning.
     const commands = steps.map((step) => resolve(step, rows.allocations, rows.reservations));
     const together = new ProjectState(factsOf(rows));
@@ -57,14 +58,14 @@ t.test('to decide a list of commands is to decide them one after another', async
   });
 });
 
-t.test('whatever is written, no port is held twice, and none outside the ranges', async () => {
-  check((rows, steps) => assert.deepEqual(findConflictingRows(decideTogether(rows, steps).rows), []));
+t.test('whatever is written, no port is held twice, and none outside the ranges', async (t) => {
+  await check(t, (rows, steps) => assert.deepEqual(findConflictingRows(decideTogether(rows, steps).rows), []));
 });
 
 t.test(
   'nobody gets an excluded port, or one on which somebody listens, unless it is asked for by its number',
-  async () => {
-    check((rows, steps) => {
+  async (t) => {
+    await check(t, (rows, steps) => {
       let before = rows;
       for (const step of steps) {
         const { rows: after } = decideApart(before, [step]);
@@ -89,18 +90,18 @@ t.test(
   },
 );
 
-t.test('an environment that holds a port never changes its path, and one that holds none has no path', async () => {
-  check((rows, steps) => {
+t.test('an environment that holds a port never changes its path, and one that holds none has no path', async (t) => {
+  await check(t, (rows, steps) => {
     let before = rows;
     for (const step of steps) {
       const { rows: after } = decideApart(before, [step]);
-      const holds = (environment: string) =>
+      const hasPorts = (environment: string) =>
         after.allocations.some((row) => row.environment === environment && row.released_at === null);
       for (const { environment, path } of before.paths) {
         const now = after.paths.find((row) => row.environment === environment)?.path;
-        assert.equal(now, holds(environment) ? path : undefined);
+        assert.equal(now, hasPorts(environment) ? path : undefined);
       }
-      for (const { environment } of after.paths) assert.ok(holds(environment));
+      for (const { environment } of after.paths) assert.ok(hasPorts(environment));
       before = after;
     }
   });
@@ -115,7 +116,7 @@ t.test('the batches have accepted and refused commands of every kind, and refusa
       if (!outcome.ok) seen.add(outcome.error.code);
     }
   };
-  check(look, FIXED_SEED);
+  await check(t, look, FIXED_SEED);
   t.same([...seen].sort(), [
     'adopt accepted',
     'allocate accepted',

@@ -10,6 +10,7 @@ import { ClientFailure } from '../../src/client/failure.js';
 import { fillVariables, toRequestedServices } from '../../src/client/manifest/content.js';
 import { findManifest, readManifest } from '../../src/client/manifest/find.js';
 import { packageRoot } from '../../src/package-root.js';
+import { holds } from '../helpers/properties.js';
 
 const FULL = `
 project: shop
@@ -150,7 +151,8 @@ t.test('the schema for editors is committed, and agrees with the check', async (
     },
     { requiredKeys: [] },
   );
-  await fc.assert(
+  await holds(
+    t,
     fc.asyncProperty(manifest, async (content) => {
       // What the schema cannot say: which services there are, and that two services may not share a compose entry.
       const errors = await errorsOf(stringify(content));

@@ -3,6 +3,7 @@ import t from 'tap';
 import { describeSyntaxError, findExcess, findRepeatedName } from '../../src/input/json.js';
 import { MAX_IMPORT_ITEMS } from '../../src/schemas/import.js';
 import { BODY_BOUNDS } from '../../src/schemas/validation.js';
+import { holds } from '../helpers/properties.js';
 
 const isJson = (text: string) => {
   try {
@@ -37,7 +38,7 @@ t.test('a syntax error is told with its line and column, and with what stands th
   }
 });
 
-t.test('every text that is not JSON has a place where it is not', async () => {
+t.test('every text that is not JSON has a place where it is not', async (t) => {
   const damaged = fc
     .tuple(
       fc.json({ maxDepth: 3 }),
@@ -49,7 +50,10 @@ t.test('every text that is not JSON has a place where it is not', async () => {
       return json.slice(0, place) + character + json.slice(place + 1);
     })
     .filter((text) => text !== '' && !isJson(text));
-  fc.assert(fc.property(damaged, (text) => /line \d+, column \d+/.test(describeSyntaxError(text))));
+  await holds(
+    t,
+    fc.property(damaged, (text) => /line \d+, column \d+/.test(describeSyntaxError(text))),
+  );
 });
 
 t.test('a name that stands twice in one object is found, however it is written', async (t) => {
@@ -82,7 +86,7 @@ t.test('the same name in several objects is no repetition, and neither is a colo
   }
 });
 
-t.test('a repetition is found exactly where JSON.parse would drop a value', async () => {
+t.test('a repetition is found exactly where JSON.parse would drop a value', async (t) => {
   const name = fc.constantFrom('a', 'b', 'c:', '__proto__');
   const { value } = fc.letrec<{ value: string }>((tie) => ({
     value: fc.oneof(
@@ -94,7 +98,8 @@ t.test('a repetition is found exactly where JSON.parse would drop a value', asyn
         .map((entries) => `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${item}`)}}`),
     ),
   }));
-  fc.assert(
+  await holds(
+    t,
     fc.property(value, (text) => (repeated(text) === null) === (JSON.stringify(JSON.parse(text)) === text)),
     { numRuns: 500 },
   );

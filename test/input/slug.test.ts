@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { NAME_PATTERN, toSlug } from '../../src/input/slug.js';
+import { holds } from '../helpers/properties.js';
 
 const NAME = new RegExp(NAME_PATTERN);
 const anyText = fc.oneof(
@@ -11,17 +12,29 @@ const anyText = fc.oneof(
 );
 const nameText = fc.stringMatching(NAME);
 
-t.test('a slug of any text is a name', async () => {
-  fc.assert(fc.property(anyText, (text) => NAME.test(toSlug(text))));
+t.test('a slug of any text is a name', async (t) => {
+  await holds(
+    t,
+    fc.property(anyText, (text) => NAME.test(toSlug(text))),
+  );
 });
 
-t.test('a name stays as it is, so that a slug of a slug is the same', async () => {
-  fc.assert(fc.property(nameText, (name) => toSlug(name) === name));
-  fc.assert(fc.property(anyText, (text) => toSlug(toSlug(text)) === toSlug(text)));
+t.test('a name stays as it is, so that a slug of a slug is the same', async (t) => {
+  await holds(
+    t,
+    fc.property(nameText, (name) => toSlug(name) === name),
+  );
+  await holds(
+    t,
+    fc.property(anyText, (text) => toSlug(toSlug(text)) === toSlug(text)),
+  );
 });
 
-t.test('a name in capitals only changes its case', async () => {
-  fc.assert(fc.property(nameText, (name) => toSlug(name.toUpperCase()) === name));
+t.test('a name in capitals only changes its case', async (t) => {
+  await holds(
+    t,
+    fc.property(nameText, (name) => toSlug(name.toUpperCase()) === name),
+  );
 });
 
 t.test('any other change adds a hyphen and four characters of a hash', async (t) => {

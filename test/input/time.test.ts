@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import t from 'tap';
 import { canonicalTime } from '../../src/input/time.js';
 import { openPostgres } from '../helpers/database.js';
+import { holds } from '../helpers/properties.js';
 
 t.test('every spelling of a time becomes the one that is answered', async (t) => {
   const time = '2026-01-31T12:00:00.000Z';
@@ -85,7 +86,8 @@ t.test('PostgreSQL reads the same time, and stores the canonical form as it is',
       .execute(db)
       .then(({ rows }) => rows[0]?.time ?? null);
   let compared = 0;
-  await fc.assert(
+  await holds(
+    t,
     fc.asyncProperty(time, async (text) => {
       const canonical = canonicalTime(text);
       if (canonical === null) return true; // PostgreSQL has years before 1 and after 9999

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { escapeInJson, makeTextVisible, makeVisible } from '../../src/input/visible.js';
+import { holds } from '../helpers/properties.js';
 
 /** Of every kind one: what deceives in a name, and what each becomes. */
 const UNSEEN: [text: string, written: string][] = [
@@ -40,13 +41,14 @@ t.test('texts that people write keep what their writing needs', async (t) => {
   t.equal(makeTextVisible('می\u200c\u200cخواهم'), 'می\\u{200c}\\u{200c}خواهم');
 });
 
-t.test('JSON stays the same value, in characters that are all seen', async () => {
+t.test('JSON stays the same value, in characters that are all seen', async (t) => {
   const unit = fc.oneof(
     fc.constantFrom(...UNSEEN.flatMap(([text]) => [...text])),
     fc.string({ unit: 'binary', maxLength: 3 }),
   );
   const text = fc.array(unit, { maxLength: 10 }).map((parts) => parts.join(''));
-  fc.assert(
+  await holds(
+    t,
     fc.property(fc.dictionary(text, text), (value) => {
       const json = escapeInJson(JSON.stringify(value));
       return makeVisible(json) === json && JSON.stringify(JSON.parse(json)) === JSON.stringify(value);

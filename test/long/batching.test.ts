@@ -8,6 +8,7 @@ import { UNLIMITED } from '../../src/config/project-limits.js';
 import type { Database } from '../../src/database/connect.js';
 import { unobserved } from '../../src/observer.js';
 import { databases } from '../helpers/database.js';
+import { holds } from '../helpers/properties.js';
 
 const HELD = 6;
 const key = (service: string) => ({
@@ -99,7 +100,8 @@ async function start({ db }: Database): Promise<string[]> {
 for (const [name, open] of databases) {
   t.test(`on ${name}, one batch and one transaction each give the same results in the same order`, async (t) => {
     const database = await open(t);
-    await fc.assert(
+    await holds(
+      t,
       fc.asyncProperty(
         fc.array(step, { minLength: 2, maxLength: 15 }),
         fc.boolean(),

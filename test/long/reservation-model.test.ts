@@ -5,6 +5,7 @@ import type { Outcome, ProjectCommand } from '../../src/allocator/decide.js';
 import { executeCommands } from '../../src/allocator/transaction.js';
 import type { Tables } from '../../src/database/tables.js';
 import { databases } from '../helpers/database.js';
+import { holds } from '../helpers/properties.js';
 import { FIRST, Model, PROJECT, ROOM } from '../helpers/reservation-model.js';
 
 // A run has about ten transactions. The embedded database is slower, so it gets fewer runs.
@@ -74,7 +75,8 @@ const step = fc.oneof(
 for (const [name, open] of databases) {
   t.test(`on ${name}, a batch has the same results as its commands one after another`, async (t) => {
     const { db } = await open(t);
-    await fc.assert(
+    await holds(
+      t,
       fc.asyncProperty(
         fc.boolean(),
         fc.array(step, { minLength: 1, maxLength: 10, size: 'max' }),

@@ -3,11 +3,12 @@ import fc from 'fast-check';
 import t from 'tap';
 import { checkHistory } from '../helpers/history/check.js';
 import { type Fault, simulate } from '../helpers/history/simulate.js';
+import { holds } from '../helpers/properties.js';
 
 /** Enough ports that a faulty service can skip one, and few enough to run out. */
 const SIMULATED_PORTS = [3000, 3001, 3002, 3003, 3004, 3005, 3006];
 
-t.test('every history of concurrent callers of a correct service is accepted', async () => {
+t.test('every history of concurrent callers of a correct service is accepted', async (t) => {
   const property = fc.property(fc.integer(), (seed) => {
     const { violations } = checkHistory(
       simulate({ seed, callers: 4, operations: 200, ports: SIMULATED_PORTS }),
@@ -15,7 +16,7 @@ t.test('every history of concurrent callers of a correct service is accepted', a
     );
     return violations.length === 0;
   });
-  fc.assert(property, { numRuns: 30 });
+  await holds(t, property, { numRuns: 30 });
 });
 
 /** In how many of five histories each fault is caught at least: now and then another call excuses it. */

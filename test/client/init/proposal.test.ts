@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { readComposeServices } from '../../../src/client/init/compose-services.js';
 import { proposeManifest, proposeServices, writeManifest } from '../../../src/client/init/proposal.js';
 import { readManifest } from '../../../src/client/manifest/find.js';
+import { holds } from '../../helpers/properties.js';
 
 t.test('the ports of a compose file, in every form', async (t) => {
   const { ports, notes } = readComposeServices(
@@ -83,7 +84,7 @@ t.test('a manifest is made of compose file, packages and Procfile', async (t) =>
   );
 });
 
-t.test('what is proposed is read back without an error', async () => {
+t.test('what is proposed is read back without an error', async (t) => {
   const name = fc.oneof(
     fc.string({ maxLength: 70 }),
     fc.constantFrom('web', 'Web', 'we_b', 'we-b', '3', 'true', 'x'.repeat(70)),
@@ -101,7 +102,8 @@ t.test('what is proposed is read back without an error', async () => {
   );
   const compose = fc.dictionary(name, fc.record({ ports: fc.array(target, { maxLength: 4 }) }), { maxKeys: 6 });
   const project = fc.stringMatching(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/);
-  await fc.assert(
+  await holds(
+    t,
     fc.asyncProperty(project, compose, fc.array(name, { maxLength: 6 }), async (project, services, names) => {
       const { ports } = readComposeServices(stringify({ services }), 'compose.yaml');
       const proposed = proposeServices(ports, names);
