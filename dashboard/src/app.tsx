@@ -96,7 +96,7 @@ function Sorting() {
 /** Tells users of screen readers what changes on the page without a text of its own. */
 function Announcements() {
   return (
-    <p class="unseen" role="status">
+    <p class="visually-hidden" role="status">
       {query.value.trim() !== '' && registry.value !== null && plural(results.value.length, 'match', 'matches')}
       {query.value.trim() === '' &&
         auditState.value.phase === 'done' &&

@@ -104,6 +104,11 @@ t.test('states of the registry and of the service', async (t) => {
       await cell(page, `${stopping}, stopped, stopping`).waitFor();
       await cell(page, `${unseen}, never seen, unseen`).waitFor();
       await cell(page, `${late}, not checked yet, late`).waitFor();
+      const sizeOf = (port: number) => cell(page, `${port}, `).boundingBox();
+      t.match(await sizeOf(unseen), { width: (await sizeOf(late))?.width, height: (await sizeOf(late))?.height });
+      const swatches = await page.getByRole('list', { name: 'Legend' }).locator('.cell').all();
+      const sizes = await Promise.all(swatches.map(async (swatch) => (await swatch.boundingBox())?.width));
+      t.equal(new Set(sizes).size, 1, `each state is shown in the legend: ${sizes}`);
       await page.getByRole('button', { name: 'Held 3 0 in use, ' }).waitFor();
       await page
         .getByRole('button', { name: 'In conflict 0 the last audit has probed only ports that are held' })
