@@ -2,7 +2,7 @@ import { type CompiledQuery, type RawBuilder, sql, type Transaction } from 'kyse
 import { compilePrepared, sendTogether } from '../database/statements.js';
 import type { AllocationRow, ReservationRow, Tables } from '../database/tables.js';
 import type { Holder } from '../errors.js';
-import { distinctSpaces, type Space } from '../keys.js';
+import { distinctSpaces, isSameSpace, type Space } from '../keys.js';
 import { allocationsWanted, leaveOutMetadata } from '../repositories/allocations.js';
 import { answersOf } from '../repositories/idempotency-keys.js';
 import type { Needs } from './command.js';
@@ -235,8 +235,8 @@ function withTimes(row: object): object {
   return Object.assign(row, Object.fromEntries(times.map(([name, value]) => [name, new Date(value)])));
 }
 
-function inSpace<T extends Space>({ host, protocol }: Space, rows: T[]): T[] {
-  return rows.filter((row) => row.host === host && row.protocol === protocol);
+function inSpace<T extends Space>(space: Space, rows: T[]): T[] {
+  return rows.filter((row) => isSameSpace(space, row));
 }
 
 const nameOf = ({ environment }: { environment: string }): string => environment;

@@ -1,6 +1,12 @@
 import type { Listener } from './listener.js';
 import { readLsof, readSs } from './listening-programs.js';
-import { type ListeningSocket, readListeningSockets, readUdpSockets, toAddress } from './listening-sockets.js';
+import {
+  type ListeningSocket,
+  readFamilies,
+  readListeningSockets,
+  readUdpSockets,
+  toAddress,
+} from './listening-sockets.js';
 import { findSocketOwners, nameProcess, readWorkingFolder } from './processes.js';
 
 /**
@@ -57,15 +63,6 @@ async function readProc(ports?: ReadonlySet<number>): Promise<Listener[] | null>
   const sockets = await readFamilies(readListeningSockets('tcp'), readListeningSockets('tcp6'));
   if (sockets === null || sockets.length === 0) return null; // not Linux; or WSL 1, which keeps this list empty
   return identify(ports === undefined ? sockets : sockets.filter(({ port }) => ports.has(port)));
-}
-
-/** The second list is missing where IPv6 is switched off. */
-async function readFamilies(
-  ipv4: Promise<ListeningSocket[]>,
-  ipv6: Promise<ListeningSocket[]>,
-): Promise<ListeningSocket[] | null> {
-  const families = await Promise.all([ipv4, ipv6.catch(() => [])]).catch(() => null);
-  return families === null ? null : families.flat();
 }
 
 async function identify(sockets: readonly ListeningSocket[]): Promise<Listener[]> {

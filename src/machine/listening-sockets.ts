@@ -43,6 +43,18 @@ export async function readUdpSockets(family: 'udp' | 'udp6'): Promise<ListeningS
   return lines.map(readSocket).filter((socket) => socket?.state === UNCONNECTED) as ListeningSocket[];
 }
 
+/**
+ * Both lists together. The second is missing where IPv6 is switched off.
+ * @returns null if there is no such list
+ */
+export async function readFamilies(
+  ipv4: Promise<ListeningSocket[]>,
+  ipv6: Promise<ListeningSocket[]>,
+): Promise<ListeningSocket[] | null> {
+  const families = await Promise.all([ipv4, ipv6.catch(() => [])]).catch(() => null);
+  return families === null ? null : families.flat();
+}
+
 function readSocket(line: string): (ListeningSocket & { state: string }) | null {
   const [slot, local = '', , state, , , , , , inode] = line.trim().split(/\s+/);
   if (slot === 'sl' || state === undefined || inode === undefined) return null;

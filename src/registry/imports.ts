@@ -3,11 +3,12 @@ import type { Access } from '../access/access.js';
 import type { Adopt, Adoption } from '../allocator/commands/adopt.js';
 import { executeLocked } from '../allocator/transaction.js';
 import type { Tables } from '../database/tables.js';
+import { countOutcomes } from '../input/import-counts.js';
 import type { Space } from '../keys.js';
 import * as refusals from '../refusals.js';
 import { type IdempotencyKey, insertAnswers, lockAndFindAnswer, NO_PROJECT } from '../repositories/idempotency-keys.js';
 import { blockAround, findForeignOwners, lockRangesAround } from '../repositories/ranges.js';
-import type { Import, ImportedPort, ImportOutcome, PassedOverLine } from '../schemas/import.js';
+import type { Import, ImportedPort, PassedOverLine } from '../schemas/import.js';
 import { requireRoomForAnswer } from './limits.js';
 import type { Session } from './session.js';
 
@@ -66,12 +67,6 @@ export function importPorts(
     return imported;
   };
   return session.change('imports', work, { queue: IMPORTS });
-}
-
-function countOutcomes(items: readonly ImportedPort[], given: number): Import['counts'] {
-  const counts = { adopted: 0, held: 0, conflict: 0, outside: 0, invalid: 0, passedOver: given - items.length };
-  for (const { outcome } of items) counts[outcome as ImportOutcome]++;
-  return counts;
 }
 
 async function adoptAll(

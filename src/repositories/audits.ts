@@ -23,41 +23,25 @@ const columns = sql`
 /** `checkedAt` is when the row is inserted, by the database's clock. */
 export async function insertAudit(trx: Transaction<Tables>, audit: NewAudit): Promise<Audit> {
   const { scope, covers, requestedBy, conflicts } = audit;
-  const row = await trx
-    .insertInto('port_audits')
-    .values({
-      project: scope.project ?? null,
-      host: scope.host ?? null,
-      unallocated: scope.unallocated ?? false,
-      fully_probed_hosts: audit.fullyProbedHosts,
-      covers,
-      requested_by: requestedBy,
-      duration_ms: Math.round(audit.durationMs),
-      allocated: audit.allocated,
-      in_use: audit.inUse,
-      not_running: audit.notRunning,
-      health: audit.health,
-      checked_ports: audit.checkedPorts,
-      conflicts: JSON.stringify(conflicts),
-    })
-    .returning(['id', 'checked_at'])
-    .executeTakeFirstOrThrow();
-  return {
-    id: row.id,
+  const values = {
     project: scope.project ?? null,
     host: scope.host ?? null,
     unallocated: scope.unallocated ?? false,
-    requestedBy,
+    fully_probed_hosts: audit.fullyProbedHosts,
+    requested_by: requestedBy,
+    duration_ms: Math.round(audit.durationMs),
     allocated: audit.allocated,
-    inUse: audit.inUse,
-    notRunning: audit.notRunning,
+    in_use: audit.inUse,
+    not_running: audit.notRunning,
     health: audit.health,
-    conflicts,
-    checkedPorts: audit.checkedPorts,
-    fullyProbedHosts: audit.fullyProbedHosts,
-    durationMs: Math.round(audit.durationMs),
-    checkedAt: row.checked_at.toISOString(),
+    checked_ports: audit.checkedPorts,
   };
+  const { id, checked_at } = await trx
+    .insertInto('port_audits')
+    .values({ ...values, covers, conflicts: JSON.stringify(conflicts) })
+    .returning(['id', 'checked_at'])
+    .executeTakeFirstOrThrow();
+  return toAudit({ ...values, id, checked_at, conflicts });
 }
 
 /**

@@ -53,7 +53,10 @@ export async function upsertExcludedPort(
   return { excluded: toExcludedPort(row), created: row.created };
 }
 
-/** Waits for the same lock, so that no transaction passes the port over after this was answered. @returns whether it was */
+/**
+ * Waits for the same lock, so that no transaction passes the port over after this was answered.
+ * @returns whether it was excluded
+ */
 export async function deleteExcludedPort(db: Kysely<Tables>, port: number): Promise<boolean> {
   const { numDeletedRows } = await db
     .deleteFrom('excluded_ports')

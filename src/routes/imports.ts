@@ -29,7 +29,8 @@ export const importRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app,
         summary: 'Adopt ports that are in use',
         description:
           'Each goes to the project whose range covers it. What stands in the way of one is told in its item and ' +
-          'keeps no other back. `counts` add up to `given`: what gives no item is in `passedOver`, with the reason. An `Idempotency-Key` counts for all imports of the caller, whatever their projects. ' +
+          'keeps no other back. `counts` add up to `given`: what gives no item is in `passedOver`, with the reason. An ' +
+          '`Idempotency-Key` counts for all imports of the caller, whatever their projects. ' +
           'With `Content-Type: text/plain` the body is the output of `ss -ltnp` or `lsof -i -P -n`, as it is.',
         tags: ['imports'],
         querystring: ImportQuery,

@@ -19,8 +19,8 @@ const AUDITS_BATCH = 100;
 export type RetentionConfig = Pick<Config, 'healthCheckRetentionDays' | 'historyRetentionDays'>;
 
 /**
- * Deletes the health checks, the audits and the released allocations that are older than the configuration says. Each batch is a
- * transaction of its own, so that whatever was deleted before an error stays deleted.
+ * Deletes the health checks, the audits and the released allocations that are older than the configuration says. Each
+ * batch is a transaction of its own, so that whatever was deleted before an error stays deleted.
  * @returns how many of each were deleted
  */
 export async function runRetention(

@@ -11,7 +11,10 @@ export interface ModelRange {
   description: string | null;
 }
 
-/** An allocation, without what its port being excluded adds to an answer. Immutable, so that copies of a model can share it. */
+/**
+ * An allocation, without what its port being excluded adds to an answer. Immutable, so that copies of a model can share
+ * it.
+ */
 export type Held = Readonly<
   Key & {
     id: string;

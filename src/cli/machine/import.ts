@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { Connection } from '../../client/connection.js';
 import { ClientFailure } from '../../client/failure.js';
 import { decodeText } from '../../input/decode-text.js';
+import { countOutcomes } from '../../input/import-counts.js';
 import { readListeners, toSsOutput } from '../../machine/listeners.js';
 import type { Import, ImportedPort } from '../../schemas/import.js';
 import type { ProjectSummary } from '../../schemas/range.js';
@@ -99,13 +100,7 @@ async function limitTo(project: string | null, report: Import, connection: Conne
       reason: `Line ${line} is of port ${port}, in no range of ${project}.`,
     })),
   ].sort((a, b) => a.line - b.line);
-  return { ...report, ...recount(items, report.given), items, passedOver };
-}
-
-function recount(items: readonly ImportedPort[], given: number): Pick<Import, 'counts'> {
-  const counts = { adopted: 0, held: 0, conflict: 0, outside: 0, invalid: 0, passedOver: given - items.length };
-  for (const { outcome } of items) counts[outcome]++;
-  return { counts };
+  return { ...report, counts: countOutcomes(items, report.given), items, passedOver };
 }
 
 /** Adopts just what the report says, under the same names, whatever listens by now. */
@@ -127,7 +122,7 @@ async function adopt(connection: Connection, report: Import, output: Output): Pr
     const detail = became.outcome === 'adopted' ? item.detail : became.detail;
     return { ...became, line: item.line, detail };
   });
-  const result: Import = { ...report, ...recount(merged, report.given), dryRun: false, items: merged };
+  const result: Import = { ...report, counts: countOutcomes(merged, report.given), dryRun: false, items: merged };
   output.answer(formatReport(result), result);
   output.note(`Adopted ${count(adopted)}.`);
 }

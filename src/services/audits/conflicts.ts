@@ -10,6 +10,7 @@ import { isLocal } from '../probes/probe-policy.js';
 import type { ProbedPort } from './audited-ports.js';
 import { describeForeign, type ForeignListeners, isForeign } from './foreign-listeners.js';
 import { type ListenersElsewhere, nameElsewhere } from './listeners-elsewhere.js';
+import { holderOf, subjectOf, subjectOfHost } from './subjects.js';
 
 export interface AuditFindings {
   registry: AuditedRegistry;
@@ -94,14 +95,14 @@ async function nameProcesses(
 }
 
 function describeHeld(
-  { port, allocation, result }: ProbedPort,
+  { allocation, result }: ProbedPort,
   released: ReadonlySet<string>,
   elsewhere: Listener | undefined,
 ): AuditConflict[] {
   if (allocation === null || released.has(allocation.id) || result.outcome === 'open') return [];
-  const { host, protocol, project, service, environment } = allocation;
-  const holder = `${project}/${service} (environment ${environment})`;
-  const subject = { port, host, protocol, project, service, environment, expected: `${project}/${service} listens` };
+  const { port, host, project, service } = allocation;
+  const holder = holderOf(allocation);
+  const subject = { ...subjectOf(allocation), expected: `${project}/${service} listens` };
   if (result.outcome === 'refused') {
     return [
       {
@@ -210,12 +211,7 @@ function describeUnrouted({ hostname, owner, service }: HostnameOwner, withheldA
 function describeRefused(host: string, refusal: AppError): AuditConflict {
   return {
     kind: 'unreachable',
-    port: null,
-    host,
-    protocol: 'tcp',
-    project: null,
-    service: null,
-    environment: null,
+    ...subjectOfHost(host),
     expected: 'its ports can be probed',
     actual: 'not probed',
     detail: refusal.message,

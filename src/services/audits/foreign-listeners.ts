@@ -7,6 +7,7 @@ import { type Destination, isLocal } from '../probes/probe-policy.js';
 import type { ProbedPort } from './audited-ports.js';
 import { type ListenersElsewhere, nameElsewhere } from './listeners-elsewhere.js';
 import type { JudgedPort } from './not-judged.js';
+import { holderOf, subjectOf } from './subjects.js';
 
 /** By the id of an allocation, the process that listens on its port and lives outside of its environment's path. */
 export type ForeignListeners = ReadonlyMap<string, Listener>;
@@ -63,23 +64,18 @@ export function describeForeign(
   released: ReadonlySet<string>,
 ): AuditConflict[] {
   return probed.flatMap((one): AuditConflict[] => {
-    const { port, allocation } = one;
+    const { allocation } = one;
     if (allocation === null || released.has(allocation.id) || !isForeign(one, foreign, elsewhere)) return [];
-    const { host, protocol, project, service, environment, path } = allocation;
+    const { port, host, project, service, path } = allocation;
     const listener = elsewhere.get(one);
     const actual = listener ? nameElsewhere(listener) : nameListener(foreign.get(allocation.id) ?? null);
     return [
       {
         kind: 'foreign-listener',
-        port,
-        host,
-        protocol,
-        project,
-        service,
-        environment,
+        ...subjectOf(allocation),
         expected: `${project}/${service} listens, which lives in ${path}`,
         actual,
-        detail: `${project}/${service} (environment ${environment}) holds port ${port} on ${host} and lives in ${path}, but a process from elsewhere listens there: ${actual}. Stop that process, or start it on a port of its own. If it is ${service} all the same, start it in ${path}.`,
+        detail: `${holderOf(allocation)} holds port ${port} on ${host} and lives in ${path}, but a process from elsewhere listens there: ${actual}. Stop that process, or start it on a port of its own. If it is ${service} all the same, start it in ${path}.`,
       },
     ];
   });

@@ -3,6 +3,7 @@ import type { JudgedResult } from '../probes/probe.js';
 import type { Destination } from '../probes/probe-policy.js';
 import type { Prober } from '../probes/prober.js';
 import type { ProbedPort } from './audited-ports.js';
+import { holderOf, subjectOf, subjectOfHost } from './subjects.js';
 
 export interface JudgedPort extends ProbedPort {
   result: JudgedResult;
@@ -26,24 +27,18 @@ export function describeNotJudged(
   const others = new Map<string, { ports: number; error: string }>();
   const count = (host: string, ports: number, error: string) =>
     others.set(host, { error, ports: (others.get(host)?.ports ?? 0) + ports });
-  for (const { port, destination, allocation, result } of probed) {
+  for (const { destination, allocation, result } of probed) {
     if (result.outcome !== 'not-judged') continue;
     if (allocation === null) {
       count(destination.host, 1, result.error);
     } else if (!released.has(allocation.id)) {
-      const { host, protocol, project, service, environment } = allocation;
-      const holder = `${project}/${service} (environment ${environment})`;
+      const { port, host, project, service } = allocation;
       conflicts.push({
         kind: 'not-judged',
-        port,
-        host,
-        protocol,
-        project,
-        service,
-        environment,
+        ...subjectOf(allocation),
         expected: `${project}/${service} listens`,
         actual: `not judged (${result.error})`,
-        detail: `Whether ${holder} listens on port ${port} of ${host} was not found out. ${prober.describeShortage(result.error)}`,
+        detail: `Whether ${holderOf(allocation)} listens on port ${port} of ${host} was not found out. ${prober.describeShortage(result.error)}`,
       });
     }
   }
@@ -51,12 +46,7 @@ export function describeNotJudged(
   for (const [host, { ports, error }] of others) {
     conflicts.push({
       kind: 'not-judged',
-      port: null,
-      host,
-      protocol: 'tcp',
-      project: null,
-      service: null,
-      environment: null,
+      ...subjectOfHost(host),
       expected: 'nothing listens on ports that nobody holds',
       actual: `${ports} ports not judged (${error})`,
       detail: `Whether anything listens on ${ports} ports of ${host} that nobody holds was not found out. ${prober.describeShortage(error)}`,

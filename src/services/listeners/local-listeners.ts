@@ -5,7 +5,7 @@ import type { Space } from '../../keys.js';
 import { isForwarder } from '../../machine/forwarders.js';
 import { chooseListener, type Listener } from '../../machine/listener.js';
 import { readListeners, readUdpListeners } from '../../machine/listeners.js';
-import { readListeningSockets } from '../../machine/listening-sockets.js';
+import { readFamilies, readListeningSockets } from '../../machine/listening-sockets.js';
 import { isStranger, isWithin, toRealPath } from '../../machine/strangers.js';
 import { Batcher } from '../../registry/queues/batcher.js';
 import { probeTcp } from '../probes/probe.js';
@@ -130,8 +130,8 @@ async function chooseStranger(found: readonly Listener[], folder: string): Promi
 
 /** @returns null if the kernel has no list (it is not Linux) */
 async function readListeningPorts(containers: Containers): Promise<SocketsByPort | null> {
-  const sockets = await Promise.all([readListeningSockets('tcp'), readListeningSockets('tcp6').catch(() => [])]);
-  const found = sockets.flat().map(({ port, inode }): [number, string] => [port, inode]);
+  const sockets = (await readFamilies(readListeningSockets('tcp'), readListeningSockets('tcp6'))) ?? [];
+  const found = sockets.map(({ port, inode }): [number, string] => [port, inode]);
   if (found.length === 0) return null; // WSL 1 keeps it empty
   const published = (await containers.list()).filter(isTcp);
   const byPort = new Map<number, string>();
