@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { RUNNING_VARIABLES } from '../src/client/manifest/running-variables.js';
+import { RUNNING_VARIABLES } from '../src/detection/manifest/running-variables.js';
 import { NAME_PATTERN } from '../src/input/slug.js';
 import { CloudflareHostname, Description, ServiceType } from '../src/schemas/allocation.js';
 import { OneLine, ProjectName } from '../src/schemas/common.js';

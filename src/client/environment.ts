@@ -1,5 +1,5 @@
+import { type Detected, environmentElsewhere } from '../detection/detect.js';
 import type { Connection } from './connection.js';
-import { type Detected, environmentElsewhere } from './detect.js';
 import { ClientFailure } from './failure.js';
 
 /** What of an environment's summary is read here. */

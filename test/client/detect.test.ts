@@ -2,14 +2,16 @@
 import { chownSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import t from 'tap';
-import { detect, environmentElsewhere, type Question } from '../../src/client/detect.js';
-import { readRepository } from '../../src/client/git.js';
+import { type ClientQuestion, detectHere } from '../../src/client/detect.js';
+import { environmentElsewhere } from '../../src/detection/detect.js';
+import { readRepository } from '../../src/detection/git.js';
 import { git, makeFolder, makeRepository } from '../helpers/git.js';
 
 const NAME = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
 
 const none = { project: null, environment: null };
-const detectIn = (folder: string, question: Partial<Question> = {}) => detect({ settings: none, folder, ...question });
+const detectIn = (folder: string, question: Partial<ClientQuestion> = {}) =>
+  detectHere({ settings: none, folder, ...question });
 
 t.test('a folder without git is a project by its own name', async (t) => {
   const folder = makeFolder(t, 'Shop');
@@ -267,7 +269,7 @@ t.test('without git installed, a folder in a repository is a plain folder', asyn
     process.env.PATH = before;
   });
   process.env.PATH = '/nowhere';
-  t.equal(readRepository(folder), null);
+  t.equal(await readRepository(folder), null);
   t.match(await detectIn(folder), { project: basename(folder), environment: 'default', path: folder });
 });
 

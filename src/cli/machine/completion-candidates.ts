@@ -1,5 +1,5 @@
 import type { Argument, Command, Option } from 'commander';
-import { detect } from '../../client/detect.js';
+import { detectHere } from '../../client/detect.js';
 import { readSettings } from '../../client/settings.js';
 
 /** A word that may follow, and what it means. */
@@ -69,6 +69,6 @@ const fromChoices = ({ argChoices = [] }: Option | Argument): Candidate[] =>
 
 /** Those of the manifest. The service is not asked, because a key that was pressed must not start one. */
 async function listServices(): Promise<Candidate[]> {
-  const { manifest } = await detect({ settings: readSettings(process.env), folder: process.cwd() });
+  const { manifest } = await detectHere({ settings: readSettings(process.env), folder: process.cwd() });
   return manifest?.services.map(({ service, description = '' }) => ({ word: service, meaning: description })) ?? [];
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { detect } from '../../client/detect.js';
+import { detectHere } from '../../client/detect.js';
 import { replaceFile } from '../../client/env-file/replace-file.js';
 import { ClientFailure } from '../../client/failure.js';
 import { proposeManifest } from '../../client/init/proposal.js';
@@ -30,7 +30,7 @@ export function registerInit(program: Command): void {
       if (!dryRun && !force && existsSync(file)) {
         throw new ClientFailure('usage', `${file} is there already.`, 'Edit it, or replace it with --force.');
       }
-      const here = await detect({ project, environment, settings, folder, isManifestIgnored: true });
+      const here = await detectHere({ project, environment, settings, folder, isManifestIgnored: true });
       const { text, notes } = await proposeManifest(here.project, folder);
       for (const note of notes) output.warn(note);
       if (dryRun) return output.answer(text.trimEnd(), { file, text, notes });

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { Connection } from '../../client/connection.js';
-import type { Detected } from '../../client/detect.js';
 import { ClientFailure } from '../../client/failure.js';
 import type { Settings } from '../../client/settings.js';
+import type { Detected } from '../../detection/detect.js';
 import type { Allocation } from '../../schemas/allocation.js';
 import type { Audit } from '../../schemas/audit.js';
 import type { ProjectSummary } from '../../schemas/range.js';

@@ -4,7 +4,7 @@ import { toComposeLines } from '../../client/env-file/compose.js';
 import { replaceFile } from '../../client/env-file/replace-file.js';
 import { toDotenvLines, toExportLines, toRecord } from '../../client/env-file/texts.js';
 import { ClientFailure } from '../../client/failure.js';
-import type { ManifestService } from '../../client/manifest/content.js';
+import type { ManifestService } from '../../detection/manifest/content.js';
 import { openContext } from '../context.js';
 import type { Output } from '../output.js';
 import { findHere } from './here.js';

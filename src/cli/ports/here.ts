@@ -1,7 +1,8 @@
 import type { Connection } from '../../client/connection.js';
-import { type Detected, detect } from '../../client/detect.js';
+import { detectHere } from '../../client/detect.js';
 import { findEnvironment } from '../../client/environment.js';
 import { ClientFailure } from '../../client/failure.js';
+import type { Detected } from '../../detection/detect.js';
 import type { Context } from '../context.js';
 
 /** @throws ClientFailure usage in a folder that was removed while a shell was in it, such as a worktree */
@@ -20,7 +21,7 @@ export async function findHere({
   output,
 }: Pick<Context, 'options' | 'settings' | 'output'>): Promise<Detected> {
   const { project, environment } = options;
-  const here = await detect({ project, environment, settings, folder: currentFolder() });
+  const here = await detectHere({ project, environment, settings, folder: currentFolder() });
   output.detail(`Project ${here.project}, ${here.reasons.project}.`);
   output.detail(`Environment ${here.environment}, ${here.reasons.environment}.`);
   return here;

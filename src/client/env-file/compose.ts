@@ -1,5 +1,5 @@
+import type { ManifestService } from '../../detection/manifest/content.js';
 import { ClientFailure } from '../failure.js';
-import type { ManifestService } from '../manifest/content.js';
 
 export interface ComposeStack {
   project: string;

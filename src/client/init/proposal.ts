@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ManifestService } from '../../detection/manifest/content.js';
 import { toSlug } from '../../input/slug.js';
 import { toVariableName } from '../../input/variable-names.js';
-import type { ManifestService } from '../manifest/content.js';
 import type { PublishedPort } from './compose-services.js';
 import { readPackageServices, readProcfileServices } from './package-services.js';
 

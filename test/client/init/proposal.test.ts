@@ -5,7 +5,7 @@ import t from 'tap';
 import { stringify } from 'yaml';
 import { readComposeServices } from '../../../src/client/init/compose-services.js';
 import { proposeManifest, proposeServices, writeManifest } from '../../../src/client/init/proposal.js';
-import { readManifest } from '../../../src/client/manifest/find.js';
+import { readManifest } from '../../../src/detection/manifest/find.js';
 import { holds } from '../../helpers/properties.js';
 
 t.test('the ports of a compose file, in every form', async (t) => {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Detected } from '../../../client/detect.js';
 import { ClientFailure } from '../../../client/failure.js';
+import type { Detected } from '../../../detection/detect.js';
 import { toSlug } from '../../../input/slug.js';
 import { requireServiceName } from '../../arguments.js';
 

@@ -1,8 +1,8 @@
-import type { Detected } from '../../../client/detect.js';
 import type { Variable } from '../../../client/env-file/texts.js';
 import { findEnvironment, inEnvironment } from '../../../client/environment.js';
 import { ClientFailure } from '../../../client/failure.js';
-import { fillVariables, toRequestedServices } from '../../../client/manifest/content.js';
+import type { Detected } from '../../../detection/detect.js';
+import { fillVariables, toRequestedServices } from '../../../detection/manifest/content.js';
 import { findVariableConflicts, toVariableName } from '../../../input/variable-names.js';
 import type { Allocation } from '../../../schemas/allocation.js';
 import type { SpaceOptions } from '../../arguments.js';

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { basename, dirname, resolve } from 'node:path';
 
 export interface Repository {
@@ -34,9 +34,9 @@ const VARIABLES_OF_A_HOOK = ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_COMMON_DIR', 'GIT_
  * Asks git about a folder, in one call of 4 ms.
  * @returns null outside of a repository, and if git is not installed
  */
-export function readRepository(folder: string): Repository | UnreadableRepository | null {
+export async function readRepository(folder: string): Promise<Repository | UnreadableRepository | null> {
   const questions = ['--git-dir', '--git-common-dir', '--show-toplevel'];
-  const git = runGit(folder, ['rev-parse', ...questions.flatMap((question) => [question, SEPARATOR])]);
+  const git = await runGit(folder, ['rev-parse', ...questions.flatMap((question) => [question, SEPARATOR])]);
   if (git === null) return null;
   // In a bare repository the last question fails, after the others were answered.
   const [gitFolder, commonFolder, topLevel] = git.stdout.split(`\n${SEPARATOR}\n`);
@@ -51,9 +51,14 @@ export function readRepository(folder: string): Repository | UnreadableRepositor
   };
 }
 
+export interface Remote {
+  remote: string;
+  url: string;
+}
+
 /** The URL of the remote `origin`, or else of the only remote. */
-export function readRemote(folder: string): { remote: string; url: string } | null {
-  const git = runGit(folder, ['config', '-z', '--get-regexp', String.raw`^remote\..*\.url$`]);
+export async function readRemote(folder: string): Promise<Remote | null> {
+  const git = await runGit(folder, ['config', '-z', '--get-regexp', String.raw`^remote\..*\.url$`]);
   const urls = new Map<string, string>();
   for (const entry of git?.stdout.split('\0') ?? []) {
     const [, remote, url] = /^remote\.(.*)\.url\n(.+)$/s.exec(entry) ?? [];
@@ -90,21 +95,17 @@ function decode(name: string): string {
 }
 
 /** @returns null if git is not installed */
-function runGit(folder: string, args: string[]): { stdout: string; stderr: string } | null {
+function runGit(folder: string, args: string[]): Promise<{ stdout: string; stderr: string } | null> {
   const env: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C' };
   for (const name of VARIABLES_OF_A_HOOK) delete env[name];
-  const { error, stdout, stderr } = spawnSync('git', args, {
-    cwd: folder,
-    env,
-    encoding: 'utf8',
-    timeout: TIMEOUT_MS,
-    windowsHide: true,
+  const options = { cwd: folder, env, timeout: TIMEOUT_MS, windowsHide: true };
+  return new Promise((resolve) => {
+    execFile('git', args, options, (error, stdout, stderr) => {
+      const isUnanswered = error !== null && !stdout && !stderr;
+      if (isUnanswered && error.killed) resolve({ stdout: '', stderr: 'fatal: git did not answer' });
+      else resolve(isUnanswered && typeof error.code === 'string' ? null : { stdout, stderr });
+    });
   });
-  if (error && !stdout && !stderr) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    return code === 'ETIMEDOUT' ? { stdout: '', stderr: `fatal: git did not answer: ${message}` } : null;
-  }
-  return { stdout, stderr };
 }
 
 function readRefusal(stderr: string): UnreadableRepository | null {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { nameOfUrl } from '../../src/client/git.js';
+import { nameOfUrl } from '../../src/detection/git.js';
 
 t.test('the name in the URL of a remote', async (t) => {
   for (const [url, expected] of [

@@ -1,6 +1,6 @@
 import { readFileSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ClientFailure } from '../failure.js';
+import { FolderProblem } from '../folder-problem.js';
 import type { ManifestContent } from './content.js';
 
 const FILE_NAME = 'ports.yaml';
@@ -20,7 +20,7 @@ export interface Manifest extends ManifestContent {
  * Finds and reads the nearest `ports.yaml` at or above a folder.
  * @param folder with symbolic links resolved
  * @param topLevel of the working tree that the folder is in
- * @throws ClientFailure usage, with every error of the file
+ * @throws FolderProblem with every error of the file
  */
 export async function findManifest(folder: string, topLevel: string | null): Promise<Manifest | null> {
   for (let place = folder; ; place = dirname(place)) {
@@ -29,7 +29,7 @@ export async function findManifest(folder: string, topLevel: string | null): Pro
     if (found !== null)
       return { file: found.path, folder: place, ...(await readManifest(found.path, readText(found))) };
     const misspelt = MISSPELT.map(find).find((one) => one !== null);
-    if (misspelt) throw new ClientFailure('usage', `${misspelt.path} is not read.`, `Rename it to ${FILE_NAME}.`);
+    if (misspelt) throw new FolderProblem(`${misspelt.path} is not read.`, `Rename it to ${FILE_NAME}`);
     if (place === dirname(place)) return null;
   }
 }
@@ -37,7 +37,7 @@ export async function findManifest(folder: string, topLevel: string | null): Pro
 /**
  * Reads the text of a manifest.
  * @param file whose text it is, for messages
- * @throws ClientFailure usage, with every error of the text: a line for each
+ * @throws FolderProblem with every error of the text: a line for each
  */
 export async function readManifest(file: string, text: string): Promise<ManifestContent> {
   // Loaded only where there is a manifest, because the library for YAML takes 30 ms.
@@ -46,7 +46,7 @@ export async function readManifest(file: string, text: string): Promise<Manifest
   if (faults.length === 0) return content;
   const findings = await import('../../input/findings.js');
   const lines = faults.map(({ line, column, tell }) => `${file}:${line}:${column}: ${tell(findings)}`);
-  throw new ClientFailure('usage', lines.join('\n'), `Correct ${faults.length === 1 ? 'this' : 'these'} in the file.`);
+  throw new FolderProblem(lines.join('\n'), `Correct ${faults.length === 1 ? 'this' : 'these'} in the file`);
 }
 
 interface Found {
@@ -74,13 +74,13 @@ function statIfThere(path: string): Stats | null {
 
 function readText({ path, bytes }: Found): string {
   if (bytes > MAX_BYTES) {
-    throw new ClientFailure('usage', `${path} is larger than ${MAX_BYTES / 1024} KiB.`, 'Shorten it, or move it away.');
+    throw new FolderProblem(`${path} is larger than ${MAX_BYTES / 1024} KiB.`, 'Shorten it, or move it away');
   }
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
     const { message } = error as Error;
-    throw new ClientFailure('usage', `${path} cannot be read: ${message}.`, 'Make it readable, or move it away.');
+    throw new FolderProblem(`${path} cannot be read: ${message}.`, 'Make it readable, or move it away');
   }
 }
 

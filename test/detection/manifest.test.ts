@@ -6,9 +6,9 @@ import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { stringify } from 'yaml';
 import { ManifestSchema } from '../../scripts/manifest-schema.js';
-import { ClientFailure } from '../../src/client/failure.js';
-import { fillVariables, toRequestedServices } from '../../src/client/manifest/content.js';
-import { findManifest, readManifest } from '../../src/client/manifest/find.js';
+import { FolderProblem } from '../../src/detection/folder-problem.js';
+import { fillVariables, toRequestedServices } from '../../src/detection/manifest/content.js';
+import { findManifest, readManifest } from '../../src/detection/manifest/find.js';
 import { packageRoot } from '../../src/package-root.js';
 import { holds } from '../helpers/properties.js';
 
@@ -29,7 +29,7 @@ async function errorsOf(text: string): Promise<string[]> {
     await readManifest('ports.yaml', text);
     return [];
   } catch (error) {
-    if (!(error instanceof ClientFailure)) throw error;
+    if (!(error instanceof FolderProblem)) throw error;
     return error.message.split('\n').map((line) => line.replace('ports.yaml:', ''));
   }
 }
@@ -176,7 +176,7 @@ t.test('the nearest ports.yaml at or above the folder counts', async (t) => {
   writeFileSync(join(deep, 'ports.yml'), 'project: x\n');
   await t.rejects(findManifest(deep, null), {
     message: /ports\.yml is not read\.$/,
-    nextStep: 'Rename it to ports.yaml.',
+    remedy: 'Rename it to ports.yaml.',
   });
 });
 

@@ -1,0 +1,167 @@
+import { readFileSync } from 'node:fs';
+import { realpath, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { toSlug, withHash } from '../input/slug.js';
+import { FolderProblem } from './folder-problem.js';
+import {
+  nameOfUrl,
+  type Remote,
+  type Repository,
+  readRemote,
+  readRepository,
+  type UnreadableRepository,
+} from './git.js';
+import { findManifest, type Manifest } from './manifest/find.js';
+
+/** Which project and environment a folder belongs to. */
+export interface Detected {
+  project: string;
+  environment: string;
+  /** The environment's folder, with symbolic links resolved: that of the working tree, of the manifest or package. */
+  path: string;
+  manifest: Manifest | null;
+  /** By an option or a variable. Such an environment may be used from any folder, so it is sent without its `path`. */
+  isEnvironmentGiven: boolean;
+  /** How each was worked out, to follow "project shop, ". */
+  reasons: { project: string; environment: string };
+}
+
+/** A name of a project or an environment, and where it comes from, such as `named by --project`. */
+export interface Named {
+  name: string;
+  reason: string;
+}
+
+export interface Question {
+  /** An absolute path. */
+  folder: string;
+  /** What the caller names counts before all else. It has the form of a name. */
+  project?: Named | null;
+  environment?: Named | null;
+  /** For the command that writes one. */
+  isManifestIgnored?: boolean;
+}
+
+/**
+ * Works out the project and the environment of a folder: what the caller names, or else the manifest, git, the nearest
+ * package.json and at last the folder say. docs/manifest.md has the rules.
+ * @throws FolderProblem for a folder that cannot be read, for a manifest with an error, and for a repository that git
+ * refuses to read, because the folder alone would give other names than git
+ */
+export async function detect({ folder, project, environment, isManifestIgnored }: Question): Promise<Detected> {
+  const current = await resolveFolder(folder);
+  const [repository, remote] = await Promise.all([readRepository(current), readRemote(current)]);
+  const topLevel = repository?.kind === 'repository' ? repository.topLevel : null;
+  const manifest = isManifestIgnored ? null : await findManifest(current, topLevel);
+  const packageFolder = topLevel === null && manifest === null ? findPackage(current) : null;
+  const path = topLevel ?? manifest?.folder ?? packageFolder?.folder ?? current;
+  const namedProject =
+    project ??
+    nameByManifest(manifest) ??
+    nameByRepository(requireReadable(repository, 'project'), remote) ??
+    packageFolder?.named ??
+    nameByFolder(path);
+  const namedEnvironment = environment ?? nameEnvironment(requireReadable(repository, 'environment'));
+  return {
+    project: namedProject.name,
+    environment: namedEnvironment.name,
+    path,
+    manifest,
+    isEnvironmentGiven: environment != null,
+    reasons: { project: namedProject.reason, environment: namedEnvironment.reason },
+  };
+}
+
+/** @returns the folder with symbolic links resolved */
+async function resolveFolder(folder: string): Promise<string> {
+  if (!isAbsolute(folder))
+    throw new FolderProblem(`${folder} is no absolute path.`, 'Name the folder from the root on');
+  const isFolder = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) throw new FolderProblem(`There is no folder ${folder} that can be read.`, 'Name one that is there');
+  return await realpath(folder);
+}
+
+/**
+ * The name of an environment whose own name is on record for another folder, as in a second clone. It is the same each
+ * time, because it is made of the folder's path.
+ */
+export const environmentElsewhere = (environment: string, path: string): string => withHash(environment, path);
+
+function nameByManifest(manifest: Manifest | null): Named | null {
+  if (manifest === null || manifest.project === null) return null;
+  return { name: manifest.project, reason: `named by ${manifest.file}` };
+}
+
+function nameByRepository(repository: Repository | null, remote: Remote | null): Named | null {
+  if (repository === null) return null;
+  const ofRemote = remote && nameOfUrl(remote.url);
+  if (remote && ofRemote) {
+    return { name: toSlug(ofRemote), reason: `from the URL of the repository's remote ${remote.remote}` };
+  }
+  const isMain = repository.topLevel !== null && !repository.isLinked;
+  const folderKind = isMain ? 'working tree' : 'repository';
+  const reason = `from the name of the ${folderKind}'s folder, because there is no remote that names it`;
+  return { name: toSlug(repository.mainName), reason };
+}
+
+function nameByFolder(folder: string): Named {
+  return { name: toSlug(basename(folder)), reason: `from the name of the folder ${folder}` };
+}
+
+function nameEnvironment(repository: Repository | null): Named {
+  if (repository?.isLinked && repository.topLevel !== null) {
+    return { name: toSlug(basename(repository.topLevel)), reason: 'from the folder of the linked working tree' };
+  }
+  const where = repository === null ? 'outside of a git repository' : 'in the main working tree';
+  return { name: 'default', reason: `as always ${where}` };
+}
+
+function requireReadable(repository: Repository | UnreadableRepository | null, what: string): Repository | null {
+  if (repository?.kind !== 'unreadable') return repository;
+  throw new FolderProblem(
+    `The ${what} cannot be worked out, because git does not read this repository: ${repository.why}.`,
+    repository.remedy === null ? 'Repair the repository' : `Run ${repository.remedy}`,
+    true,
+  );
+}
+
+/**
+ * Finds the nearest package.json at or above a folder. The home folder and those above it are left out unless they are
+ * where the search begins: a package.json that lies there by accident would make one project of everything below it.
+ */
+function findPackage(start: string): { folder: string; named: Named } | null {
+  const home = homedir();
+  for (let folder = start; ; folder = dirname(folder)) {
+    if (folder === home && folder !== start) return null;
+    const named = readPackage(folder);
+    if (named !== null) return { folder, named };
+    if (folder === dirname(folder)) return null;
+  }
+}
+
+/** The name of a package without its scope: people say `shop` of `@acme/shop`. */
+function readPackage(folder: string): Named | null {
+  const file = join(folder, 'package.json');
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    return null;
+  }
+  const name = readName(text)?.replace(/^@[^/]*\//, '');
+  return name ? { name: toSlug(name), reason: `from the name in ${file}` } : nameByFolder(folder);
+}
+
+/** @returns null for a package.json without a name, and for one that is not valid JSON */
+function readName(text: string): string | null {
+  try {
+    const { name } = JSON.parse(text.replace(/^\ufeff/, ''));
+    return typeof name === 'string' ? name : null;
+  } catch {
+    return null;
+  }
+}
