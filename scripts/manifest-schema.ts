@@ -38,8 +38,8 @@ const Variable = Type.Unsafe({
 });
 
 /**
- * The schema of `ports.yaml`, for editors. The command checks the file by `src/client/manifest/check.ts`, which knows lines
- * and loads faster; a test holds both together.
+ * The schema of `ports.yaml`, for editors. The file is checked by `src/detection/manifest/check.ts`, which knows lines and
+ * loads faster; a test holds both together.
  */
 export const ManifestSchema = Type.Object(
   {

@@ -50,6 +50,8 @@ export interface Config {
   readonly rateLimitPerMinute: number | null;
   /** Whether new ports of this machine are those on which nobody listens. */
   readonly avoidListening: boolean;
+  /** Which tools agents see, unless they ask for all. */
+  readonly mcpTools: 'core' | 'all';
   /** Path of the socket of the container engine (Docker's API), which knows whose the published ports are. */
   readonly containerSocket: string | null;
   readonly probeTimeoutMs: number;
@@ -129,6 +131,7 @@ export function loadConfig(variables: Record<string, string | undefined>, option
     allowedOrigins: splitList(env.ALLOWED_ORIGINS),
     rateLimitPerMinute: rateLimitOf(env),
     avoidListening: env.AVOID_LISTENING,
+    mcpTools: env.MCP_TOOLS,
     containerSocket: env.CONTAINER_SOCKET ?? null,
     probeTimeoutMs: env.PROBE_TIMEOUT_MS,
     probeConcurrency: env.PROBE_CONCURRENCY,

@@ -19,8 +19,8 @@ export interface ClientQuestion {
  * @throws ClientFailure usage: for a name that is given and is none, and for a folder of which that cannot be said
  */
 export async function detectHere({ settings, ...question }: ClientQuestion): Promise<Detected> {
-  const project = await readGiven('project', question.project, settings.project);
-  const environment = await readGiven('environment', question.environment, settings.environment);
+  const project = await readNamed('project', question.project, settings.project);
+  const environment = await readNamed('environment', question.environment, settings.environment);
   try {
     return await detect({ ...question, project, environment });
   } catch (error) {
@@ -32,7 +32,7 @@ export async function detectHere({ settings, ...question }: ClientQuestion): Pro
 }
 
 /** @param option as it was given on the command line; it goes before the variable */
-async function readGiven(
+export async function readNamed(
   what: 'project' | 'environment',
   option: string | undefined,
   variable: string | null,

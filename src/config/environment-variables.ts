@@ -31,6 +31,7 @@ export const environmentVariables = Type.Object({
   ALLOWED_ORIGINS: Type.Optional(Type.String()),
   RATE_LIMIT_PER_MINUTE: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000_000 })),
   AVOID_LISTENING: Type.Boolean({ default: true }),
+  MCP_TOOLS: Type.Unsafe<'core' | 'all'>({ type: 'string', enum: ['core', 'all'], default: 'core' }),
   CONTAINER_SOCKET: Type.Optional(Type.String()),
   PROBE_TIMEOUT_MS: Type.Integer({ default: 1000, minimum: 1, maximum: 60_000 }),
   PROBE_CONCURRENCY: Type.Integer({ default: 256, minimum: 1, maximum: 10_000 }),

@@ -1,17 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { createMcpHandler, ProtocolErrorCode } from '@modelcontextprotocol/server';
-import { Type } from '@sinclair/typebox';
+import { type AuthInfo, createMcpHandler, ProtocolErrorCode } from '@modelcontextprotocol/server';
+import { type Static, Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import { type Caller, callerId, UNIDENTIFIED } from '../access/caller.js';
+import { type Caller, callerId } from '../access/caller.js';
 import type { Redact } from '../access/redact.js';
+import { AppError } from '../errors.js';
 import { findExcess } from '../input/json.js';
 import { escapeInJson } from '../input/visible.js';
 import { mediaTypes } from '../media-types.js';
 import { decodeUtf8, parserOf, requireUniqueNames } from '../plugins/bodies.js';
-import { IdempotencyHeaders } from '../schemas/common.js';
+import { IdempotencyHeaders, StringEnum } from '../schemas/common.js';
 import { BODY_BOUNDS } from '../schemas/validation.js';
 import type { Service } from '../service.js';
 import { whenClosed } from '../when-closed.js';
+import { Folder } from './folder.js';
 import { createServer } from './server.js';
 import { openTools } from './tools.js';
 
@@ -32,7 +35,15 @@ const NO_BATCHES =
 const CallHeaders = Type.Object({
   ...IdempotencyHeaders.properties,
   repeated: Type.Optional(Type.Literal('true')),
+  folder: Type.Optional(Type.String({ maxLength: 8192 })),
 });
+const ListQuery = Type.Object({ tools: Type.Optional(StringEnum(['core', 'all'])) }, { additionalProperties: false });
+
+interface Call {
+  Body: McpBody | undefined;
+  Headers: Static<typeof CallHeaders>;
+  Querystring: Static<typeof ListQuery>;
+}
 
 const PRODUCES = [mediaTypes.json, mediaTypes.events];
 
@@ -43,15 +54,20 @@ const PRODUCES = [mediaTypes.json, mediaTypes.events];
  */
 export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => {
   const callTool = openTools(service);
+  const { mcpTools, allowUnauthenticated } = service.config;
   const handler = createMcpHandler(
     ({ requestInfo, authInfo }) => {
-      const caller = (authInfo?.extra?.caller as Caller | undefined) ?? UNIDENTIFIED;
+      const { caller, folder, listed } = (authInfo as AuthInfo).extra as object as Extra;
       const headers = requestInfo?.headers;
-      return createServer((request) => callTool({ ...request, caller }), service.redact, {
+      const call = {
         idempotencyKey: headers?.get('idempotency-key') ?? null,
         isRepeated: headers?.get('repeated') === 'true',
+        folder,
+        // Only then nothing but programs of this machine gets this far (plugins/local-only.ts).
+        isLocal: caller.kind === 'anonymous' && !allowUnauthenticated,
         requestId: headers?.get('x-request-id') ?? randomUUID(),
-      });
+      };
+      return createServer((request) => callTool({ ...request, caller }), service.redact, call, listed);
     },
     { onerror: (err) => app.log.debug({ err }, 'MCP request refused'), maxSubscriptions: 0 },
   );
@@ -60,23 +76,45 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', parserOf(parseMessage));
 
-  app.post<{ Body: McpBody | undefined }>(
-    '/mcp',
-    {
-      schema: { hide: true, headers: CallHeaders },
-      // No timeout, because an audit may take any time. What the other tools wait for has time limits of its own.
-      config: { produces: PRODUCES, takesBody: true, timeoutMs: null },
-    },
-    async (request, reply) => {
-      const { caller, body } = request;
-      if (body?.excess !== undefined) return reply.code(400).send(invalidRequest(`The message ${body.excess}.`));
-      if (Array.isArray(body?.value)) return reply.code(400).send(invalidRequest(NO_BATCHES));
-      const authInfo = { token: '', clientId: callerId(caller), scopes: [], extra: { caller } };
-      const webRequest = toWebRequest(request, reply, body?.text ?? null);
-      return redactRefusal(await handler.fetch(webRequest, { authInfo, parsedBody: body?.value }), service.redact);
-    },
-  );
+  for (const path of ['/mcp', '/mcp/']) {
+    app.post<Call>(
+      path,
+      {
+        schema: { hide: true, headers: CallHeaders, querystring: ListQuery },
+        // No timeout, because an audit may take any time. What the other tools wait for has time limits of its own.
+        config: { produces: PRODUCES, takesBody: true, timeoutMs: null },
+      },
+      async (request, reply) => {
+        const { caller, body, headers, query } = request;
+        if (body?.excess !== undefined) return reply.code(400).send(invalidRequest(`The message ${body.excess}.`));
+        if (Array.isArray(body?.value)) return reply.code(400).send(invalidRequest(NO_BATCHES));
+        const extra = { caller, folder: readFolder(headers.folder), listed: query.tools ?? mcpTools } satisfies Extra;
+        const authInfo = { token: '', clientId: callerId(caller), scopes: [], extra };
+        const webRequest = toWebRequest(request, reply, body?.text ?? null);
+        return redactRefusal(await handler.fetch(webRequest, { authInfo, parsedBody: body?.value }), service.redact);
+      },
+    );
+  }
 };
+
+/** What goes along with a request to the server that is made for it. */
+interface Extra {
+  caller: Caller;
+  folder: Folder | null;
+  listed: 'core' | 'all';
+}
+
+/** @throws AppError validation-failed for a header that no bridge sends */
+function readFolder(header: string | undefined): Folder | null {
+  if (header === undefined) return null;
+  let folder: unknown;
+  try {
+    folder = JSON.parse(decodeURIComponent(header));
+  } catch {}
+  if (Value.Check(Folder, folder)) return folder;
+  const error = { pointer: '/headers/folder', detail: 'is not what a bridge of this version sends' };
+  throw new AppError('validation-failed', 'The header folder cannot be read.', { errors: [error] });
+}
 
 /** A refusal of a message that is not read as far as its id (JSON-RPC 2.0, 5.1). */
 const invalidRequest = (message: string) => ({

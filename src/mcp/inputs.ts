@@ -1,60 +1,120 @@
-import { type Static, Type } from '@sinclair/typebox';
+import { type Static, type TObject, type TSchema, Type } from '@sinclair/typebox';
 import { AppError, type FieldError } from '../errors.js';
-import { type AllocationKey, keyOf } from '../keys.js';
-import { KeyQuery } from '../schemas/allocation.js';
-import { Cursor, EnvironmentName, Host, ProjectName, Protocol, ServiceName, Uuid } from '../schemas/common.js';
+import { findRepeatedName } from '../input/json.js';
+import { Cursor, FolderPath, Host, HostFilter, ProjectName, Protocol, ServiceName, Uuid } from '../schemas/common.js';
 import { BODY_LIMIT_BYTES, findUnstorable } from '../schemas/validation.js';
 
-/** The inputs that name the ports of a service. */
-export const Key = { project: ProjectName, service: ServiceName, ...KeyQuery.properties };
+/**
+ * A field of REST as a tool takes it, by the same rules. It is described only where its name does not say enough: all
+ * that is said of the tools stands in the context of every agent, whether it needs a port or not.
+ */
+export function brief<T extends TSchema>(schema: T, description?: string): T {
+  const { description: _, ...rules } = schema;
+  return { ...rules, ...(description !== undefined && { description }) } as T;
+}
+
+const Environment = Type.String({ minLength: 1, maxLength: 1000, description: 'Such as a branch; else default.' });
+const Cwd = brief(FolderPath, 'Your absolute working folder: tells project and environment.');
 
 /**
- * The inputs that name one allocation by its id, or all allocations of a key. They form one flat object, because some
- * clients leave out a tool whose input is a union.
+ * Which copy of which project: by name, or by the folder that the agent works in. What is named counts first. Any text
+ * will do as an environment, such as the name of a branch, and becomes a name by the slug rule.
  */
-export const IdOrKey = {
-  id: Type.Optional({ ...Uuid, description: 'One allocation, instead of project and service.' }),
-  project: Type.Optional(ProjectName),
-  service: Type.Optional(ServiceName),
-  // Without defaults, so that an input which has an id and also a part of a key can be refused.
-  environment: Type.Optional(withoutDefault(EnvironmentName, 'default')),
-  host: Type.Optional(withoutDefault(Host, 'localhost')),
-  protocol: Type.Optional(withoutDefault(Protocol, 'tcp')),
+export const Place = {
+  project: Type.Optional(brief(ProjectName)),
+  environment: Type.Optional(Environment),
+  cwd: Type.Optional(Cwd),
+};
+/** The project alone. */
+export const ProjectPlace = { project: Place.project, cwd: Place.cwd };
+
+export const CreateProject = Type.Optional(Type.Boolean({ description: 'If you named one that is new.' }));
+
+/** The port space. Nothing is filled in, so that a tool can tell what was given. */
+export const Space = {
+  host: Type.Optional(withoutDefault(brief(Host))),
+  protocol: Type.Optional(withoutDefault(brief(Protocol))),
+};
+export const HostToFind = Type.Optional(brief(HostFilter));
+
+/** The inputs that name one allocation by its id, or all allocations of a service in one environment and port space. */
+export const IdOrService = {
+  id: Type.Optional(brief(Uuid, 'One allocation, instead of a service.')),
+  service: Type.Optional(brief(ServiceName)),
+  ...Place,
+  ...Space,
 };
 
-/**
- * A page of a tool has fewer bytes than one of REST: its JSON goes out twice, once of these as a text in which every
- * quotation mark is escaped, and everything that an agent reads takes room in its context.
- */
+/** Without the fields that are undefined. */
+export function defined<T extends object>(fields: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as { [Name in keyof T]?: Exclude<T[Name], undefined> };
+}
+
+/** A page of a tool has fewer bytes than one of REST, since everything that an agent reads takes room in its context. */
 export const TOOL_PAGE_BYTES = 256 * 1024;
 
 /** Pages of 25 items unless the agent asks for more, for the same reason. */
 export const ShortPage = {
-  limit: Type.Optional(
-    Type.Integer({
-      minimum: 1,
-      maximum: 1000,
-      default: 25,
-      description: 'At most so many items on a page. A page also ends at about 256 KiB.',
-    }),
-  ),
-  cursor: Type.Optional(Cursor),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 25 })),
+  cursor: Type.Optional(brief(Cursor)),
 };
 
-type IdOrKeyInput = { [Name in keyof typeof IdOrKey]?: Static<(typeof IdOrKey)[Name]> | undefined };
+type IdOrServiceInput = { [Name in keyof typeof IdOrService]?: Static<(typeof IdOrService)[Name]> | undefined };
 
-/** @throws AppError validation-failed if the input is neither an id alone nor a project with a service */
-export function readIdOrKey(input: IdOrKeyInput): { id: string } | { key: AllocationKey } {
-  const { id, project, service, environment, host, protocol } = input;
+/** @throws AppError validation-failed if the input is neither an id alone nor a service */
+export function readIdOrService(input: IdOrServiceInput): { id: string } | { service: string } {
+  const { id, service, ...others } = input;
   if (id !== undefined) {
-    const extra = Object.entries({ project, service, environment, host, protocol }).find(([, v]) => v !== undefined);
+    const [extra] = Object.entries({ service, ...others }).find(([, value]) => value !== undefined) ?? [];
     if (extra)
-      throw invalidInput({ pointer: `/${extra[0]}`, detail: 'cannot be given beside id, which is enough by itself' });
+      throw invalidInput({ pointer: `/${extra}`, detail: 'cannot be given beside id, which is enough by itself' });
     return { id };
   }
-  if (project === undefined) throw invalidInput({ pointer: '/project', detail: 'is required where no id is given' });
   if (service === undefined) throw invalidInput({ pointer: '/service', detail: 'is required where no id is given' });
-  return { key: keyOf({ project, service }, input) };
+  return { service };
+}
+
+/** Marks a field that agents send as JSON in a text, since clients refuse an object with fields of any name. */
+const JSON_TEXT = 'x-json-text';
+
+export function asJsonText<T extends TSchema>(schema: T, description: string): T {
+  return { ...brief(schema, description), [JSON_TEXT]: true };
+}
+
+export const isJsonText = (schema: TSchema | undefined): boolean => schema?.[JSON_TEXT] === true;
+
+/**
+ * An input without the fields that are null, in the items of its lists too. Clients in OpenAI's strict mode fill in null
+ * for every field that the model leaves out, so to a tool null is the same as absent, and can take nothing away.
+ */
+export function withoutNulls(input: object): Record<string, unknown> {
+  const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+  const clean = (value: unknown) =>
+    Array.isArray(value) ? value.map((item) => (isObject(item) ? withoutNulls(item) : item)) : value;
+  return Object.fromEntries(
+    Object.entries(input).flatMap(([name, value]) => (value === null ? [] : [[name, clean(value)]])),
+  );
+}
+
+/**
+ * Reads the fields that are sent as JSON in a text.
+ * @throws AppError validation-failed
+ */
+export function parseJsonTexts(input: Record<string, unknown>, schema: TObject): Record<string, unknown> {
+  const parse = (name: string, text: unknown) => {
+    if (typeof text !== 'string' || !isJsonText(schema.properties[name])) return text;
+    try {
+      const value = JSON.parse(text);
+      const repeated = findRepeatedName(text, value);
+      if (repeated === null) return value;
+      throw invalidInput({ ...repeated, pointer: `/${name}${repeated.pointer}` });
+    } catch (error) {
+      if (error instanceof AppError) throw error;
+      throw invalidInput({ pointer: `/${name}`, detail: 'is a text that is not JSON' });
+    }
+  };
+  return Object.fromEntries(Object.entries(input).map(([name, value]) => [name, parse(name, value)]));
 }
 
 /**
@@ -75,7 +135,7 @@ export function invalidInput(error: FieldError): AppError {
   return new AppError('validation-failed', `${error.pointer} ${error.detail}`.trim(), { errors: [error] });
 }
 
-function withoutDefault<T extends { description?: string; default?: unknown }>(schema: T, value: string): T {
+function withoutDefault<T extends TSchema>(schema: T): T {
   const { default: _, ...rest } = schema;
-  return { ...rest, description: `${schema.description} Left out: ${value}.` } as T;
+  return rest as T;
 }

@@ -3,8 +3,9 @@ import type { Redact } from '../access/redact.js';
 import { toRefusal } from '../database/errors.js';
 import { nextStepOf } from '../errors.js';
 import { withoutSuggestedKeys } from '../input/findings.js';
-import { escapeInJson, makeTextVisible, makeVisible } from '../input/visible.js';
+import { makeTextVisible, makeVisible } from '../input/visible.js';
 import { nextSteps } from './next-steps.js';
+import type { Answer } from './tool.js';
 
 export interface ToolLog {
   info(data: object, message: string): void;
@@ -13,16 +14,14 @@ export interface ToolLog {
 }
 
 /**
- * Gives the answer twice: as structured content for programs, and as text for clients that show only text. A model may
- * read either, and neither tells it anything that a person does not see. Emoji and joiners of letters stay in the
+ * Gives the answer as text, for the model, and as structured content, for programs. A model may read either, and neither
+ * tells it anything that a person does not see. Emoji and joiners of letters stay in the
  * structured content as they are, so that a description that an agent writes back unchanged keeps them. Other unseen
  * characters are written out there (`\u{202e}`), and are stored so if an agent writes them back.
  */
-export function succeed(answer: Record<string, unknown>): CallToolResult {
-  const json = JSON.stringify(answer);
-  const text = escapeInJson(json);
-  const structuredContent = text === json ? answer : (mapTexts(answer, makeTextVisible) as Record<string, unknown>);
-  return { content: [{ type: 'text', text }], structuredContent };
+export function succeed({ text, content }: Answer): CallToolResult {
+  const structuredContent = mapTexts(content, makeTextVisible) as Record<string, unknown>;
+  return { content: [{ type: 'text', text: makeTextVisible(text) }], structuredContent };
 }
 
 /** Maps every text in a value of JSON, names of fields included. */

@@ -1,34 +1,25 @@
-import {
-  type CallToolResult,
-  McpServer,
-  ProtocolError,
-  ProtocolErrorCode,
-  type Tool as PublishedTool,
-} from '@modelcontextprotocol/server';
+import { type CallToolResult, McpServer, ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server';
 import type { Redact } from '../access/redact.js';
 import { makeVisible } from '../input/visible.js';
 import { version } from '../package-root.js';
-import { toPlainOutputSchema, toPlainSchema } from './plain-schema.js';
+import { publish } from './published.js';
 import type { ToolRequest } from './tool.js';
-import { findTool, tools } from './tools.js';
+import { coreTools, findTool, tools } from './tools.js';
 
 /** Of the name of a tool that does not exist. No tool's is as long. */
 const MAX_QUOTED_LENGTH = 100;
-const INSTRUCTIONS =
-  'Hands out ports from one registry for this machine or team, so that services never collide. Never choose a port ' +
-  'yourself: call get-port with the project and the service, and use what it answers.';
+/** What people would otherwise write into the instruction file of each agent. */
+const INSTRUCTIONS = `Ports of this machine or team, from one registry, so that services never collide.
+- Never choose a port yourself: call get-port before a service is started or configured, and use what it answers.
+- Give your working folder as cwd: it tells the project, and a worktree gets ports of its own. Or name the project.
+- Ask again instead of remembering: the answer stays the same until the port is released.
+- If a port is in use unexpectedly, call describe-port. Never stop a process that is not yours.
+- When a worktree or branch is gone for good, call release-environment.`;
 
-const published: PublishedTool[] = tools.map(({ name, title, description, input, output, annotations }) => ({
-  name,
-  title,
-  description,
-  inputSchema: toPlainSchema(input),
-  outputSchema: toPlainOutputSchema(output),
-  annotations,
-}));
+const published = { core: coreTools.map(publish), all: tools.map(publish) };
 
 /** What a client sends beside a call, as headers of its request. */
-export type CallHeaders = Pick<ToolRequest, 'idempotencyKey' | 'isRepeated' | 'requestId'>;
+export type CallHeaders = Pick<ToolRequest, 'idempotencyKey' | 'isRepeated' | 'folder' | 'isLocal' | 'requestId'>;
 
 /**
  * Creates the MCP server of one request. This costs little, because everything expensive is shared.
@@ -40,12 +31,13 @@ export function createServer(
   callTool: (request: ToolRequest) => Promise<CallToolResult>,
   redact: Redact,
   headers: CallHeaders,
+  listed: 'core' | 'all',
 ): McpServer {
   const server = new McpServer(
     { name: 'port-allocator', title: 'Port Allocator', version },
     { capabilities: { tools: { listChanged: false } }, instructions: INSTRUCTIONS },
   );
-  server.server.setRequestHandler('tools/list', () => ({ tools: published }));
+  server.server.setRequestHandler('tools/list', () => ({ tools: published[listed] }));
   server.server.setRequestHandler('tools/call', ({ params }, { mcpReq }) => {
     if (!findTool(params.name)) {
       const names = tools.map(({ name }) => name).join(', ');

@@ -1,11 +1,13 @@
-import type { Static, TObject, TSchema } from '@sinclair/typebox';
+import type { Static, TObject } from '@sinclair/typebox';
 import { type Caller, callerId } from '../access/caller.js';
+import type { FirstRange } from '../allocator/new-range.js';
 import { AppError } from '../errors.js';
 import type { Session } from '../registry/session.js';
 import { hashRequest, type IdempotencyKey } from '../repositories/idempotency-keys.js';
 import type { Auditor } from '../services/audits/audit.js';
 import type { LocalListeners } from '../services/listeners/local-listeners.js';
 import type { ListenerWarnings } from '../services/listeners/warnings.js';
+import type { Folder, ReadFolder } from './folder.js';
 
 /** What a tool uses to execute one call. */
 export interface ToolContext {
@@ -14,8 +16,15 @@ export interface ToolContext {
   auditor: Auditor;
   listeners: LocalListeners;
   listenerWarnings: ListenerWarnings;
-  /** The cooldown that a new range gets. */
-  reuseCooldownSeconds: number;
+  /** What a project gets if it has no range, where the call may create it. */
+  firstRange: FirstRange;
+  readFolder: ReadFolder;
+}
+
+/** What a tool answers: in a few words, and the same for programs. */
+export interface Answer {
+  text: string;
+  content: Record<string, unknown>;
 }
 
 /** One call of a tool. Neither its name nor its input has been checked. */
@@ -26,6 +35,10 @@ export interface ToolRequest {
   idempotencyKey: string | null;
   /** Whether the client has sent this call before, and does not know whether it was executed. */
   isRepeated: boolean;
+  /** What the agent's folder belongs to, as its bridge has worked it out. Null if there is no bridge, or no folder. */
+  folder: Folder | null;
+  /** Whether the agent is on this machine, and may have its folder read here. */
+  isLocal: boolean;
   requestId: string;
   signal: AbortSignal;
 }
@@ -44,24 +57,24 @@ export interface ToolCall extends ToolRequest {
  */
 export type Repeatable = 'always' | 'with-key' | 'by-id' | 'never';
 
-export interface Tool<Input extends TObject = TObject, Output extends TSchema = TSchema> {
+export interface Tool<Input extends TObject = TObject> {
   /** `{action}-{noun}`. */
   name: string;
-  title: string;
   /** When to use it and when not, for a model that reads nothing else. */
   description: string;
   /** The operations of the REST contract that the tool can be used for, by `operationId`. */
   operations: string[];
   input: Input;
-  output: Output;
+  /** Only where it is short, because few clients read it. */
+  output?: TObject;
   annotations: { readOnlyHint: boolean; destructiveHint: boolean; idempotentHint: boolean; openWorldHint: boolean };
   repeatable: Repeatable;
   /** @throws AppError if the call is refused */
-  execute(context: ToolContext, input: Static<Input>, call: ToolCall): Promise<Static<Output>>;
+  execute(context: ToolContext, input: Static<Input>, call: ToolCall): Promise<Answer>;
 }
 
-/** Declares a tool. The compiler checks `execute` against the input and output schemas. */
-export function defineTool<Input extends TObject, Output extends TSchema>(tool: Tool<Input, Output>): Tool {
+/** Declares a tool. The compiler checks `execute` against the input schema. */
+export function defineTool<Input extends TObject>(tool: Tool<Input>): Tool {
   return tool as unknown as Tool;
 }
 
@@ -69,6 +82,12 @@ export function defineTool<Input extends TObject, Output extends TSchema>(tool: 
  * The hints of a tool that only reads. No tool has an open world: none reaches anything but the registry and its hosts.
  */
 export const READS = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false };
+/** Those of a tool that adds, and takes nothing away. */
+export const ADDS = { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false };
+/** The same for one that can be called again. */
+export const ENSURES = { ...ADDS, idempotentHint: true };
+/** Those of a tool that takes something away or replaces it, and can be called again. */
+export const REMOVES = { ...ENSURES, destructiveHint: true };
 
 /**
  * Refuses a call that was sent before, if executing it a second time could do harm.

@@ -1,42 +1,49 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
-import type { ValidateFunction } from 'ajv/dist/2020.js';
+import type { Ajv2020 } from 'ajv/dist/2020.js';
 import { callerFields, objectFields } from '../change-log.js';
 import { toRefusal } from '../database/errors.js';
 import { AppError } from '../errors.js';
 import { describeFinding, type Finding } from '../input/findings.js';
 import { createValidator } from '../schemas/validation.js';
 import type { Service } from '../service.js';
-import { invalidInput, requireStorable } from './inputs.js';
+import { detectFolder, type ReadFolder } from './folder.js';
+import { invalidInput, parseJsonTexts, requireStorable, withoutNulls } from './inputs.js';
 import { refuse, succeed, type ToolLog } from './results.js';
 import { requireRepeatable, type Tool, type ToolCall } from './tool.js';
-import { allocatePort, getPort, listPorts, releasePort, updatePort } from './tools/allocations.js';
+import { allocatePort, getPort, listPorts } from './tools/allocations.js';
 import { getEnvironmentPorts, listEnvironments, releaseEnvironment } from './tools/environments.js';
+import { releasePort, updatePort } from './tools/held-ports.js';
 import { describePort } from './tools/ports.js';
 import { createRange, listRanges, portSummary } from './tools/ranges.js';
 import { auditPorts, importPorts } from './tools/reality.js';
 import { cancelReservation, claimReservation, reservePort } from './tools/reservations.js';
 
-/** In the order in which agents see them, the most used first. */
-export const tools: readonly Tool[] = [
+/** In the order in which agents see them, the most used first. These are what an agent needs that runs services. */
+export const coreTools: readonly Tool[] = [
   getPort,
+  getEnvironmentPorts,
   allocatePort,
   listPorts,
   describePort,
+  releasePort,
+  releaseEnvironment,
+  updatePort,
+  reservePort,
   portSummary,
   auditPorts,
-  releasePort,
-  updatePort,
-  getEnvironmentPorts,
-  listEnvironments,
-  releaseEnvironment,
-  reservePort,
-  claimReservation,
-  cancelReservation,
-  importPorts,
-  listRanges,
-  createRange,
 ];
 
+export const tools: readonly Tool[] = [
+  ...coreTools,
+  claimReservation,
+  cancelReservation,
+  listEnvironments,
+  listRanges,
+  createRange,
+  importPorts,
+];
+
+/** Every tool can be called, also where only the core tools are listed: refusals name what leads on. */
 export const findTool = (name: string): Tool | undefined => tools.find((tool) => tool.name === name);
 
 /** For calls whose client has disconnected: what fails for that reason is no error to report. */
@@ -56,8 +63,7 @@ export function openTools({
   log,
   redact,
 }: Service): CallTool {
-  const { reuseCooldownSeconds } = config;
-  // Compiles the schema of a tool at its first call, and keeps the result.
+  const firstRange = { reuseCooldownSeconds: config.reuseCooldownSeconds };
   const ajv = createValidator({ coerceTypes: false });
   /** Logs a call that changed something or was refused, in the same form as a request over REST. */
   const logCall = (call: ToolCall, outcome: string, answer: unknown, begun: number) => {
@@ -73,13 +79,13 @@ export function openTools({
     try {
       const tool = findTool(call.name);
       if (!tool) throw new AppError('not-found', `There is no tool ${call.name} here.`);
-      const input = readInput(call.input, ajv.compile(tool.input));
+      const input = readInput(call.input, tool, ajv);
       requireRepeatable(tool, call);
       const isAbandoned = () => call.signal.aborted;
       const session = registry.as(call.caller, tool.annotations.readOnlyHint ? 'read' : 'change', { isAbandoned });
-      const context = { session, auditor, listeners, listenerWarnings, reuseCooldownSeconds };
-      const answer = (await tool.execute(context, input, call)) as Record<string, unknown>;
-      if (!tool.annotations.readOnlyHint) logCall(call, 'done', answer, begun);
+      const context = { session, auditor, listeners, listenerWarnings, firstRange, readFolder: folderReaderOf(call) };
+      const answer = await tool.execute(context, input, call);
+      if (!tool.annotations.readOnlyHint) logCall(call, 'done', answer.content, begun);
       return succeed(answer);
     } catch (error) {
       const { code } = toRefusal(error);
@@ -91,9 +97,27 @@ export function openTools({
 }
 
 /** @returns a copy of the input, with defaults filled in and hosts in the form in which they are stored */
-function readInput(given: unknown, validate: ValidateFunction): Record<string, unknown> {
+function readInput(given: unknown, { input: schema }: Tool, ajv: Ajv2020): Record<string, unknown> {
   requireStorable(given);
-  const input = structuredClone(given ?? {}) as Record<string, unknown>;
-  if (!validate(input)) throw invalidInput(describeFinding(validate.errors?.[0] as Finding));
+  const isObject = typeof given === 'object' && given !== null && !Array.isArray(given);
+  const copy = isObject ? withoutNulls(structuredClone(given)) : {};
+  const input = parseJsonTexts(copy, schema);
+  requireStorable(input);
+  // Compiles the schema of a tool at its first call, and keeps the result.
+  const validate = ajv.compile(schema);
+  if (!validate(isObject || given == null ? input : given)) {
+    throw invalidInput(describeFinding(validate.errors?.[0] as Finding));
+  }
   return input;
+}
+
+/** The folder that a bridge has sent counts, and without a bridge an agent of this machine may name one. */
+function folderReaderOf({ folder, isLocal }: ToolCall): ReadFolder {
+  return async (cwd) => {
+    if (folder !== null || cwd === undefined) return folder;
+    if (isLocal) return detectFolder(cwd);
+    const detail =
+      'cannot be read from here, because the service may be on another machine: name project and environment';
+    throw invalidInput({ pointer: '/cwd', detail });
+  };
 }

@@ -176,7 +176,7 @@ t.test('the nearest ports.yaml at or above the folder counts', async (t) => {
   writeFileSync(join(deep, 'ports.yml'), 'project: x\n');
   await t.rejects(findManifest(deep, null), {
     message: /ports\.yml is not read\.$/,
-    remedy: 'Rename it to ports.yaml.',
+    remedy: 'Rename it to ports.yaml',
   });
 });
 
@@ -187,7 +187,10 @@ t.test('a pipe in its place is passed over, and a file that is too large is refu
   execFileSync('mkfifo', [join(root, 'ports.yaml')]);
   t.equal(await findManifest(below, null), null);
   writeFileSync(join(below, 'ports.yaml'), `project: shop #${'x'.repeat(4 * 1024 * 1024)}`);
-  await t.rejects(findManifest(below, null), { kind: 'usage', message: /ports\.yaml is larger than 4096 KiB\.$/ });
+  await t.rejects(findManifest(below, null), {
+    name: 'FolderProblem',
+    message: /ports\.yaml is larger than 4096 KiB\.$/,
+  });
 });
 
 t.test(

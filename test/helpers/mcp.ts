@@ -83,3 +83,28 @@ export async function closeAtEnd<T extends McpClient>(t: Test, connecting: Promi
   });
   return client;
 }
+
+/** How a test asks the tools of a service. */
+export interface Asking {
+  /** The structured content of an answer. */
+  ask(name: string, input?: object): Promise<Answered>;
+  /** The text of an answer, or of a refusal. */
+  tell(name: string, input?: object): Promise<string>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a test asserts what an answer holds, field by field
+type Answered = any;
+
+export function asking(client: McpClient): Asking {
+  const call = (name: string, input: object = {}) => client.callTool({ name, arguments: { ...input } });
+  return {
+    async ask(name, input) {
+      const { isError, content, structuredContent } = await call(name, input);
+      if (isError) throw new Error(content[0].text);
+      return structuredContent;
+    },
+    async tell(name, input) {
+      return (await call(name, input)).content[0].text;
+    },
+  };
+}

@@ -12,11 +12,11 @@ t.test('audit-ports answers a recent audit of the same scope, and port-summary t
     (await client.callTool({ name, arguments: { ...input } })).structuredContent;
   await request('PUT', '/v1/projects/odin/services/api', {});
   const lastAudit = async (input: object = {}) => (await ask('port-summary', { project: 'odin', ...input })).lastAudit;
-  t.equal(await lastAudit(), null);
+  t.equal(await lastAudit(), undefined);
 
   const kept = (await request('POST', '/v1/audits', { project: 'odin' })).body;
   const { conflictCounts, ...recent } = await ask('audit-ports', { project: 'odin', maxAgeSeconds: 600 });
-  t.same(recent, kept);
+  t.match(recent, Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== null)));
   t.match(conflictCounts, { 'not-running': 1 });
   for (const other of [{}, { project: 'odin', unallocated: true }, { project: 'odin', host: 'localhost' }]) {
     t.not((await ask('audit-ports', { ...other, maxAgeSeconds: 600 })).id, kept.id, 'of another scope');

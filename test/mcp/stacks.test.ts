@@ -13,12 +13,14 @@ t.test('tools for stacks, reservations and what is running', async (t) => {
 
   t.test('a stack gets all its ports in one call, is listed, and releases them', async (t) => {
     const stack = { project: 'odin', environment: 'feature-x' };
-    const services = [{ service: 'web' }, { service: 'api', serviceType: 'http' }];
-    const { items } = await ask('get-environment-ports', { ...stack, services });
-    t.match(items, [
+    const services = ['web', 'api'];
+    const { structuredContent, content } = await call('get-environment-ports', { ...stack, services });
+    const { items } = structuredContent;
+    t.same(items, [
       { service: 'web', port: 3300 },
-      { service: 'api', port: 3301, serviceType: 'http' },
+      { service: 'api', port: 3301 },
     ]);
+    t.equal(content[0].text, 'odin (environment feature-x):\nWEB_PORT=3300\nAPI_PORT=3301');
     t.same((await ask('get-environment-ports', { ...stack, services })).items, items);
     t.match((await ask('list-environments', { project: 'odin' })).items, [
       { environment: 'feature-x', allocatedPorts: 2 },
@@ -26,7 +28,7 @@ t.test('tools for stacks, reservations and what is running', async (t) => {
     t.equal((await ask('release-environment', stack)).items.length, 2);
     t.same((await ask('release-environment', stack)).items, []);
     t.match(
-      await refusal('get-environment-ports', { ...stack, services: [{ service: 'web' }, { service: 'web' }] }),
+      await refusal('get-environment-ports', { ...stack, services: ['web', 'web'] }),
       /^validation-failed: .*listed twice/,
     );
   });
@@ -36,7 +38,7 @@ t.test('tools for stacks, reservations and what is running', async (t) => {
     t.match(first, { port: 3300, status: 'active' });
     t.match(await refusal('claim-reservation', { id: first.id }), /^validation-failed: .*service/);
     const claimed = await ask('claim-reservation', { id: first.id, service: 'web' });
-    t.match(claimed, { port: 3300, service: 'web', status: 'allocated' });
+    t.match(claimed, { port: 3300, service: 'web' });
     t.equal((await ask('claim-reservation', { id: first.id, service: 'web' })).id, claimed.id);
     const second = await ask('reserve-port', { project: 'odin', ttlSeconds: 60, port: 3350 });
     t.equal((await ask('cancel-reservation', { id: second.id })).status, 'cancelled');

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -5,9 +6,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readRefusal } from '../answers.js';
 import type { Connection } from '../connection.js';
 import { ClientFailure } from '../failure.js';
+import type { Settings } from '../settings.js';
 import { readEvents } from './events.js';
+import { Folders } from './folders.js';
 import { readLines } from './lines.js';
-import { errorLine, headersOf, type Message, notJson, parseMessage, toLine } from './messages.js';
+import {
+  errorLine,
+  headersOf,
+  isCurrent,
+  type Message,
+  notJson,
+  parseMessage,
+  type Result,
+  request,
+  toLine,
+  toolRefusal,
+} from './messages.js';
 import { Output } from './output.js';
 
 /** The service takes messages of 1 MiB. A longer line is still passed on, so that the service itself refuses it. */
@@ -16,6 +30,8 @@ const MAX_LINE_BYTES = 4 * 1024 * 1024;
 const MAX_UNDER_WAY = 256;
 /** How long requests may still be answered after stdin has ended. Long enough to start a service. */
 const LAST_ANSWERS_MS = 60_000;
+/** How long a client may take to tell its roots. */
+const ANSWER_MS = 2000;
 
 /**
  * Connects an MCP client that speaks over stdio to the service: a line that comes in is sent to `/mcp`, and each message
@@ -25,6 +41,9 @@ const LAST_ANSWERS_MS = 60_000;
 export class Bridge {
   readonly #output: Output;
   #protocolVersion: string | null = null;
+  readonly #folders: Folders;
+  /** What waits for answers of the client, by the id of the request. */
+  readonly #asked = new Map<unknown, (result: Result | null) => void>();
   readonly #underWay = new Set<Promise<void>>();
   /** To cancel requests, by the JSON of their id. A client should not use an id twice, and may. */
   readonly #cancelling = new Map<string, Set<AbortController>>();
@@ -32,8 +51,10 @@ export class Bridge {
   constructor(
     private readonly connection: Connection,
     output: Writable,
+    settings: Pick<Settings, 'project' | 'environment'>,
   ) {
     this.#output = new Output(output);
+    this.#folders = new Folders(settings, (method) => this.#ask(method));
   }
 
   /** Passes messages on until the input ends, and all of them have been answered or LAST_ANSWERS_MS have passed. */
@@ -57,7 +78,11 @@ export class Bridge {
   async #take(line: string): Promise<void> {
     const message = parseMessage(line);
     if (message === null) return this.#output.write(notJson());
-    if (message.method === undefined && ('result' in message || 'error' in message)) return; // the service asks nothing
+    if (message.method === undefined && ('result' in message || 'error' in message)) {
+      this.#asked.get(message.id)?.(message.result ?? null);
+      return;
+    }
+    this.#folders.note(message);
     // Over HTTP, a request is cancelled by closing its connection.
     if (message.method === 'notifications/cancelled') return this.#cancel(message.params?.requestId);
     const passing = this.#pass(line, message).finally(() => this.#underWay.delete(passing));
@@ -70,22 +95,23 @@ export class Bridge {
     const cancelling = new AbortController();
     const { signal } = cancelling;
     const forget = this.#remember(id, cancelling);
-    const call = {
-      method: 'POST' as const,
-      path: '/mcp',
-      body: line,
-      headers: {
-        'content-type': 'application/json',
-        accept: 'application/json, text/event-stream',
-        ...headersOf(message, this.#protocolVersion),
-      },
-      signal,
-    };
     try {
+      const call = {
+        method: 'POST' as const,
+        path: '/mcp',
+        body: line,
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          ...headersOf(message, this.#protocolVersion),
+          ...(await this.#folders.headersOf(message)),
+        },
+        signal,
+      };
       await this.connection.exchange(call, (answer) => this.#passBack(message, answer));
     } catch (error) {
       if (signal.aborted || id === undefined) return; // nobody waits for an answer
-      await this.#output.write(describe(error, id));
+      await this.#output.write(describe(error, message));
     } finally {
       forget();
     }
@@ -116,6 +142,16 @@ export class Bridge {
     await this.#output.write(line);
   }
 
+  /** Asks the client something; null if it does not answer in ANSWER_MS, or refuses. */
+  async #ask(method: string): Promise<Result | null> {
+    const id = `port-allocator-${randomUUID()}`;
+    const answered = new Promise<Result | null>((resolve) => this.#asked.set(id, resolve));
+    await this.#output.write(request(id, method));
+    const result = await Promise.race([answered, sleep(ANSWER_MS, null, { ref: false })]);
+    this.#asked.delete(id);
+    return result;
+  }
+
   #remember(id: Message['id'], cancelling: AbortController): () => void {
     const key = JSON.stringify(id ?? null);
     const others = this.#cancelling.get(key) ?? new Set();
@@ -132,9 +168,14 @@ export class Bridge {
   }
 }
 
-function describe(error: unknown, id: Message['id']): string {
-  if (!(error instanceof ClientFailure)) return errorLine(id, `The answer cannot be read: ${(error as Error).message}`);
-  const { message, nextStep, problem } = error;
+function describe(error: unknown, message: Message): string {
+  const { id, method } = message;
+  const isTold = error instanceof ClientFailure;
+  const text = isTold
+    ? [error.message, error.nextStep].filter(Boolean).join(' ')
+    : `The answer cannot be read: ${(error as Error).message}`;
+  const problem = isTold ? error.problem : null;
+  if (method === 'tools/call') return toolRefusal(id, problem ? `${problem.code}: ${text}` : text, isCurrent(message));
   const data = problem && { code: problem.code, status: problem.status, requestId: problem.requestId };
-  return errorLine(id, [message, nextStep].filter(Boolean).join(' '), data ?? undefined);
+  return errorLine(id, text, data ?? undefined);
 }

@@ -3,7 +3,11 @@ export interface Message {
   id?: string | number | null;
   method?: string;
   params?: { [name: string]: unknown };
+  /** Of an answer. */
+  result?: Result;
 }
+
+export type Result = { [name: string]: unknown };
 
 /** Errors of JSON-RPC 2.0. */
 const PARSE_ERROR = -32700;
@@ -62,6 +66,18 @@ export function errorLine(id: Message['id'], message: string, data?: object): st
     error: { code: SERVER_ERROR, message, ...(data && { data }) },
   });
 }
+
+/** A refusal as a tool gives it, which reaches the model. An error of the protocol may be shown to the user alone. */
+export function toolRefusal(id: Message['id'], text: string, isCurrent: boolean): string {
+  const result = { ...(isCurrent && { resultType: 'complete' }), content: [{ type: 'text', text }], isError: true };
+  return JSON.stringify({ jsonrpc: '2.0', id: id ?? null, result });
+}
+
+export const request = (id: string, method: string): string => JSON.stringify({ jsonrpc: '2.0', id, method });
+
+/** Whether a message is of the revision 2026-07-28 or later, in which each request says so itself. */
+export const isCurrent = ({ params }: Message): boolean =>
+  typeof (params?._meta as { [name: string]: unknown } | undefined)?.[VERSION_IN_META] === 'string';
 
 export const notJson = (): string =>
   JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: PARSE_ERROR, message: 'The line is no JSON.' } });

@@ -15,6 +15,6 @@ export async function runOnStdio(settings: Settings): Promise<never> {
   for (const stream of [process.stdin, process.stdout]) stream.on('error', end);
   process.stderr.on('error', () => {});
   const connection = connect(settings, { onWait: (message) => process.stderr.write(`${message}\n`) });
-  await new Bridge(connection, process.stdout).run(process.stdin);
+  await new Bridge(connection, process.stdout, settings).run(process.stdin);
   return end();
 }

@@ -1,128 +1,123 @@
 import { Type } from '@sinclair/typebox';
-import { keyOf } from '../../keys.js';
-import {
-  allocate,
-  getOrAllocate,
-  listAllocations,
-  releaseAllocation,
-  updateAllocation,
-} from '../../registry/allocations.js';
-import {
-  Allocation,
-  AllocationDetails,
-  AllocationPage,
-  AllocationQuery,
-  ChangedAllocations,
-  NewAllocation,
-  withoutMetadata,
-} from '../../schemas/allocation.js';
-import { ProjectName, Ref } from '../../schemas/common.js';
-import { IdOrKey, Key, readIdOrKey, ShortPage, TOOL_PAGE_BYTES } from '../inputs.js';
-import { defineTool, idempotencyOf, READS } from '../tool.js';
+import { toSlug } from '../../input/slug.js';
+import { spaceOf } from '../../keys.js';
+import { allocate, listAllocations } from '../../registry/allocations.js';
+import { allocateEnvironment } from '../../registry/environments.js';
+import { requireRange } from '../../repositories/ranges.js';
+import { type Allocation, AllocationQuery, NewAllocation } from '../../schemas/allocation.js';
+import { identify, present, tellHolder, tellLines, tellListed, tellWarnings } from '../answers/allocations.js';
+import { findEnvironment, findPlace, inPlace } from '../folder.js';
+import { brief, CreateProject, defined, HostToFind, Place, ShortPage, Space, TOOL_PAGE_BYTES } from '../inputs.js';
+import { ADDS, defineTool, ENSURES, idempotencyOf, READS } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };
+const Service = brief(NewAllocation.properties.service);
 
 export const getPort = defineTool({
   name: 'get-port',
-  title: 'Get the port of a service',
   description:
-    'Use this whenever a service needs a port to listen on: before starting it, writing its configuration or its ' +
-    'compose file. Answers the port that the service holds, or allocates the lowest free one of the project and keeps ' +
-    'it. Call it again at any time, from anywhere, and get the same answer. A copy of a stack (a branch, a worktree) ' +
-    'gives its own `environment`. Never choose a port yourself, and never use this to get a second port for one ' +
-    'service: that is allocate-port. Descriptive fields that are given are applied to an existing allocation too.',
+    'The port of one service, to be called before you start it or write its configuration: the one it holds, or else ' +
+    'the lowest free one, which it keeps. Ask again at any time for the same answer.',
   operations: ['getOrAllocatePort'],
-  input: Type.Object({ ...Key, ...AllocationDetails.properties }, CLOSED),
-  output: Allocation,
-  // Destructive, because the descriptive fields that are given replace those of an existing allocation.
-  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
+  input: Type.Object({ service: Service, ...Place, ...Space, createProject: CreateProject }, CLOSED),
+  output: Type.Object({ port: Type.Integer() }),
+  annotations: ENSURES,
   repeatable: 'always',
-  async execute({ session, listenerWarnings }, { project, service, environment, host, protocol, ...details }) {
-    const key = keyOf({ project, service }, { environment, host, protocol });
-    return listenerWarnings.add(session, (await getOrAllocate(session, key, details)).allocation);
+  async execute({ session, listenerWarnings, firstRange, readFolder }, { service, host, protocol, ...given }) {
+    const place = await findPlace(given, readFolder);
+    const mayCreate = !place.isProjectNamed || given.createProject === true;
+    const { answer } = await inPlace(session, place, (environment, path) =>
+      allocateEnvironment(
+        session,
+        { project: place.project, environment, ...spaceOf({ host, protocol }) },
+        { services: [{ service }], ...(path !== undefined && { path }) },
+        mayCreate ? firstRange : undefined,
+      ),
+    );
+    const [allocation] = await listenerWarnings.addToAll(session, answer.outlines);
+    if (allocation === undefined) throw new Error('an environment answers every service that was asked for');
+    const text = tellLines(`${tellHolder(allocation)}: ${allocation.port}`, tellWarnings([allocation]));
+    return { text, content: identify(allocation) };
   },
 });
 
 export const allocatePort = defineTool({
   name: 'allocate-port',
-  title: 'Allocate a further port',
   description:
-    'Always takes a new port, so calling it twice takes two. Use it when one service needs several ports (HTTP and ' +
-    'metrics), for one particular number (`port`), one that would be nice (`prefer`), or one number for TCP and UDP ' +
-    '(`protocol: both`, whose second allocation is `udp`). For the usual one port of a service use get-port instead, ' +
-    'which can be repeated.',
+    'A further port for a service that needs several, one particular number (port), one that would be nice (prefer), ' +
+    'or one number for TCP and UDP (protocol both). Each call takes another one: for the usual port use get-port.',
   operations: ['allocatePort'],
-  input: Type.Object({ project: ProjectName, ...NewAllocation.properties }, CLOSED),
-  // Clients need an object at the root, and not a union. So a pair is the allocation for TCP with the other one in it.
-  output: Type.Object({ ...Allocation.properties, udp: Type.Optional(Ref(Allocation)) }),
-  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
+  input: Type.Object(
+    {
+      service: Service,
+      ...Place,
+      host: Space.host,
+      protocol: Type.Optional(brief(Type.Unsafe<'tcp' | 'udp' | 'both'>(NewAllocation.properties.protocol))),
+      port: Type.Optional(brief(NewAllocation.properties.port)),
+      prefer: Type.Optional(brief(NewAllocation.properties.prefer)),
+    },
+    CLOSED,
+  ),
+  annotations: ADDS,
   repeatable: 'with-key',
-  async execute({ session, listenerWarnings }, input, call) {
-    const { project, ...wanted } = input;
-    const { allocated, replayed } = await allocate(session, project, wanted, idempotencyOf(call, input));
-    const answered = await listenerWarnings.addToNew(session, allocated, replayed ? undefined : wanted.port);
-    if (!('items' in answered)) return answered;
-    const [tcp, udp] = answered.items as [Allocation, Allocation];
-    return { ...tcp, udp };
+  async execute({ session, listenerWarnings, firstRange, readFolder }, input, call) {
+    const { service, host, protocol, port, prefer, ...given } = input;
+    const place = await findPlace(given, readFolder);
+    const environment = await findEnvironment(session, place);
+    const wanted = { service, environment, host, protocol, port, prefer } as NewAllocation;
+    const mayCreate = !place.isProjectNamed;
+    const { allocated, replayed } = await allocate(
+      session,
+      place.project,
+      wanted,
+      idempotencyOf(call, input),
+      mayCreate ? firstRange : undefined,
+    );
+    const answered = await listenerWarnings.addToNew(session, allocated, replayed ? undefined : port);
+    const items = 'items' in answered ? answered.items : [answered];
+    const first = items[0] as Allocation;
+    const numbers = items.length > 1 ? `${first.port} for TCP and UDP` : `${first.port}`;
+    const holder = tellHolder(first);
+    const content = { ...identify(first), ...(items[1] && { udp: { id: items[1].id } }) };
+    return {
+      text: tellLines(`${holder}: ${numbers}`, `id: ${items.map(({ id }) => id).join(', ')}`, tellWarnings(items)),
+      content,
+    };
   },
 });
 
 export const listPorts = defineTool({
   name: 'list-ports',
-  title: 'List allocated ports',
-  description:
-    'Looks up which services hold which ports, optionally of one project, service, environment, host or hostname; ' +
-    'never allocates. Use it to find an allocation before release-port or update-port, or to see what runs where. ' +
-    'Ordered by port. Shows 25 unless `limit` says otherwise; where `nextCursor` is not null there are more: call ' +
-    'again with it as `cursor`. For one number use describe-port, for how full a project is port-summary.',
+  description: 'Looks up which services hold which ports, and allocates nothing. For one number use describe-port.',
   operations: ['listAllocations', 'getServicePort'],
-  input: Type.Object({ ...AllocationQuery.properties, ...ShortPage }, CLOSED),
-  output: AllocationPage,
+  input: Type.Object(
+    {
+      service: Type.Optional(Service),
+      ...Place,
+      host: HostToFind,
+      protocol: Space.protocol,
+      status: Type.Optional(brief(AllocationQuery.properties.status, 'Else those that are held.')),
+      cloudflareHostname: Type.Optional(brief(AllocationQuery.properties.cloudflareHostname)),
+      ...ShortPage,
+    },
+    CLOSED,
+  ),
   annotations: READS,
   repeatable: 'always',
-  execute: ({ session }, input) => listAllocations(session, { ...input, maxBytes: TOOL_PAGE_BYTES }),
-});
-
-export const releasePort = defineTool({
-  name: 'release-port',
-  title: 'Release ports',
-  description:
-    'Gives ports back for others to take: use it when a service or an environment is gone for good, not when a ' +
-    'service merely stops. With `project` and `service` it releases every port that the service holds in that ' +
-    'environment, host and protocol, and says which; with `id` that one allocation. Safe to repeat; empty `items` ' +
-    'means nothing was held.',
-  operations: ['releaseServicePorts', 'releaseAllocation'],
-  input: Type.Object(IdOrKey, CLOSED),
-  output: ChangedAllocations,
-  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
-  repeatable: 'by-id',
-  async execute({ session }, input) {
-    const target = readIdOrKey(input);
-    if ('id' in target) return { items: [withoutMetadata(await releaseAllocation(session, target.id))] };
-    const { key } = target;
-    return { items: (await session.execute(key.project, { kind: 'release-service', key })).map(withoutMetadata) };
-  },
-});
-
-export const updatePort = defineTool({
-  name: 'update-port',
-  title: 'Describe allocated ports',
-  description:
-    'Changes what describes ports that are held: `serviceType`, `description`, `cloudflareHostname`, `metadata`. What ' +
-    'is left out stays as it is, null clears, `metadata` is replaced as a whole. A `cloudflareHostname` that is not ' +
-    'routed, as `warnings` say, is routed only after it is given again when it is free. With `project` and `service` ' +
-    'it updates every port that the service holds in that environment, host and protocol, and says which; with `id` ' +
-    'that one allocation. It cannot change the number or the owner: release-port and get-port do that.',
-  operations: ['updateAllocation'],
-  input: Type.Object({ ...IdOrKey, ...AllocationDetails.properties }, CLOSED),
-  output: ChangedAllocations,
-  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
-  repeatable: 'never',
-  async execute({ session }, { id, project, service, environment, host, protocol, ...details }) {
-    const target = readIdOrKey({ id, project, service, environment, host, protocol });
-    if ('id' in target) return { items: [withoutMetadata(await updateAllocation(session, target.id, details))] };
-    const { key } = target;
-    const updated = await session.execute(key.project, { kind: 'update-service', key, details });
-    return { items: updated.map(withoutMetadata) };
+  async execute({ session, readFolder }, { project, environment, cwd, ...filters }) {
+    const place = cwd === undefined ? null : await findPlace({ project, environment, cwd }, readFolder);
+    const query = defined({
+      ...filters,
+      project: place?.project ?? project,
+      environment: place ? await findEnvironment(session, place) : environment && toSlug(environment),
+    });
+    const { items, nextCursor } = await listAllocations(session, { ...query, maxBytes: TOOL_PAGE_BYTES });
+    // Of a project that is not there nothing is listed either, and its name may be misspelt.
+    if (items.length === 0 && query.project !== undefined) await session.read(requireRange, query.project);
+    const more = nextCursor === null ? '' : `There are more: call again with cursor ${nextCursor}`;
+    return {
+      text: items.length === 0 ? 'No such port is held.' : tellLines(items.map(tellListed), more),
+      content: { items: items.map(present), ...(nextCursor !== null && { nextCursor }) },
+    };
   },
 });

@@ -1,70 +1,141 @@
 import { Type } from '@sinclair/typebox';
+import { findClosest } from '../../input/closest.js';
+import { findVariableConflicts, toVariableName } from '../../input/variable-names.js';
 import { spaceOf } from '../../keys.js';
 import { allocateEnvironment } from '../../registry/environments.js';
 import { listEnvironments as findEnvironments } from '../../repositories/environments.js';
-import { ChangedAllocations, withoutMetadata } from '../../schemas/allocation.js';
-import { ProjectName, SpaceQuery } from '../../schemas/common.js';
+import { ServiceName } from '../../schemas/common.js';
+import { identify, present, tellLines, tellSpace, tellWarnings } from '../answers/allocations.js';
+import { findEnvironment, findPlace, inPlace } from '../folder.js';
 import {
-  EnvironmentOutline,
-  EnvironmentPage,
-  EnvironmentParams,
-  EnvironmentServices,
-} from '../../schemas/environment.js';
-import { ShortPage, TOOL_PAGE_BYTES } from '../inputs.js';
-import { defineTool, READS } from '../tool.js';
+  brief,
+  CreateProject,
+  defined,
+  invalidInput,
+  Place,
+  ProjectPlace,
+  ShortPage,
+  Space,
+  TOOL_PAGE_BYTES,
+} from '../inputs.js';
+import { defineTool, ENSURES, READS, REMOVES } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };
-const Key = { ...EnvironmentParams.properties, ...SpaceQuery.properties };
+const MAX_SERVICES = 1000;
+/** How many environments a refusal looks through for one with a similar name. */
+const MAX_COMPARED = 1000;
+const MAX_SUGGESTIONS = 3;
 
 export const getEnvironmentPorts = defineTool({
   name: 'get-environment-ports',
-  title: 'Get the ports of a whole stack',
   description:
-    'Gets or allocates the port of every service of a stack at once, all of them or none: use it for a second copy of ' +
-    'a stack, such as a branch or a worktree, with a name of its own as `environment`. Answers in the order given, and ' +
-    'the same again when called again. For one service use get-port.',
+    'The ports of a whole stack at once, all or none, as get-port does for one service; with the lines for a .env file.',
   operations: ['allocateEnvironment'],
-  input: Type.Object({ ...Key, services: EnvironmentServices.properties.services }, CLOSED),
-  output: EnvironmentOutline,
-  // Destructive for the same reason as get-port.
-  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
+  input: Type.Object(
+    {
+      services: Type.Optional(
+        Type.Array(brief(ServiceName), {
+          minItems: 1,
+          maxItems: MAX_SERVICES,
+          description: 'Names; else those of ports.yaml.',
+        }),
+      ),
+      ...Place,
+      ...Space,
+      createProject: CreateProject,
+    },
+    CLOSED,
+  ),
+  annotations: ENSURES,
   repeatable: 'always',
-  async execute({ session, listenerWarnings }, { project, environment, host, protocol, services }) {
-    const key = { project, environment, ...spaceOf({ host, protocol }) };
-    const { outlines } = await allocateEnvironment(session, key, { services });
-    return { items: await listenerWarnings.addToAll(session, outlines) };
+  async execute({ session, listenerWarnings, firstRange, readFolder }, { services, host, protocol, ...given }) {
+    const place = await findPlace(given, readFolder);
+    const names = services ?? place.services;
+    if (names === null || names.length === 0) {
+      throw invalidInput({
+        pointer: '/services',
+        detail: 'is required, because no ports.yaml was found that names them',
+      });
+    }
+    const mayCreate = !place.isProjectNamed || given.createProject === true;
+    const space = spaceOf({ host, protocol });
+    const { environment, answer } = await inPlace(session, place, (name, path) =>
+      allocateEnvironment(
+        session,
+        { project: place.project, environment: name, ...space },
+        { services: names.map((service) => ({ service })), ...(path !== undefined && { path }) },
+        mayCreate ? firstRange : undefined,
+      ),
+    );
+    const items = await listenerWarnings.addToAll(session, answer.outlines);
+    const head = `${place.project} (environment ${environment})${tellSpace(space)}:`;
+    return {
+      text: tellLines(head, toVariables(items), tellWarnings(items)),
+      content: { project: place.project, environment, items: items.map(({ service, port }) => ({ service, port })) },
+    };
   },
 });
 
+/** A line such as `WEB_PORT=3100` for each; as `web: 3100` where two names make the same variable. */
+function toVariables(items: { service: string; port: number }[]): string[] {
+  const makesVariables = findVariableConflicts(items.map(({ service }) => service)).length === 0;
+  return items.map(({ service, port }) =>
+    makesVariables ? `${toVariableName(service)}=${port}` : `${service}: ${port}`,
+  );
+}
+
 export const releaseEnvironment = defineTool({
   name: 'release-environment',
-  title: 'Release the ports of a whole stack',
-  description:
-    'Gives back every port that an environment of a project holds on one host and protocol, and says which: use it ' +
-    'when a branch or a worktree is gone for good. Safe to repeat; empty `items` means nothing was held.',
+  description: 'Gives back all ports of an environment: when its branch or worktree is gone for good.',
   operations: ['releaseEnvironment'],
-  input: Type.Object(Key, CLOSED),
-  output: ChangedAllocations,
-  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
+  input: Type.Object({ ...Place, ...Space }, CLOSED),
+  annotations: REMOVES,
   repeatable: 'by-id',
-  async execute({ session }, { project, environment, host, protocol }) {
-    const command = { kind: 'release-environment' as const, environment, ...spaceOf({ host, protocol }) };
-    return { items: (await session.execute(project, command)).map(withoutMetadata) };
+  async execute({ session, readFolder }, { host, protocol, ...given }) {
+    if (given.environment === undefined && given.cwd === undefined) {
+      throw invalidInput({ pointer: '/environment', detail: 'is required, or cwd: nothing is released by default' });
+    }
+    const place = await findPlace(given, readFolder);
+    const environment = await findEnvironment(session, place);
+    const space = spaceOf({ host, protocol });
+    const released = await session.execute(place.project, { kind: 'release-environment', environment, ...space });
+    const of = `environment ${environment} of ${place.project}${tellSpace(space)}`;
+    const ports = released.map(({ service, port }) => `${port} (${service})`).join(', ');
+    const content = { environment, items: released.map(identify) };
+    if (released.length > 0) return { text: `Released ${ports} of ${of}.`, content };
+    const { items } = await session.read(findEnvironments, place.project, { limit: MAX_COMPARED });
+    const close = findClosest(
+      environment,
+      items.map((one) => one.environment),
+      MAX_SUGGESTIONS,
+    );
+    const hint = close.length > 0 ? ` Close to it: ${close.join(', ')}.` : '';
+    return { text: `Nothing is held for ${of}.${hint}`, content: { ...content, ...(close.length > 0 && { close }) } };
   },
 });
 
 export const listEnvironments = defineTool({
   name: 'list-environments',
-  title: 'List the environments of a project',
-  description:
-    'Which copies of its stack a project holds ports for, how many, how old they are and when they were last found ' +
-    'running: use it to find abandoned ones before release-environment. Shows 25 unless `limit` says otherwise; where ' +
-    '`nextCursor` is not null there are more: call again with it as `cursor`.',
+  description: 'The copies of a stack that hold ports: their folder, age and last use. To find abandoned ones.',
   operations: ['listEnvironments'],
-  input: Type.Object({ project: ProjectName, ...ShortPage }, CLOSED),
-  output: EnvironmentPage,
+  input: Type.Object({ ...ProjectPlace, ...ShortPage }, CLOSED),
   annotations: READS,
   repeatable: 'always',
-  execute: ({ session }, { project, ...page }) =>
-    session.read(findEnvironments, project, { ...page, maxBytes: TOOL_PAGE_BYTES }),
+  async execute({ session, readFolder }, { limit, cursor, ...given }) {
+    const { project } = await findPlace(given, readFolder);
+    const page = { ...defined({ limit, cursor }), maxBytes: TOOL_PAGE_BYTES };
+    const { items, nextCursor } = await session.read(findEnvironments, project, page);
+    const lines = items.map(({ environment, allocatedPorts, path, lastUsedAt, firstAllocatedAt }) =>
+      [
+        `${environment}: ${allocatedPorts} ports since ${firstAllocatedAt}`,
+        lastUsedAt === null ? 'never seen listening' : `last seen listening ${lastUsedAt}`,
+        path === null ? null : `in ${JSON.stringify(path)}`,
+      ]
+        .filter((part) => part !== null)
+        .join(', '),
+    );
+    const more = nextCursor === null ? '' : `There are more: call again with cursor ${nextCursor}`;
+    const content = { items: items.map(present), ...(nextCursor !== null && { nextCursor }) };
+    return { text: items.length === 0 ? `${project} holds no port.` : tellLines(lines, more), content };
+  },
 });

@@ -1,22 +1,53 @@
 import { Type } from '@sinclair/typebox';
 import { spaceOf } from '../../keys.js';
-import { PortNumber, SpaceQuery } from '../../schemas/common.js';
-import { Port } from '../../schemas/port.js';
+import { tellListener } from '../../machine/listener.js';
+import { PortNumber } from '../../schemas/common.js';
+import type { Port } from '../../schemas/port.js';
 import { describePort as describe } from '../../services/listeners/described-port.js';
+import { present, tellHolder, tellLines, tellListed, tellSpace } from '../answers/allocations.js';
+import { brief, Space } from '../inputs.js';
 import { defineTool, READS } from '../tool.js';
 
 export const describePort = defineTool({
   name: 'describe-port',
-  title: 'Tell who owns a port number',
   description:
-    'The range, and the allocation or reservation, that one number belongs to on one host and protocol, and the ' +
-    'process that listens on it now, where that can be seen. Use it when you meet a number, in an error such as ' +
-    'EADDRINUSE or in a file, and want to know whose it is. A free answer is no leave to use the number: get-port or ' +
-    'allocate-port gives that.',
+    'Whose a number is, and which process listens on it now: for a number in an error such as EADDRINUSE, or in a ' +
+    'file. That one is free is no leave to use it: get-port gives that.',
   operations: ['getPort'],
-  input: Type.Object({ port: PortNumber, ...SpaceQuery.properties }, { additionalProperties: false }),
-  output: Port,
+  input: Type.Object({ port: brief(PortNumber), ...Space }, { additionalProperties: false }),
   annotations: READS,
   repeatable: 'always',
-  execute: ({ session, listeners }, input) => describe(session, listeners, input.port, spaceOf(input)),
+  async execute({ session, listeners }, { port, ...space }) {
+    const described = await describe(session, listeners, port, spaceOf(space));
+    const { range, allocation, reservation, listener } = described;
+    const content = {
+      ...present(described),
+      ...(range && { range: { project: range.project, startPort: range.startPort, endPort: range.endPort } }),
+      ...(allocation && { allocation: present(allocation) }),
+      ...(reservation && { reservation: present(reservation) }),
+      ...(listener && { listener: present(listener) }),
+    };
+    return { text: tellPort(described), content };
+  },
 });
+
+const STATES: { [State in Port['state']]: string } = {
+  free: 'nobody holds it',
+  allocated: 'held',
+  in_use: 'held, and it was listening at the last probe',
+  reserved: 'reserved',
+  cooling: 'released a short while ago, and kept back for now',
+  excluded: 'excluded: nobody is given it unasked',
+  squatted: 'nobody holds it, yet something listens there',
+  unmanaged: 'in no range of the registry',
+};
+
+function tellPort({ port, host, protocol, state, range, allocation, reservation, listener }: Port): string {
+  return tellLines(
+    `${port}${tellSpace({ host, protocol })}: ${STATES[state]}.`,
+    allocation ? `Holder: ${tellHolder(allocation)}. ${tellListed(allocation)}` : '',
+    reservation ? `Reserved for ${reservation.project} until ${reservation.expiresAt}, id ${reservation.id}.` : '',
+    range ? `Range: ${range.startPort}-${range.endPort} of ${range.project}.` : '',
+    listener ? `Listening now: ${tellListener(listener) ?? 'a process that cannot be seen from here'}.` : '',
+  );
+}

@@ -4,64 +4,95 @@ import { createRange as insertRange } from '../../registry/ranges.js';
 import { findLastAudit } from '../../repositories/audits.js';
 import { summarizeProject } from '../../repositories/projects.js';
 import { listRanges as findRanges } from '../../repositories/ranges.js';
-import { LastAudit } from '../../schemas/audit.js';
-import { ProjectName, SpaceQuery } from '../../schemas/common.js';
-import { NewRange, ProjectSummary, Range, RangePage } from '../../schemas/range.js';
-import { ShortPage, TOOL_PAGE_BYTES } from '../inputs.js';
-import { defineTool, idempotencyOf, READS } from '../tool.js';
+import type { LastAudit } from '../../schemas/audit.js';
+import { NewRange, type ProjectSummary, type Range } from '../../schemas/range.js';
+import { present, tellLines, tellSpace } from '../answers/allocations.js';
+import { findPlace } from '../folder.js';
+import { brief, defined, ProjectPlace, ShortPage, Space, TOOL_PAGE_BYTES } from '../inputs.js';
+import { ADDS, defineTool, idempotencyOf, READS } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };
 
 export const portSummary = defineTool({
   name: 'port-summary',
-  title: 'Summarize a project',
-  description:
-    'How full one project is on one host and protocol: its ranges, its counts, the public hostnames of its ports, and ' +
-    'the last audit; while that is null, `inUsePorts` was not checked yet. Use it to tell whether there is room; for the ports themselves use list-ports.',
+  description: 'How full a project is, its ranges, its public hostnames, and its last audit.',
   operations: ['getProjectSummary'],
-  input: Type.Object({ project: ProjectName, ...SpaceQuery.properties }, CLOSED),
-  output: Type.Object({
-    ...ProjectSummary.properties,
-    lastAudit: Type.Unsafe<LastAudit | null>(Type.Union([LastAudit, Type.Null()])),
-  }),
+  input: Type.Object({ ...ProjectPlace, ...Space }, CLOSED),
   annotations: READS,
   repeatable: 'always',
-  async execute({ session }, input) {
-    const space = spaceOf(input);
-    const summary = await session.read(summarizeProject, input.project, space);
-    return { ...summary, lastAudit: await session.read(findLastAudit, { project: input.project, host: space.host }) };
+  async execute({ session, readFolder }, { host, protocol, ...given }) {
+    const { project } = await findPlace(given, readFolder);
+    const space = spaceOf({ host, protocol });
+    const summary = await session.read(summarizeProject, project, space);
+    const lastAudit = await session.read(findLastAudit, { project, host: space.host });
+    const ranges = summary.ranges.map(present);
+    const content = { ...present(summary), ranges, ...(lastAudit && { lastAudit: present(lastAudit) }) };
+    return { text: tellLines(tellSummary(summary), tellAudit(lastAudit)), content };
   },
 });
 
+function tellSummary(summary: ProjectSummary): string[] {
+  const { project, ranges, hostnames } = summary;
+  const blocks = ranges.map(({ startPort, endPort }) => `${startPort}-${endPort}`).join(', ');
+  return [
+    `${project}${tellSpace(summary)}: ${blocks}. ${tellCounts(summary)}`,
+    ...hostnames.map(({ port, service, cloudflareHostname }) => `${cloudflareHostname} is ${port} (${service})`),
+  ];
+}
+
+function tellCounts(counts: Omit<ProjectSummary, 'ranges'> | Range): string {
+  const { totalPorts, allocatedPorts, inUsePorts, availablePorts } = counts;
+  return `Of ${totalPorts} ports ${allocatedPorts} are held (${inUsePorts} seen listening), ${availablePorts} are available.`;
+}
+
+function tellAudit(audit: LastAudit | null): string {
+  if (audit === null) return 'Never audited, so whether its services listen was not looked at.';
+  const health = audit.health === null ? '' : `, ${audit.health} % of what was probed listens`;
+  return `Last audit ${audit.checkedAt}: ${audit.conflicts} differences${health}.`;
+}
+
 export const listRanges = defineTool({
   name: 'list-ranges',
-  title: 'List ranges',
-  description:
-    'Which project owns which block of ports, and how full each is. Use it to learn the names of projects, or before ' +
-    'create-range. Ordered by start port. Shows 25 unless `limit` says otherwise; where `nextCursor` is not null there ' +
-    'are more: call again with it as `cursor`.',
+  description: 'Which project owns which block of ports, and how full each is.',
   operations: ['listRanges', 'listProjects'],
-  input: Type.Object({ ...SpaceQuery.properties, ...ShortPage }, CLOSED),
-  output: RangePage,
+  input: Type.Object({ ...Space, ...ShortPage }, CLOSED),
   annotations: READS,
   repeatable: 'always',
-  execute: ({ session }, input) => session.read(findRanges, spaceOf(input), { ...input, maxBytes: TOOL_PAGE_BYTES }),
+  async execute({ session }, { limit, cursor, ...space }) {
+    const page = { ...defined({ limit, cursor }), maxBytes: TOOL_PAGE_BYTES };
+    const { items, nextCursor } = await session.read(findRanges, spaceOf(space), page);
+    const lines = items.map((range) => `${range.startPort}-${range.endPort}  ${range.project}. ${tellCounts(range)}`);
+    const more = nextCursor === null ? '' : `There are more: call again with cursor ${nextCursor}`;
+    return {
+      text: tellLines(lines, more),
+      content: { items: items.map(present), ...(nextCursor !== null && { nextCursor }) },
+    };
+  },
 });
 
 export const createRange = defineTool({
   name: 'create-range',
-  title: 'Give a project a range',
   description:
-    'Gives a project a block of ports of its own: 100, or 1000 with kind `shared`. Use it for a project that has no ' +
-    'range yet, or whose ranges are exhausted; not for a second copy of a stack, which is an `environment` of the same ' +
-    'project. Leave `startPort` out to get the lowest free block. Calling it twice gives two ranges.',
+    'Gives a project another block of ports: 100, or 1000 of kind shared. Not for a second copy of a stack, which is ' +
+    'an environment.',
   operations: ['createRange', 'ensureProject'],
-  input: Type.Object(NewRange.properties, CLOSED),
-  output: Range,
-  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
+  input: Type.Object(
+    {
+      project: brief(NewRange.properties.project),
+      kind: Type.Optional(brief(NewRange.properties.kind)),
+      startPort: Type.Optional(brief(NewRange.properties.startPort, 'A multiple of 100.')),
+      description: Type.Optional(brief(NewRange.properties.description)),
+    },
+    CLOSED,
+  ),
+  annotations: ADDS,
   repeatable: 'with-key',
-  async execute({ session, reuseCooldownSeconds }, input, call) {
-    const options = { reuseCooldownSeconds, idempotency: idempotencyOf(call, input) };
-    return (await insertRange(session, input, options)).range;
+  async execute({ session, firstRange }, input, call) {
+    const options = { ...firstRange, idempotency: idempotencyOf(call, input) };
+    const { range } = await insertRange(session, input as NewRange, options);
+    return {
+      text: tellLines(`${range.project} has ${range.startPort}-${range.endPort} from now on.`, range.warnings),
+      content: present(range),
+    };
   },
 });

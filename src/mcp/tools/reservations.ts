@@ -1,56 +1,75 @@
 import { Type } from '@sinclair/typebox';
+import { toSlug } from '../../input/slug.js';
 import { cancelReservation as cancel, claimReservation as claim, reserve } from '../../registry/reservations.js';
-import { Allocation } from '../../schemas/allocation.js';
-import { ProjectName } from '../../schemas/common.js';
-import { NewReservation, Reservation, ReservationClaim, ReservationParams } from '../../schemas/reservation.js';
-import { defineTool, idempotencyOf } from '../tool.js';
+import { NewReservation, ReservationParams } from '../../schemas/reservation.js';
+import { identify, present, tellHolder, tellLines, tellWarnings } from '../answers/allocations.js';
+import { findPlace } from '../folder.js';
+import { brief, Place, ProjectPlace, Space } from '../inputs.js';
+import { ADDS, defineTool, ENSURES, idempotencyOf, REMOVES } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };
+const { ttlSeconds, port, service, reservedBy, reason } = NewReservation.properties;
+const Id = brief(ReservationParams.properties.id);
 
 export const reservePort = defineTool({
   name: 'reserve-port',
-  title: 'Reserve a port for a while',
-  description:
-    'Holds a port until `ttlSeconds` have passed, without a service behind it yet: use it when a number has to be ' +
-    'announced before it is known whether the service will come. claim-reservation turns it into an allocation, ' +
-    'cancel-reservation gives it up; otherwise it ends by itself. For a service that is about to run use get-port.',
+  description: 'Holds a number until ttlSeconds have passed, before it is known whether its service will come.',
   operations: ['reservePort'],
-  input: Type.Object({ project: ProjectName, ...NewReservation.properties }, CLOSED),
-  output: Reservation,
-  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
+  input: Type.Object(
+    {
+      ttlSeconds: brief(ttlSeconds, 'At most 30 days.'),
+      ...ProjectPlace,
+      port: Type.Optional(brief(port)),
+      service: Type.Optional(brief(service)),
+      ...Space,
+      reservedBy: Type.Optional(brief(reservedBy)),
+      reason: Type.Optional(brief(reason)),
+    },
+    CLOSED,
+  ),
+  annotations: ADDS,
   repeatable: 'with-key',
-  async execute({ session }, input, call) {
-    const { project, ...wanted } = input;
-    return (await reserve(session, project, wanted, idempotencyOf(call, input))).reservation;
+  async execute({ session, readFolder }, input, call) {
+    const { project: named, cwd, ...wanted } = input;
+    const { project } = await findPlace({ project: named, cwd }, readFolder);
+    const { reservation } = await reserve(session, project, wanted as NewReservation, idempotencyOf(call, input));
+    return {
+      text: `${reservation.port} is reserved for ${project} until ${reservation.expiresAt}. id: ${reservation.id}`,
+      content: present(reservation),
+    };
   },
 });
 
 export const claimReservation = defineTool({
   name: 'claim-reservation',
-  title: 'Claim a reservation',
-  description:
-    'Turns a reservation into an allocation of the same port. Use it with the `id` that reserve-port answered; ' +
-    '`service` is needed where the reservation has none. Claiming again answers the same allocation.',
+  description: 'Turns a reservation into an allocation of the same number. Again answers the same.',
   operations: ['claimReservation'],
-  input: Type.Object({ ...ReservationParams.properties, ...ReservationClaim.properties }, CLOSED),
-  output: Allocation,
-  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  input: Type.Object({ id: Id, service: Type.Optional(brief(service)), environment: Place.environment }, CLOSED),
+  annotations: ENSURES,
   repeatable: 'always',
-  async execute({ session }, { id, ...details }) {
-    return (await claim(session, id, details, null)).allocation;
+  async execute({ session }, { id, service, environment }) {
+    const wanted = {
+      ...(service !== undefined && { service }),
+      ...(environment && { environment: toSlug(environment) }),
+    };
+    const { allocation } = await claim(session, id, wanted, null);
+    const text = tellLines(`${tellHolder(allocation)}: ${allocation.port}`, tellWarnings([allocation]));
+    return { text, content: identify(allocation) };
   },
 });
 
 export const cancelReservation = defineTool({
   name: 'cancel-reservation',
-  title: 'Cancel a reservation',
-  description:
-    'Gives a reserved port up before its time. Safe to repeat. One that was claimed stays allocated: release-port ' +
-    'gives that back.',
+  description: 'Gives a reserved number up before its time.',
   operations: ['cancelReservation'],
-  input: Type.Object(ReservationParams.properties, CLOSED),
-  output: Reservation,
-  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
+  input: Type.Object({ id: Id }, CLOSED),
+  annotations: REMOVES,
   repeatable: 'always',
-  execute: ({ session }, { id }) => cancel(session, id),
+  async execute({ session }, { id }) {
+    const reservation = await cancel(session, id);
+    const { port, status, allocationId } = reservation;
+    const text =
+      allocationId === null ? `${port} is ${status}.` : `${port} was claimed before: release-port gives it up.`;
+    return { text, content: present(reservation) };
+  },
 });
