@@ -19,8 +19,9 @@ export function isBuildStale() {
 
 /** Whether any of these or a test changed since they were compiled together. */
 export function areTestsStale() {
-  // The generated clients are a package of their own.
-  const tests = filesIn('test').filter((file) => !file.startsWith(join(root, 'test/contract-client')));
+  // Packages of their own, which are not compiled with the tests.
+  const packages = ['test/contract-client', 'test/mcp-client-schemas'].map((folder) => join(root, folder));
+  const tests = filesIn('test').filter((file) => !packages.some((folder) => file.startsWith(folder)));
   return changedSince(timeOf('.built-with-tests'), [...sourcesOfBuild(), ...tests]);
 }
 

@@ -101,7 +101,7 @@ function run(env: NodeJS.ProcessEnv, command: string, ...args: string[]): Promis
 function testsOf(suite: Suite): string[] {
   return readdirSync(join(packageRoot, 'test'), { recursive: true, encoding: 'utf8' })
     .map((file) => join('test', file))
-    .filter((file) => file.endsWith('.test.ts') && suiteOf(file) === suite)
+    .filter((file) => file.endsWith('.test.ts') && !file.includes('node_modules') && suiteOf(file) === suite)
     .sort();
 }
 

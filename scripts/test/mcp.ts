@@ -1,6 +1,7 @@
-// Runs the inspector's CLI and the scenarios of the official conformance suite that fit a domain server, against
-// the service and a stdio process of this build. Both tools want Node 22 or newer, and so run under Node 24.
-import { spawn, spawnSync } from 'node:child_process';
+// Runs the inspector's CLI, the scenarios of the official conformance suite that fit a domain server, and the libraries
+// of test/mcp-client-schemas, against the service and a stdio process of this build. All of them want Node 22 or newer,
+// and so run under Node 24.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,9 +44,20 @@ function report(name: string, passed: boolean, detail: string): void {
   process.stdout.write(`${passed ? 'ok' : 'NOT OK'}  ${name}${detail && `  ${detail}`}\n`);
 }
 
+interface Outcome {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+
 /** Under Node 24, whatever this process runs on. */
-function run(tool: string, command: string, args: string[]): { status: number | null; stdout: string; stderr: string } {
+function run(tool: string, command: string, args: string[]): Outcome {
   return spawnSync('npx', ['-y', '-p', 'node@24', '-p', tool, command, ...args], { cwd: folder, encoding: 'utf8' });
+}
+
+/** The same for a command in a folder that is a package of its own. */
+function runIn(cwd: string, command: string): Outcome {
+  return spawnSync('npx', ['-y', '-p', 'node@24', '-c', command], { cwd, encoding: 'utf8' });
 }
 
 function checkScenario(url: string, scenario: string, revision: string): void {
@@ -79,30 +91,66 @@ function checkInspector(name: string, args: string[], expected: RegExp): void {
   report(`inspector ${name}`, passed, passed ? '' : `${stdout}\n${stderr}`);
 }
 
-const service = spawn(process.execPath, [join(packageRoot, 'dist/src/main.js')], {
-  env: { ...process.env, DATABASE_URL: '', DATA_DIR: join(folder, 'data'), PORT: '0', LOG_LEVEL: 'info' },
-  stdio: ['ignore', 'pipe', 'inherit'],
-});
-try {
-  const url = await new Promise<string>((resolve, reject) => {
+/** The inspector tells which schemas some clients do not take: none of the service, and the one that was planted. */
+function checkPortability(serviceUrl: string, plantedUrl: string): void {
+  const list = (url: string) => {
+    const args = ['--cli', url, '--transport', 'http', '--method', 'tools/list', '--strict', '--format', 'json'];
+    const { stdout, stderr } = run(INSPECTOR, 'mcp-inspector', args);
+    const { result, schemaFindings } = JSON.parse(stdout || '{}');
+    return { tools: result?.tools.length, findings: schemaFindings, output: `${stdout}\n${stderr}` };
+  };
+  const ours = list(serviceUrl);
+  const isPortable = ours.tools > 0 && ours.findings === undefined;
+  report('inspector finds every schema portable', isPortable, isPortable ? '' : ours.output);
+  const others = list(`${plantedUrl}/list-of-types`);
+  const isFound = others.findings?.[0]?.findings[0]?.rule === 'type-union';
+  report('inspector finds the list of types that was planted', isFound, isFound ? '' : others.output);
+}
+
+/** Has each library send the tools to a model. */
+function checkClientSchemas(serviceUrl: string, plantedUrl: string): void {
+  const command = `npm ci --loglevel=error && node run.js "${serviceUrl}" "${plantedUrl}"`;
+  const { status, stdout, stderr } = runIn(join(packageRoot, 'test/mcp-client-schemas'), command);
+  report('libraries of agents lose nothing of the tools', status === 0, `\n${stdout}${stderr}`);
+}
+
+/** Starts a program, and waits until it has printed all that is asked for. */
+function start(args: string[], env: NodeJS.ProcessEnv, address: RegExp, ready: string) {
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const url = new Promise<string>((resolve, reject) => {
     let output = '';
-    service.on('exit', () => reject(new Error('The service ended before it was ready')));
-    service.stdout.on('data', (text) => {
+    child.on('exit', () => reject(new Error(`${args} ended before it was ready`)));
+    child.stdout.on('data', (text) => {
       output += text;
-      const address = /Server listening at (http:[^"]+)/.exec(output)?.[1];
-      if (address && output.includes('"Ready"')) resolve(`${address}/mcp`);
+      const found = address.exec(output)?.[0];
+      if (found && output.includes(ready)) resolve(found);
     });
   });
+  return { child, url };
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  child.removeAllListeners('exit');
+  child.kill();
+  if (child.exitCode === null && child.signalCode === null)
+    await new Promise((resolve) => child.once('close', resolve));
+}
+
+const env = { ...process.env, DATABASE_URL: '', DATA_DIR: join(folder, 'data'), PORT: '0', LOG_LEVEL: 'info' };
+const service = start([join(packageRoot, 'dist/src/main.js')], env, /(?<=Server listening at )http:[^"]+/, '"Ready"');
+const planted = start([join(packageRoot, 'test/mcp-client-schemas/planted-server.js')], process.env, /http:\S+/, '\n');
+try {
+  const url = `${await service.url}/mcp`;
   for (const [scenario, revision] of SCENARIOS) checkScenario(url, scenario, revision);
   const overHttp = [url, '--transport', 'http'];
   checkInspector('lists the tools over HTTP', [...overHttp, '--method', 'tools/list'], /"get-port"/);
   checkInspector('gets a port over HTTP', [...overHttp, ...getPort], /"port": 3300/);
   const overStdio = ['-e', `PORT_ALLOCATOR_DATA_DIR=${join(folder, 'data')}`, ...getPort, '--', ...stdio];
   checkInspector('gets the same port over stdio, from the service', overStdio, /"port": 3300/);
+  checkPortability(`${url}?tools=all`, await planted.url);
+  checkClientSchemas(`${url}?tools=all`, await planted.url);
 } finally {
-  service.removeAllListeners('exit');
-  service.kill();
-  await new Promise((resolve) => service.once('close', resolve));
+  await Promise.all([service, planted].map(({ child }) => stop(child)));
   rmSync(folder, { recursive: true, force: true });
 }
 process.exitCode = failures === 0 ? 0 : 1;

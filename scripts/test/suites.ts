@@ -84,7 +84,7 @@ export const suites: Record<string, Suite> = {
     program: 'test/contract-client/run.js',
   },
   mcp: {
-    proves: 'the inspector and the official conformance suite of MCP pass',
+    proves: 'the inspector and the conformance suite of MCP pass; libraries of agents lose nothing of the tools',
     takes: '1 min',
     requires: 'the npm registry',
     program: 'dist/scripts/test/mcp.js',

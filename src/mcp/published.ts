@@ -6,8 +6,9 @@ import type { Tool } from './tool.js';
 
 /**
  * What an agent needs to fill in a schema. Everything else is left out, because it takes room in the context of every
- * agent and because clients refuse it: `format`, patterns and bounds, say, are no part of Gemini's function
- * declarations. An input that breaks such a rule is refused with the rule.
+ * agent, and because it does not travel: some clients drop formats, patterns, bounds or defaults on the way to a model,
+ * and some models' APIs refuse the tool for one (test/mcp-client-schemas). An input that breaks such a rule is refused
+ * with the rule.
  */
 const PUBLISHED = ['type', 'description', 'properties', 'required', 'items', 'enum', 'additionalProperties'];
 
