@@ -7,7 +7,7 @@ import { toRefusal } from '../src/database/errors.js';
 import { AppError, type Holder, type ProblemCode, problems, StartError } from '../src/errors.js';
 import { nextSteps as mcpSteps } from '../src/mcp/next-steps.js';
 import { refuse } from '../src/mcp/results.js';
-import { tools } from '../src/mcp/tools.js';
+import { coreTools, tools } from '../src/mcp/tools.js';
 import { nextSteps as restSteps } from '../src/plugins/next-steps.js';
 import { toProblem } from '../src/plugins/problems.js';
 import * as refusals from '../src/refusals.js';
@@ -133,12 +133,12 @@ const expected: Record<ProblemCode, [refusal: AppError, rest: string, mcp: strin
     made.projectNotFound,
     'GET /v1/projects lists those that have; PUT /v1/projects/{project} gives it one, and so does createProject=true ' +
       'with a PUT or POST that allocates.',
-    'look for the right name with list-ranges',
+    'give your working folder as cwd instead of a name. If the project is new, call get-port',
   ],
   'range-not-found': [
     made.rangeNotFound,
     'GET /v1/ranges lists them; GET /v1/ports/3350 tells which one covers this port.',
-    'list-ranges shows the ranges',
+    'describe-port tells which range',
   ],
   'excluded-port-not-found': [
     made.excludedPortNotFound,
@@ -166,7 +166,7 @@ const expected: Record<ProblemCode, [refusal: AppError, rest: string, mcp: strin
   'range-exhausted': [
     made.rangeExhausted,
     'Release one (GET /v1/allocations?project=odin lists them), or add a range with POST /v1/ranges.',
-    'release a port that is no longer needed (list-ports',
+    'release what is no longer needed (list-ports',
   ],
   'range-overlap': [
     made.rangeOverlap,
@@ -182,7 +182,7 @@ const expected: Record<ProblemCode, [refusal: AppError, rest: string, mcp: strin
     made.rangeInUse,
     'Release the allocations first: GET /v1/allocations?project=odin lists them. ' +
       'Cancel the reservations first: GET /v1/reservations?project=odin lists them.',
-    'release the allocations with release-port: list-ports shows them. cancel the reservations with',
+    'release the allocations with release-port: list-ports shows them. wait until the reservations expire',
   ],
   'limit-reached': [
     made.limitReached,
@@ -245,7 +245,7 @@ t.test('if a code has several next steps, the facts of the refusal decide which 
   ] as const) {
     t.equal(tell(refusal).detail, `${refusal.message} ${rest}`.trim());
   }
-  t.match(tell(refusals.rangeInUse(range, 0, 2)).text, /Next: cancel the reservations with cancel-reservation/);
+  t.match(tell(refusals.rangeInUse(range, 0, 2)).text, /Next: wait until the reservations expire/);
   t.match(tell(refusals.rangeInUse(range, 1, 0)).text, /Next: release the allocations [^.]+\.$/);
   const nothingChanged = /Next: call the tool again after 1 s; nothing was changed\.$/;
   t.match(tell(fromDatabase.away).text, nothingChanged);
@@ -255,6 +255,25 @@ t.test('if a code has several next steps, the facts of the refusal decide which 
     t.match(tell(refusal).text, /Next: ask the user to do what is said here, [^.]+; nothing was changed\.$/);
   }
   t.match(tell(made.releasedNotProbeable).text, /Next: describe-port tells who has 3300 now\.$/);
+});
+
+t.test('an agent is sent to tools that it sees, and told what shows the others', async (t) => {
+  const core = coreTools.map(({ name }) => name);
+  const others = tools.map(({ name }) => name).filter((name) => !core.includes(name));
+  const named = new RegExp(`\\b(${others.join('|')})\\b`);
+  for (const refusal of [...Object.values(made), ...Object.values(expected).map(([one]) => one)]) {
+    const next = tell(refusal).text.split('\nNext: ')[1] ?? '';
+    if (named.test(next)) t.match(next, /which agents see if MCP_TOOLS is all/, refusal.code);
+  }
+  t.match(
+    tell(refusals.projectNotFound('shopp', ['shop'])).text,
+    /Did you mean shop\?\nNext: give the name that is meant/,
+  );
+  t.match(tell(made.projectNotCreated).text, /\nNext: give the project that you mean, or ask the user\.$/);
+  t.match(
+    tell(portRefusals.portTaken(3300, space, { ...holder, kind: 'reservation' })).text,
+    new RegExp(`Next: if that reservation is yours, call allocate-port with reservationId ${id};`),
+  );
 });
 
 t.test('the details are the same as in earlier versions', async (t) => {

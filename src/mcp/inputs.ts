@@ -13,33 +13,40 @@ export function brief<T extends TSchema>(schema: T, description?: string): T {
   return { ...rules, ...(description !== undefined && { description }) } as T;
 }
 
-const Environment = Type.String({ minLength: 1, maxLength: 1000, description: 'Such as a branch; else default.' });
-const Cwd = brief(FolderPath, 'Your absolute working folder: tells project and environment.');
+const Environment = Type.String({
+  minLength: 1,
+  maxLength: 1000,
+  description: 'Copy of the stack, such as a branch. Else that of cwd, or default.',
+});
+const Cwd = brief(FolderPath, 'The absolute path you work in: tells project and environment.');
 
 /**
  * Which copy of which project: by name, or by the folder that the agent works in. What is named counts first. Any text
  * will do as an environment, such as the name of a branch, and becomes a name by the slug rule.
  */
 export const Place = {
-  project: Type.Optional(brief(ProjectName)),
+  project: Type.Optional(brief(ProjectName, 'Not needed beside cwd.')),
   environment: Type.Optional(Environment),
   cwd: Type.Optional(Cwd),
 };
 /** The project alone. */
-export const ProjectPlace = { project: Place.project, cwd: Place.cwd };
+export const ProjectPlace = {
+  project: Place.project,
+  cwd: Type.Optional(brief(FolderPath, 'The absolute path you work in.')),
+};
 
-export const CreateProject = Type.Optional(Type.Boolean({ description: 'If you named one that is new.' }));
+export const CreateProject = Type.Optional(Type.Boolean({ description: 'True if you name one that is new.' }));
 
 /** The port space. Nothing is filled in, so that a tool can tell what was given. */
 export const Space = {
-  host: Type.Optional(withoutDefault(brief(Host))),
+  host: Type.Optional(withoutDefault(brief(Host, 'Else localhost.'))),
   protocol: Type.Optional(withoutDefault(brief(Protocol))),
 };
 export const HostToFind = Type.Optional(brief(HostFilter));
 
 /** The inputs that name one allocation by its id, or all allocations of a service in one environment and port space. */
 export const IdOrService = {
-  id: Type.Optional(brief(Uuid, 'One allocation, instead of a service.')),
+  id: Type.Optional(brief(Uuid, 'Of one port, instead of a service.')),
   service: Type.Optional(brief(ServiceName)),
   ...Place,
   ...Space,
@@ -135,7 +142,7 @@ export function invalidInput(error: FieldError): AppError {
   return new AppError('validation-failed', `${error.pointer} ${error.detail}`.trim(), { errors: [error] });
 }
 
-function withoutDefault<T extends TSchema>(schema: T): T {
+export function withoutDefault<T extends TSchema>(schema: T): T {
   const { default: _, ...rest } = schema;
   return rest as T;
 }

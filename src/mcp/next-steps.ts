@@ -10,15 +10,24 @@ const lookThenRepeat = (known: ProblemExtras): string =>
 const repeat = (known: ProblemExtras): string => `call the tool again after ${waitOf(known)}; nothing was changed.`;
 const lookOrRepeat = (known: ProblemExtras): string => (known.isOutcomeUnknown ? lookThenRepeat(known) : repeat(known));
 
-/** What an agent can do after each refusal: which tool to call, or what to ask the user. */
+/** Of a tool that most agents do not see. */
+const WITH_ALL = 'which agents see if MCP_TOOLS is all';
+
+/**
+ * What an agent can do after each refusal: which tool to call, or what to ask the user. A tool that is not one of the
+ * core tools is named only together with what shows it.
+ */
 export const nextSteps: NextSteps<RefusedCall> = {
-  'validation-failed': 'correct what is named and call again; the input schema of the tool has the rules.',
+  'validation-failed': 'correct what is named and call again.',
   unauthorized:
     'ask the user for an API key of this registry: in PORT_ALLOCATOR_API_KEY, or as a bearer token over HTTP.',
-  forbidden: 'ask the user: this caller may not do that.',
+  forbidden: ({ suggestions }) =>
+    suggestions ? 'give the project that you mean, or ask the user.' : 'ask the user: this caller may not do that.',
   'not-found': 'list the tools again; the service that answers may be older or newer than this client knew.',
-  'project-not-found': 'look for the right name with list-ranges, or give the project a range with create-range.',
-  'range-not-found': 'list-ranges shows the ranges, describe-port the one that covers a number.',
+  'project-not-found': ({ suggestions }) =>
+    `${suggestions ? 'give the name that is meant' : 'give your working folder as cwd instead of a name'}. If the ` +
+    'project is new, call get-port or get-environment-ports with createProject true.',
+  'range-not-found': 'describe-port tells which range covers a number.',
   'excluded-port-not-found': 'describe-port tells whether a port is excluded.',
   'allocation-not-found': 'list-ports shows what is held; get-port allocates.',
   'reservation-not-found': 'reserve-port makes a new one.',
@@ -28,25 +37,30 @@ export const nextSteps: NextSteps<RefusedCall> = {
   'not-acceptable': 'call the tool with a client that accepts JSON.',
   'payload-too-large': 'send less: metadata may have 16 KiB.',
   'unsupported-media-type': 'send JSON.',
-  'port-taken':
-    'leave `port` out to get the lowest free one, or ask for another; describe-port tells who has a number.',
+  'port-taken': ({ holder }) =>
+    holder?.kind === 'reservation' && holder.id !== null
+      ? `if that reservation is yours, call allocate-port with reservationId ${holder.id}; else leave \`port\` out to ` +
+        'get the lowest free one.'
+      : 'leave `port` out to get the lowest free one, or ask for another.',
   'environment-elsewhere': 'give the environment of this folder another name.',
   'range-exhausted':
-    'release a port that is no longer needed (list-ports shows them, release-port frees one), or give the project ' +
-    'another range with create-range.',
-  'range-overlap': 'leave `startPort` out to get the lowest free block, or choose another; list-ranges shows them.',
-  'no-free-block': 'ask the user to delete a range that nobody uses; list-ranges shows how full each is.',
+    'release what is no longer needed (list-ports shows it; release-port and release-environment free it), or ask the ' +
+    `user for another range: create-range makes one, ${WITH_ALL}.`,
+  'range-overlap': 'leave `startPort` out to get the lowest free block, or choose another.',
+  'no-free-block': 'ask the user to delete a range that nobody uses; port-summary shows how full a project is.',
   'range-in-use': ({ taken }) =>
     [
       taken?.allocated !== 0 && 'release the allocations with release-port: list-ports shows them.',
       taken?.reserved !== 0 &&
-        'cancel the reservations with cancel-reservation, or wait until they expire: describe-port shows that of a port.',
+        'wait until the reservations expire: describe-port shows when. Or cancel them with cancel-reservation, ' +
+          `${WITH_ALL}.`,
     ]
       .filter(Boolean)
       .join(' '),
   'limit-reached': ({ limit }) =>
     limit === 'hosts' || limit === 'environments'
-      ? 'release what is no longer needed (list-ports shows it, release-port frees it), or ask the user to raise the limit.'
+      ? 'release what is no longer needed (list-ports shows it; release-port and release-environment free it), or ask the ' +
+        'user to raise the limit.'
       : 'ask the user: nothing was changed, and calling again does not help soon.',
   'allocation-released': 'call get-port to allocate for the service again, and describe that.',
   'reservation-ended': 'reserve-port makes a new one.',

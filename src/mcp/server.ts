@@ -10,11 +10,11 @@ import { coreTools, findTool, tools } from './tools.js';
 const MAX_QUOTED_LENGTH = 100;
 /** What people would otherwise write into the instruction file of each agent. */
 const INSTRUCTIONS = `Ports of this machine or team, from one registry, so that services never collide.
-- Never choose a port yourself: call get-port before a service is started or configured, and use what it answers.
-- Give your working folder as cwd: it tells the project, and a worktree gets ports of its own. Or name the project.
-- Ask again instead of remembering: the answer stays the same until the port is released.
-- If a port is in use unexpectedly, call describe-port. Never stop a process that is not yours.
-- When a worktree or branch is gone for good, call release-environment.`;
+- Never choose a port yourself: call get-port (for a stack get-environment-ports) before a service is started or configured, and use what it answers.
+- Give your working folder as cwd, which is enough: it tells the project, and a git worktree is an environment of its own. Or name project, and for a copy of the stack environment.
+- A port stays with its service, also when that is stopped. Ask again instead of remembering, and release only what is gone for good: release-environment after a worktree or branch was deleted.
+- list-ports looks up ports and allocates none.
+- If a port is in use (EADDRINUSE), call describe-port: it tells whose it is and who listens. Never stop a process that is not yours: ask the user.`;
 
 const published = { core: coreTools.map(publish), all: tools.map(publish) };
 

@@ -2,8 +2,8 @@ import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { Ajv2020 } from 'ajv/dist/2020.js';
 import { callerFields, objectFields } from '../change-log.js';
 import { toRefusal } from '../database/errors.js';
-import { AppError } from '../errors.js';
-import { describeFinding, type Finding } from '../input/findings.js';
+import { AppError, type FieldError } from '../errors.js';
+import { describeFinding, type Finding, unknownFieldOf } from '../input/findings.js';
 import { createValidator } from '../schemas/validation.js';
 import type { Service } from '../service.js';
 import { detectFolder, type ReadFolder } from './folder.js';
@@ -12,7 +12,7 @@ import { refuse, succeed, type ToolLog } from './results.js';
 import { requireRepeatable, type Tool, type ToolCall } from './tool.js';
 import { allocatePort, getPort, listPorts } from './tools/allocations.js';
 import { getEnvironmentPorts, listEnvironments, releaseEnvironment } from './tools/environments.js';
-import { releasePort, updatePort } from './tools/held-ports.js';
+import { DESCRIPTIVE, releasePort, updatePort } from './tools/held-ports.js';
 import { describePort } from './tools/ports.js';
 import { createRange, listRanges, portSummary } from './tools/ranges.js';
 import { auditPorts, importPorts } from './tools/reality.js';
@@ -106,9 +106,17 @@ function readInput(given: unknown, { input: schema }: Tool, ajv: Ajv2020): Recor
   // Compiles the schema of a tool at its first call, and keeps the result.
   const validate = ajv.compile(schema);
   if (!validate(isObject || given == null ? input : given)) {
-    throw invalidInput(describeFinding(validate.errors?.[0] as Finding));
+    throw invalidInput(describeWrong(validate.errors?.[0] as Finding));
   }
   return input;
+}
+
+/** What is wrong with an input. Agents send a description to `get-port`, say, so they are told which tool takes it. */
+function describeWrong(finding: Finding): FieldError {
+  const error = describeFinding(finding);
+  const unknown = unknownFieldOf(finding);
+  const isDescriptive = finding.instancePath === '' && DESCRIPTIVE.some((name) => name === unknown);
+  return isDescriptive ? { ...error, detail: `${error.detail} Call update-port to set it, after this.` } : error;
 }
 
 /** The folder that a bridge has sent counts, and without a bridge an agent of this machine may name one. */

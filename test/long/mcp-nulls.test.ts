@@ -53,6 +53,7 @@ const VALUES: Record<string, unknown[]> = {
   clear: [[], ['description'], ['metadata', 'serviceType']],
   reservedBy: ['agent'],
   reason: ['a reason'],
+  reservationId: ['reservation'],
 };
 const IDS: Record<string, keyof Ids> = {
   'release-port': 'allocation',
@@ -60,6 +61,8 @@ const IDS: Record<string, keyof Ids> = {
   'claim-reservation': 'reservation',
   'cancel-reservation': 'reservation',
 };
+
+const isId = (field: string): boolean => field === 'id' || field === 'reservationId';
 
 /** An input in which each optional field is left out, null, or one of its values. An id is the name of one. */
 function inputsOf({ name, input }: Tool): fc.Arbitrary<Input> {
@@ -117,7 +120,7 @@ for (const tool of tools) {
     const property = fc.asyncProperty(inputsOf(tool), async (given) => {
       const ids = await refill();
       const input = Object.fromEntries(
-        Object.entries(given).map(([name, value]) => [name, name === 'id' && value ? ids[value as keyof Ids] : value]),
+        Object.entries(given).map(([name, value]) => [name, isId(name) && value ? ids[value as keyof Ids] : value]),
       );
       const before = await readHeld(db);
       await call(tool.name, input);

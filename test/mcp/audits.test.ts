@@ -16,7 +16,10 @@ t.test('audit-ports answers a recent audit of the same scope, and port-summary t
 
   const kept = (await request('POST', '/v1/audits', { project: 'odin' })).body;
   const { conflictCounts, ...recent } = await ask('audit-ports', { project: 'odin', maxAgeSeconds: 600 });
-  t.match(recent, Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== null)));
+  const [{ expected, actual, ...conflict }] = kept.conflicts;
+  t.match([expected, actual], ['odin/api listens', 'nothing listens']);
+  const told = Object.entries({ ...kept, conflicts: [conflict] }).filter(([, value]) => value !== null);
+  t.same(recent, Object.fromEntries(told), 'without what the detail says too');
   t.match(conflictCounts, { 'not-running': 1 });
   for (const other of [{}, { project: 'odin', unallocated: true }, { project: 'odin', host: 'localhost' }]) {
     t.not((await ask('audit-ports', { ...other, maxAgeSeconds: 600 })).id, kept.id, 'of another scope');

@@ -27,6 +27,15 @@ t.test('tools for stacks, reservations and what is running', async (t) => {
     ]);
     t.equal((await ask('release-environment', stack)).items.length, 2);
     t.same((await ask('release-environment', stack)).items, []);
+    await ask('allocate-port', { ...stack, service: 'dns', protocol: 'both' });
+    const elsewhere =
+      /^Released 3300 \(dns\) of environment feature-x of odin\.\nStill held there: 3300 \(dns, UDP\)\. Call/;
+    t.match(await refusal('release-environment', stack), elsewhere);
+    t.match(
+      await refusal('release-environment', stack),
+      /^Nothing is held for .*\nStill held there: 3300 \(dns, UDP\)/,
+    );
+    t.equal((await ask('release-environment', { ...stack, protocol: 'udp' })).items.length, 1);
     t.match(
       await refusal('get-environment-ports', { ...stack, services: ['web', 'web'] }),
       /^validation-failed: .*listed twice/,
@@ -48,6 +57,29 @@ t.test('tools for stacks, reservations and what is running', async (t) => {
     );
   });
 
+  t.test('allocate-port takes the number that was reserved, for the project of the reservation', async (t) => {
+    const { id, port } = await ask('reserve-port', { project: 'odin', ttlSeconds: 60, protocol: 'udp' });
+    const demo = { service: 'demo', reservationId: id };
+    t.match(
+      await refusal('allocate-port', { ...demo, project: 'consilio' }),
+      /^validation-failed: \/reservationId is of project odin, and not consilio\n/,
+    );
+    t.match(
+      await refusal('allocate-port', { ...demo, project: 'odin', port }),
+      /^validation-failed: \/port cannot be given beside reservationId\n/,
+    );
+    const claimed = await ask('allocate-port', { ...demo, project: 'odin' });
+    t.match(claimed, { port, service: 'demo', protocol: 'udp' });
+    t.same(await ask('allocate-port', { ...demo, project: 'odin' }), claimed);
+    const taken = await ask('reserve-port', { project: 'odin', ttlSeconds: 60 });
+    t.match(
+      await refusal('allocate-port', { project: 'odin', service: 'demo', port: taken.port }),
+      new RegExp(
+        `^port-taken: .*\\nNext: if that reservation is yours, call allocate-port with reservationId ${taken.id};`,
+      ),
+    );
+  });
+
   t.test('an import adopts ports, after a dry run that changes nothing', async (t) => {
     const items = [{ port: 3260, service: 'grafana' }, { port: 70 }];
     const outcomes = (answer: { items: { outcome: string }[] }) => answer.items.map(({ outcome }) => outcome);
@@ -66,6 +98,12 @@ t.test('tools for stacks, reservations and what is running', async (t) => {
     t.match(audit, { allocated: 2, inUse: 1, notRunning: 1, health: 50 });
     t.match(audit.conflicts, [{ kind: 'not-running', port: 3401, service: 'down' }]);
     t.match((await ask('list-ports', { project: 'health-agent' })).items[0], { id: up.id, status: 'in_use' });
+    const squatter = createServer().listen(3402, '127.0.0.1');
+    t.teardown(() => squatter.close());
+    await call('release-port', { project: 'health-agent', service: 'down' });
+    const found = await call('audit-ports', { project: 'health-agent', unallocated: true });
+    t.match(found.content[0].text, /\n3402 {2}Nobody holds port 3402 .* Found: .+\.$/);
+    t.match(found.structuredContent.conflicts, [{ kind: 'squatter', port: 3402, actual: String }]);
     t.match(await refusal('audit-ports', { host: '169.254.0.1' }), /^not-probeable: .*\nNext: leave `host` out/s);
   });
 });

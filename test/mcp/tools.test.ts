@@ -15,11 +15,13 @@ async function makeCaller(t: Test) {
     t.equal(result.structuredContent, undefined);
     return result.content[0].text;
   };
-  return { client, ask, refusal };
+  const text = async (name: string, input: Record<string, unknown>): Promise<string> =>
+    (await call(name, input)).content[0].text;
+  return { client, ask, refusal, text };
 }
 
 t.test('tools', async (t) => {
-  const { client, ask, refusal } = await makeCaller(t);
+  const { client, ask, refusal, text } = await makeCaller(t);
   const odin = (service: string, rest: object = {}) => ({ project: 'odin', service, ...rest });
 
   t.test('allocate-port takes a new port each time, get-port answers the lowest', async (t) => {
@@ -83,6 +85,15 @@ t.test('tools', async (t) => {
     t.match(await refusal('release-port', { service: 'queue' }), /\/project is required, or cwd: the absolute path/);
   });
 
+  t.test('a field that describes a port is refused with the tool that takes it', async (t) => {
+    const text = await refusal('get-port', odin('web', { description: 'The shop' }));
+    t.match(
+      text,
+      /^validation-failed: \/description is not a known field\. .* Call update-port to set it, after this\./,
+    );
+    t.notMatch(await refusal('get-port', odin('web', { colour: 'red' })), /update-port/);
+  });
+
   t.test('list-ports shows 25 in order, and how to get the next ones', async (t) => {
     for (let i = 0; i < 30; i += 1) await ask('get-port', { project: 'consilio', service: `s${i}` });
     const first = await ask('list-ports', { project: 'consilio' });
@@ -94,6 +105,15 @@ t.test('tools', async (t) => {
     t.equal(rest.items.length, 5);
     t.notOk('nextCursor' in rest);
     t.equal((await ask('list-ports', { project: 'consilio', service: 's7' })).items[0].port, 3107);
+    t.equal(await text('list-ports', { project: 'odin', environment: 'none' }), 'No such port is held.');
+    t.match(
+      await text('list-ports', { project: 'consilio', service: 'x7' }),
+      /^No such port is held\. Leave service out/,
+    );
+    t.match(
+      await text('release-port', { project: 'consilio', service: 'x7' }),
+      /^Nothing was held for x7 .*list-ports/,
+    );
     t.match(await refusal('list-ports', { cursor: 'made-up' }), /^validation-failed: .*start without it/);
   });
 
@@ -102,7 +122,8 @@ t.test('tools', async (t) => {
     t.equal(
       missing,
       'project-not-found: Project atlas has no range.\n' +
-        'Next: look for the right name with list-ranges, or give the project a range with create-range.',
+        'Next: give your working folder as cwd instead of a name. If the project is new, call get-port or ' +
+        'get-environment-ports with createProject true.',
     );
     t.match(await ask('create-range', { project: 'atlas' }), { startPort: 3600, endPort: 3699, project: 'atlas' });
     t.equal((await ask('get-port', { project: 'atlas', service: 'api' })).port, 3600);

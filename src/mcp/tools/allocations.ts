@@ -5,21 +5,35 @@ import { allocate, listAllocations } from '../../registry/allocations.js';
 import { allocateEnvironment } from '../../registry/environments.js';
 import { requireRange } from '../../repositories/ranges.js';
 import { type Allocation, AllocationQuery, NewAllocation } from '../../schemas/allocation.js';
+import { ReservationParams } from '../../schemas/reservation.js';
 import { identify, present, tellHolder, tellLines, tellListed, tellWarnings } from '../answers/allocations.js';
 import { findEnvironment, findPlace, inPlace } from '../folder.js';
-import { brief, CreateProject, defined, HostToFind, Place, ShortPage, Space, TOOL_PAGE_BYTES } from '../inputs.js';
+import {
+  brief,
+  CreateProject,
+  defined,
+  HostToFind,
+  invalidInput,
+  Place,
+  ShortPage,
+  Space,
+  TOOL_PAGE_BYTES,
+  withoutDefault,
+} from '../inputs.js';
 import { ADDS, defineTool, ENSURES, idempotencyOf, READS } from '../tool.js';
+import { claimFor } from './reservations.js';
 
 const CLOSED = { additionalProperties: false };
 const Service = brief(NewAllocation.properties.service);
+const NamedService = brief(NewAllocation.properties.service, 'What the port is for, such as web or api.');
 
 export const getPort = defineTool({
   name: 'get-port',
   description:
     'The port of one service, to be called before you start it or write its configuration: the one it holds, or else ' +
-    'the lowest free one, which it keeps. Ask again at any time for the same answer.',
+    'the lowest free one, which it keeps until it is released. Ask again at any time for the same answer.',
   operations: ['getOrAllocatePort'],
-  input: Type.Object({ service: Service, ...Place, ...Space, createProject: CreateProject }, CLOSED),
+  input: Type.Object({ service: NamedService, ...Place, ...Space, createProject: CreateProject }, CLOSED),
   output: Type.Object({ port: Type.Integer() }),
   annotations: ENSURES,
   repeatable: 'always',
@@ -44,27 +58,35 @@ export const getPort = defineTool({
 export const allocatePort = defineTool({
   name: 'allocate-port',
   description:
-    'A further port for a service that needs several, one particular number (port), one that would be nice (prefer), ' +
-    'or one number for TCP and UDP (protocol both). Each call takes another one: for the usual port use get-port.',
-  operations: ['allocatePort'],
+    'A further port for a service that has one, such as for metrics; one particular number (port, or prefer if another ' +
+    'will do); or one number for TCP and UDP (protocol both). Each call takes another port: use get-port for the first.',
+  operations: ['allocatePort', 'claimReservation'],
   input: Type.Object(
     {
       service: Service,
       ...Place,
       host: Space.host,
-      protocol: Type.Optional(brief(Type.Unsafe<'tcp' | 'udp' | 'both'>(NewAllocation.properties.protocol))),
+      protocol: Type.Optional(
+        withoutDefault(brief(Type.Unsafe<'tcp' | 'udp' | 'both'>(NewAllocation.properties.protocol))),
+      ),
       port: Type.Optional(brief(NewAllocation.properties.port)),
       prefer: Type.Optional(brief(NewAllocation.properties.prefer)),
+      reservationId: Type.Optional(brief(ReservationParams.properties.id, 'Takes the number that reserve-port held.')),
     },
     CLOSED,
   ),
   annotations: ADDS,
   repeatable: 'with-key',
   async execute({ session, listenerWarnings, firstRange, readFolder }, input, call) {
-    const { service, host, protocol, port, prefer, ...given } = input;
+    const { service, host, protocol, port, prefer, reservationId, ...given } = input;
     const place = await findPlace(given, readFolder);
     const environment = await findEnvironment(session, place);
-    const wanted = { service, environment, host, protocol, port, prefer } as NewAllocation;
+    if (reservationId !== undefined) {
+      const other = Object.entries({ host, protocol, port, prefer }).find(([, value]) => value !== undefined);
+      if (other) throw invalidInput({ pointer: `/${other[0]}`, detail: 'cannot be given beside reservationId' });
+      return claimFor(session, place.project, reservationId, { service, environment });
+    }
+    const wanted = defined({ service, environment, host, protocol, port, prefer }) as NewAllocation;
     const mayCreate = !place.isProjectNamed;
     const { allocated, replayed } = await allocate(
       session,
@@ -88,7 +110,9 @@ export const allocatePort = defineTool({
 
 export const listPorts = defineTool({
   name: 'list-ports',
-  description: 'Looks up which services hold which ports, and allocates nothing. For one number use describe-port.',
+  description:
+    'Looks up who holds which port, and allocates nothing: "which port has the api of odin?" is service api, project ' +
+    'odin. For one number use describe-port.',
   operations: ['listAllocations', 'getServicePort'],
   input: Type.Object(
     {
@@ -96,8 +120,10 @@ export const listPorts = defineTool({
       ...Place,
       host: HostToFind,
       protocol: Space.protocol,
-      status: Type.Optional(brief(AllocationQuery.properties.status, 'Else those that are held.')),
-      cloudflareHostname: Type.Optional(brief(AllocationQuery.properties.cloudflareHostname)),
+      status: Type.Optional(
+        brief(AllocationQuery.properties.status, 'in_use: seen listening. Else all that are held.'),
+      ),
+      cloudflareHostname: Type.Optional(brief(AllocationQuery.properties.cloudflareHostname, 'Public hostname.')),
       ...ShortPage,
     },
     CLOSED,
@@ -116,8 +142,12 @@ export const listPorts = defineTool({
     if (items.length === 0 && query.project !== undefined) await session.read(requireRange, query.project);
     const more = nextCursor === null ? '' : `There are more: call again with cursor ${nextCursor}`;
     return {
-      text: items.length === 0 ? 'No such port is held.' : tellLines(items.map(tellListed), more),
+      text: items.length > 0 ? tellLines(items.map(tellListed), more) : tellNothing(filters.service !== undefined),
       content: { items: items.map(present), ...(nextCursor !== null && { nextCursor }) },
     };
   },
 });
+
+/** A service is often called otherwise than an agent thinks. */
+const tellNothing = (isOfService: boolean): string =>
+  `No such port is held.${isOfService ? ' Leave service out to see which services hold one.' : ''}`;

@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { findClosest } from '../../input/closest.js';
 import { findVariableConflicts, toVariableName } from '../../input/variable-names.js';
 import { spaceOf } from '../../keys.js';
+import { listAllocations } from '../../registry/allocations.js';
 import { allocateEnvironment } from '../../registry/environments.js';
 import { listEnvironments as findEnvironments } from '../../repositories/environments.js';
 import { ServiceName } from '../../schemas/common.js';
@@ -25,11 +26,13 @@ const MAX_SERVICES = 1000;
 /** How many environments a refusal looks through for one with a similar name. */
 const MAX_COMPARED = 1000;
 const MAX_SUGGESTIONS = 3;
+const MAX_TOLD = 25;
 
 export const getEnvironmentPorts = defineTool({
   name: 'get-environment-ports',
   description:
-    'The ports of a whole stack at once, all or none, as get-port does for one service; with the lines for a .env file.',
+    'The ports of a whole stack at once, all or none, such as for a compose file. Each is the one that get-port ' +
+    'answers. With the lines for a .env file.',
   operations: ['allocateEnvironment'],
   input: Type.Object(
     {
@@ -37,7 +40,7 @@ export const getEnvironmentPorts = defineTool({
         Type.Array(brief(ServiceName), {
           minItems: 1,
           maxItems: MAX_SERVICES,
-          description: 'Names; else those of ports.yaml.',
+          description: 'Such as web, api. Else those of the ports.yaml in cwd.',
         }),
       ),
       ...Place,
@@ -86,7 +89,9 @@ function toVariables(items: { service: string; port: number }[]): string[] {
 
 export const releaseEnvironment = defineTool({
   name: 'release-environment',
-  description: 'Gives back all ports of an environment: when its branch or worktree is gone for good.',
+  description:
+    'Gives back all ports of an environment, when its branch or worktree is gone for good. If its folder is gone too, ' +
+    'name the environment, and give project or another folder of the project as cwd.',
   operations: ['releaseEnvironment'],
   input: Type.Object({ ...Place, ...Space }, CLOSED),
   annotations: REMOVES,
@@ -102,7 +107,11 @@ export const releaseEnvironment = defineTool({
     const of = `environment ${environment} of ${place.project}${tellSpace(space)}`;
     const ports = released.map(({ service, port }) => `${port} (${service})`).join(', ');
     const content = { environment, items: released.map(identify) };
-    if (released.length > 0) return { text: `Released ${ports} of ${of}.`, content };
+    const left = { project: place.project, environment, limit: MAX_TOLD };
+    // What was released is answered also if this look-up fails.
+    const rest = await listAllocations(session, left).then(tellRest, () => '');
+    if (released.length > 0) return { text: tellLines(`Released ${ports} of ${of}.`, rest), content };
+    if (rest !== '') return { text: tellLines(`Nothing is held for ${of}.`, rest), content };
     const { items } = await session.read(findEnvironments, place.project, { limit: MAX_COMPARED });
     const close = findClosest(
       environment,
@@ -113,6 +122,13 @@ export const releaseEnvironment = defineTool({
     return { text: `Nothing is held for ${of}.${hint}`, content: { ...content, ...(close.length > 0 && { close }) } };
   },
 });
+
+/** What an environment holds on other hosts and protocols than those that were released. */
+function tellRest({ items, nextCursor }: Awaited<ReturnType<typeof listAllocations>>): string {
+  if (items.length === 0) return '';
+  const ports = items.map((one) => `${one.port} (${one.service}${tellSpace(one)})`).join(', ');
+  return `Still held there: ${ports}${nextCursor === null ? '' : ' and more'}. Call again with that protocol or host.`;
+}
 
 export const listEnvironments = defineTool({
   name: 'list-environments',

@@ -15,7 +15,8 @@ import { asJsonText, brief, defined, IdOrService, invalidInput, readIdOrService 
 import { defineTool, REMOVES, type ToolContext } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };
-const CLEARABLE = ['serviceType', 'description', 'cloudflareHostname', 'metadata'] as const;
+/** The fields that describe a port. */
+export const DESCRIPTIVE = ['serviceType', 'description', 'cloudflareHostname', 'metadata'] as const;
 
 type Target = { [Name in keyof typeof IdOrService]?: Static<(typeof IdOrService)[Name]> | undefined };
 
@@ -31,8 +32,8 @@ async function readTarget({ session, readFolder }: ToolContext, input: Target) {
 export const releasePort = defineTool({
   name: 'release-port',
   description:
-    'Gives back every port of a service in one environment, or the one with an id: when the service is gone for good, ' +
-    'not when it merely stops.',
+    'Gives back every port of a service in one environment, or the one with an id: when the service is removed for ' +
+    'good. One that merely stops keeps its port.',
   operations: ['releaseServicePorts', 'releaseAllocation'],
   input: Type.Object(IdOrService, CLOSED),
   annotations: REMOVES,
@@ -47,7 +48,7 @@ export const releasePort = defineTool({
     const lines = released.map((one) => `Released ${one.port} of ${tellHolder(one)}.`);
     const nothing =
       'key' in target
-        ? `Nothing was held for ${target.key.service} of ${target.key.project} (environment ${target.key.environment}).`
+        ? `Nothing was held for ${target.key.service} of ${target.key.project} (environment ${target.key.environment}). list-ports shows what is.`
         : '';
     return { text: tellLines(lines.length > 0 ? lines : nothing), content: { items: released.map(identify) } };
   },
@@ -56,19 +57,19 @@ export const releasePort = defineTool({
 export const updatePort = defineTool({
   name: 'update-port',
   description:
-    'Changes what describes the ports of a service in one environment, or the one with an id. What is left out stays; ' +
-    'clear removes. The number never changes.',
+    'Notes what the ports of a service in one environment are, or the one with an id: type, description, public ' +
+    'hostname, metadata. What is left out stays; clear removes. The number never changes.',
   operations: ['updateAllocation'],
   input: Type.Object(
     {
       ...IdOrService,
-      serviceType: Type.Optional(brief(ServiceType)),
+      serviceType: Type.Optional(brief(ServiceType, 'Such as http or grpc.')),
       description: Type.Optional(brief(Description)),
-      cloudflareHostname: Type.Optional(brief(CloudflareHostname)),
+      cloudflareHostname: Type.Optional(brief(CloudflareHostname, 'Public hostname that leads to it.')),
       metadata: Type.Optional(
         asJsonText(AllocationDetails.properties.metadata, 'A JSON object; replaces the old one.'),
       ),
-      clear: Type.Optional(Type.Array(StringEnum(CLEARABLE))),
+      clear: Type.Optional(Type.Array(StringEnum(DESCRIPTIVE))),
     },
     CLOSED,
   ),

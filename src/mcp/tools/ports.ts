@@ -12,7 +12,7 @@ export const describePort = defineTool({
   name: 'describe-port',
   description:
     'Whose a number is, and which process listens on it now: for a number in an error such as EADDRINUSE, or in a ' +
-    'file. That one is free is no leave to use it: get-port gives that.',
+    'file. Do not use a number because it is free: get-port gives you one.',
   operations: ['getPort'],
   input: Type.Object({ port: brief(PortNumber), ...Space }, { additionalProperties: false }),
   annotations: READS,

@@ -1,11 +1,12 @@
 import { Type } from '@sinclair/typebox';
 import { importPorts as adopt } from '../../registry/imports.js';
 import { findRecentAudit } from '../../repositories/audits.js';
-import { type Audit, AuditScope } from '../../schemas/audit.js';
+import { type Audit, type AuditConflict, AuditScope } from '../../schemas/audit.js';
 import { ImportQuery, MAX_IMPORT_ITEMS, PortToImport } from '../../schemas/import.js';
 import { toImportItems } from '../../services/import-text/listening-ports.js';
 import { present, tellLines } from '../answers/allocations.js';
-import { brief, HostToFind, Place, Space } from '../inputs.js';
+import { findPlace } from '../folder.js';
+import { brief, defined, HostToFind, ProjectPlace, Space } from '../inputs.js';
 import { defineTool, ENSURES, idempotencyOf } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };
@@ -13,14 +14,16 @@ const CLOSED = { additionalProperties: false };
 export const auditPorts = defineTool({
   name: 'audit-ports',
   description:
-    'Probes the ports that are held, and tells what differs and its remedy: services that do not run, strangers on ' +
-    'their ports, and with unallocated processes on ports that nobody holds. Connects and sends nothing.',
+    'Which services are down: probes now all ports that are held (of a project, or of all), and tells what differs and ' +
+    'its remedy: services that do not listen, strangers on their ports. Connects and sends nothing.',
   operations: ['auditPorts'],
   input: Type.Object(
     {
-      project: Place.project,
+      ...ProjectPlace,
       host: HostToFind,
-      unallocated: Type.Optional(brief(AuditScope.properties.unallocated)),
+      unallocated: Type.Optional(
+        brief(AuditScope.properties.unallocated, 'Also processes on ports that nobody holds.'),
+      ),
       maxAgeSeconds: Type.Optional(
         Type.Integer({ minimum: 0, maximum: 31_536_000, description: 'Answer the last audit if it is not older.' }),
       ),
@@ -31,7 +34,10 @@ export const auditPorts = defineTool({
   // Not read-only, because it stores what it found and updates the status of allocations.
   annotations: ENSURES,
   repeatable: 'always',
-  async execute({ session, auditor }, { limit = 25, maxAgeSeconds = 0, ...scope }, { signal }) {
+  async execute(context, { limit = 25, maxAgeSeconds = 0, cwd, ...given }, { signal }) {
+    const { session, auditor, readFolder } = context;
+    const { project } = cwd === undefined ? given : await findPlace({ project: given.project, cwd }, readFolder);
+    const scope = defined({ ...given, project });
     const recent = maxAgeSeconds > 0 ? await session.readLarge(findRecentAudit, scope, maxAgeSeconds) : null;
     const { conflicts, ...audit } = recent ?? (await auditor.run(session, scope, { signal }));
     const shown = conflicts.slice(0, limit);
@@ -42,14 +48,26 @@ export const auditPorts = defineTool({
       text: tellLines(
         tellAudit(audit),
         conflicts.length === 0 ? 'Registry and reality agree.' : `Differences: ${counted.join(', ')}.`,
-        shown.map(({ port, detail }) => `${port ?? 'all'}  ${detail}`),
+        shown.map(tellConflict),
         shown.length < conflicts.length
           ? `${conflicts.length - shown.length} more: raise limit, or name a project.`
           : '',
       ),
-      content: { ...present(audit), conflictCounts, conflicts: shown.map(present) },
+      content: { ...present(audit), conflictCounts, conflicts: shown.map(outline) },
     };
   },
+});
+
+/** The kinds whose `detail` does not name the process that was found. */
+const WITH_PROCESS: readonly AuditConflict['kind'][] = ['squatter', 'reserved-in-use'];
+
+const tellConflict = ({ port, kind, detail, actual }: AuditConflict): string =>
+  `${port ?? 'all'}  ${detail}${WITH_PROCESS.includes(kind) ? ` Found: ${actual}.` : ''}`;
+
+/** Without what `detail` says too. */
+const outline = ({ expected: _, actual, ...conflict }: AuditConflict) => ({
+  ...present(conflict),
+  ...(WITH_PROCESS.includes(conflict.kind) && { actual }),
 });
 
 function tellAudit({ allocated, inUse, notRunning, checkedAt }: Omit<Audit, 'conflicts'>): string {

@@ -1,28 +1,38 @@
 import { Type } from '@sinclair/typebox';
 import { toSlug } from '../../input/slug.js';
 import { cancelReservation as cancel, claimReservation as claim, reserve } from '../../registry/reservations.js';
+import type { Session } from '../../registry/session.js';
+import { findReservation } from '../../repositories/reservations.js';
 import { NewReservation, ReservationParams } from '../../schemas/reservation.js';
 import { identify, present, tellHolder, tellLines, tellWarnings } from '../answers/allocations.js';
 import { findPlace } from '../folder.js';
-import { brief, Place, ProjectPlace, Space } from '../inputs.js';
-import { ADDS, defineTool, ENSURES, idempotencyOf, REMOVES } from '../tool.js';
+import { brief, invalidInput, Place, ProjectPlace, Space } from '../inputs.js';
+import { ADDS, type Answer, defineTool, ENSURES, idempotencyOf, REMOVES } from '../tool.js';
 
 const CLOSED = { additionalProperties: false };
 const { ttlSeconds, port, service, reservedBy, reason } = NewReservation.properties;
 const Id = brief(ReservationParams.properties.id);
 
+/** What a reservation is claimed for. */
+interface Wanted {
+  service?: string;
+  environment?: string;
+}
+
 export const reservePort = defineTool({
   name: 'reserve-port',
-  description: 'Holds a number until ttlSeconds have passed, before it is known whether its service will come.',
+  description:
+    'Holds a number for some time, such as for a demo tomorrow; then it is free again. A service that you start now ' +
+    'needs get-port alone. To use the number, call allocate-port with reservationId.',
   operations: ['reservePort'],
   input: Type.Object(
     {
-      ttlSeconds: brief(ttlSeconds, 'At most 30 days.'),
+      ttlSeconds: brief(ttlSeconds, 'Seconds: a day is 86400, at most 30 days.'),
       ...ProjectPlace,
-      port: Type.Optional(brief(port)),
+      port: Type.Optional(brief(port, 'Else the lowest free one.')),
       service: Type.Optional(brief(service)),
       ...Space,
-      reservedBy: Type.Optional(brief(reservedBy)),
+      reservedBy: Type.Optional(brief(reservedBy, 'Who asks.')),
       reason: Type.Optional(brief(reason)),
     },
     CLOSED,
@@ -52,11 +62,25 @@ export const claimReservation = defineTool({
       ...(service !== undefined && { service }),
       ...(environment && { environment: toSlug(environment) }),
     };
-    const { allocation } = await claim(session, id, wanted, null);
-    const text = tellLines(`${tellHolder(allocation)}: ${allocation.port}`, tellWarnings([allocation]));
-    return { text, content: identify(allocation) };
+    return claimPort(session, id, wanted);
   },
 });
+
+/**
+ * Claims a reservation for a caller that names the project too, and must not get a port of another one.
+ * @throws AppError validation-failed, reservation-not-found, and what `claimReservation` throws
+ */
+export async function claimFor(session: Session, project: string, id: string, wanted: Wanted): Promise<Answer> {
+  const reservation = await session.read(findReservation, id);
+  if (reservation.project === project) return claimPort(session, id, wanted);
+  throw invalidInput({ pointer: '/reservationId', detail: `is of project ${reservation.project}, and not ${project}` });
+}
+
+async function claimPort(session: Session, id: string, wanted: Wanted): Promise<Answer> {
+  const { allocation } = await claim(session, id, wanted, null);
+  const text = tellLines(`${tellHolder(allocation)}: ${allocation.port}`, tellWarnings([allocation]));
+  return { text, content: identify(allocation) };
+}
 
 export const cancelReservation = defineTool({
   name: 'cancel-reservation',
