@@ -1,4 +1,5 @@
-import { type Detected, environmentElsewhere } from '../detection/detect.js';
+import type { Detected } from '../detection/detect.js';
+import * as rule from '../detection/environment.js';
 import type { Connection } from './connection.js';
 import { ClientFailure } from './failure.js';
 
@@ -10,54 +11,39 @@ interface EnvironmentRecord {
 
 type Here = Pick<Detected, 'project' | 'environment' | 'path' | 'isEnvironmentGiven'>;
 
-/**
- * Makes a call that gets ports in the environment of a folder. A second clone has the same environment by name, which is
- * on record for the first one's folder. It gets a name of its own, made of its path, and keeps it as long as it holds a
- * port, also after the first clone is gone. Therefore what is on record for this folder counts first.
- * @param call is given the name of the environment, and its folder unless the caller named the environment. It is called
- * a second time if the service refuses the first name as another folder's
- */
-export async function inEnvironment<Answer>(
+/** Makes a call that gets ports in the environment of a folder. `call` is given its name, and its folder if that counts. */
+export function inEnvironment<Answer>(
   connection: Pick<Connection, 'send'>,
   here: Here,
   call: (environment: string, path: string | null) => Promise<Answer>,
 ): Promise<Answer> {
-  const { environment, path, isEnvironmentGiven } = here;
-  if (isEnvironmentGiven) return await call(environment, null);
-  const recorded = await findRecorded(connection, here);
-  try {
-    return await call(recorded ?? environment, path);
-  } catch (error) {
-    if (recorded !== null || !isRefusedAs(error, 'environment-elsewhere')) throw error;
-    return await call(environmentElsewhere(environment, path), path);
-  }
+  const isElsewhere = (error: unknown) => isRefusedAs(error, 'environment-elsewhere');
+  return rule.inEnvironment(asGiven(here), recordsOf(connection), isElsewhere, call);
 }
 
-/**
- * Finds the name of a folder's environment, for a call that gets no ports. It never is that of another folder, whose
- * ports could be released by it.
- */
-export async function findEnvironment(connection: Pick<Connection, 'send'>, here: Here): Promise<string> {
-  const { project, environment, path, isEnvironmentGiven } = here;
-  if (isEnvironmentGiven) return environment;
-  const recorded = await findRecorded(connection, here);
-  if (recorded !== null) return recorded;
-  for await (const record of readRecords(connection, { project })) {
-    const isElsewhere = record.environment === environment && record.path !== null && record.path !== path;
-    if (isElsewhere) return environmentElsewhere(environment, path);
-  }
-  return environment;
+/** Finds the name of a folder's environment, for a call that gets no ports. */
+export function findEnvironment(connection: Pick<Connection, 'send'>, here: Here): Promise<string> {
+  return rule.findEnvironment(asGiven(here), recordsOf(connection));
 }
 
-/** @returns the environment that is on record for the folder, under its own name or the one made of its path */
-async function findRecorded(connection: Pick<Connection, 'send'>, here: Here): Promise<string | null> {
-  const { project, environment, path } = here;
-  const names: string[] = [];
-  for await (const record of readRecords(connection, { project, path })) names.push(record.environment);
-  if (names.includes(environment)) return environment;
-  const elsewhere = environmentElsewhere(environment, path);
-  return names.includes(elsewhere) ? elsewhere : null;
-}
+const asGiven = ({ path, isEnvironmentGiven, ...here }: Here): rule.Environment => ({
+  ...here,
+  path: isEnvironmentGiven ? null : path,
+});
+
+const recordsOf = (connection: Pick<Connection, 'send'>): rule.Records => ({
+  async listIn(project, path) {
+    const names: string[] = [];
+    for await (const record of readRecords(connection, { project, path })) names.push(record.environment);
+    return names;
+  },
+  async findFolder(project, environment) {
+    for await (const record of readRecords(connection, { project })) {
+      if (record.environment === environment) return record.path;
+    }
+    return null;
+  },
+});
 
 /** Reads the environments of a project, page after page. There are none of a project that is not known yet. */
 async function* readRecords(

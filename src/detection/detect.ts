@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { realpath, stat } from 'node:fs/promises';
+import { readFileSync, statSync } from 'node:fs';
+import { access, constants, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
-import { toSlug, withHash } from '../input/slug.js';
+import { toSlug } from '../input/slug.js';
 import { FolderProblem } from './folder-problem.js';
 import {
   nameOfUrl,
@@ -13,6 +13,9 @@ import {
   type UnreadableRepository,
 } from './git.js';
 import { findManifest, type Manifest } from './manifest/find.js';
+
+/** A larger package.json is not read for its name. */
+const MAX_PACKAGE_BYTES = 1024 * 1024;
 
 /** Which project and environment a folder belongs to. */
 export interface Detected {
@@ -81,15 +84,14 @@ async function resolveFolder(folder: string): Promise<string> {
     (found) => found.isDirectory(),
     () => false,
   );
-  if (!isFolder) throw new FolderProblem(`There is no folder ${folder} that can be read.`, 'Name one that is there');
+  const isOpen = await access(folder, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  if (!isFolder || !isOpen)
+    throw new FolderProblem(`There is no folder ${folder} that can be read.`, 'Name one that is there');
   return await realpath(folder);
 }
-
-/**
- * The name of an environment whose own name is on record for another folder, as in a second clone. It is the same each
- * time, because it is made of the folder's path.
- */
-export const environmentElsewhere = (environment: string, path: string): string => withHash(environment, path);
 
 function nameByManifest(manifest: Manifest | null): Named | null {
   if (manifest === null || manifest.project === null) return null;
@@ -143,12 +145,17 @@ function findPackage(start: string): { folder: string; named: Named } | null {
   }
 }
 
-/** The name of a package without its scope: people say `shop` of `@acme/shop`. */
+/**
+ * The name of a package without its scope: people say `shop` of `@acme/shop`. The file is looked at before it is opened,
+ * because whoever opens a pipe waits until somebody writes to it.
+ */
 function readPackage(folder: string): Named | null {
   const file = join(folder, 'package.json');
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    const found = statSync(file);
+    if (!found.isFile()) return null;
+    text = found.size > MAX_PACKAGE_BYTES ? '' : readFileSync(file, 'utf8');
   } catch {
     return null;
   }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname, parse, resolve } from 'node:path';
 
 export interface Repository {
   kind: 'repository';
@@ -94,13 +94,19 @@ function decode(name: string): string {
   }
 }
 
-/** @returns null if git is not installed */
+/**
+ * Neither of the two questions makes git run anything that the repository's settings name, such as `core.fsmonitor`: an
+ * agent may name a folder that it has only downloaded. For the same reason git is told the folder instead of started in
+ * it, where a relative entry of PATH would find programs.
+ * @returns null if git is not installed
+ */
 function runGit(folder: string, args: string[]): Promise<{ stdout: string; stderr: string } | null> {
   const env: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C' };
   for (const name of VARIABLES_OF_A_HOOK) delete env[name];
-  const options = { cwd: folder, env, timeout: TIMEOUT_MS, windowsHide: true };
+  const { root } = parse(folder);
+  const options = { cwd: root, env, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' as const, windowsHide: true };
   return new Promise((resolve) => {
-    execFile('git', args, options, (error, stdout, stderr) => {
+    execFile('git', ['-C', folder, ...args], options, (error, stdout, stderr) => {
       const isUnanswered = error !== null && !stdout && !stderr;
       if (isUnanswered && error.killed) resolve({ stdout: '', stderr: 'fatal: git did not answer' });
       else resolve(isUnanswered && typeof error.code === 'string' ? null : { stdout, stderr });

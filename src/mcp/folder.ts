@@ -1,5 +1,8 @@
-import { type Static, Type } from '@sinclair/typebox';
-import { detect, environmentElsewhere } from '../detection/detect.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Type } from '@sinclair/typebox';
+import pLimit from 'p-limit';
+import { type AgentsFolder, detectAgentsFolder, remedyForAgents } from '../detection/agents-folder.js';
+import * as rule from '../detection/environment.js';
 import { FolderProblem } from '../detection/folder-problem.js';
 import { AppError } from '../errors.js';
 import { toSlug } from '../input/slug.js';
@@ -9,7 +12,7 @@ import { EnvironmentName, FolderPath, ProjectName, ServiceName } from '../schema
 import { invalidInput } from './inputs.js';
 
 /** What a folder belongs to. A bridge works it out on the machine of the agent, and sends it beside the call. */
-export const Folder = Type.Object(
+export const FolderHeader = Type.Object(
   {
     project: ProjectName,
     environment: EnvironmentName,
@@ -20,7 +23,6 @@ export const Folder = Type.Object(
   },
   { additionalProperties: false },
 );
-export type Folder = Static<typeof Folder>;
 
 /** The project and the environment that a call is about. */
 export interface Place {
@@ -39,7 +41,7 @@ interface Given {
 }
 
 /** Reads the folder of a call. Null if none was told; throws if it cannot be read from here. */
-export type ReadFolder = (cwd: string | undefined) => Promise<Folder | null>;
+export type ReadFolder = (cwd: string | undefined) => Promise<AgentsFolder | null>;
 
 /**
  * The place that the input names, and what it leaves open by the folder.
@@ -63,54 +65,59 @@ export async function findPlace(given: Given, readFolder: ReadFolder): Promise<P
   };
 }
 
-/** @throws AppError validation-failed for a folder of which nothing can be said */
-export async function detectFolder(cwd: string): Promise<Folder> {
+/** Reading a folder takes 20 ms. */
+const READ_TIMEOUT_MS = 15_000;
+/**
+ * A folder on a network drive whose server is gone keeps one of Node's four threads for files and names, until the
+ * server is back. Two folders are read at a time, so that two threads remain for everything else that the service does.
+ * It also bounds the processes of git.
+ */
+const inTurn = pLimit(2);
+
+/**
+ * Reads a folder of this machine.
+ * @throws AppError validation-failed for a folder of which nothing can be said
+ */
+export async function detectFolder(cwd: string): Promise<AgentsFolder> {
+  const ended = new AbortController();
   try {
-    const { project, environment, path, manifest } = await detect({ folder: cwd });
-    return { project, environment, path, services: manifest?.services.map(({ service }) => service) ?? null };
+    const detecting = inTurn(async () => (ended.signal.aborted ? null : await detectAgentsFolder({ folder: cwd })));
+    const folder = await Promise.race([detecting, sleep(READ_TIMEOUT_MS, null, { signal: ended.signal })]);
+    if (folder !== null) return folder;
+    throw new FolderProblem(`${cwd} was not read within ${READ_TIMEOUT_MS / 1000} s.`, 'Call again');
   } catch (error) {
     if (!(error instanceof FolderProblem)) throw error;
-    const remedy = `${error.remedy}${error.isAvoidable ? ', or name project and environment' : ''}.`;
-    throw invalidInput({ pointer: '/cwd', detail: `is no folder to go by: ${error.message} ${remedy}` });
+    const detail = `is no folder to go by: ${error.message} ${remedyForAgents(error)}`;
+    throw invalidInput({ pointer: '/cwd', detail });
+  } finally {
+    ended.abort();
   }
 }
 
-/**
- * Makes a call that gets ports in a place. A second clone has the same environment by name, which is on record for the
- * first one's folder. It gets a name of its own, made of its path, and keeps it as long as it holds a port, also after
- * the first clone is gone. Therefore what is on record for this folder counts first.
- */
-export async function inPlace<Answer>(
+/** Makes a call that gets ports in a place. Answers in which environment, too. */
+export function inPlace<Answer>(
   session: Session,
   place: Place,
   call: (environment: string, path: string | undefined) => Promise<Answer>,
 ): Promise<{ environment: string; answer: Answer }> {
-  const { environment, path } = place;
-  const run = async (name: string) => ({ environment: name, answer: await call(name, path ?? undefined) });
-  if (path === null) return run(environment);
-  const recorded = await findRecorded(session, place, path);
-  if (recorded !== null) return run(recorded);
-  return run(environment).catch((error) => {
-    if (!(error instanceof AppError) || error.code !== 'environment-elsewhere') throw error;
-    return run(environmentElsewhere(environment, path));
-  });
+  const isElsewhere = (error: unknown) => error instanceof AppError && error.code === 'environment-elsewhere';
+  return rule.inEnvironment(place, recordsOf(session), isElsewhere, async (environment, path) => ({
+    environment,
+    answer: await call(environment, path ?? undefined),
+  }));
 }
 
 /** The environment that is on record for the folder of a place, or else the one that it would get. Allocates nothing. */
-export async function findEnvironment(session: Session, place: Place): Promise<string> {
-  const { project, environment, path } = place;
-  if (path === null) return environment;
-  const recorded = await findRecorded(session, place, path);
-  if (recorded !== null) return recorded;
-  session.access.requireProject(project);
-  const onRecord = await session.readUnfiltered(findEnvironmentPath, project, environment);
-  return onRecord === null ? environment : environmentElsewhere(environment, path);
-}
+export const findEnvironment = (session: Session, place: Place): Promise<string> =>
+  rule.findEnvironment(place, recordsOf(session));
 
-async function findRecorded(session: Session, { project, environment }: Place, path: string): Promise<string | null> {
-  const { items } = await session.read(listAllEnvironments, { project, path, limit: 1000 });
-  const names = items.map((one) => one.environment);
-  if (names.includes(environment)) return environment;
-  const elsewhere = environmentElsewhere(environment, path);
-  return names.includes(elsewhere) ? elsewhere : null;
-}
+const recordsOf = (session: Session): rule.Records => ({
+  async listIn(project, path) {
+    const { items } = await session.read(listAllEnvironments, { project, path, limit: 1000 });
+    return items.map(({ environment }) => environment);
+  },
+  findFolder(project, environment) {
+    session.access.requireProject(project);
+    return session.readUnfiltered(findEnvironmentPath, project, environment);
+  },
+});

@@ -5,6 +5,7 @@ import { Value } from '@sinclair/typebox/value';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type Caller, callerId } from '../access/caller.js';
 import type { Redact } from '../access/redact.js';
+import type { AgentsFolder } from '../detection/agents-folder.js';
 import { AppError } from '../errors.js';
 import { findExcess } from '../input/json.js';
 import { escapeInJson } from '../input/visible.js';
@@ -14,7 +15,7 @@ import { IdempotencyHeaders, StringEnum } from '../schemas/common.js';
 import { BODY_BOUNDS } from '../schemas/validation.js';
 import type { Service } from '../service.js';
 import { whenClosed } from '../when-closed.js';
-import { Folder } from './folder.js';
+import { FolderHeader } from './folder.js';
 import { createServer } from './server.js';
 import { openTools } from './tools.js';
 
@@ -100,18 +101,18 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
 /** What goes along with a request to the server that is made for it. */
 interface Extra {
   caller: Caller;
-  folder: Folder | null;
+  folder: AgentsFolder | null;
   listed: 'core' | 'all';
 }
 
 /** @throws AppError validation-failed for a header that no bridge sends */
-function readFolder(header: string | undefined): Folder | null {
+function readFolder(header: string | undefined): AgentsFolder | null {
   if (header === undefined) return null;
   let folder: unknown;
   try {
-    folder = JSON.parse(decodeURIComponent(header));
+    folder = JSON.parse(Buffer.from(header, 'base64url').toString());
   } catch {}
-  if (Value.Check(Folder, folder)) return folder;
+  if (Value.Check(FolderHeader, folder)) return folder;
   const error = { pointer: '/headers/folder', detail: 'is not what a bridge of this version sends' };
   throw new AppError('validation-failed', 'The header folder cannot be read.', { errors: [error] });
 }

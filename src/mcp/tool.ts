@@ -1,13 +1,14 @@
 import type { Static, TObject } from '@sinclair/typebox';
 import { type Caller, callerId } from '../access/caller.js';
 import type { FirstRange } from '../allocator/new-range.js';
+import type { AgentsFolder } from '../detection/agents-folder.js';
 import { AppError } from '../errors.js';
 import type { Session } from '../registry/session.js';
 import { hashRequest, type IdempotencyKey } from '../repositories/idempotency-keys.js';
 import type { Auditor } from '../services/audits/audit.js';
 import type { LocalListeners } from '../services/listeners/local-listeners.js';
 import type { ListenerWarnings } from '../services/listeners/warnings.js';
-import type { Folder, ReadFolder } from './folder.js';
+import type { ReadFolder } from './folder.js';
 
 /** What a tool uses to execute one call. */
 export interface ToolContext {
@@ -36,7 +37,7 @@ export interface ToolRequest {
   /** Whether the client has sent this call before, and does not know whether it was executed. */
   isRepeated: boolean;
   /** What the agent's folder belongs to, as its bridge has worked it out. Null if there is no bridge, or no folder. */
-  folder: Folder | null;
+  folder: AgentsFolder | null;
   /** Whether the agent is on this machine, and may have its folder read here. */
   isLocal: boolean;
   requestId: string;

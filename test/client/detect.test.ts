@@ -3,7 +3,7 @@ import { chownSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync 
 import { basename, join } from 'node:path';
 import t from 'tap';
 import { type ClientQuestion, detectHere } from '../../src/client/detect.js';
-import { environmentElsewhere } from '../../src/detection/detect.js';
+import { environmentElsewhere } from '../../src/detection/environment.js';
 import { readRepository } from '../../src/detection/git.js';
 import { git, makeFolder, makeRepository } from '../helpers/git.js';
 

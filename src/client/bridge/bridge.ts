@@ -30,8 +30,6 @@ const MAX_LINE_BYTES = 4 * 1024 * 1024;
 const MAX_UNDER_WAY = 256;
 /** How long requests may still be answered after stdin has ended. Long enough to start a service. */
 const LAST_ANSWERS_MS = 60_000;
-/** How long a client may take to tell its roots. */
-const ANSWER_MS = 2000;
 
 /**
  * Connects an MCP client that speaks over stdio to the service: a line that comes in is sent to `/mcp`, and each message
@@ -43,7 +41,9 @@ export class Bridge {
   #protocolVersion: string | null = null;
   readonly #folders: Folders;
   /** What waits for answers of the client, by the id of the request. */
-  readonly #asked = new Map<unknown, (result: Result | null) => void>();
+  readonly #asked = new Map<Message['id'], (result: Result | null) => void>();
+  /** Whether the client sends nothing any more. */
+  #hasEnded = false;
   readonly #underWay = new Set<Promise<void>>();
   /** To cancel requests, by the JSON of their id. A client should not use an id twice, and may. */
   readonly #cancelling = new Map<string, Set<AbortController>>();
@@ -67,6 +67,8 @@ export class Bridge {
       await this.#output.ready();
       while (this.#underWay.size >= MAX_UNDER_WAY) await Promise.race(this.#underWay);
     }
+    this.#hasEnded = true;
+    for (const id of this.#asked.keys()) this.#takeAnswer(id, null);
     await Promise.race([this.#finish(), sleep(LAST_ANSWERS_MS, undefined, { ref: false })]);
   }
 
@@ -79,8 +81,7 @@ export class Bridge {
     const message = parseMessage(line);
     if (message === null) return this.#output.write(notJson());
     if (message.method === undefined && ('result' in message || 'error' in message)) {
-      this.#asked.get(message.id)?.(message.result ?? null);
-      return;
+      return this.#takeAnswer(message.id, message.result ?? null);
     }
     this.#folders.note(message);
     // Over HTTP, a request is cancelled by closing its connection.
@@ -142,14 +143,18 @@ export class Bridge {
     await this.#output.write(line);
   }
 
-  /** Asks the client something; null if it does not answer in ANSWER_MS, or refuses. */
+  /** Asks the client something; null if it refuses, or cannot answer any more. */
   async #ask(method: string): Promise<Result | null> {
+    if (this.#hasEnded) return null;
     const id = `port-allocator-${randomUUID()}`;
     const answered = new Promise<Result | null>((resolve) => this.#asked.set(id, resolve));
     await this.#output.write(request(id, method));
-    const result = await Promise.race([answered, sleep(ANSWER_MS, null, { ref: false })]);
+    return await answered;
+  }
+
+  #takeAnswer(id: Message['id'], result: Result | null): void {
+    this.#asked.get(id)?.(result);
     this.#asked.delete(id);
-    return result;
   }
 
   #remember(id: Message['id'], cancelling: AbortController): () => void {

@@ -1,20 +1,31 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type Detected, detect } from '../../detection/detect.js';
+import { type AgentsFolder, detectAgentsFolder, remedyForAgents } from '../../detection/agents-folder.js';
+import type { Named } from '../../detection/detect.js';
 import { FolderProblem } from '../../detection/folder-problem.js';
 import { readNamed } from '../detect.js';
 import { ClientFailure } from '../failure.js';
 import type { Settings } from '../settings.js';
 import type { Message } from './messages.js';
 
-/** Asks the client, and answers its result; null if it refuses or gives no answer in time. */
+/** Asks the client, and answers its result; null if it refuses. There is no answer if the client gives none. */
 export type AskClient = (method: string) => Promise<{ [name: string]: unknown } | null>;
+
+/** How long the calls of an agent wait for its client to tell its roots. */
+const ANSWER_MS = 2000;
+/** What the service takes, and proxies take of one header by default. The longest path of Linux takes 5500 characters. */
+const MAX_HEADER_LENGTH = 8000;
 
 /**
  * Tells the service which project and environment a call is about, where the agent leaves that open: by the folder that
  * it names, or else by the only root of its client. The service itself may be on another machine.
+ *
+ * Clients of the revision 2026-07-28 are not asked: it has no requests of a server, and it deprecates roots in favour of
+ * inputs such as `cwd`.
  */
 export class Folders {
   #hasRoots = false;
+  /** What the client has been asked, and not told yet that it has changed. */
   #root: Promise<string | null> | null = null;
 
   constructor(
@@ -27,53 +38,79 @@ export class Folders {
     if (method === 'notifications/roots/list_changed') this.#root = null;
     if (method !== 'initialize') return;
     const { roots } = (params?.capabilities ?? {}) as { roots?: unknown };
-    this.#hasRoots = roots !== undefined;
+    this.#hasRoots = roots != null;
     this.#root = null;
   }
 
   /**
    * The header that goes along with the call of a tool.
-   * @throws ClientFailure usage, for a folder of which nothing can be said
+   * @throws ClientFailure usage, for a folder that the agent names and of which nothing can be said
    */
   async headersOf({ method, params }: Message): Promise<{ folder?: string }> {
     if (method !== 'tools/call') return {};
     const input = (params?.arguments ?? {}) as { project?: unknown; cwd?: unknown };
     if (input.project != null && input.cwd == null) return {};
-    const folder = typeof input.cwd === 'string' ? input.cwd : await this.#findRoot();
     const project = await readNamed('project', undefined, this.settings.project);
     const environment = await readNamed('environment', undefined, this.settings.environment);
-    if (folder !== null) return { folder: toHeader(await detectFor(folder, { project, environment })) };
+    const named = { project, environment };
+    const folder = typeof input.cwd === 'string' ? await detectFolder(input.cwd, named) : await this.#detectRoot(named);
+    if (folder !== null) return { folder: toHeader(folder) };
     if (project === null) return {};
-    return { folder: toHeader({ project: project.name, environment: environment?.name ?? 'default' }) };
+    const given = { project: project.name, environment: environment?.name ?? 'default', path: null, services: null };
+    return { folder: toHeader(given) };
   }
 
-  /** Of a client with several roots nobody knows which one an agent means. */
+  /** Null for a root of which nothing can be said too: the call may need no folder. If it does, it is told to name one. */
+  async #detectRoot(named: { project: Named | null; environment: Named | null }): Promise<AgentsFolder | null> {
+    const folder = await this.#findRoot();
+    if (folder === null) return null;
+    return await detectFolder(folder, named).catch((error) => {
+      if (error instanceof ClientFailure) return null;
+      throw error;
+    });
+  }
+
+  /**
+   * Asks once for all calls. An answer that comes too late for those that wait counts for the next ones, which do not
+   * wait for it again. After a refusal the next call asks again.
+   */
   #findRoot(): Promise<string | null> {
     if (!this.#hasRoots) return Promise.resolve(null);
-    this.#root ??= this.ask('roots/list').then((result) => {
-      const { roots = [] } = (result ?? {}) as { roots?: { uri: string }[] };
-      const [root, ...others] = roots;
-      return root?.uri.startsWith('file:') && others.length === 0 ? fileURLToPath(root.uri) : null;
+    if (this.#root !== null) return this.#root;
+    const answered = this.ask('roots/list');
+    const root = Promise.race([answered.then(readOnlyRoot), sleep(ANSWER_MS, null, { ref: false })]);
+    this.#root = root;
+    void answered.then((result) => {
+      if (this.#root === root) this.#root = result === null ? null : Promise.resolve(readOnlyRoot(result));
     });
-    return this.#root;
+    return root;
   }
 }
 
-async function detectFor(folder: string, named: Pick<Parameters<typeof detect>[0], 'project' | 'environment'>) {
+/** Of a client with several roots nobody knows which one an agent means. */
+function readOnlyRoot(result: { roots?: unknown } | null): string | null {
+  const roots = Array.isArray(result?.roots) ? result.roots : [];
+  const uri: unknown = roots.length === 1 ? roots[0]?.uri : null;
+  if (typeof uri !== 'string' || !/^file:/i.test(uri)) return null;
   try {
-    return await detect({ folder, ...named });
+    return fileURLToPath(uri);
+  } catch {
+    return null; // of another host, for example, or with a `/` that is percent-encoded
+  }
+}
+
+async function detectFolder(folder: string, named: { project: Named | null; environment: Named | null }) {
+  try {
+    return await detectAgentsFolder({ folder, ...named });
   } catch (error) {
     if (!(error instanceof FolderProblem)) throw error;
-    const { message, remedy, isAvoidable } = error;
-    throw new ClientFailure('usage', message, `${remedy}${isAvoidable ? ', or name project and environment' : ''}.`);
+    throw new ClientFailure('usage', error.message, remedyForAgents(error));
   }
 }
 
-type Told = Pick<Detected, 'project' | 'environment'> & Partial<Detected>;
-
-/** A header holds no other characters than those of percent-encoding. */
-function toHeader({ project, environment, path, isEnvironmentGiven, manifest }: Told): string {
-  const services = manifest?.services.map(({ service }) => service) ?? null;
-  const folder = { project, environment, path: isEnvironmentGiven ? null : (path ?? null), services };
-  return encodeURIComponent(JSON.stringify(folder));
+/** A path may have characters that a header cannot have. Services that would make the header too long are left out. */
+function toHeader(folder: AgentsFolder): string {
+  const header = Buffer.from(JSON.stringify(folder)).toString('base64url');
+  if (header.length <= MAX_HEADER_LENGTH || folder.services === null) return header;
+  return toHeader({ ...folder, services: null });
 }

@@ -1,0 +1,37 @@
+import { dirname } from 'node:path';
+import { detect, type Question } from './detect.js';
+import { FolderProblem } from './folder-problem.js';
+
+/** What the folder of an agent belongs to, as a bridge tells the service. */
+export interface AgentsFolder {
+  project: string;
+  environment: string;
+  /** Of the environment; null where its name was given, so that it may be used from any folder. */
+  path: string | null;
+  /** Those of its ports.yaml; null if there is none. */
+  services: string[] | null;
+}
+
+const MAX_PATH_LENGTH = 4096;
+
+/**
+ * Works out the project and the environment of an agent's folder, by the same rules as the command.
+ * @throws FolderProblem for a folder of which nothing can be said, for one whose path cannot be on record, and for `/`,
+ * in which clients run that have no folder: nobody would know the project again that were made of it
+ */
+export async function detectAgentsFolder(question: Question): Promise<AgentsFolder> {
+  const { project, environment, path, isEnvironmentGiven, manifest } = await detect(question);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+  if (path.length > MAX_PATH_LENGTH || /[\u0000-\u001f\u007f-\u009f]/.test(path)) {
+    const found = `has control characters, or more than ${MAX_PATH_LENGTH} characters`;
+    throw new FolderProblem(`The path ${JSON.stringify(path)} ${found}.`, 'Rename the folder');
+  }
+  const isNamed = question.project != null || manifest?.project != null;
+  if (!isNamed && path === dirname(path)) throw new FolderProblem(`${path} is no project's folder.`, 'Name yours');
+  const services = manifest?.services.map(({ service }) => service) ?? null;
+  return { project, environment, path: isEnvironmentGiven ? null : path, services };
+}
+
+/** What an agent can do about a folder of which nothing can be said, as a sentence. */
+export const remedyForAgents = ({ remedy }: FolderProblem): string =>
+  `${remedy}, or name project and environment instead of cwd.`;
