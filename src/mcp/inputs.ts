@@ -114,6 +114,7 @@ export function parseJsonTexts(input: Record<string, unknown>, schema: TObject):
     try {
       const value = JSON.parse(text);
       const repeated = findRepeatedName(text, value);
+      if (value === null) throw invalidInput({ pointer: `/${name}`, detail: 'is null: leave it out, or clear it' });
       if (repeated === null) return value;
       throw invalidInput({ ...repeated, pointer: `/${name}${repeated.pointer}` });
     } catch (error) {

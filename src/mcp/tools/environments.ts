@@ -57,7 +57,8 @@ export const getEnvironmentPorts = defineTool({
     if (names === null || names.length === 0) {
       throw invalidInput({
         pointer: '/services',
-        detail: 'is required: no ports.yaml was found that names them, or it names more than go along with a call',
+        detail:
+          'is required, because no ports.yaml was found that names them, or it names more than go along with a call',
       });
     }
     const mayCreate = !place.isProjectNamed || given.createProject === true;

@@ -178,5 +178,5 @@ t.test('a long path, and more services than fit into a header', async (t) => {
   call(2, { service: 'deep', cwd: folder });
   t.match(await answerTo(2), /^deep of odin /);
   send({ id: 3, method: 'tools/call', params: { name: 'get-environment-ports', arguments: { cwd: folder } } });
-  t.match(await answerTo(3), /\/services is required: .* or it names more than go along with a call/);
+  t.match(await answerTo(3), /\/services is required, .* or it names more than go along with a call/);
 });
