@@ -44,6 +44,8 @@ export interface Question {
   environment?: Named | null;
   /** For the command that writes one. */
   isManifestIgnored?: boolean;
+  /** For a process that has more to do than to read a manifest. */
+  maxManifestBytes?: number;
 }
 
 /**
@@ -52,11 +54,11 @@ export interface Question {
  * @throws FolderProblem for a folder that cannot be read, for a manifest with an error, and for a repository that git
  * refuses to read, because the folder alone would give other names than git
  */
-export async function detect({ folder, project, environment, isManifestIgnored }: Question): Promise<Detected> {
+export async function detect({ folder, project, environment, ...reading }: Question): Promise<Detected> {
   const current = await resolveFolder(folder);
   const [repository, remote] = await Promise.all([readRepository(current), readRemote(current)]);
   const topLevel = repository?.kind === 'repository' ? repository.topLevel : null;
-  const manifest = isManifestIgnored ? null : await findManifest(current, topLevel);
+  const manifest = reading.isManifestIgnored ? null : await findManifest(current, topLevel, reading.maxManifestBytes);
   const packageFolder = topLevel === null && manifest === null ? findPackage(current) : null;
   const path = topLevel ?? manifest?.folder ?? packageFolder?.folder ?? current;
   const namedProject =

@@ -65,6 +65,8 @@ export async function findPlace(given: Given, readFolder: ReadFolder): Promise<P
   };
 }
 
+/** 4 MiB of YAML take seconds, in which the service would answer nobody. This has room for 1000 services. */
+const MAX_MANIFEST_BYTES = 64 * 1024;
 /** Reading a folder takes 20 ms. */
 const READ_TIMEOUT_MS = 15_000;
 /**
@@ -79,15 +81,16 @@ const inTurn = pLimit(2);
  * @throws AppError validation-failed for a folder of which nothing can be said
  */
 export async function detectFolder(cwd: string): Promise<AgentsFolder> {
+  const question = { folder: cwd, maxManifestBytes: MAX_MANIFEST_BYTES };
   const ended = new AbortController();
   try {
-    const detecting = inTurn(async () => (ended.signal.aborted ? null : await detectAgentsFolder({ folder: cwd })));
+    const detecting = inTurn(async () => (ended.signal.aborted ? null : await detectAgentsFolder(question)));
     const folder = await Promise.race([detecting, sleep(READ_TIMEOUT_MS, null, { signal: ended.signal })]);
     if (folder !== null) return folder;
     throw new FolderProblem(`${cwd} was not read within ${READ_TIMEOUT_MS / 1000} s.`, 'Call again');
   } catch (error) {
     if (!(error instanceof FolderProblem)) throw error;
-    const detail = `is no folder to go by: ${error.message} ${remedyForAgents(error)}`;
+    const detail = `is no folder to go by: ${error.message.replaceAll('\n', ' ')} ${remedyForAgents(error)}`;
     throw invalidInput({ pointer: '/cwd', detail });
   } finally {
     ended.abort();

@@ -117,6 +117,17 @@ t.test('odd folders', async (t) => {
   ] as const) {
     t.match((await getPort({ cwd })).text, expected, cwd.slice(0, 80));
   }
+  const [faulty, large] = [makeFolder(t, 'faulty'), makeFolder(t, 'large')];
+  writeFileSync(join(faulty, 'ports.yaml'), 'servcies: {}\nprojekt: shop\n');
+  t.match(
+    (await getPort({ cwd: faulty })).text,
+    /ports\.yaml:1:1: servcies .* \/.*ports\.yaml:2:1: projekt .* Correct these in the file, or name project and /,
+  );
+  writeFileSync(join(large, 'ports.yaml'), `services: { web: {} }\n#${'x'.repeat(64 * 1024)}`);
+  t.match(
+    (await getPort({ cwd: large })).text,
+    /ports\.yaml is larger than 64 KiB\. Shorten it, .*or name project and /,
+  );
   t.match((await request('GET', '/v1/projects')).body.items, [], 'nothing was created');
   t.match((await getPort({ cwd: join(folder, 'Größe 深') })).text, /^web of gr-e-[a-z0-9]{4} /);
 });

@@ -22,12 +22,16 @@ export interface Manifest extends ManifestContent {
  * @param topLevel of the working tree that the folder is in
  * @throws FolderProblem with every error of the file
  */
-export async function findManifest(folder: string, topLevel: string | null): Promise<Manifest | null> {
+export async function findManifest(
+  folder: string,
+  topLevel: string | null,
+  maxBytes = MAX_BYTES,
+): Promise<Manifest | null> {
   for (let place = folder; ; place = dirname(place)) {
     const find = (name: string) => findFile(join(place, name), folder, isWithin(place, topLevel));
     const found = find(FILE_NAME);
     if (found !== null)
-      return { file: found.path, folder: place, ...(await readManifest(found.path, readText(found))) };
+      return { file: found.path, folder: place, ...(await readManifest(found.path, readText(found, maxBytes))) };
     const misspelt = MISSPELT.map(find).find((one) => one !== null);
     if (misspelt) throw new FolderProblem(`${misspelt.path} is not read.`, `Rename it to ${FILE_NAME}`);
     if (place === dirname(place)) return null;
@@ -72,9 +76,9 @@ function statIfThere(path: string): Stats | null {
   }
 }
 
-function readText({ path, bytes }: Found): string {
-  if (bytes > MAX_BYTES) {
-    throw new FolderProblem(`${path} is larger than ${MAX_BYTES / 1024} KiB.`, 'Shorten it, or move it away');
+function readText({ path, bytes }: Found, maxBytes: number): string {
+  if (bytes > maxBytes) {
+    throw new FolderProblem(`${path} is larger than ${maxBytes / 1024} KiB.`, 'Shorten it, or move it away');
   }
   try {
     return readFileSync(path, 'utf8');
