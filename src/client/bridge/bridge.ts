@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeVisible } from '../../input/visible.js';
 import { readRefusal } from '../answers.js';
 import type { Connection } from '../connection.js';
 import { ClientFailure } from '../failure.js';
@@ -176,9 +177,11 @@ export class Bridge {
 function describe(error: unknown, message: Message): string {
   const { id, method } = message;
   const isTold = error instanceof ClientFailure;
-  const text = isTold
+  const told = isTold
     ? [error.message, error.nextStep].filter(Boolean).join(' ')
     : `The answer cannot be read: ${(error as Error).message}`;
+  // It may quote a path or a file of somebody else, which must not add lines or hide characters.
+  const text = makeVisible(told.replaceAll('\n', ' '));
   const problem = isTold ? error.problem : null;
   if (method === 'tools/call') return toolRefusal(id, problem ? `${problem.code}: ${text}` : text, isCurrent(message));
   const data = problem && { code: problem.code, status: problem.status, requestId: problem.requestId };

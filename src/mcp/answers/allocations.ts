@@ -1,4 +1,5 @@
 // How tools tell of ports that are held: in a line each, and for programs without what is null.
+import { makeVisible } from '../../input/visible.js';
 import type { Allocation, AllocationOutline } from '../../schemas/allocation.js';
 
 type Told = AllocationOutline | Allocation;
@@ -51,4 +52,10 @@ export function tellListed(allocation: Told): string {
   return [`${port}  ${tellHolder(allocation)}`, ...details].join(', ');
 }
 
-export const tellLines = (...lines: (string | string[])[]): string => lines.flat().filter(Boolean).join('\n');
+/** A line each. A line break within one is written out, because what follows it would look like a line of ours. */
+export const tellLines = (...lines: (string | string[])[]): string =>
+  lines
+    .flat()
+    .filter(Boolean)
+    .map((line) => line.replace(/[\t\n\r]/g, makeVisible))
+    .join('\n');
