@@ -1,5 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { Ajv2020 } from 'ajv/dist/2020.js';
+import type { Redact } from '../access/redact.js';
 import { callerFields, objectFields } from '../change-log.js';
 import { toRefusal } from '../database/errors.js';
 import { AppError, type FieldError } from '../errors.js';
@@ -80,6 +81,7 @@ export function openTools({
       const tool = findTool(call.name);
       if (!tool) throw new AppError('not-found', `There is no tool ${call.name} here.`);
       const input = readInput(call.input, tool, ajv);
+      requireNoKey(input, redact);
       requireRepeatable(tool, call);
       const isAbandoned = () => call.signal.aborted;
       const session = registry.as(call.caller, tool.annotations.readOnlyHint ? 'read' : 'change', { isAbandoned });
@@ -117,6 +119,18 @@ function describeWrong(finding: Finding): FieldError {
   const unknown = unknownFieldOf(finding);
   const isDescriptive = finding.instancePath === '' && DESCRIPTIVE.some((name) => name === unknown);
   return isDescriptive ? { ...error, detail: `${error.detail} Call update-port to set it, after this.` } : error;
+}
+
+/**
+ * Any text may be an environment, and an API key that got there by mistake would be stored as the name that is made of it.
+ * @throws AppError validation-failed
+ */
+function requireNoKey({ environment }: { environment?: unknown }, redact: Redact): void {
+  if (typeof environment !== 'string' || redact(environment) === environment) return;
+  throw invalidInput({
+    pointer: '/environment',
+    detail: 'has an API key in it, which belongs nowhere but to the client',
+  });
 }
 
 /** The folder that a bridge has sent counts, and without a bridge an agent of this machine may name one. */
