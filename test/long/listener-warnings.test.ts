@@ -58,7 +58,15 @@ t.test('answers warn of a stranger on a held port', { skip: process.platform !==
     const call = async (name: string, input: object) =>
       (await client.callTool({ name, arguments: { project: 'odin', ...input } })).structuredContent;
     t.same((await call('get-port', { service: 'web' })).warnings, [warning]);
-    const { items } = await call('get-environment-ports', { environment: 'default', services: put.services });
+    const stack = { project: 'odin', environment: 'default', services: ['web', 'api'] };
+    for (const [name, input] of [
+      ['get-port', { project: 'odin', service: 'web' }],
+      ['get-environment-ports', stack],
+    ] as const) {
+      const { content } = await client.callTool({ name, arguments: input });
+      t.equal(content[0].text.split('\n').at(-1), `Warning: ${warning}`, name);
+    }
+    const { items } = await call('get-environment-ports', stack);
     t.same([items[0].warnings, items[1].warnings], [[warning], undefined]);
     const number = await findFreeIn(3300);
     const { pid } = await listenIn(t, join(root, 'other'), '127.0.0.1', number);

@@ -75,7 +75,11 @@ export const getEnvironmentPorts = defineTool({
     const head = `${place.project} (environment ${environment})${tellSpace(space)}:`;
     return {
       text: tellLines(head, toVariables(items), tellWarnings(items)),
-      content: { project: place.project, environment, items: items.map(({ service, port }) => ({ service, port })) },
+      content: {
+        project: place.project,
+        environment,
+        items: items.map(({ service, port, warnings }) => ({ service, port, ...(warnings && { warnings }) })),
+      },
     };
   },
 });
