@@ -199,7 +199,7 @@ export const toolUses: Record<string, ToolUse> = {
     others: 'hidden',
   },
   'get-environment-ports': {
-    input: () => ({ ...consilio, environment: 'default', services: [{ service: 'hush' }] }),
+    input: () => ({ ...consilio, environment: 'default', services: ['hush'] }),
     allowed: 'changers',
     others: 'refused',
   },

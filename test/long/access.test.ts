@@ -156,9 +156,9 @@ t.test('every operation of the contract', async (t) => {
 });
 
 /** Converts the answer of a tool to the answer that REST would have given. */
-function read(result: { isError?: boolean; content: { text?: string }[] }): Told {
+function read(result: { isError?: boolean; content: { text?: string }[]; structuredContent?: object }): Told {
   const text = result.content[0]?.text ?? '';
-  if (!result.isError) return { status: 200, text };
+  if (!result.isError) return { status: 200, text: `${text}\n${JSON.stringify(result.structuredContent)}` };
   const [, code = '', detail = ''] = /^([a-z-]+): (.*)/.exec(text) ?? [];
   const status = code.endsWith('-not-found') ? 404 : 400;
   return { status, text, code, detail: detail.replaceAll(/[0-9a-f-]{36}/g, '<id>') };

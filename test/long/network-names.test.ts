@@ -121,14 +121,15 @@ t.test('what a limited key may do', async (t) => {
     };
     const hostname = { cloudflareHostname: FOREIGN };
     const project = { project: 'odin' };
+    const elsewhere = (await reserve(METADATA, unlimited)).body;
     for (const [tool, input] of [
-      ['get-port', { ...project, service: 'new', ...hostname }],
       ['get-port', { ...project, service: 'new', host: METADATA }],
       ['allocate-port', { ...project, service: 'new', host: METADATA }],
       ['update-port', { id: held.id, ...hostname }],
       ['update-port', { ...project, service: 'held', ...hostname }],
-      ['get-environment-ports', { ...project, environment: 'e', services: [{ service: 'x', ...hostname }] }],
+      ['get-environment-ports', { ...project, environment: 'e', services: ['x'], host: METADATA }],
       ['reserve-port', { ...project, ttlSeconds: 60, host: METADATA }],
+      ['claim-reservation', { id: elsewhere.id, service: 'r' }],
     ] as const) {
       t.match(
         await call(tool, input),
@@ -136,6 +137,15 @@ t.test('what a limited key may do', async (t) => {
         `${tool} ${Object.keys(input)}`,
       );
     }
+    for (const [tool, input] of [
+      ['get-port', { ...project, service: 'new', ...hostname }],
+      ['allocate-port', { ...project, service: 'new', ...hostname }],
+      ['get-environment-ports', { ...project, environment: 'e', services: [{ service: 'x', ...hostname }] }],
+      ['claim-reservation', { id: elsewhere.id, service: 'r', ...hostname }],
+    ] as const) {
+      t.match(await call(tool, input), /validation-failed/, `${tool} sets no hostname`);
+    }
+    t.equal((await ask('DELETE', `reservations/${elsewhere.id}`)).body.status, 'cancelled');
     t.match(await call('import-ports', { items: [{ port: 3391, host: METADATA }] }), /conflict.*takes ports on/);
   });
 

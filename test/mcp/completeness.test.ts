@@ -1,6 +1,6 @@
 import t from 'tap';
 import { renderContract } from '../../scripts/contract.js';
-import { tools } from '../../src/mcp/tools.js';
+import { coreTools, tools } from '../../src/mcp/tools.js';
 
 /** Operations of the contract that have no tool, and why. */
 const NOT_TOOLS: Record<string, string> = {
@@ -28,6 +28,37 @@ const NOT_TOOLS: Record<string, string> = {
   revokeApiKey: 'is for administrators',
   renewReservation: 'an agent reserves for as long as it needs, and get-port keeps for good',
 };
+
+/** Tools that are listed only with MCP_TOOLS=all or ?tools=all, and why. */
+const NOT_CORE: Record<string, string> = {
+  'claim-reservation': 'most reservations are made and ended by people and CI, and reserve-port tells the id for later',
+  'cancel-reservation': 'a reservation ends by itself',
+  'list-environments': 'who cleans up knows the branch that is gone; abandoned ones are found by people',
+  'list-ranges': 'an agent knows its project by its folder, and refusals tell the close names of projects',
+  'create-range': 'get-port gives a project its first range, and another one is a decision of people',
+  'import-ports': 'is done once, when a machine gets a registry',
+};
+
+t.test('every tool is listed to all agents, or has a reason why only those that ask for all get it', async (t) => {
+  const core = coreTools.map(({ name }) => name);
+  const all = tools.map(({ name }) => name);
+  t.same(
+    all.filter((name) => !core.includes(name) && !(name in NOT_CORE)),
+    [],
+    'these are missing: add each to coreTools in src/mcp/tools.ts, or say in NOT_CORE above why most agents do not need it',
+  );
+  t.same(
+    Object.keys(NOT_CORE).filter((name) => core.includes(name) || !all.includes(name)),
+    [],
+    'these are core tools, or no tools (any more): take them off NOT_CORE',
+  );
+  t.same(
+    core.filter((name) => !all.includes(name)),
+    [],
+    'these cannot be called: list them in tools as well',
+  );
+  t.equal(new Set(all).size, all.length, 'no name stands for two tools');
+});
 
 t.test('every operation of the contract has a tool, or is listed with the reason why not', async (t) => {
   const { paths } = JSON.parse((await renderContract()).json) as { paths: Record<string, Record<string, object>> };
