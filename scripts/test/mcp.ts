@@ -1,6 +1,7 @@
-// Runs the inspector's CLI, the scenarios of the official conformance suite that fit a domain server, and the libraries
-// of test/mcp-client-schemas, against the service and a stdio process of this build. All of them want Node 22 or newer,
-// and so run under Node 24.
+// Runs the official clients, the inspector's CLI and the scenarios of the official conformance suite that fit a domain
+// server, against the service and a stdio process of this build: all of it on the Node that runs this, and once more on
+// Node 24. Then it sends the tools through the libraries of test/mcp-client-schemas. These, the inspector and the
+// conformance suite want Node 22 or newer, and so run on Node 24 in any case.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -35,8 +36,9 @@ const NOT_FOR_US: Record<string, string> = {
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'port-allocator-mcp-'));
-const stdio = ['node', join(packageRoot, 'dist/bin/port-allocator-mcp.cjs')];
-const getPort = ['--method', 'tools/call', '--tool-name', 'get-port', '--tool-arg', 'project=odin', 'service=web'];
+const CLIENTS = join(packageRoot, 'dist/test/mcp/official-clients.js');
+const BRIDGE = join(packageRoot, 'dist/bin/port-allocator-mcp.cjs');
+const GET_PORT = ['--method', 'tools/call', '--tool-name', 'get-port', '--tool-arg', 'project=odin', 'service=web'];
 let failures = 0;
 
 function report(name: string, passed: boolean, detail: string): void {
@@ -50,7 +52,13 @@ interface Outcome {
   stderr: string;
 }
 
-/** Under Node 24, whatever this process runs on. */
+/** The path of Node 24, whatever this process runs on. */
+function findNode24(): string {
+  const print = ['node', '-e', 'console.log(process.execPath)'];
+  return spawnSync('npx', ['-y', '-p', 'node@24', ...print], { cwd: folder, encoding: 'utf8' }).stdout.trim();
+}
+
+/** On Node 24, whatever this process runs on. */
 function run(tool: string, command: string, args: string[]): Outcome {
   return spawnSync('npx', ['-y', '-p', 'node@24', '-p', tool, command, ...args], { cwd: folder, encoding: 'utf8' });
 }
@@ -61,14 +69,14 @@ function runIn(cwd: string, command: string): Outcome {
 }
 
 function checkScenario(url: string, scenario: string, revision: string): void {
-  const output = join(folder, `${scenario}-${revision}`);
+  const output = mkdtempSync(join(folder, 'conformance-'));
   const args = ['server', '--url', url, '--scenario', scenario, '--spec-version', revision, '-o', output];
   const { stdout, stderr } = run(CONFORMANCE, 'conformance', args);
-  const results = readdirSync(folder, { recursive: true, encoding: 'utf8' }).find(
-    (path) => path.startsWith(`${scenario}-${revision}`) && path.endsWith('checks.json'),
+  const results = readdirSync(output, { recursive: true, encoding: 'utf8' }).find((path) =>
+    path.endsWith('checks.json'),
   );
   const checks: { id: string; status: string; errorMessage?: string }[] = results
-    ? JSON.parse(readFileSync(join(folder, results), 'utf8'))
+    ? JSON.parse(readFileSync(join(output, results), 'utf8'))
     : [{ id: 'run', status: 'FAILURE', errorMessage: `${stdout}\n${stderr}` }];
   const passed = checks.filter((check) => check.status === 'SUCCESS');
   const failed = checks.filter((check) => check.status === 'FAILURE');
@@ -89,6 +97,12 @@ function checkInspector(name: string, args: string[], expected: RegExp): void {
   const { stdout, stderr } = run(INSPECTOR, 'mcp-inspector', ['--cli', ...args]);
   const passed = expected.test(stdout);
   report(`inspector ${name}`, passed, passed ? '' : `${stdout}\n${stderr}`);
+}
+
+function checkClients(node: string, url: string, dataDir: string): void {
+  const { status, stdout, stderr } = spawnSync(node, [CLIENTS, url, dataDir], { cwd: folder, encoding: 'utf8' });
+  const lines = `${stdout}${stderr}`.trimEnd().replaceAll(/^/gm, '\n      ').replaceAll('\n\n', '\n');
+  report('the official clients get the same port', status === 0, lines);
 }
 
 /** The inspector tells which schemas some clients do not take: none of the service, and the one that was planted. */
@@ -114,10 +128,10 @@ function checkClientSchemas(serviceUrl: string, plantedUrl: string): void {
   report('libraries of agents lose nothing of the tools', status === 0, `\n${stdout}${stderr}`);
 }
 
-/** Starts a program, and waits until it has printed all that is asked for. */
-function start(args: string[], env: NodeJS.ProcessEnv, address: RegExp, ready: string) {
-  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
-  const url = new Promise<string>((resolve, reject) => {
+/** Starts a program, and finds its address in what it prints, once that ends with `ready`. */
+async function start(node: string, args: string[], env: NodeJS.ProcessEnv, address: RegExp, ready: string) {
+  const child = spawn(node, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
+  const url = await new Promise<string>((resolve, reject) => {
     let output = '';
     child.on('exit', () => reject(new Error(`${args} ended before it was ready`)));
     child.stdout.on('data', (text) => {
@@ -131,26 +145,55 @@ function start(args: string[], env: NodeJS.ProcessEnv, address: RegExp, ready: s
 
 async function stop(child: ChildProcess): Promise<void> {
   child.removeAllListeners('exit');
+  const ended = new Promise((resolve) => child.once('close', resolve));
   child.kill();
-  if (child.exitCode === null && child.signalCode === null)
-    await new Promise((resolve) => child.once('close', resolve));
+  await ended;
 }
 
-const env = { ...process.env, DATABASE_URL: '', DATA_DIR: join(folder, 'data'), PORT: '0', LOG_LEVEL: 'info' };
-const service = start([join(packageRoot, 'dist/src/main.js')], env, /(?<=Server listening at )http:[^"]+/, '"Ready"');
-const planted = start([join(packageRoot, 'test/mcp-client-schemas/planted-server.js')], process.env, /http:\S+/, '\n');
-try {
-  const url = `${await service.url}/mcp`;
+async function withService(node: string, dataDir: string, use: (url: string) => void | Promise<void>): Promise<void> {
+  const env = { DATABASE_URL: '', DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'info' };
+  const main = [join(packageRoot, 'dist/src/main.js')];
+  const { child, url } = await start(node, main, env, /(?<=Server listening at )http:[^"]+/, '"Ready"');
+  try {
+    await use(`${url}/mcp`);
+  } finally {
+    await stop(child);
+  }
+}
+
+function checkOn(node: string, url: string, dataDir: string): void {
+  checkClients(node, url, dataDir);
   for (const [scenario, revision] of SCENARIOS) checkScenario(url, scenario, revision);
-  const overHttp = [url, '--transport', 'http'];
-  checkInspector('lists the tools over HTTP', [...overHttp, '--method', 'tools/list'], /"get-port"/);
-  checkInspector('gets a port over HTTP', [...overHttp, ...getPort], /"port": 3300/);
-  const overStdio = ['-e', `PORT_ALLOCATOR_DATA_DIR=${join(folder, 'data')}`, ...getPort, '--', ...stdio];
-  checkInspector('gets the same port over stdio, from the service', overStdio, /"port": 3300/);
-  checkPortability(`${url}?tools=all`, await planted.url);
-  checkClientSchemas(`${url}?tools=all`, await planted.url);
+  const overHttp = (address: string) => [address, '--transport', 'http'];
+  const list = ['--method', 'tools/list'];
+  checkInspector('lists the tools over HTTP', [...overHttp(url), ...list], /"get-port"/);
+  checkInspector('lists all tools over HTTP', [...overHttp(`${url}?tools=all`), ...list], /"import-ports"/);
+  checkInspector('gets a port over HTTP', [...overHttp(url), ...GET_PORT], /"port": 3300/);
+  const stdio = ['-e', `PORT_ALLOCATOR_DATA_DIR=${dataDir}`, ...GET_PORT, '--', node, BRIDGE];
+  checkInspector('gets the same port over stdio, from the service', stdio, /"port": 3300/);
+}
+
+async function checkSchemas(url: string): Promise<void> {
+  const server = [join(packageRoot, 'test/mcp-client-schemas/planted-server.js')];
+  const planted = await start(process.execPath, server, {}, /http:\S+/, '\n');
+  try {
+    checkPortability(`${url}?tools=all`, planted.url);
+    checkClientSchemas(`${url}?tools=all`, planted.url);
+  } finally {
+    await stop(planted.child);
+  }
+}
+
+try {
+  for (const node of [process.execPath, findNode24()]) {
+    const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim();
+    process.stdout.write(`On Node ${version}:\n`);
+    const dataDir = join(folder, `data-${version}`);
+    await withService(node, dataDir, (url) => checkOn(node, url, dataDir));
+  }
+  process.stdout.write('The schemas:\n');
+  await withService(process.execPath, join(folder, 'data-schemas'), checkSchemas);
 } finally {
-  await Promise.all([service, planted].map(({ child }) => stop(child)));
   rmSync(folder, { recursive: true, force: true });
 }
 process.exitCode = failures === 0 ? 0 : 1;
