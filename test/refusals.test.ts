@@ -26,6 +26,7 @@ const made: { [Name in keyof Omit<typeof refusals, 'boundsOf'>]: AppError } & {
 } & { [Name in keyof typeof accessRefusals]: AppError } = {
   keyMissing: accessRefusals.keyMissing(),
   keyWrong: accessRefusals.keyWrong(),
+  keyExpired: accessRefusals.keyExpired(at),
   readerChangesNothing: accessRefusals.readerChangesNothing(),
   projectNotCovered: accessRefusals.projectNotCovered('consilio', ['odin']),
   hostNotCovered: accessRefusals.hostNotCovered('10.0.0.7', ['localhost']),
@@ -127,7 +128,7 @@ const WITH_CARE =
 const expected: Record<ProblemCode, [refusal: AppError, rest: string, mcp: string]> = {
   'validation-failed': [made.cursorUnknown, '', 'correct what is named'],
   unauthorized: [made.keyMissing, 'Send Authorization: Bearer <key>.', 'ask the user for an API key'],
-  forbidden: [made.adminsOnly, '', 'ask the user'],
+  forbidden: [made.adminsOnly, '', 'ask the user for an API key that may do that, '],
   'not-found': [byTransport('not-found'), '', 'list the tools again'],
   'project-not-found': [
     made.projectNotFound,
@@ -227,6 +228,7 @@ t.test('each code is answered with the next step of the transport', async (t) =>
 t.test('if a code has several next steps, the facts of the refusal decide which is given', async (t) => {
   for (const [refusal, rest] of [
     [made.keyWrong, ''],
+    [made.keyExpired, ''],
     [made.allocationNotFound, 'GET /v1/allocations lists them.'],
     [
       refusals.limitReached('hosts', 1000, 'odin'),

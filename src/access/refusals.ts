@@ -9,6 +9,12 @@ export function keyWrong(): AppError {
   return new AppError('unauthorized', 'The key that was sent is not valid here.', { isKeyWrong: true });
 }
 
+/** Only for a caller that has sent the whole key. Whoever has not learns nothing of it. */
+export function keyExpired(expiresAt: Date): AppError {
+  const message = `The key that was sent has expired (${expiresAt.toISOString()}).`;
+  return new AppError('unauthorized', message, { isKeyWrong: true });
+}
+
 export function readerChangesNothing(): AppError {
   return new AppError(
     'forbidden',

@@ -77,6 +77,13 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', parserOf(parseMessage));
 
+  // With another answer than this one, clients that know OAuth would not use the key that they are given.
+  for (const path of ['/.well-known/*', '/mcp/.well-known/*']) {
+    app.get(path, { schema: { hide: true } }, () => {
+      throw new AppError('not-found', 'This service has no OAuth: it takes an API key as a bearer token.');
+    });
+  }
+
   for (const path of ['/mcp', '/mcp/']) {
     app.post<Call>(
       path,

@@ -22,7 +22,8 @@ export const nextSteps: NextSteps<RefusedCall> = {
   unauthorized:
     'ask the user for an API key of this registry: in PORT_ALLOCATOR_API_KEY, or as a bearer token over HTTP.',
   forbidden: ({ suggestions }) =>
-    suggestions ? 'give the project that you mean, or ask the user.' : 'ask the user: this caller may not do that.',
+    `${suggestions ? 'give the project that you mean, or ' : ''}ask the user for an API key that may do that, in ` +
+    'PORT_ALLOCATOR_API_KEY or as a bearer token over HTTP; with this one it is refused again.',
   'not-found': 'list the tools again; the service that answers may be older or newer than this client knew.',
   'project-not-found': ({ suggestions }) =>
     `${suggestions ? 'give the name that is meant' : 'give your working folder as cwd instead of a name'}. If the ` +

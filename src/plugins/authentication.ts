@@ -19,6 +19,8 @@ const OPEN: ReadonlySet<string> = new Set([
   '/openapi.json',
   '/openapi.yaml',
   '/docs',
+  '/.well-known/*',
+  '/mcp/.well-known/*',
 ]);
 
 /**

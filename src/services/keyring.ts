@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely';
 import { LRUCache } from 'lru-cache';
 import { hashApiKey, idOfApiKey } from '../access/api-key.js';
 import { ANONYMOUS, type Caller, CONFIGURED_ADMIN } from '../access/caller.js';
-import { keyMissing, keyWrong } from '../access/refusals.js';
+import { keyExpired, keyMissing, keyWrong } from '../access/refusals.js';
 import type { Tables } from '../database/tables.js';
 import { type Observer, unobserved } from '../observer.js';
 import { tooManyKeysWait } from '../refusals.js';
@@ -81,7 +81,7 @@ export class Keyring {
     if (cached && performance.now() < cached.validUntil) return this.#verify(id, cached, hash);
     const wasValid = cached !== undefined && timingSafeEqual(hash, cached.hash);
     if (!wasValid) beforeLookUp?.();
-    return this.#lookUp(id).then((found) => this.#verify(id, found, hash));
+    return this.#lookUp(id, hash).then((found) => this.#verify(id, found, hash));
   }
 
   /** Writes when keys were last used. If the write fails, the times are kept for the next one. */
@@ -107,7 +107,7 @@ export class Keyring {
   }
 
   /** @throws AppError */
-  async #lookUp(id: string): Promise<CachedKey> {
+  async #lookUp(id: string, sent: Buffer): Promise<CachedKey> {
     const { row, sentAt } = await this.#lookUps.submit('', id).catch((error: unknown) => {
       if (!(error instanceof QueueFullError)) throw error;
       throw tooManyKeysWait();
@@ -115,6 +115,7 @@ export class Keyring {
     const validMs = Math.min(CACHE_MS, row?.remaining_ms ?? CACHE_MS);
     if (row === null || validMs <= 0) {
       this.#cache.delete(id);
+      if (row?.expires_at && timingSafeEqual(sent, row.hash)) throw keyExpired(row.expires_at);
       throw keyWrong();
     }
     const { name, role, projects, hostnames, hosts, hash } = row;

@@ -23,22 +23,25 @@ const STDIO = { command: process.execPath, args: [BRIDGE], stderr: 'pipe' as con
 /** The v2 client with the current revision of the protocol and with those of 2025, and the 1.x client. */
 export const clients: {
   name: string;
-  overHttp(url: string): Promise<McpClient>;
+  overHttp(url: string, headers?: Record<string, string>): Promise<McpClient>;
   overStdio(variables: Record<string, string>): Promise<McpClient>;
 }[] = [
   {
     name: 'the v2 client, current revision',
-    overHttp: (url) => connectNew(new StreamableHTTPClientTransport(new URL(url)), { pin: '2026-07-28' }),
+    overHttp: (url, headers = {}) =>
+      connectNew(new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } }), { pin: '2026-07-28' }),
     overStdio: (variables) => connectNew(new StdioClientTransport({ ...STDIO, env: variables }), { pin: '2026-07-28' }),
   },
   {
     name: 'the v2 client, 2025 revision',
-    overHttp: (url) => connectNew(new StreamableHTTPClientTransport(new URL(url)), 'legacy'),
+    overHttp: (url, headers = {}) =>
+      connectNew(new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } }), 'legacy'),
     overStdio: (variables) => connectNew(new StdioClientTransport({ ...STDIO, env: variables }), 'legacy'),
   },
   {
     name: 'the 1.x client',
-    overHttp: (url) => connectOld(new OldHttpTransport(new URL(url)) as OldTransport),
+    overHttp: (url, headers = {}) =>
+      connectOld(new OldHttpTransport(new URL(url), { requestInit: { headers } }) as OldTransport),
     overStdio: (variables) => connectOld(new OldStdioTransport({ ...STDIO, env: variables })),
   },
 ];

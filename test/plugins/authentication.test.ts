@@ -62,6 +62,24 @@ t.test('with ADMIN_API_KEY', async (t) => {
   });
 });
 
+t.test('clients that look for OAuth find none, with and without a key, whether keys are in force or not', async (t) => {
+  const database = await openPostgres(t);
+  for (const variables of [{ ADMIN_API_KEY: KEY }, {}] as Record<string, string>[]) {
+    const request = requester(await makeApp(t, database, variables));
+    for (const name of ['oauth-protected-resource', 'oauth-authorization-server', 'openid-configuration']) {
+      for (const path of [`/.well-known/${name}`, `/.well-known/${name}/mcp`, `/mcp/.well-known/${name}`]) {
+        for (const [authorization] of [...WRONG, [RIGHT.authorization]]) {
+          const headers = { accept: 'application/json', ...(authorization && { authorization }) };
+          const answer = await request('GET', path, undefined, headers);
+          assertProblem(t, answer, 'not-found');
+          t.match(answer.body.detail, /no OAuth/);
+          t.notOk('www-authenticate' in answer.headers);
+        }
+      }
+    }
+  }
+});
+
 t.test('a key that is too short, or that no header can hold, is refused and never printed', async (t) => {
   for (const key of ['short', 'with space '.repeat(5), 'ü'.repeat(40)]) {
     try {
