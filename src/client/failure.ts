@@ -25,6 +25,11 @@ export class ClientFailure extends Error {
     super(message, options);
   }
 
+  /** What is wrong, and what to do about it. */
+  get text(): string {
+    return [this.message, this.nextStep].filter(Boolean).join(' ');
+  }
+
   get exitCode(): number {
     return EXIT_CODES[this.kind];
   }

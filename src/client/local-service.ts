@@ -130,7 +130,7 @@ export class LocalService {
   #cannotStart({ code, reason }: Ended): ClientFailure {
     const log = `Its log is ${this.dataDir}/service.log.`;
     if (reason === '') return new ClientFailure('unreachable', `The service could not be started (code ${code}).`, log);
-    return new ClientFailure('unreachable', reason.replace(/^DATA_DIR\b/, 'PORT_ALLOCATOR_DATA_DIR'), '');
+    return new ClientFailure('unreachable', reason.replace(/\bDATA_DIR\b/g, 'PORT_ALLOCATOR_DATA_DIR'), '');
   }
 
   #unreachable({ pid, url, path }: LockHolder): ClientFailure {

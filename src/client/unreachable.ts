@@ -56,9 +56,10 @@ export function notPortAllocator(place: string, { statusCode = 0, headers }: Inc
     );
   }
   const type = headers['content-type']?.split(';')[0] ?? 'no content type';
+  const said = statusCode >= 400 ? [type, STATUS_CODES[statusCode] ?? statusCode].join(', ') : type;
   return new ClientFailure(
     'unreachable',
-    `What answers at ${place} is no Port Allocator: ${statusCode} ${STATUS_CODES[statusCode] ?? ''} (${type}).`,
+    `What answers at ${place} is no Port Allocator, but a proxy or another program (${said}).`,
     'Correct PORT_ALLOCATOR_URL, or look whether the service behind that proxy runs.',
   );
 }

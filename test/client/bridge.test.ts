@@ -3,7 +3,9 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LATEST_PROTOCOL_VERSION, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
 import t, { type Test } from 'tap';
+import { findFreePort } from '../../scripts/postgres.js';
 import { Bridge } from '../../src/client/bridge/bridge.js';
 import { connect } from '../../src/client/connection.js';
 import { makeApp } from '../helpers/app.js';
@@ -27,6 +29,17 @@ function open(url: string, named: { project: string | null; environment: string 
     output,
     send: (...messages: object[]) => {
       for (const message of messages) input.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+    },
+    /** The next message that it writes. */
+    async next(): Promise<Message> {
+      while (!written.includes('\n')) {
+        const text = output.read();
+        if (text === null) await once(output, 'readable');
+        else written += text;
+      }
+      const [line = '', ...rest] = written.split('\n');
+      written = rest.join('\n');
+      return JSON.parse(line);
     },
     /** Ends the input, waits for the end of the bridge, and returns all that it has written. */
     async finish(): Promise<Message[]> {
@@ -122,15 +135,51 @@ t.test('where keys are in force, a client without one is told what to do', async
   });
 });
 
-t.test('a service that cannot be reached is an error of each request, and of no notification', async (t) => {
+t.test('a service that cannot be reached is told in answer to each request, and to no notification', async (t) => {
   const { send, finish } = open('http://127.0.0.1:1');
-  send({ id: 1, method: 'initialize' }, { method: 'notifications/initialized' }, { id: 2, method: 'tools/list' });
+  send({ id: 1, method: 'initialize', params: { protocolVersion: '2025-03-26' } });
+  send({ method: 'notifications/initialized' }, { id: 2, method: 'tools/list' }, call(3, 'get-port', {}));
+  send({ id: 4, method: 'resources/list' });
   const messages = await finish();
+  const told = /Nobody listens on 127\.0\.0\.1:1 /;
   t.match(byId(messages), {
-    1: { error: { code: -32000, message: /Nobody listens on 127\.0\.0\.1:1 / } },
-    2: { error: {} },
+    1: { result: { protocolVersion: '2025-03-26', instructions: told } },
+    2: { result: { tools: [{ name: 'get-port', description: told }] } },
+    3: { result: { isError: true, content: [{ text: told }] } },
+    4: { error: { code: -32000, message: told } },
   });
-  t.equal(messages.length, 2);
+  t.equal(messages.length, 4);
+});
+
+t.test('once the service answers, its tools can be called, and the client is told to list them again', async (t) => {
+  const app = await makeApp(t, await openPostgres(t));
+  const url = `http://127.0.0.1:${await findFreePort()}`;
+  const { send, finish, next } = open(url);
+  send({ id: 1, method: 'tools/list' });
+  const [{ inputSchema }] = (await next()).result.tools;
+  await app.listen({ host: '127.0.0.1', port: Number(new URL(url).port) });
+  send(call(2, 'get-port', { project: 'odin', service: 'web' }));
+  t.match(await next(), { id: 2, result: { structuredContent: { port: 3300 } } });
+  t.match(await next(), { method: 'notifications/tools/list_changed' });
+  send({ id: 3, method: 'tools/list' });
+  const { tools } = (await next()).result;
+  t.ok(tools.length > 9);
+  t.same(await finish(), [], 'it is told once');
+  const [getPort] = tools;
+  t.equal(getPort.name, 'get-port');
+  for (const field of Object.keys(inputSchema.properties)) t.ok(field in getPort.inputSchema.properties, field);
+  t.same(inputSchema.required, getPort.inputSchema.required);
+});
+
+t.test('the bridge begins with the revisions of the protocol that the service takes', async (t) => {
+  const { send, finish } = open('http://127.0.0.1:1');
+  const asked = ['1999-01-01', ...SUPPORTED_PROTOCOL_VERSIONS];
+  for (const protocolVersion of asked) send({ id: protocolVersion, method: 'initialize', params: { protocolVersion } });
+  const messages = byId(await finish());
+  t.same(
+    asked.map((version) => messages[version].result.protocolVersion),
+    [LATEST_PROTOCOL_VERSION, ...SUPPORTED_PROTOCOL_VERSIONS],
+  );
 });
 
 t.test('events are passed on in their order, and a cancelled request is ended and not answered', async (t) => {

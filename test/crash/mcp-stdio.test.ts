@@ -151,7 +151,7 @@ t.test('a setting that cannot be used is told on stderr, with what to do', async
   const [stdout, stderr] = await Promise.all([text(child.stdout as Readable), text(child.stderr as Readable)]);
   t.equal(child.exitCode ?? (await once(child, 'exit'))[0], 2);
   t.equal(stdout, '');
-  t.match(stderr, /^PORT_ALLOCATOR_URL: "localhost:8080" is no address of a service\.\nSet it .*\n$/);
+  t.match(stderr, /^PORT_ALLOCATOR_URL: "localhost:8080" is no address of a service\. Set it .*\n$/);
 });
 
 function start(variables: Record<string, string>, stdio: StdioOptions): ChildProcess {

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { openContext } from '../context.js';
 
 export function registerMcp(program: Command): void {
   program
@@ -9,8 +8,8 @@ export function registerMcp(program: Command): void {
       'after',
       '\nExample, for Claude Code:\n  claude mcp add --scope user port-allocator -- port-allocator mcp',
     )
-    .action(async (_options, command: Command) => {
+    .action(async () => {
       const { runOnStdio } = await import('../../client/bridge/stdio.js');
-      await runOnStdio(openContext(command).settings);
+      await runOnStdio(process.env);
     });
 }

@@ -8,6 +8,7 @@ import { readRefusal } from '../answers.js';
 import type { Connection } from '../connection.js';
 import { ClientFailure } from '../failure.js';
 import type { Settings } from '../settings.js';
+import { notPortAllocator } from '../unreachable.js';
 import { readEvents } from './events.js';
 import { Folders } from './folders.js';
 import { readLines } from './lines.js';
@@ -15,6 +16,7 @@ import {
   errorLine,
   headersOf,
   isCurrent,
+  isMessage,
   type Message,
   notJson,
   parseMessage,
@@ -24,6 +26,7 @@ import {
   toolRefusal,
 } from './messages.js';
 import { Output } from './output.js';
+import { answerInTrouble, isFirstQuestion, toolsChanged } from './trouble.js';
 
 /** The service takes messages of 1 MiB. A longer line is still passed on, so that the service itself refuses it. */
 const MAX_LINE_BYTES = 4 * 1024 * 1024;
@@ -31,6 +34,11 @@ const MAX_LINE_BYTES = 4 * 1024 * 1024;
 const MAX_UNDER_WAY = 256;
 /** How long requests may still be answered after stdin has ended. Long enough to start a service. */
 const LAST_ANSWERS_MS = 60_000;
+/**
+ * How long the service may take to answer a client's first questions. Some clients give a server up after 10 s. The
+ * service itself may need longer: while a backup is made, or for a first start on a busy machine.
+ */
+const FIRST_ANSWER_MS = 8000;
 
 /**
  * Connects an MCP client that speaks over stdio to the service: a line that comes in is sent to `/mcp`, and each message
@@ -48,11 +56,15 @@ export class Bridge {
   readonly #underWay = new Set<Promise<void>>();
   /** To cancel requests, by the JSON of their id. A client should not use an id twice, and may. */
   readonly #cancelling = new Map<string, Set<AbortController>>();
+  /** Whether the client has been given the list of tools for a service that cannot be used. */
+  #isListIncomplete = false;
 
+  /** @param onTrouble called with what is wrong, and what to do, where the service cannot be used */
   constructor(
     private readonly connection: Connection,
     output: Writable,
     settings: Pick<Settings, 'project' | 'environment'>,
+    private readonly onTrouble: (text: string) => void = () => {},
   ) {
     this.#output = new Output(output);
     this.#folders = new Folders(settings, (method) => this.#ask(method));
@@ -97,6 +109,8 @@ export class Bridge {
     const cancelling = new AbortController();
     const { signal } = cancelling;
     const forget = this.#remember(id, cancelling);
+    const giveUp = () => cancelling.abort(notInTime());
+    const patience = isFirstQuestion(message) ? setTimeout(giveUp, FIRST_ANSWER_MS) : undefined;
     try {
       const call = {
         method: 'POST' as const,
@@ -111,10 +125,14 @@ export class Bridge {
         signal,
       };
       await this.connection.exchange(call, (answer) => this.#passBack(message, answer));
+      if (this.#isListIncomplete) await this.#output.write(toolsChanged());
+      this.#isListIncomplete = false;
     } catch (error) {
-      if (signal.aborted || id === undefined) return; // nobody waits for an answer
-      await this.#output.write(describe(error, message));
+      const isCancelled = signal.aborted && !(error instanceof ClientFailure);
+      if (isCancelled || id === undefined) return; // nobody waits for an answer
+      await this.#tell(error, message);
     } finally {
+      clearTimeout(patience);
       forget();
     }
   }
@@ -130,12 +148,36 @@ export class Bridge {
     // A refusal as a message of the protocol is `application/json`, and one by HTTP `application/problem+json`.
     if (type.startsWith('application/json')) {
       const content = await text(answer);
-      if (content !== '') await this.#write(method, toLine(content, isRefused ? id : undefined));
-      return;
+      if (!isMessage(content)) throw notPortAllocator(this.connection.place, answer);
+      return this.#write(method, toLine(content, isRefused ? id : undefined));
     }
     const refusal = await readRefusal(this.connection.place, answer);
     if (refusal !== null) throw refusal;
-    answer.resume(); // 202 of a notification
+    answer.resume();
+    const isAnswered = id === undefined; // 202 of a notification
+    if (!isAnswered) throw notPortAllocator(this.connection.place, answer);
+  }
+
+  /** Answers a request that the service has not answered. */
+  async #tell(error: unknown, message: Message): Promise<void> {
+    const { id, method } = message;
+    const isKnown = error instanceof ClientFailure;
+    const told = isKnown ? error.text : `The answer cannot be read: ${(error as Error).message}`;
+    // It may quote a path or a file of somebody else, which must not add lines or hide characters.
+    const text = makeVisible(told.replaceAll('\n', ' '));
+    const problem = isKnown ? error.problem : null;
+    if (method === 'tools/call') {
+      const refusal = problem ? `${problem.code}: ${text}` : text;
+      return this.#output.write(toolRefusal(id, refusal, isCurrent(message)));
+    }
+    if (isKnown && isFirstQuestion(message)) {
+      this.onTrouble(text);
+      // By later revisions a client learns of changes in another way, and lists the tools again when it likes.
+      if (method === 'tools/list' && !isCurrent(message)) this.#isListIncomplete = true;
+      return this.#write(method, answerInTrouble(message, text));
+    }
+    const data = problem && { code: problem.code, status: problem.status, requestId: problem.requestId };
+    await this.#output.write(errorLine(id, text, data ?? undefined));
   }
 
   async #write(method: string | undefined, line: string): Promise<void> {
@@ -174,16 +216,9 @@ export class Bridge {
   }
 }
 
-function describe(error: unknown, message: Message): string {
-  const { id, method } = message;
-  const isTold = error instanceof ClientFailure;
-  const told = isTold
-    ? [error.message, error.nextStep].filter(Boolean).join(' ')
-    : `The answer cannot be read: ${(error as Error).message}`;
-  // It may quote a path or a file of somebody else, which must not add lines or hide characters.
-  const text = makeVisible(told.replaceAll('\n', ' '));
-  const problem = isTold ? error.problem : null;
-  if (method === 'tools/call') return toolRefusal(id, problem ? `${problem.code}: ${text}` : text, isCurrent(message));
-  const data = problem && { code: problem.code, status: problem.status, requestId: problem.requestId };
-  return errorLine(id, text, data ?? undefined);
-}
+const notInTime = () =>
+  new ClientFailure(
+    'unreachable',
+    `The service has not answered within ${FIRST_ANSWER_MS / 1000} s.`,
+    'It may still be starting: try again in a moment.',
+  );

@@ -1,5 +1,6 @@
 /** A message of JSON-RPC 2.0, as far as the bridge reads it. */
 export interface Message {
+  jsonrpc?: string;
   id?: string | number | null;
   method?: string;
   params?: { [name: string]: unknown };
@@ -34,6 +35,9 @@ export function parseMessage(line: string): Message | null {
     return null;
   }
 }
+
+/** Whether a text is a message of the protocol, and not the JSON of another program. */
+export const isMessage = (text: string): boolean => parseMessage(text)?.jsonrpc === '2.0';
 
 /**
  * The headers that go along with a message.
