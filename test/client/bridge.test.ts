@@ -171,6 +171,24 @@ t.test('once the service answers, its tools can be called, and the client is tol
   t.same(inputSchema.required, getPort.inputSchema.required);
 });
 
+t.test('what another server answers is no answer, and its text reaches nobody', async (t) => {
+  for (const [status, type, body] of [
+    [200, 'application/json', '{"secret":1}'],
+    [404, 'application/json', '{"error":"secret"}'],
+    [200, 'text/plain', 'secret'],
+    [204, 'text/plain', ''],
+    [502, 'text/html', 'secret'],
+  ] as const) {
+    const url = await serve(t, (_request, response) => response.writeHead(status, { 'content-type': type }).end(body));
+    const { send, finish } = open(url);
+    send(call(1, 'get-port', {}), { method: 'notifications/initialized' });
+    const messages = await finish();
+    t.match(messages, [{ id: 1, result: { isError: true, content: [{ text: / is no Port Allocator, but / }] } }]);
+    t.equal(messages.length, 1);
+    t.notMatch(JSON.stringify(messages), /secret/);
+  }
+});
+
 t.test('the bridge begins with the revisions of the protocol that the service takes', async (t) => {
   const { send, finish } = open('http://127.0.0.1:1');
   const asked = ['1999-01-01', ...SUPPORTED_PROTOCOL_VERSIONS];
