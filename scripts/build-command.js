@@ -9,7 +9,9 @@ const [folder = 'dist'] = process.argv.slice(2);
 const sources = resolve(folder, 'src');
 const bin = resolve(folder, 'bin');
 /** What clients are made of. All other sources are the service, which is loaded from where it is. */
-const OF_CLIENTS = ['cli', 'client', 'embedded', 'input', 'machine'].map((part) => join(sources, part, sep));
+const OF_CLIENTS = ['cli', 'client', 'detection', 'embedded', 'input', 'machine'].map((part) =>
+  join(sources, part, sep),
+);
 
 await build({
   entryPoints: {

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { makeTextVisible, makeVisible } from '../../src/input/visible.js';
-import { tellLines } from '../../src/mcp/answers/allocations.js';
+import { tellLines } from '../../src/mcp/answers.js';
 import { tools } from '../../src/mcp/tools.js';
 import { EXAMPLE, toolUses } from '../helpers/access-cases.js';
 import { makeApp, requester } from '../helpers/app.js';

@@ -27,7 +27,7 @@ t.test('answers warn of a stranger on a held port', { skip: process.platform !==
 
   const stranger = await listenIn(t, join(root, 'other'), '127.0.0.1', port);
   await wait(FORGOTTEN_MS);
-  const warning = `node (pid ${stranger.pid}) in ${root}/other listens on ${port}, and odin/web lives in ${home}. Stop that process, or start it on a port of its own; if it is web all the same, start it in ${home}.`;
+  const warning = `node (pid ${stranger.pid}) in ${root}/other listens on ${port}, and odin/web lives in ${home}. Whoever started it should stop it, or give it a port of its own; if it is web all the same, start it in ${home}.`;
 
   t.test('over REST', async (t) => {
     for (const [method, path, body] of [
@@ -89,7 +89,7 @@ t.test('answers warn of a stranger on a held port', { skip: process.platform !==
     const asked = { service: 'web', port: number };
     const post = () => request('POST', '/v1/projects/health-agent/allocations', asked, { 'idempotency-key': 'one' });
     const first = await post();
-    const already = `node (pid ${pid}) in ${root}/other listens on ${number} already. If that is not web, stop it, or take another port.`;
+    const already = `node (pid ${pid}) in ${root}/other listens on ${number} already. If that is not web, take another port, or ask whoever started it to stop it.`;
     t.same(first.body.warnings, [already]);
     const { warnings, ...allocation } = first.body;
     t.same((await post()).body, allocation, 'a warning is stored nowhere');

@@ -40,6 +40,13 @@ const LAST_ANSWERS_MS = 60_000;
  */
 const FIRST_ANSWER_MS = 8000;
 
+export interface BridgeOptions {
+  /** Which tools agents see, `core` or `all`; as the service says if this is left out. */
+  tools?: string | undefined;
+  /** Called with what is wrong, and what to do, where the service cannot be used. */
+  onTrouble?: (text: string) => void;
+}
+
 /**
  * Connects an MCP client that speaks over stdio to the service: a line that comes in is sent to `/mcp`, and each message
  * of the answer becomes a line. All of it is stateless but one thing: over HTTP, the revision of the protocol that
@@ -59,12 +66,11 @@ export class Bridge {
   /** Whether the client has been given the list of tools for a service that cannot be used. */
   #isListIncomplete = false;
 
-  /** @param onTrouble called with what is wrong, and what to do, where the service cannot be used */
   constructor(
     private readonly connection: Connection,
     output: Writable,
     settings: Pick<Settings, 'project' | 'environment'>,
-    private readonly onTrouble: (text: string) => void = () => {},
+    private readonly options: BridgeOptions = {},
   ) {
     this.#output = new Output(output);
     this.#folders = new Folders(settings, (method) => this.#ask(method));
@@ -115,6 +121,7 @@ export class Bridge {
       const call = {
         method: 'POST' as const,
         path: '/mcp',
+        query: { tools: this.options.tools },
         body: line,
         headers: {
           'content-type': 'application/json',
@@ -171,7 +178,7 @@ export class Bridge {
       return this.#output.write(toolRefusal(id, refusal, isCurrent(message)));
     }
     if (isKnown && isFirstQuestion(message)) {
-      this.onTrouble(text);
+      this.options.onTrouble?.(text);
       // By later revisions a client learns of changes in another way, and lists the tools again when it likes.
       if (method === 'tools/list' && !isCurrent(message)) this.#isListIncomplete = true;
       return this.#write(method, answerInTrouble(message, text));

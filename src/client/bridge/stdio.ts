@@ -7,8 +7,9 @@ import { Bridge } from './bridge.js';
 /**
  * An MCP server on stdin and stdout: a bridge to the service, which is started in the background if none runs. The
  * process ends when its client has left, or ends it.
+ * @param tools which ones agents see: `core` or `all`; as the service says if it is left out
  */
-export async function runOnStdio(variables: NodeJS.ProcessEnv): Promise<never> {
+export async function runOnStdio(variables: NodeJS.ProcessEnv, tools?: string): Promise<never> {
   process.once('exit', closeLostTerminals);
   const end = (code = 0) => process.exit(code);
   // The client has gone, or has closed the terminal: nobody would read an answer.
@@ -21,7 +22,7 @@ export async function runOnStdio(variables: NodeJS.ProcessEnv): Promise<never> {
     told.add(message);
   };
   const { connection, settings, exitCode } = open(variables, tell);
-  await new Bridge(connection, process.stdout, settings, tell).run(process.stdin);
+  await new Bridge(connection, process.stdout, settings, { tools, onTrouble: tell }).run(process.stdin);
   return end(exitCode);
 }
 

@@ -6,7 +6,7 @@ import { allocateEnvironment } from '../../registry/environments.js';
 import { requireRange } from '../../repositories/ranges.js';
 import { type Allocation, AllocationQuery, NewAllocation } from '../../schemas/allocation.js';
 import { ReservationParams } from '../../schemas/reservation.js';
-import { identify, present, tellHolder, tellLines, tellListed, tellWarnings } from '../answers/allocations.js';
+import { identify, present, tellHolder, tellLines, tellListed, tellWarnings } from '../answers.js';
 import { findEnvironment, findPlace, inPlace } from '../folder.js';
 import {
   brief,

@@ -4,9 +4,10 @@ import { findVariableConflicts, toVariableName } from '../../input/variable-name
 import { spaceOf } from '../../keys.js';
 import { listAllocations } from '../../registry/allocations.js';
 import { allocateEnvironment } from '../../registry/environments.js';
+import type { Session } from '../../registry/session.js';
 import { listEnvironments as findEnvironments } from '../../repositories/environments.js';
 import { ServiceName } from '../../schemas/common.js';
-import { identify, present, tellLines, tellSpace, tellWarnings } from '../answers/allocations.js';
+import { identify, present, tellLines, tellSpace, tellWarnings } from '../answers.js';
 import { findEnvironment, findPlace, inPlace } from '../folder.js';
 import {
   brief,
@@ -73,23 +74,24 @@ export const getEnvironmentPorts = defineTool({
     );
     const items = await listenerWarnings.addToAll(session, answer.outlines);
     const head = `${place.project} (environment ${environment})${tellSpace(space)}:`;
+    const dotenv = toDotenv(items);
+    const lines = dotenv ?? items.map(({ service, port }) => `${service}: ${port}`);
     return {
-      text: tellLines(head, toVariables(items), tellWarnings(items)),
+      text: tellLines(head, lines, tellWarnings(items)),
       content: {
         project: place.project,
         environment,
         items: items.map(({ service, port, warnings }) => ({ service, port, ...(warnings && { warnings }) })),
+        ...(dotenv && { dotenv: dotenv.join('\n') }),
       },
     };
   },
 });
 
-/** A line such as `WEB_PORT=3100` for each; as `web: 3100` where two names make the same variable. */
-function toVariables(items: { service: string; port: number }[]): string[] {
-  const makesVariables = findVariableConflicts(items.map(({ service }) => service)).length === 0;
-  return items.map(({ service, port }) =>
-    makesVariables ? `${toVariableName(service)}=${port}` : `${service}: ${port}`,
-  );
+/** A line such as `WEB_PORT=3100` for each. Null where two names make the same variable, or one makes none. */
+function toDotenv(items: { service: string; port: number }[]): string[] | null {
+  if (findVariableConflicts(items.map(({ service }) => service)).length > 0) return null;
+  return items.map(({ service, port }) => `${toVariableName(service)}=${port}`);
 }
 
 export const releaseEnvironment = defineTool({
@@ -111,22 +113,26 @@ export const releaseEnvironment = defineTool({
     const released = await session.execute(place.project, { kind: 'release-environment', environment, ...space });
     const of = `environment ${environment} of ${place.project}${tellSpace(space)}`;
     const ports = released.map(({ service, port }) => `${port} (${service})`).join(', ');
-    const content = { environment, items: released.map(identify) };
+    const told = released.length > 0 ? `Released ${ports} of ${of}.` : `Nothing is held for ${of}.`;
     const left = { project: place.project, environment, limit: MAX_TOLD };
     // What was released is answered also if this look-up fails.
     const rest = await listAllocations(session, left).then(tellRest, () => '');
-    if (released.length > 0) return { text: tellLines(`Released ${ports} of ${of}.`, rest), content };
-    if (rest !== '') return { text: tellLines(`Nothing is held for ${of}.`, rest), content };
-    const { items } = await session.read(findEnvironments, place.project, { limit: MAX_COMPARED });
-    const close = findClosest(
-      environment,
-      items.map((one) => one.environment),
-      MAX_SUGGESTIONS,
-    );
+    const isUnknown = released.length === 0 && rest === '';
+    const close = isUnknown ? await findClose(session, place.project, environment) : [];
     const hint = close.length > 0 ? ` Close to it: ${close.join(', ')}.` : '';
-    return { text: `Nothing is held for ${of}.${hint}`, content: { ...content, ...(close.length > 0 && { close }) } };
+    return {
+      text: tellLines(`${told}${hint}`, rest),
+      content: { environment, items: released.map(identify), ...(close.length > 0 && { close }) },
+    };
   },
 });
+
+/** The environments of a project whose names are close to one that holds nothing. */
+async function findClose(session: Session, project: string, environment: string): Promise<string[]> {
+  const { items } = await session.read(findEnvironments, project, { limit: MAX_COMPARED });
+  const names = items.map((one) => one.environment);
+  return findClosest(environment, names, MAX_SUGGESTIONS);
+}
 
 /** What an environment holds on other hosts and protocols than those that were released. */
 function tellRest({ items, nextCursor }: Awaited<ReturnType<typeof listAllocations>>): string {

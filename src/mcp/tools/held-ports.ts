@@ -9,7 +9,7 @@ import {
   withoutMetadata,
 } from '../../schemas/allocation.js';
 import { StringEnum } from '../../schemas/common.js';
-import { identify, present, tellHolder, tellLines, tellListed, tellWarnings } from '../answers/allocations.js';
+import { identify, present, tellHolder, tellLines, tellListed, tellWarnings } from '../answers.js';
 import { findEnvironment, findPlace } from '../folder.js';
 import { asJsonText, brief, defined, IdOrService, invalidInput, readIdOrService } from '../inputs.js';
 import { defineTool, REMOVES, type ToolContext } from '../tool.js';

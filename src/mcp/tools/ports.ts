@@ -4,7 +4,7 @@ import { tellListener } from '../../machine/listener.js';
 import { PortNumber } from '../../schemas/common.js';
 import type { Port } from '../../schemas/port.js';
 import { describePort as describe } from '../../services/listeners/described-port.js';
-import { present, tellHolder, tellLines, tellListed, tellSpace } from '../answers/allocations.js';
+import { present, tellHolder, tellLines, tellListed, tellSpace } from '../answers.js';
 import { brief, Space } from '../inputs.js';
 import { defineTool, READS } from '../tool.js';
 

@@ -6,7 +6,7 @@ import { summarizeProject } from '../../repositories/projects.js';
 import { listRanges as findRanges } from '../../repositories/ranges.js';
 import type { LastAudit } from '../../schemas/audit.js';
 import { NewRange, type ProjectSummary, type Range } from '../../schemas/range.js';
-import { present, tellLines, tellSpace } from '../answers/allocations.js';
+import { present, tellLines, tellSpace } from '../answers.js';
 import { findPlace } from '../folder.js';
 import { brief, defined, ProjectPlace, ShortPage, Space, TOOL_PAGE_BYTES } from '../inputs.js';
 import { ADDS, defineTool, idempotencyOf, READS } from '../tool.js';

@@ -4,7 +4,7 @@ import { findRecentAudit } from '../../repositories/audits.js';
 import { type Audit, type AuditConflict, AuditScope } from '../../schemas/audit.js';
 import { ImportQuery, MAX_IMPORT_ITEMS, PortToImport } from '../../schemas/import.js';
 import { toImportItems } from '../../services/import-text/listening-ports.js';
-import { present, tellLines } from '../answers/allocations.js';
+import { present, tellLines } from '../answers.js';
 import { findPlace } from '../folder.js';
 import { brief, defined, HostToFind, ProjectPlace, Space } from '../inputs.js';
 import { defineTool, ENSURES, idempotencyOf } from '../tool.js';

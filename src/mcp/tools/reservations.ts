@@ -4,7 +4,7 @@ import { cancelReservation as cancel, claimReservation as claim, reserve } from 
 import type { Session } from '../../registry/session.js';
 import { findReservation } from '../../repositories/reservations.js';
 import { NewReservation, ReservationParams } from '../../schemas/reservation.js';
-import { identify, present, tellHolder, tellLines, tellWarnings } from '../answers/allocations.js';
+import { identify, present, tellHolder, tellLines, tellWarnings } from '../answers.js';
 import { findPlace } from '../folder.js';
 import { brief, invalidInput, Place, ProjectPlace, Space } from '../inputs.js';
 import { ADDS, type Answer, defineTool, ENSURES, idempotencyOf, REMOVES } from '../tool.js';

@@ -75,7 +75,7 @@ export function describeForeign(
         ...subjectOf(allocation),
         expected: `${project}/${service} listens, which lives in ${path}`,
         actual,
-        detail: `${holderOf(allocation)} holds port ${port} on ${host} and lives in ${path}, but a process from elsewhere listens there: ${actual}. Stop that process, or start it on a port of its own. If it is ${service} all the same, start it in ${path}.`,
+        detail: `${holderOf(allocation)} holds port ${port} on ${host} and lives in ${path}, but a process from elsewhere listens there: ${actual}. Whoever started it should stop it, or give it a port of its own. If it is ${service} all the same, start it in ${path}.`,
       },
     ];
   });

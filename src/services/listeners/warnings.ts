@@ -136,13 +136,13 @@ function warn<A extends Warned>(allocation: A, warning: string): A {
 function describeStranger({ port, project, service }: Warned, listener: Listener, path: string): string {
   const home = makeVisible(path);
   return (
-    `${tell(listener)} listens on ${port}, and ${project}/${service} lives in ${home}. Stop that process, or start it ` +
-    `on a port of its own; if it is ${service} all the same, start it in ${home}.`
+    `${tell(listener)} listens on ${port}, and ${project}/${service} lives in ${home}. Whoever started it should ` +
+    `stop it, or give it a port of its own; if it is ${service} all the same, start it in ${home}.`
   );
 }
 
 function describeListening({ port, service }: Warned, listener: Listener): string {
-  return `${tell(listener)} listens on ${port} already. If that is not ${service}, stop it, or take another port.`;
+  return `${tell(listener)} listens on ${port} already. If that is not ${service}, take another port, or ask whoever started it to stop it.`;
 }
 
 const tell = (listener: Listener): string => tellListener(listener) ?? 'A process that cannot be seen from here';

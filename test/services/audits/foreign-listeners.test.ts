@@ -50,7 +50,8 @@ t.test('a stranger on a held port is a finding, and neither in use nor healthy',
       environment: 'default',
       expected: `consilio/web listens, which lives in ${home}`,
       actual,
-      detail: /Stop that process, or start it on a port of its own\. If it is web all the same, start it in /,
+      detail:
+        /Whoever started it should stop it, or give it a port of its own\. If it is web all the same, start it in /,
     },
   ]);
   t.equal(found.conflicts.length, 1);

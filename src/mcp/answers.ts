@@ -1,6 +1,6 @@
 // How tools tell of ports that are held: in a line each, and for programs without what is null.
-import { makeVisible } from '../../input/visible.js';
-import type { Allocation, AllocationOutline } from '../../schemas/allocation.js';
+import { makeVisible } from '../input/visible.js';
+import type { Allocation, AllocationOutline } from '../schemas/allocation.js';
 
 type Told = AllocationOutline | Allocation;
 
@@ -40,6 +40,9 @@ export function tellWarnings(items: readonly Told[]): string[] {
   return [...new Set(items.flatMap(({ warnings = [] }) => warnings))].map((warning) => `Warning: ${warning}`);
 }
 
+/** Of a description, in a line: whole descriptions of many ports would fill a context. */
+const MAX_TOLD_LENGTH = 100;
+
 /** `3100  web of shop (environment default), in use` */
 export function tellListed(allocation: Told): string {
   const { port, status, serviceType, description, cloudflareHostname } = allocation;
@@ -47,9 +50,14 @@ export function tellListed(allocation: Told): string {
     status === 'allocated' ? null : status.replace('_', ' '),
     serviceType,
     cloudflareHostname,
-    description === null ? null : JSON.stringify(description),
+    description === null ? null : JSON.stringify(shorten(description)),
   ].filter((detail) => detail !== null);
   return [`${port}  ${tellHolder(allocation)}`, ...details].join(', ');
+}
+
+function shorten(text: string): string {
+  const characters = [...text];
+  return characters.length > MAX_TOLD_LENGTH ? `${characters.slice(0, MAX_TOLD_LENGTH).join('')}…` : text;
 }
 
 /** A line each. A line break within one is written out, because what follows it would look like a line of ours. */
