@@ -271,7 +271,7 @@ t.test('an agent is sent to tools that it sees, and told what shows the others',
     tell(refusals.projectNotFound('shopp', ['shop'])).text,
     /Did you mean shop\?\nNext: give the name that is meant/,
   );
-  t.match(tell(made.projectNotCreated).text, /\nNext: give the project that you mean, or ask the user\.$/);
+  t.match(tell(made.projectNotCreated).text, /\nNext: give the project that you mean, or ask the user for an API key/);
   t.match(
     tell(portRefusals.portTaken(3300, space, { ...holder, kind: 'reservation' })).text,
     new RegExp(`Next: if that reservation is yours, call allocate-port with reservationId ${id};`),
