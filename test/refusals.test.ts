@@ -134,7 +134,7 @@ const expected: Record<ProblemCode, [refusal: AppError, rest: string, mcp: strin
     made.projectNotFound,
     'GET /v1/projects lists those that have; PUT /v1/projects/{project} gives it one, and so does createProject=true ' +
       'with a PUT or POST that allocates.',
-    'give your working folder as cwd instead of a name. If the project is new, call get-port',
+    'give the name that is meant, or your working folder as cwd. If the project is new, get-port and',
   ],
   'range-not-found': [
     made.rangeNotFound,

@@ -1,11 +1,12 @@
 // How tools tell of ports that are held: in a line each, and for programs without what is null.
 import { makeVisible } from '../input/visible.js';
 import type { Allocation, AllocationOutline } from '../schemas/allocation.js';
+import type { Answer } from './tool.js';
 
 type Told = AllocationOutline | Allocation;
 
 /** Without the fields that are null, which say nothing. */
-export function present<T extends object>(object: T): Record<string, unknown> {
+export function omitNulls<T extends object>(object: T): Record<string, unknown> {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null));
 }
 
@@ -35,6 +36,16 @@ export function identify({ id, port, service, project, environment, host, protoc
   };
 }
 
+/** What a list tells of a port, for programs. `describe-port` has the rest, such as its metadata. */
+export function outline(allocation: Told) {
+  const { status, serviceType, description, cloudflareHostname, lastUsedAt } = allocation;
+  return {
+    ...identify(allocation),
+    status,
+    ...omitNulls({ serviceType, description, cloudflareHostname, lastUsedAt }),
+  };
+}
+
 /** The warnings of several ports, each once, to follow what was told of them. */
 export function tellWarnings(items: readonly Told[]): string[] {
   return [...new Set(items.flatMap(({ warnings = [] }) => warnings))].map((warning) => `Warning: ${warning}`);
@@ -44,20 +55,42 @@ export function tellWarnings(items: readonly Told[]): string[] {
 const MAX_TOLD_LENGTH = 100;
 
 /** `3100  web of shop (environment default), in use` */
-export function tellListed(allocation: Told): string {
-  const { port, status, serviceType, description, cloudflareHostname } = allocation;
+export const tellListed = (allocation: Told): string => `${allocation.port}  ${tellAllocation(allocation)}`;
+
+/** `web of shop (environment default), in use` */
+export function tellAllocation(allocation: Told): string {
+  const { status, serviceType, description, cloudflareHostname } = allocation;
   const details = [
     status === 'allocated' ? null : status.replace('_', ' '),
     serviceType,
     cloudflareHostname,
     description === null ? null : JSON.stringify(shorten(description)),
   ].filter((detail) => detail !== null);
-  return [`${port}  ${tellHolder(allocation)}`, ...details].join(', ');
+  return [tellHolder(allocation), ...details].join(', ');
 }
 
 function shorten(text: string): string {
   const characters = [...text];
   return characters.length > MAX_TOLD_LENGTH ? `${characters.slice(0, MAX_TOLD_LENGTH).join('')}…` : text;
+}
+
+/**
+ * A page of a list, and how to get the next one.
+ * @param tell one item in a line
+ * @param nothing what to say of an empty list
+ * @param give one item for programs
+ */
+export function answerPage<Item extends object>(
+  { items, nextCursor }: { items: readonly Item[]; nextCursor: string | null },
+  tell: (item: Item) => string,
+  nothing: string,
+  give: (item: Item) => object = omitNulls,
+): Answer {
+  const more = nextCursor === null ? '' : `There are more: call again with cursor ${nextCursor}`;
+  return {
+    text: items.length === 0 ? nothing : tellLines(items.map(tell), more),
+    content: { items: items.map(give), ...(nextCursor !== null && { nextCursor }) },
+  };
 }
 
 /** A line each. A line break within one is written out, because what follows it would look like a line of ours. */

@@ -1,8 +1,8 @@
 import { type Static, type TObject, type TSchema, Type } from '@sinclair/typebox';
 import { AppError, type FieldError } from '../errors.js';
-import { findRepeatedName } from '../input/json.js';
+import { findExcess, findRepeatedName } from '../input/json.js';
 import { Cursor, FolderPath, Host, HostFilter, ProjectName, Protocol, ServiceName, Uuid } from '../schemas/common.js';
-import { BODY_LIMIT_BYTES, findUnstorable } from '../schemas/validation.js';
+import { BODY_BOUNDS, BODY_LIMIT_BYTES, findUnstorable } from '../schemas/validation.js';
 
 /**
  * A field of REST as a tool takes it, by the same rules. It is described only where its name does not say enough: all
@@ -13,29 +13,30 @@ export function brief<T extends TSchema>(schema: T, description?: string): T {
   return { ...rules, ...(description !== undefined && { description }) } as T;
 }
 
-const Environment = Type.String({
-  minLength: 1,
-  maxLength: 1000,
-  description: 'Copy of the stack, such as a branch. Else that of cwd, or default.',
-});
+/** Any text, such as the name of a branch: it becomes a name by the slug rule. */
+export const environmentField = (description: string) =>
+  Type.Optional(Type.String({ minLength: 1, maxLength: 1000, description }));
+
 const Cwd = brief(FolderPath, 'The absolute path you work in: tells project and environment.');
 
 /**
- * Which copy of which project: by name, or by the folder that the agent works in. What is named counts first. Any text
- * will do as an environment, such as the name of a branch, and becomes a name by the slug rule.
+ * Which copy of which project: by name, or by the folder that the agent works in. What is named counts first.
  */
-export const Place = {
+export const PlaceFields = {
   project: Type.Optional(brief(ProjectName, 'Not needed beside cwd.')),
-  environment: Type.Optional(Environment),
+  environment: environmentField('Copy of the stack, such as a branch. Else that of cwd, or default.'),
   cwd: Type.Optional(Cwd),
 };
 /** The project alone. */
-export const ProjectPlace = {
-  project: Place.project,
+export const ProjectFields = {
+  project: PlaceFields.project,
   cwd: Type.Optional(brief(FolderPath, 'The absolute path you work in.')),
 };
 
 export const CreateProject = Type.Optional(Type.Boolean({ description: 'True if you name one that is new.' }));
+
+/** Of an input that takes no other fields than those that it names. */
+export const CLOSED = { additionalProperties: false };
 
 /** The port space. Nothing is filled in, so that a tool can tell what was given. */
 export const Space = {
@@ -48,12 +49,12 @@ export const HostToFind = Type.Optional(brief(HostFilter));
 export const IdOrService = {
   id: Type.Optional(brief(Uuid, 'Of one port, instead of a service.')),
   service: Type.Optional(brief(ServiceName)),
-  ...Place,
+  ...PlaceFields,
   ...Space,
 };
 
 /** Without the fields that are undefined. */
-export function defined<T extends object>(fields: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
+export function omitUndefined<T extends object>(fields: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
   const given = Object.entries(fields).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given) as { [Name in keyof T]?: Exclude<T[Name], undefined> };
 }
@@ -67,7 +68,7 @@ export const ShortPage = {
   cursor: Type.Optional(brief(Cursor)),
 };
 
-type IdOrServiceInput = { [Name in keyof typeof IdOrService]?: Static<(typeof IdOrService)[Name]> | undefined };
+export type IdOrServiceInput = { [Name in keyof typeof IdOrService]?: Static<(typeof IdOrService)[Name]> | undefined };
 
 /** @throws AppError validation-failed if the input is neither an id alone nor a service */
 export function readIdOrService(input: IdOrServiceInput): { id: string } | { service: string } {
@@ -95,10 +96,10 @@ export const isJsonText = (schema: TSchema | undefined): boolean => schema?.[JSO
  * An input without the fields that are null, in the items of its lists too. Clients in OpenAI's strict mode fill in null
  * for every field that the model leaves out, so to a tool null is the same as absent, and can take nothing away.
  */
-export function withoutNulls(input: object): Record<string, unknown> {
+export function omitNullsDeep(input: object): Record<string, unknown> {
   const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
   const clean = (value: unknown) =>
-    Array.isArray(value) ? value.map((item) => (isObject(item) ? withoutNulls(item) : item)) : value;
+    Array.isArray(value) ? value.map((item) => (isObject(item) ? omitNullsDeep(item) : item)) : value;
   return Object.fromEntries(
     Object.entries(input).flatMap(([name, value]) => (value === null ? [] : [[name, clean(value)]])),
   );
@@ -109,20 +110,27 @@ export function withoutNulls(input: object): Record<string, unknown> {
  * @throws AppError validation-failed
  */
 export function parseJsonTexts(input: Record<string, unknown>, schema: TObject): Record<string, unknown> {
-  const parse = (name: string, text: unknown) => {
-    if (typeof text !== 'string' || !isJsonText(schema.properties[name])) return text;
-    try {
-      const value = JSON.parse(text);
-      const repeated = findRepeatedName(text, value);
-      if (value === null) throw invalidInput({ pointer: `/${name}`, detail: 'is null: leave it out, or clear it' });
-      if (repeated === null) return value;
-      throw invalidInput({ ...repeated, pointer: `/${name}${repeated.pointer}` });
-    } catch (error) {
-      if (error instanceof AppError) throw error;
-      throw invalidInput({ pointer: `/${name}`, detail: 'is a text that is not JSON' });
-    }
-  };
-  return Object.fromEntries(Object.entries(input).map(([name, value]) => [name, parse(name, value)]));
+  const isText = (name: string, value: unknown): value is string =>
+    typeof value === 'string' && isJsonText(schema.properties[name]);
+  return Object.fromEntries(
+    Object.entries(input).map(([name, value]) => [name, isText(name, value) ? parseJsonText(name, value) : value]),
+  );
+}
+
+function parseJsonText(name: string, text: string): unknown {
+  const refuse = (detail: string) => invalidInput({ pointer: `/${name}`, detail });
+  const excess = findExcess(text, BODY_BOUNDS);
+  if (excess !== null) throw refuse(excess);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw refuse('is a text that is not JSON');
+  }
+  if (value === null) throw refuse('is null: leave it out, or clear it');
+  const repeated = findRepeatedName(text, value);
+  if (repeated !== null) throw invalidInput({ ...repeated, pointer: `/${name}${repeated.pointer}` });
+  return value;
 }
 
 /**

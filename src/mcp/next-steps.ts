@@ -25,9 +25,9 @@ export const nextSteps: NextSteps<RefusedCall> = {
     `${suggestions ? 'give the project that you mean, or ' : ''}ask the user for an API key that may do that, in ` +
     'PORT_ALLOCATOR_API_KEY or as a bearer token over HTTP; with this one it is refused again.',
   'not-found': 'list the tools again; the service that answers may be older or newer than this client knew.',
-  'project-not-found': ({ suggestions }) =>
-    `${suggestions ? 'give the name that is meant' : 'give your working folder as cwd instead of a name'}. If the ` +
-    'project is new, call get-port or get-environment-ports with createProject true.',
+  'project-not-found':
+    'give the name that is meant, or your working folder as cwd. If the project is new, get-port and ' +
+    'get-environment-ports create it: with cwd, or with createProject true.',
   'range-not-found': 'describe-port tells which range covers a number.',
   'excluded-port-not-found': 'describe-port tells whether a port is excluded.',
   'allocation-not-found': 'list-ports shows what is held; get-port allocates.',

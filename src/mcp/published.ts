@@ -1,6 +1,5 @@
 import type { Tool as PublishedTool } from '@modelcontextprotocol/server';
 import type { TSchema } from '@sinclair/typebox';
-import { findComponent } from '../schemas/components.js';
 import { isJsonText } from './inputs.js';
 import type { Tool } from './tool.js';
 
@@ -12,12 +11,15 @@ import type { Tool } from './tool.js';
  */
 const PUBLISHED = ['type', 'description', 'properties', 'required', 'items', 'enum', 'additionalProperties'];
 
-/** The hints that a client assumes where none is given (MCP, ToolAnnotations). */
-const ASSUMED = { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true };
+/**
+ * The hints that a client assumes where none is given (MCP, ToolAnnotations). That a tool is destructive is assumed too,
+ * and said all the same, because clients ask the user for leave by it.
+ */
+const ASSUMED: { [hint: string]: boolean } = { readOnlyHint: false, idempotentHint: false, openWorldHint: true };
 
 /** A tool as `tools/list` shows it. */
 export function publish({ name, description, input, output, annotations }: Tool): PublishedTool {
-  const hints = Object.entries(annotations).filter(([hint, value]) => ASSUMED[hint as keyof typeof ASSUMED] !== value);
+  const hints = Object.entries(annotations).filter(([hint, value]) => ASSUMED[hint] !== value);
   return {
     name,
     description,
@@ -28,9 +30,7 @@ export function publish({ name, description, input, output, annotations }: Tool)
 }
 
 function publishSchema(schema: TSchema): Record<string, unknown> {
-  const { $ref } = schema;
   if (isJsonText(schema)) return { type: 'string', description: schema.description };
-  if ($ref !== undefined) return publishSchema(findComponent($ref));
   const { type, properties, items, ...keywords } = Object.fromEntries(
     PUBLISHED.filter((keyword) => schema[keyword] !== undefined).map((keyword) => [keyword, schema[keyword]]),
   );

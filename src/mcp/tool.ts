@@ -54,7 +54,8 @@ export interface ToolCall extends ToolRequest {
  * `with-key`: only with an idempotency key, which the tool then has to honour.
  * `by-id`: only if it names an allocation by id. A service that is named by its key may have got a new port in between,
  * which the repeated call would then release.
- * `never`: no, because somebody else may have made a change in between, which the repeated call would undo.
+ * `never`: no, because somebody else may have made a change in between, which the repeated call would undo, or may have
+ * got a port, which it would release.
  */
 export type Repeatable = 'always' | 'with-key' | 'by-id' | 'never';
 

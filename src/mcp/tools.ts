@@ -8,7 +8,7 @@ import { describeFinding, type Finding, unknownFieldOf } from '../input/findings
 import { createValidator } from '../schemas/validation.js';
 import type { Service } from '../service.js';
 import { detectFolder, type ReadFolder } from './folder.js';
-import { invalidInput, parseJsonTexts, requireStorable, withoutNulls } from './inputs.js';
+import { invalidInput, omitNullsDeep, parseJsonTexts, requireStorable } from './inputs.js';
 import { refuse, succeed, type ToolLog } from './results.js';
 import { requireRepeatable, type Tool, type ToolCall } from './tool.js';
 import { allocatePort, getPort, listPorts } from './tools/allocations.js';
@@ -81,7 +81,7 @@ export function openTools({
       const tool = findTool(call.name);
       if (!tool) throw new AppError('not-found', `There is no tool ${call.name} here.`);
       const input = readInput(call.input, tool, ajv);
-      requireNoKey(input, redact);
+      requireNoApiKey(input, redact);
       requireRepeatable(tool, call);
       const isAbandoned = () => call.signal.aborted;
       const session = registry.as(call.caller, tool.annotations.readOnlyHint ? 'read' : 'change', { isAbandoned });
@@ -102,7 +102,7 @@ export function openTools({
 function readInput(given: unknown, { input: schema }: Tool, ajv: Ajv2020): Record<string, unknown> {
   requireStorable(given);
   const isObject = typeof given === 'object' && given !== null && !Array.isArray(given);
-  const copy = isObject ? withoutNulls(structuredClone(given)) : {};
+  const copy = isObject ? omitNullsDeep(structuredClone(given)) : {};
   const input = parseJsonTexts(copy, schema);
   requireStorable(input);
   // Compiles the schema of a tool at its first call, and keeps the result.
@@ -125,7 +125,7 @@ function describeWrong(finding: Finding): FieldError {
  * Any text may be an environment, and an API key that got there by mistake would be stored as the name that is made of it.
  * @throws AppError validation-failed
  */
-function requireNoKey({ environment }: { environment?: unknown }, redact: Redact): void {
+function requireNoApiKey({ environment }: { environment?: unknown }, redact: Redact): void {
   if (typeof environment !== 'string' || redact(environment) === environment) return;
   throw invalidInput({
     pointer: '/environment',

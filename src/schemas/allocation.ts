@@ -13,7 +13,6 @@ import {
   PortNumber,
   ProjectName,
   Protocol,
-  Ref,
   ServiceName,
   StringEnum,
   Timestamp,
@@ -149,12 +148,6 @@ export const AllocatedPorts = Type.Unsafe<Allocation | AllocatedPair>({
   description: 'The allocation, or with `"protocol": "both"` the two allocations.',
   examples: AllocatedPair.examples,
 });
-
-/** What the tools of MCP answer that change several ports at once. */
-export const ChangedAllocations = Type.Object(
-  { items: Type.Array(Ref(AllocationOutline)) },
-  { description: 'What was changed, without metadata.' },
-);
 
 /** The fields that describe an allocation and are not part of its key. */
 export const descriptive = {

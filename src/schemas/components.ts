@@ -1,4 +1,3 @@
-import type { TSchema } from '@sinclair/typebox';
 import {
   AllocatedPair,
   AllocatedPorts,
@@ -84,10 +83,3 @@ export const components = [
   ReservationPage,
   ReservationRenewal,
 ];
-
-/** @param id the name of a component, as references have it */
-export function findComponent(id: string): TSchema {
-  const component = components.find(({ $id }) => $id === id);
-  if (!component) throw new Error(`${id} is not listed in schemas/components.ts`);
-  return component;
-}

@@ -49,6 +49,8 @@ t.test('the same goes for one number for two protocols', async (t) => {
   const first = (await call('allocate-port', input, key)).result.structuredContent;
   t.same((await call('allocate-port', input, { ...key, ...REPEATED })).result.structuredContent, first);
   t.equal(first.port, 3302);
+  t.match(first, { id: String, udp: { id: String } });
+  t.not(first.udp.id, first.id);
   t.same(await held('odin'), [3300, 3301, 3302, 3302]);
 });
 

@@ -29,11 +29,11 @@ t.test('tools for stacks, reservations and what is running', async (t) => {
     t.same((await ask('release-environment', stack)).items, []);
     await ask('allocate-port', { ...stack, service: 'dns', protocol: 'both' });
     const elsewhere =
-      /^Released 3300 \(dns\) of environment feature-x of odin\.\nStill held there: 3300 \(dns, UDP\)\. Call/;
+      /^Released 3300 \(dns\) of environment feature-x of odin\.\nIt still holds 3300 \(dns, udp on localhost\): call/;
     t.match(await refusal('release-environment', stack), elsewhere);
     t.match(
       await refusal('release-environment', stack),
-      /^Nothing is held for .*\nStill held there: 3300 \(dns, UDP\)/,
+      /^Nothing is held for .*\nIt still holds 3300 \(dns, udp on localhost\)/,
     );
     t.equal((await ask('release-environment', { ...stack, protocol: 'udp' })).items.length, 1);
     t.match(

@@ -3,10 +3,10 @@ import { makeApp } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
 import { clients, closeAtEnd, listenMcp } from '../helpers/mcp.js';
 
-/** Returns `call(tool, input)` of a new client of a new registry. */
+/** A new client of a new registry, which sees all tools. */
 async function makeCaller(t: Test) {
   const url = await listenMcp(await makeApp(t, await openPostgres(t)));
-  const client = await closeAtEnd(t, (clients[0] as (typeof clients)[0]).overHttp(url));
+  const client = await closeAtEnd(t, (clients[0] as (typeof clients)[0]).overHttp(`${url}?tools=all`));
   const call = (name: string, input: Record<string, unknown> = {}) => client.callTool({ name, arguments: input });
   const ask = async (name: string, input: Record<string, unknown> = {}) => (await call(name, input)).structuredContent;
   const refusal = async (name: string, input: Record<string, unknown> = {}): Promise<string> => {
@@ -55,7 +55,7 @@ t.test('tools', async (t) => {
     t.same(portsOf(updated), [3300, 3301, 3350]);
     t.match(updated.items[1], { serviceType: 'http' });
     t.notOk('metadata' in updated.items[1]);
-    t.match((await ask('list-ports', { project: 'odin', service: 'web' })).items[1], { metadata: { a: 1 } });
+    t.match(await ask('describe-port', { port: 3301 }), { allocation: { metadata: { a: 1 } } });
     t.same(portsOf(await ask('release-port', odin('web'))), [3300, 3301, 3350]);
     t.same(await ask('release-port', odin('web')), { items: [] });
     t.match(await refusal('update-port', odin('web')), /^allocation-not-found: odin\/web holds no tcp port/);
@@ -122,8 +122,8 @@ t.test('tools', async (t) => {
     t.equal(
       missing,
       'project-not-found: Project atlas has no range.\n' +
-        'Next: give your working folder as cwd instead of a name. If the project is new, call get-port or ' +
-        'get-environment-ports with createProject true.',
+        'Next: give the name that is meant, or your working folder as cwd. If the project is new, get-port and ' +
+        'get-environment-ports create it: with cwd, or with createProject true.',
     );
     t.match(await ask('create-range', { project: 'atlas' }), { startPort: 3600, endPort: 3699, project: 'atlas' });
     t.equal((await ask('get-port', { project: 'atlas', service: 'api' })).port, 3600);
@@ -170,10 +170,9 @@ t.test('tools', async (t) => {
 
   t.test('a tool that can overwrite something says so', async (t) => {
     const { tools } = await client.listTools();
-    const destructive = tools
-      .filter(({ annotations }) => annotations.destructiveHint !== false)
-      .map(({ name }) => name);
-    t.same(destructive.sort(), ['release-environment', 'release-port', 'update-port']);
+    const destructive = tools.filter(({ annotations }) => annotations.destructiveHint).map(({ name }) => name);
+    t.same(destructive.sort(), ['cancel-reservation', 'release-environment', 'release-port', 'update-port']);
+    for (const { name, annotations } of tools) t.not(annotations.destructiveHint, undefined, `${name} says which`);
   });
 
   t.test('bad input changes nothing and is named', async (t) => {
@@ -203,6 +202,8 @@ t.test('tools', async (t) => {
     );
     t.match(await refusal('update-port', odin('api', { metadata: '{"a":"\\u0000"}' })), /control character/);
     t.match(await refusal('update-port', odin('api', { metadata: '{"a":' })), /\/metadata is a text that is not JSON/);
+    const longName = `{"${'n'.repeat(100_000)}":{"b":1,"b":2}}`;
+    t.match(await refusal('update-port', odin('api', { metadata: longName })), /\/metadata has a name of more than/);
     t.match(await refusal('update-port', odin('api', { metadata: '{"a":1,"a":2}' })), /\/metadata\/a stands twice/);
     t.match(await refusal('update-port', odin('api', { metadata: `{"a":"${'x'.repeat(17_000)}"}` })), /too large/);
     t.same((await ask('list-ports', odin('api'))).items, []);
@@ -213,7 +214,7 @@ t.test('tools', async (t) => {
     t.same((await client.listTools()).tools, tools, 'in the same order each time');
     for (const { name, description, inputSchema, outputSchema } of tools) {
       t.match(name, /^[a-z]+-[a-z-]+$/);
-      t.ok(description.length > 40, `${name} says what it is and when to use it`);
+      t.ok(description.length > 60, `${name} says what it is and when to use it`);
       t.match(inputSchema, { type: 'object', additionalProperties: false }, name);
       t.equal(outputSchema?.additionalProperties, undefined, `${name} answers are open for growth`);
       const keywords = /"(\$ref|\$id|x-[a-zA-Z-]+|oneOf|anyOf|allOf|format|pattern|default|examples|const)":/;

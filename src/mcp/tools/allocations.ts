@@ -6,15 +6,17 @@ import { allocateEnvironment } from '../../registry/environments.js';
 import { requireRange } from '../../repositories/ranges.js';
 import { type Allocation, AllocationQuery, NewAllocation } from '../../schemas/allocation.js';
 import { ReservationParams } from '../../schemas/reservation.js';
-import { identify, present, tellHolder, tellLines, tellListed, tellWarnings } from '../answers.js';
+import { answerPage, identify, outline, tellHolder, tellLines, tellListed, tellWarnings } from '../answers.js';
 import { findEnvironment, findPlace, inPlace } from '../folder.js';
 import {
   brief,
+  CLOSED,
   CreateProject,
-  defined,
+  environmentField,
   HostToFind,
   invalidInput,
-  Place,
+  omitUndefined,
+  PlaceFields,
   ShortPage,
   Space,
   TOOL_PAGE_BYTES,
@@ -23,7 +25,6 @@ import {
 import { ADDS, defineTool, ENSURES, idempotencyOf, READS } from '../tool.js';
 import { claimFor } from './reservations.js';
 
-const CLOSED = { additionalProperties: false };
 const Service = brief(NewAllocation.properties.service);
 const NamedService = brief(NewAllocation.properties.service, 'What the port is for, such as web or api.');
 
@@ -33,7 +34,7 @@ export const getPort = defineTool({
     'The port of one service, to be called before you start it or write its configuration: the one it holds, or else ' +
     'the lowest free one, which it keeps until it is released. Ask again at any time for the same answer.',
   operations: ['getOrAllocatePort'],
-  input: Type.Object({ service: NamedService, ...Place, ...Space, createProject: CreateProject }, CLOSED),
+  input: Type.Object({ service: NamedService, ...PlaceFields, ...Space, createProject: CreateProject }, CLOSED),
   output: Type.Object({ port: Type.Integer() }),
   annotations: ENSURES,
   repeatable: 'always',
@@ -64,7 +65,7 @@ export const allocatePort = defineTool({
   input: Type.Object(
     {
       service: Service,
-      ...Place,
+      ...PlaceFields,
       host: Space.host,
       protocol: Type.Optional(
         withoutDefault(brief(Type.Unsafe<'tcp' | 'udp' | 'both'>(NewAllocation.properties.protocol))),
@@ -86,7 +87,7 @@ export const allocatePort = defineTool({
       if (other) throw invalidInput({ pointer: `/${other[0]}`, detail: 'cannot be given beside reservationId' });
       return claimFor(session, place.project, reservationId, { service, environment });
     }
-    const wanted = defined({ service, environment, host, protocol, port, prefer }) as NewAllocation;
+    const wanted = omitUndefined({ service, environment, host, protocol, port, prefer }) as NewAllocation;
     const mayCreate = !place.isProjectNamed;
     const { allocated, replayed } = await allocate(
       session,
@@ -98,11 +99,17 @@ export const allocatePort = defineTool({
     const answered = await listenerWarnings.addToNew(session, allocated, replayed ? undefined : port);
     const items = 'items' in answered ? answered.items : [answered];
     const first = items[0] as Allocation;
+    const isOther = prefer !== undefined && first.port !== prefer;
     const numbers = items.length > 1 ? `${first.port} for TCP and UDP` : `${first.port}`;
     const holder = tellHolder(first);
     const content = { ...identify(first), ...(items[1] && { udp: { id: items[1].id } }) };
     return {
-      text: tellLines(`${holder}: ${numbers}`, `id: ${items.map(({ id }) => id).join(', ')}`, tellWarnings(items)),
+      text: tellLines(
+        `${holder}: ${numbers}`,
+        isOther ? `${prefer} could not be had: it is taken, or not usable.` : '',
+        `id: ${items.map(({ id }) => id).join(', ')}`,
+        tellWarnings(items),
+      ),
       content,
     };
   },
@@ -117,7 +124,8 @@ export const listPorts = defineTool({
   input: Type.Object(
     {
       service: Type.Optional(Service),
-      ...Place,
+      ...PlaceFields,
+      environment: environmentField('Else that of cwd, or all.'),
       host: HostToFind,
       protocol: Space.protocol,
       status: Type.Optional(
@@ -132,19 +140,15 @@ export const listPorts = defineTool({
   repeatable: 'always',
   async execute({ session, readFolder }, { project, environment, cwd, ...filters }) {
     const place = cwd === undefined ? null : await findPlace({ project, environment, cwd }, readFolder);
-    const query = defined({
+    const query = omitUndefined({
       ...filters,
       project: place?.project ?? project,
       environment: place ? await findEnvironment(session, place) : environment && toSlug(environment),
     });
-    const { items, nextCursor } = await listAllocations(session, { ...query, maxBytes: TOOL_PAGE_BYTES });
+    const page = await listAllocations(session, { ...query, maxBytes: TOOL_PAGE_BYTES });
     // Of a project that is not there nothing is listed either, and its name may be misspelt.
-    if (items.length === 0 && query.project !== undefined) await session.read(requireRange, query.project);
-    const more = nextCursor === null ? '' : `There are more: call again with cursor ${nextCursor}`;
-    return {
-      text: items.length > 0 ? tellLines(items.map(tellListed), more) : tellNothing(filters.service !== undefined),
-      content: { items: items.map(present), ...(nextCursor !== null && { nextCursor }) },
-    };
+    if (page.items.length === 0 && query.project !== undefined) await session.read(requireRange, query.project);
+    return answerPage(page, tellListed, tellNothing(filters.service !== undefined), outline);
   },
 });
 

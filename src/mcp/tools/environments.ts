@@ -7,22 +7,24 @@ import { allocateEnvironment } from '../../registry/environments.js';
 import type { Session } from '../../registry/session.js';
 import { listEnvironments as findEnvironments } from '../../repositories/environments.js';
 import { ServiceName } from '../../schemas/common.js';
-import { identify, present, tellLines, tellSpace, tellWarnings } from '../answers.js';
-import { findEnvironment, findPlace, inPlace } from '../folder.js';
+import type { Environment } from '../../schemas/environment.js';
+import { answerPage, identify, tellLines, tellSpace, tellWarnings } from '../answers.js';
+import { findEnvironment, findPlace, inPlace, type Place } from '../folder.js';
 import {
   brief,
+  CLOSED,
   CreateProject,
-  defined,
+  environmentField,
   invalidInput,
-  Place,
-  ProjectPlace,
+  omitUndefined,
+  PlaceFields,
+  ProjectFields,
   ShortPage,
   Space,
   TOOL_PAGE_BYTES,
 } from '../inputs.js';
 import { defineTool, ENSURES, READS, REMOVES } from '../tool.js';
 
-const CLOSED = { additionalProperties: false };
 const MAX_SERVICES = 1000;
 /** How many environments a refusal looks through for one with a similar name. */
 const MAX_COMPARED = 1000;
@@ -44,7 +46,7 @@ export const getEnvironmentPorts = defineTool({
           description: 'Such as web, api. Else those of the ports.yaml in cwd.',
         }),
       ),
-      ...Place,
+      ...PlaceFields,
       ...Space,
       createProject: CreateProject,
     },
@@ -74,35 +76,35 @@ export const getEnvironmentPorts = defineTool({
     );
     const items = await listenerWarnings.addToAll(session, answer.outlines);
     const head = `${place.project} (environment ${environment})${tellSpace(space)}:`;
-    const dotenv = toDotenv(items);
-    const lines = dotenv ?? items.map(({ service, port }) => `${service}: ${port}`);
+    const conflicts = findVariableConflicts(items.map(({ service }) => service));
+    const dotenv = items.map(({ service, port }) => `${toVariableName(service)}=${port}`);
+    const isDotenv = conflicts.length === 0;
+    const named = items.map(({ service, port }) => `${service}: ${port}`);
+    const lines = isDotenv ? dotenv : [...named, `No lines for a .env file: ${conflicts.join(', ')}.`];
     return {
       text: tellLines(head, lines, tellWarnings(items)),
       content: {
         project: place.project,
         environment,
         items: items.map(({ service, port, warnings }) => ({ service, port, ...(warnings && { warnings }) })),
-        ...(dotenv && { dotenv: dotenv.join('\n') }),
+        ...(isDotenv && { dotenv: dotenv.join('\n') }),
       },
     };
   },
 });
 
-/** A line such as `WEB_PORT=3100` for each. Null where two names make the same variable, or one makes none. */
-function toDotenv(items: { service: string; port: number }[]): string[] | null {
-  if (findVariableConflicts(items.map(({ service }) => service)).length > 0) return null;
-  return items.map(({ service, port }) => `${toVariableName(service)}=${port}`);
-}
-
 export const releaseEnvironment = defineTool({
   name: 'release-environment',
   description:
     'Gives back all ports of an environment, when its branch or worktree is gone for good. If its folder is gone too, ' +
-    'name the environment, and give project or another folder of the project as cwd.',
+    'name the environment (that of a worktree has the name of its folder) beside project, or another folder as cwd.',
   operations: ['releaseEnvironment'],
-  input: Type.Object({ ...Place, ...Space }, CLOSED),
+  input: Type.Object(
+    { ...PlaceFields, environment: environmentField('The copy of the stack. Else that of cwd.'), ...Space },
+    CLOSED,
+  ),
   annotations: REMOVES,
-  repeatable: 'by-id',
+  repeatable: 'never',
   async execute({ session, readFolder }, { host, protocol, ...given }) {
     if (given.environment === undefined && given.cwd === undefined) {
       throw invalidInput({ pointer: '/environment', detail: 'is required, or cwd: nothing is released by default' });
@@ -118,51 +120,64 @@ export const releaseEnvironment = defineTool({
     // What was released is answered also if this look-up fails.
     const rest = await listAllocations(session, left).then(tellRest, () => '');
     const isUnknown = released.length === 0 && rest === '';
-    const close = isUnknown ? await findClose(session, place.project, environment) : [];
-    const hint = close.length > 0 ? ` Close to it: ${close.join(', ')}.` : '';
+    const others = isUnknown ? await findOthers(session, place, environment) : { hint: '' };
+    const { hint, ...names } = others;
     return {
       text: tellLines(`${told}${hint}`, rest),
-      content: { environment, items: released.map(identify), ...(close.length > 0 && { close }) },
+      content: { environment, items: released.map(identify), ...names },
     };
   },
 });
 
-/** The environments of a project whose names are close to one that holds nothing. */
-async function findClose(session: Session, project: string, environment: string): Promise<string[]> {
+/**
+ * What was most likely meant by an environment that holds nothing: those with close names, or else all that hold ports,
+ * because an agent may know a branch and not what its folder was called. An agent that has given its folder is not led to
+ * the environment of another one.
+ */
+async function findOthers(session: Session, { project, path }: Place, environment: string) {
   const { items } = await session.read(findEnvironments, project, { limit: MAX_COMPARED });
-  const names = items.map((one) => one.environment);
-  return findClosest(environment, names, MAX_SUGGESTIONS);
+  const held = items
+    .filter((one) => path === null || one.path === null || one.path === path)
+    .map((one) => one.environment);
+  const close = findClosest(environment, held, MAX_SUGGESTIONS);
+  if (close.length > 0) return { hint: ` Close to it: ${close.join(', ')}.`, close };
+  const others = held.slice(0, MAX_TOLD);
+  return others.length > 0 ? { hint: ` Ports are held for ${others.join(', ')}.`, others } : { hint: '' };
 }
 
 /** What an environment holds on other hosts and protocols than those that were released. */
 function tellRest({ items, nextCursor }: Awaited<ReturnType<typeof listAllocations>>): string {
   if (items.length === 0) return '';
-  const ports = items.map((one) => `${one.port} (${one.service}${tellSpace(one)})`).join(', ');
-  return `Still held there: ${ports}${nextCursor === null ? '' : ' and more'}. Call again with that protocol or host.`;
+  const ports = items
+    .map(({ port, service, host, protocol }) => `${port} (${service}, ${protocol} on ${host})`)
+    .join(', ');
+  return `It still holds ${ports}${nextCursor === null ? '' : ' and more'}: call again with that protocol or host.`;
 }
 
 export const listEnvironments = defineTool({
   name: 'list-environments',
   description: 'The copies of a stack that hold ports: their folder, age and last use. To find abandoned ones.',
   operations: ['listEnvironments'],
-  input: Type.Object({ ...ProjectPlace, ...ShortPage }, CLOSED),
+  input: Type.Object({ ...ProjectFields, ...ShortPage }, CLOSED),
   annotations: READS,
   repeatable: 'always',
   async execute({ session, readFolder }, { limit, cursor, ...given }) {
     const { project } = await findPlace(given, readFolder);
-    const page = { ...defined({ limit, cursor }), maxBytes: TOOL_PAGE_BYTES };
-    const { items, nextCursor } = await session.read(findEnvironments, project, page);
-    const lines = items.map(({ environment, allocatedPorts, path, lastUsedAt, firstAllocatedAt }) =>
-      [
-        `${environment}: ${allocatedPorts} ports since ${firstAllocatedAt}`,
-        lastUsedAt === null ? 'never seen listening' : `last seen listening ${lastUsedAt}`,
-        path === null ? null : `in ${JSON.stringify(path)}`,
-      ]
-        .filter((part) => part !== null)
-        .join(', '),
+    const page = { ...omitUndefined({ limit, cursor }), maxBytes: TOOL_PAGE_BYTES };
+    return answerPage(
+      await session.read(findEnvironments, project, page),
+      tellEnvironment,
+      `${project} holds no port.`,
     );
-    const more = nextCursor === null ? '' : `There are more: call again with cursor ${nextCursor}`;
-    const content = { items: items.map(present), ...(nextCursor !== null && { nextCursor }) };
-    return { text: items.length === 0 ? `${project} holds no port.` : tellLines(lines, more), content };
   },
 });
+
+function tellEnvironment(summary: Environment): string {
+  const { environment, allocatedPorts, path, lastUsedAt, firstAllocatedAt } = summary;
+  const parts = [
+    `${environment}: ${allocatedPorts} ports since ${firstAllocatedAt}`,
+    lastUsedAt === null ? 'never seen listening' : `last seen listening ${lastUsedAt}`,
+    path === null ? null : `in ${JSON.stringify(path)}`,
+  ];
+  return parts.filter((part) => part !== null).join(', ');
+}

@@ -1,27 +1,27 @@
-import { type Static, Type } from '@sinclair/typebox';
+import { Type } from '@sinclair/typebox';
 import { keyOf } from '../../keys.js';
 import { releaseAllocation, updateAllocation } from '../../registry/allocations.js';
-import {
-  AllocationDetails,
-  CloudflareHostname,
-  Description,
-  ServiceType,
-  withoutMetadata,
-} from '../../schemas/allocation.js';
+import { AllocationDetails, CloudflareHostname, Description, ServiceType } from '../../schemas/allocation.js';
 import { StringEnum } from '../../schemas/common.js';
-import { identify, present, tellHolder, tellLines, tellListed, tellWarnings } from '../answers.js';
+import { identify, outline, tellHolder, tellLines, tellListed, tellWarnings } from '../answers.js';
 import { findEnvironment, findPlace } from '../folder.js';
-import { asJsonText, brief, defined, IdOrService, invalidInput, readIdOrService } from '../inputs.js';
+import {
+  asJsonText,
+  brief,
+  CLOSED,
+  IdOrService,
+  type IdOrServiceInput,
+  invalidInput,
+  omitUndefined,
+  readIdOrService,
+} from '../inputs.js';
 import { defineTool, REMOVES, type ToolContext } from '../tool.js';
 
-const CLOSED = { additionalProperties: false };
 /** The fields that describe a port. */
 export const DESCRIPTIVE = ['serviceType', 'description', 'cloudflareHostname', 'metadata'] as const;
 
-type Target = { [Name in keyof typeof IdOrService]?: Static<(typeof IdOrService)[Name]> | undefined };
-
 /** The id of one allocation, or the key of a service's ports. */
-async function readTarget({ session, readFolder }: ToolContext, input: Target) {
+async function readTarget({ session, readFolder }: ToolContext, input: IdOrServiceInput) {
   const target = readIdOrService(input);
   if ('id' in target) return target;
   const place = await findPlace(input, readFolder);
@@ -76,7 +76,7 @@ export const updatePort = defineTool({
   annotations: REMOVES,
   repeatable: 'never',
   async execute(context, { serviceType, description, cloudflareHostname, metadata, clear = [], ...input }) {
-    const details = readDetails(defined({ serviceType, description, cloudflareHostname, metadata }), clear);
+    const details = readDetails(omitUndefined({ serviceType, description, cloudflareHostname, metadata }), clear);
     const target = await readTarget(context, input);
     const { session } = context;
     const updated =
@@ -85,7 +85,7 @@ export const updatePort = defineTool({
         : await session.execute(target.key.project, { kind: 'update-service', key: target.key, details });
     return {
       text: tellLines(updated.map(tellListed), tellWarnings(updated)),
-      content: { items: updated.map((one) => present(withoutMetadata(one))) },
+      content: { items: updated.map(outline) },
     };
   },
 });

@@ -6,18 +6,16 @@ import { summarizeProject } from '../../repositories/projects.js';
 import { listRanges as findRanges } from '../../repositories/ranges.js';
 import type { LastAudit } from '../../schemas/audit.js';
 import { NewRange, type ProjectSummary, type Range } from '../../schemas/range.js';
-import { present, tellLines, tellSpace } from '../answers.js';
+import { answerPage, omitNulls, tellLines, tellSpace } from '../answers.js';
 import { findPlace } from '../folder.js';
-import { brief, defined, ProjectPlace, ShortPage, Space, TOOL_PAGE_BYTES } from '../inputs.js';
+import { brief, CLOSED, omitUndefined, ProjectFields, ShortPage, Space, TOOL_PAGE_BYTES } from '../inputs.js';
 import { ADDS, defineTool, idempotencyOf, READS } from '../tool.js';
-
-const CLOSED = { additionalProperties: false };
 
 export const portSummary = defineTool({
   name: 'port-summary',
   description: 'How full a project is, its ranges, its public hostnames, and its last audit.',
   operations: ['getProjectSummary'],
-  input: Type.Object({ ...ProjectPlace, ...Space }, CLOSED),
+  input: Type.Object({ ...ProjectFields, ...Space }, CLOSED),
   annotations: READS,
   repeatable: 'always',
   async execute({ session, readFolder }, { host, protocol, ...given }) {
@@ -25,8 +23,8 @@ export const portSummary = defineTool({
     const space = spaceOf({ host, protocol });
     const summary = await session.read(summarizeProject, project, space);
     const lastAudit = await session.read(findLastAudit, { project, host: space.host });
-    const ranges = summary.ranges.map(present);
-    const content = { ...present(summary), ranges, ...(lastAudit && { lastAudit: present(lastAudit) }) };
+    const ranges = summary.ranges.map(omitNulls);
+    const content = { ...omitNulls(summary), ranges, ...(lastAudit && { lastAudit: omitNulls(lastAudit) }) };
     return { text: tellLines(tellSummary(summary), tellAudit(lastAudit)), content };
   },
 });
@@ -41,8 +39,12 @@ function tellSummary(summary: ProjectSummary): string[] {
 }
 
 function tellCounts(counts: Omit<ProjectSummary, 'ranges'> | Range): string {
-  const { totalPorts, allocatedPorts, inUsePorts, availablePorts } = counts;
-  return `Of ${totalPorts} ports ${allocatedPorts} are held (${inUsePorts} seen listening), ${availablePorts} are available.`;
+  const { totalPorts, allocatedPorts, inUsePorts, reservedPorts, availablePorts } = counts;
+  const reserved = reservedPorts === 0 ? '' : `${reservedPorts} are reserved, `;
+  return (
+    `Of ${totalPorts} ports ${allocatedPorts} are held (${inUsePorts} seen listening), ${reserved}` +
+    `${availablePorts} are available.`
+  );
 }
 
 function tellAudit(audit: LastAudit | null): string {
@@ -59,16 +61,14 @@ export const listRanges = defineTool({
   annotations: READS,
   repeatable: 'always',
   async execute({ session }, { limit, cursor, ...space }) {
-    const page = { ...defined({ limit, cursor }), maxBytes: TOOL_PAGE_BYTES };
-    const { items, nextCursor } = await session.read(findRanges, spaceOf(space), page);
-    const lines = items.map((range) => `${range.startPort}-${range.endPort}  ${range.project}. ${tellCounts(range)}`);
-    const more = nextCursor === null ? '' : `There are more: call again with cursor ${nextCursor}`;
-    return {
-      text: tellLines(lines, more),
-      content: { items: items.map(present), ...(nextCursor !== null && { nextCursor }) },
-    };
+    const page = { ...omitUndefined({ limit, cursor }), maxBytes: TOOL_PAGE_BYTES };
+    const ranges = await session.read(findRanges, spaceOf(space), page);
+    return answerPage(ranges, tellRange, 'There is no range that you may see.');
   },
 });
+
+const tellRange = (range: Range): string =>
+  `${range.startPort}-${range.endPort}  ${range.project}. ${tellCounts(range)}`;
 
 export const createRange = defineTool({
   name: 'create-range',
@@ -92,7 +92,7 @@ export const createRange = defineTool({
     const { range } = await insertRange(session, input as NewRange, options);
     return {
       text: tellLines(`${range.project} has ${range.startPort}-${range.endPort} from now on.`, range.warnings),
-      content: present(range),
+      content: omitNulls(range),
     };
   },
 });

@@ -4,12 +4,10 @@ import { findRecentAudit } from '../../repositories/audits.js';
 import { type Audit, type AuditConflict, AuditScope } from '../../schemas/audit.js';
 import { ImportQuery, MAX_IMPORT_ITEMS, PortToImport } from '../../schemas/import.js';
 import { toImportItems } from '../../services/import-text/listening-ports.js';
-import { present, tellLines } from '../answers.js';
+import { omitNulls, tellLines } from '../answers.js';
 import { findPlace } from '../folder.js';
-import { brief, defined, HostToFind, ProjectPlace, Space } from '../inputs.js';
+import { brief, CLOSED, HostToFind, omitUndefined, ProjectFields, Space } from '../inputs.js';
 import { defineTool, ENSURES, idempotencyOf } from '../tool.js';
-
-const CLOSED = { additionalProperties: false };
 
 export const auditPorts = defineTool({
   name: 'audit-ports',
@@ -19,7 +17,7 @@ export const auditPorts = defineTool({
   operations: ['auditPorts'],
   input: Type.Object(
     {
-      ...ProjectPlace,
+      ...ProjectFields,
       host: HostToFind,
       unallocated: Type.Optional(
         brief(AuditScope.properties.unallocated, 'Also processes on ports that nobody holds.'),
@@ -37,7 +35,7 @@ export const auditPorts = defineTool({
   async execute(context, { limit = 25, maxAgeSeconds = 0, cwd, ...given }, { signal }) {
     const { session, auditor, readFolder } = context;
     const { project } = cwd === undefined ? given : await findPlace({ project: given.project, cwd }, readFolder);
-    const scope = defined({ ...given, project });
+    const scope = omitUndefined({ ...given, project });
     const recent = maxAgeSeconds > 0 ? await session.readLarge(findRecentAudit, scope, maxAgeSeconds) : null;
     const { conflicts, ...audit } = recent ?? (await auditor.run(session, scope, { signal }));
     const shown = conflicts.slice(0, limit);
@@ -50,10 +48,10 @@ export const auditPorts = defineTool({
         conflicts.length === 0 ? 'Registry and reality agree.' : `Differences: ${counted.join(', ')}.`,
         shown.map(tellConflict),
         shown.length < conflicts.length
-          ? `${conflicts.length - shown.length} more: raise limit, or name a project.`
+          ? `${conflicts.length - shown.length} more: raise limit${scope.project ? '' : ', or name a project'}.`
           : '',
       ),
-      content: { ...present(audit), conflictCounts, conflicts: shown.map(outline) },
+      content: { ...omitNulls(audit), conflictCounts, conflicts: shown.map(giveConflict) },
     };
   },
 });
@@ -65,8 +63,8 @@ const tellConflict = ({ port, kind, detail, actual }: AuditConflict): string =>
   `${port ?? 'all'}  ${detail}${WITH_PROCESS.includes(kind) ? ` Found: ${actual}.` : ''}`;
 
 /** Without what `detail` says too. */
-const outline = ({ expected: _, actual, ...conflict }: AuditConflict) => ({
-  ...present(conflict),
+const giveConflict = ({ expected: _, actual, ...conflict }: AuditConflict) => ({
+  ...omitNulls(conflict),
   ...(WITH_PROCESS.includes(conflict.kind) && { actual }),
 });
 
@@ -109,7 +107,7 @@ export const importPorts = defineTool({
         dryRun ? 'Nothing was changed. It would be:' : '',
         report.items.map(({ port, outcome, detail }) => `${port ?? '?'}  ${outcome}: ${detail}`),
       ),
-      content: { ...report, items: report.items.map(({ allocation: _, ...item }) => present(item)) },
+      content: { ...report, items: report.items.map(({ allocation: _, ...item }) => omitNulls(item)) },
     };
   },
 });

@@ -4,12 +4,11 @@ import { cancelReservation as cancel, claimReservation as claim, reserve } from 
 import type { Session } from '../../registry/session.js';
 import { findReservation } from '../../repositories/reservations.js';
 import { NewReservation, ReservationParams } from '../../schemas/reservation.js';
-import { identify, present, tellHolder, tellLines, tellWarnings } from '../answers.js';
+import { identify, omitNulls, tellHolder, tellLines, tellWarnings } from '../answers.js';
 import { findPlace } from '../folder.js';
-import { brief, invalidInput, Place, ProjectPlace, Space } from '../inputs.js';
+import { brief, CLOSED, environmentField, invalidInput, ProjectFields, Space } from '../inputs.js';
 import { ADDS, type Answer, defineTool, ENSURES, idempotencyOf, REMOVES } from '../tool.js';
 
-const CLOSED = { additionalProperties: false };
 const { ttlSeconds, port, service, reservedBy, reason } = NewReservation.properties;
 const Id = brief(ReservationParams.properties.id);
 
@@ -28,7 +27,7 @@ export const reservePort = defineTool({
   input: Type.Object(
     {
       ttlSeconds: brief(ttlSeconds, 'Seconds: a day is 86400, at most 30 days.'),
-      ...ProjectPlace,
+      ...ProjectFields,
       port: Type.Optional(brief(port, 'Else the lowest free one.')),
       service: Type.Optional(brief(service)),
       ...Space,
@@ -45,7 +44,7 @@ export const reservePort = defineTool({
     const { reservation } = await reserve(session, project, wanted as NewReservation, idempotencyOf(call, input));
     return {
       text: `${reservation.port} is reserved for ${project} until ${reservation.expiresAt}. id: ${reservation.id}`,
-      content: present(reservation),
+      content: omitNulls(reservation),
     };
   },
 });
@@ -54,7 +53,10 @@ export const claimReservation = defineTool({
   name: 'claim-reservation',
   description: 'Turns a reservation into an allocation of the same number. Again answers the same.',
   operations: ['claimReservation'],
-  input: Type.Object({ id: Id, service: Type.Optional(brief(service)), environment: Place.environment }, CLOSED),
+  input: Type.Object(
+    { id: Id, service: Type.Optional(brief(service)), environment: environmentField('Else default.') },
+    CLOSED,
+  ),
   annotations: ENSURES,
   repeatable: 'always',
   async execute({ session }, { id, service, environment }) {
@@ -62,7 +64,7 @@ export const claimReservation = defineTool({
       ...(service !== undefined && { service }),
       ...(environment && { environment: toSlug(environment) }),
     };
-    return claimPort(session, id, wanted);
+    return claimPort(session, id, wanted, '/id');
   },
 });
 
@@ -72,19 +74,28 @@ export const claimReservation = defineTool({
  */
 export async function claimFor(session: Session, project: string, id: string, wanted: Wanted): Promise<Answer> {
   const reservation = await session.read(findReservation, id);
-  if (reservation.project === project) return claimPort(session, id, wanted);
+  if (reservation.project === project) return claimPort(session, id, wanted, '/reservationId');
   throw invalidInput({ pointer: '/reservationId', detail: `is of project ${reservation.project}, and not ${project}` });
 }
 
-async function claimPort(session: Session, id: string, wanted: Wanted): Promise<Answer> {
+/**
+ * A reservation that was claimed before answers the allocation of then. It must not be taken for the port of another
+ * service.
+ * @param pointer of the field that named the reservation
+ */
+async function claimPort(session: Session, id: string, wanted: Wanted, pointer: string): Promise<Answer> {
   const { allocation } = await claim(session, id, wanted, null);
+  const { service = allocation.service, environment = allocation.environment } = wanted;
+  if (allocation.service !== service || allocation.environment !== environment) {
+    throw invalidInput({ pointer, detail: `was used before, by ${tellHolder(allocation)}` });
+  }
   const text = tellLines(`${tellHolder(allocation)}: ${allocation.port}`, tellWarnings([allocation]));
   return { text, content: identify(allocation) };
 }
 
 export const cancelReservation = defineTool({
   name: 'cancel-reservation',
-  description: 'Gives a reserved number up before its time.',
+  description: 'Gives a reserved number up before its time, so that others can have it.',
   operations: ['cancelReservation'],
   input: Type.Object({ id: Id }, CLOSED),
   annotations: REMOVES,
@@ -94,6 +105,6 @@ export const cancelReservation = defineTool({
     const { port, status, allocationId } = reservation;
     const text =
       allocationId === null ? `${port} is ${status}.` : `${port} was claimed before: release-port gives it up.`;
-    return { text, content: present(reservation) };
+    return { text, content: omitNulls(reservation) };
   },
 });
