@@ -1,6 +1,7 @@
-import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, type Scalar, type YAMLMap } from 'yaml';
+import { isMap, isScalar, LineCounter, type Node, parseDocument, type Scalar, type YAMLMap } from 'yaml';
 import { NAME_PATTERN } from '../../input/slug.js';
 import { toVariableName } from '../../input/variable-names.js';
+import { resolverOf } from './aliases.js';
 import type { ComposeTarget, ManifestContent, ManifestService } from './content.js';
 import { decidesWhatRuns } from './running-variables.js';
 import { parseTemplate, type Template } from './template.js';
@@ -35,8 +36,9 @@ type Entry = { name: string; place: Place };
  */
 export function checkManifest(text: string): { content: ManifestContent; faults: ManifestFault[] } {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const reader = new Reader((node) => (isAlias(node) ? (node.resolve(document) ?? null) : node));
+  // The library compares each key with each other one, which took a second for 15,000 keys. The reader looks itself.
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
+  const reader = new Reader(resolverOf(document));
   for (const { pos, code, message } of document.errors) {
     const isSecond = code === 'MULTIPLE_DOCS';
     reader.add(pos[0], () =>
@@ -53,11 +55,21 @@ export function checkManifest(text: string): { content: ManifestContent; faults:
   return { content, faults };
 }
 
+const NO_TEXT = { tell: () => 'must be a text. Write "" for an empty one.' };
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
 const EMPTY: ManifestContent = { project: null, services: [], env: [] };
 const EXAMPLE = 'Write the services whose ports are wanted, such as "services: { web: {} }".';
 
+/**
+ * Thousands of aliases may lead to one map or one text. What is in it is read once, and what is wrong in it is told once:
+ * otherwise a small file takes as long as its size squared, in which a service answers nobody.
+ */
 class Reader {
   readonly faults: { offset: number; tell: ManifestFault['tell'] }[] = [];
+  private readonly entries = new Map<YAMLMap, Entry[]>();
+  private readonly fields = new Map<string[], Map<YAMLMap, Map<string, Place>>>();
+  private readonly templates = new Map<Scalar, ReturnType<typeof parseTemplate>>();
 
   constructor(private readonly resolve: (node: Value) => Value) {}
 
@@ -183,19 +195,9 @@ class Reader {
 
   private readTemplate(place: Place, at: string, services: ReadonlySet<string>): Template {
     const scalar = this.scalarOf(place);
-    const text = typeof scalar?.value === 'string' ? scalar.value : scalar?.source;
-    if (scalar === null || scalar.value === null || text === undefined) {
-      this.add(offsetAt(place), () => `${at} must be a text. Write "" for an empty one.`);
-      return [];
-    }
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-    if (/[\u0000-\u001f\u007f-\u009f]/.test(text)) {
-      this.add(offsetAt(place), () => `${at} must be one line, without control characters.`);
-      return [];
-    }
-    const template = parseTemplate(text, services);
-    if (!('fault' in template)) return template;
-    this.add(offsetAt(place), () => `${at} ${template.fault}`);
+    const template = scalar ? getOrSet(this.templates, scalar, () => parseScalar(scalar, services)) : NO_TEXT;
+    if (!('tell' in template)) return template;
+    this.add(offsetAt(place), () => `${at} ${template.tell()}`);
     return [];
   }
 
@@ -212,9 +214,9 @@ class Reader {
 
   private readText(place: Place, at: string, maxLength: number): string | null {
     const { value } = this.scalarOf(place) ?? {};
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-    const isText = typeof value === 'string' && /^[^\u0000-\u001f\u007f-\u009f]+$/.test(value);
-    if (isText && [...value].length <= maxLength) return value;
+    // No character has more than two of what `length` counts, and a long text is not gone through for each alias.
+    const isText = typeof value === 'string' && value.length <= 2 * maxLength && !CONTROL_CHARACTER.test(value);
+    if (isText && value !== '' && [...value].length <= maxLength) return value;
     this.add(offsetAt(place), () => `${at} must be a text of one line, of 1 to ${maxLength} characters.`);
     return null;
   }
@@ -230,6 +232,11 @@ class Reader {
   }
 
   private readFields(map: YAMLMap, known: string[], at: string): Map<string, Place> {
+    const ofKnown = getOrSet(this.fields, known, () => new Map<YAMLMap, Map<string, Place>>());
+    return getOrSet(ofKnown, map, () => this.checkFields(map, known, at));
+  }
+
+  private checkFields(map: YAMLMap, known: string[], at: string): Map<string, Place> {
     const entries = this.entriesOf(map);
     for (const { name, place } of entries) {
       if (known.includes(name)) continue;
@@ -240,13 +247,19 @@ class Reader {
   }
 
   private entriesOf(map: YAMLMap | null): Entry[] {
-    return (map?.items ?? []).map(({ key, value }) => {
+    return map === null ? [] : getOrSet(this.entries, map, () => this.findEntries(map));
+  }
+
+  private findEntries(map: YAMLMap): Entry[] {
+    const entries = new Map<string, Entry>();
+    for (const { key, value } of map.items) {
       const node = this.resolve(key as Node);
-      const name = isScalar(node)
-        ? String(typeof node.value === 'string' ? node.value : (node.source ?? node.value))
-        : '';
-      return { name, place: { key: key as Node, value: value as Value } };
-    });
+      const name = isScalar(node) ? (textOf(node) ?? String(node.value)) : '';
+      const place = { key: key as Node, value: value as Value };
+      if (entries.has(name)) this.add(offsetOf(place.key), () => 'Map keys must be unique.');
+      else entries.set(name, { name, place });
+    }
+    return [...entries.values()];
   }
 
   private scalarOf({ value }: Place): Scalar | null {
@@ -257,3 +270,19 @@ class Reader {
 
 const offsetOf = (node: Node): number => node.range?.[0] ?? 0;
 const offsetAt = ({ value, key }: Place): number => offsetOf(value ?? key);
+
+/** As it is written, so that `0x10` stays `0x10`. */
+const textOf = ({ value, source }: Scalar): string | undefined => (typeof value === 'string' ? value : source);
+
+function parseScalar(scalar: Scalar, services: ReadonlySet<string>): ReturnType<typeof parseTemplate> {
+  const text = textOf(scalar);
+  if (scalar.value === null || text === undefined) return NO_TEXT;
+  if (CONTROL_CHARACTER.test(text)) return { tell: () => 'must be one line, without control characters.' };
+  return parseTemplate(text, services);
+}
+
+function getOrSet<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const value = map.get(key) ?? make();
+  map.set(key, value);
+  return value;
+}

@@ -27,21 +27,21 @@ const RULE =
 /**
  * Reads a text such as `http://localhost:{api.port}`.
  * @param services those that it may name
- * @returns the template, or what is wrong with the text
+ * @returns the template, or what tells what is wrong with the text. That may list a thousand services
  */
-export function parseTemplate(text: string, services: ReadonlySet<string>): Template | { fault: string } {
+export function parseTemplate(text: string, services: ReadonlySet<string>): Template | { tell(): string } {
   const template: (string | Placeholder)[] = [];
   for (const [piece] of text.matchAll(/\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+/g)) {
     if (piece === '{{' || piece === '}}') template.push(piece.charAt(0));
-    else if (piece === '{' || piece === '}') return { fault: `has a single ${piece}. ${RULE}` };
+    else if (piece === '{' || piece === '}') return { tell: () => `has a single ${piece}. ${RULE}` };
     else if (!piece.startsWith('{')) template.push(piece);
     else {
       const placeholder = readPlaceholder(piece.slice(1, -1));
-      if (placeholder === null) return { fault: `has ${piece}, which is not known. ${RULE}` };
+      if (placeholder === null) return { tell: () => `has ${piece}, which is not known. ${RULE}` };
       const { service } = placeholder;
       if (service !== null && !services.has(service)) {
-        const known = [...services].join(', ') || 'none';
-        return { fault: `has ${piece}, but ${service} is no service of this file. Its services: ${known}.` };
+        const listKnown = () => [...services].join(', ') || 'none';
+        return { tell: () => `has ${piece}, but ${service} is no service of this file. Its services: ${listKnown()}.` };
       }
       template.push(placeholder);
     }
