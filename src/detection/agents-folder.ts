@@ -13,6 +13,8 @@ export interface AgentsFolder {
 }
 
 const MAX_PATH_LENGTH = 4096;
+/** An agent reads all that it is told in its context, and corrects a few faults at a time. */
+const MAX_TOLD_FAULTS = 5;
 
 /**
  * Works out the project and the environment of an agent's folder, by the same rules as the command.
@@ -20,7 +22,10 @@ const MAX_PATH_LENGTH = 4096;
  * in which clients run that have no folder: nobody would know the project again that were made of it
  */
 export async function detectAgentsFolder(question: Question): Promise<AgentsFolder> {
-  const { project, environment, path, isEnvironmentGiven, manifest } = await detect(question);
+  const { project, environment, path, isEnvironmentGiven, manifest } = await detect({
+    ...question,
+    maxManifestFaults: MAX_TOLD_FAULTS,
+  });
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
   if (path.length > MAX_PATH_LENGTH || /[\u0000-\u001f\u007f-\u009f]/.test(path)) {
     const found = `has control characters, or more than ${MAX_PATH_LENGTH} characters`;

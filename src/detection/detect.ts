@@ -46,6 +46,8 @@ export interface Question {
   isManifestIgnored?: boolean;
   /** For a process that has more to do than to read a manifest. */
   maxManifestBytes?: number;
+  /** For a reader who pays for each word. Without it all faults of a manifest are told. */
+  maxManifestFaults?: number;
 }
 
 /**
@@ -58,7 +60,8 @@ export async function detect({ folder, project, environment, ...reading }: Quest
   const current = await resolveFolder(folder);
   const [repository, remote] = await Promise.all([readRepository(current), readRemote(current)]);
   const topLevel = repository?.kind === 'repository' ? repository.topLevel : null;
-  const manifest = reading.isManifestIgnored ? null : await findManifest(current, topLevel, reading.maxManifestBytes);
+  const bounds = { maxBytes: reading.maxManifestBytes, maxFaults: reading.maxManifestFaults };
+  const manifest = reading.isManifestIgnored ? null : await findManifest(current, topLevel, bounds);
   const packageFolder = topLevel === null && manifest === null ? findPackage(current) : null;
   const path = topLevel ?? manifest?.folder ?? packageFolder?.folder ?? current;
   const namedProject =

@@ -4,6 +4,7 @@ import { appendFileSync, chmodSync, chownSync, existsSync, mkdirSync, symlinkSyn
 import { delimiter, join } from 'node:path';
 import t from 'tap';
 import { detectAgentsFolder } from '../../src/detection/agents-folder.js';
+import { detect as detectForCommand } from '../../src/detection/detect.js';
 import { git, makeFolder, makeRepository } from '../helpers/git.js';
 import { asNobody, NOBODY, withoutRoot } from '../helpers/other-user.js';
 
@@ -113,6 +114,27 @@ t.test('a folder of which nothing can be said', async (t) => {
     ['/proc/self/fd/0', /^There is no folder /],
   ] as const) {
     await t.rejects(detect(given), { message: expected }, given.slice(0, 100));
+  }
+});
+
+t.test('of a ports.yaml with many errors an agent is told the first five, and the command all', async (t) => {
+  const folder = makeFolder(t, 'shop');
+  const file = join(folder, 'ports.yaml');
+  for (const [text, count] of [
+    ['x: ['.repeat(100), null],
+    ['!!x\n'.repeat(10_000), null],
+    [Array.from({ length: 5000 }, (_, i) => `x${i}: 1\n`).join(''), 5000],
+    ['a: 1\nb: 1\nc: 1\nd: 1\ne: 1\n', 5],
+    ['a: 1\nb: 1\nc: 1\nd: 1\ne: 1\nf: 1\n', 6],
+  ] as const) {
+    writeFileSync(file, text);
+    const { message: toAgent } = await detect(folder).catch((error) => error);
+    const { message: toUser } = await detectForCommand({ folder }).catch((error) => error);
+    const [lines, all] = [toAgent.split('\n'), toUser.split('\n')];
+    t.same(lines.slice(0, 5), all.slice(0, 5));
+    t.same(lines.slice(5), all.length > 5 ? [`Further errors in it: ${all.length - 5}.`] : []);
+    t.ok(toAgent.length < 2000, `${toAgent.length} characters`);
+    if (count !== null) t.equal(all.length, count);
   }
 });
 

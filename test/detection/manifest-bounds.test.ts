@@ -65,3 +65,18 @@ t.test('what is wrong in a map that several aliases lead to is told once', async
     'ports.yaml:1:46: Map keys must be unique.',
   ]);
 });
+
+t.test('a fault that names what is as long as the file is told in few words', async (t) => {
+  const services = Array.from({ length: 1000 }, (_, i) => `service-of-a-long-name-${i}`).join();
+  for (const [text, expected] of [
+    [`? ${'x'.repeat(60_000)}\n: 1`, /^ports\.yaml:1:3: x+ … .*Known are: project, services, env\.$/],
+    [
+      `services: { ${services} }\nenv: { A: "{x.port}" }`,
+      /^ports\.yaml:2:11: env\.A has \{x\.port\}, but x is no .* … /,
+    ],
+  ] as [string, RegExp][]) {
+    const told = await readFaults(text);
+    t.match(told, expected);
+    t.ok(told.length < 600, `${told.length} characters`);
+  }
+});

@@ -123,6 +123,10 @@ t.test('odd folders', async (t) => {
     (await getPort({ cwd: faulty })).text,
     /ports\.yaml:1:1: servcies .* \/.*ports\.yaml:2:1: projekt .* Correct these in the file, or name project and /,
   );
+  writeFileSync(join(faulty, 'ports.yaml'), 'x: ['.repeat(10_000));
+  const { text } = await getPort({ cwd: faulty });
+  t.match(text, /Further errors in it: \d+\. Correct these in the file, or name project and /);
+  t.ok(text.length < 2000, `${text.length} characters`);
   writeFileSync(join(large, 'ports.yaml'), `services: { web: {} }\n#${'x'.repeat(64 * 1024)}`);
   t.match(
     (await getPort({ cwd: large })).text,

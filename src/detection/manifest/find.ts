@@ -10,6 +10,15 @@ const MISSPELT = ['ports.yml', '.ports.yaml', '.ports.yml'];
 /** A thousand services with all that can be said of each have less. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
+/** A fault may name what has the length of the file. */
+const MAX_FAULT_LENGTH = 500;
+
+export interface ManifestBounds {
+  maxBytes?: number | undefined;
+  /** How many faults are told. How many more there are is told too. */
+  maxFaults?: number | undefined;
+}
+
 export interface Manifest extends ManifestContent {
   /** An absolute path. */
   file: string;
@@ -20,18 +29,20 @@ export interface Manifest extends ManifestContent {
  * Finds and reads the nearest `ports.yaml` at or above a folder.
  * @param folder with symbolic links resolved
  * @param topLevel of the working tree that the folder is in
- * @throws FolderProblem with every error of the file
+ * @throws FolderProblem with the errors of the file
  */
 export async function findManifest(
   folder: string,
   topLevel: string | null,
-  maxBytes = MAX_BYTES,
+  bounds: ManifestBounds = {},
 ): Promise<Manifest | null> {
   for (let place = folder; ; place = dirname(place)) {
     const find = (name: string) => findFile(join(place, name), folder, isWithin(place, topLevel));
     const found = find(FILE_NAME);
-    if (found !== null)
-      return { file: found.path, folder: place, ...(await readManifest(found.path, readText(found, maxBytes))) };
+    if (found !== null) {
+      const text = readText(found, bounds.maxBytes ?? MAX_BYTES);
+      return { file: found.path, folder: place, ...(await readManifest(found.path, text, bounds.maxFaults)) };
+    }
     const misspelt = MISSPELT.map(find).find((one) => one !== null);
     if (misspelt) throw new FolderProblem(`${misspelt.path} is not read.`, `Rename it to ${FILE_NAME}`);
     if (place === dirname(place)) return null;
@@ -41,16 +52,30 @@ export async function findManifest(
 /**
  * Reads the text of a manifest.
  * @param file whose text it is, for messages
- * @throws FolderProblem with every error of the text: a line for each
+ * @throws FolderProblem with the errors of the text: a line for each
  */
-export async function readManifest(file: string, text: string): Promise<ManifestContent> {
+export async function readManifest(
+  file: string,
+  text: string,
+  maxFaults = Number.POSITIVE_INFINITY,
+): Promise<ManifestContent> {
   // Loaded only where there is a manifest, because the library for YAML takes 30 ms.
   const { checkManifest } = await import('./check.js');
   const { content, faults } = checkManifest(text);
   if (faults.length === 0) return content;
   const findings = await import('../../input/findings.js');
-  const lines = faults.map(({ line, column, tell }) => `${file}:${line}:${column}: ${tell(findings)}`);
+  const lines = faults
+    .slice(0, maxFaults)
+    .map(({ line, column, tell }) => `${file}:${line}:${column}: ${shorten(tell(findings))}`);
+  if (faults.length > maxFaults) lines.push(`Further errors in it: ${faults.length - maxFaults}.`);
   throw new FolderProblem(lines.join('\n'), `Correct ${faults.length === 1 ? 'this' : 'these'} in the file`);
+}
+
+/** Leaves out the middle, because the rule is at the end. */
+function shorten(text: string): string {
+  if (text.length <= MAX_FAULT_LENGTH) return text;
+  const half = MAX_FAULT_LENGTH / 2;
+  return `${text.slice(0, half)} … ${text.slice(-half)}`.toWellFormed();
 }
 
 interface Found {
