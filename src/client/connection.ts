@@ -99,6 +99,8 @@ function toRequest({ apiKey }: Settings, call: Call, silenceMs: number | null): 
   };
 }
 
+const withoutQuery = ({ path }: Request): string => path.split('?', 1)[0] as string;
+
 /** One request on its way, until it is answered or given up. */
 class Delivery {
   readonly #isRepeatable: boolean;
@@ -113,7 +115,7 @@ class Delivery {
     private request: Request,
     private readonly onWait: (message: string) => void,
   ) {
-    this.#isRepeatable = isRepeatable(request.method, request.path.split('?')[0] as string);
+    this.#isRepeatable = isRepeatable(request.method, withoutQuery(request));
   }
 
   /** Sends the request as often as need be and allowed. @throws ClientFailure */
@@ -159,7 +161,7 @@ class Delivery {
     if (!this.#isRepeatable || this.#lost >= MOST_LOST || error.code === 'ETIMEDOUT') {
       throw unknownOutcome(error, this.request);
     }
-    if (this.request.path === '/mcp') {
+    if (withoutQuery(this.request) === '/mcp') {
       this.request = { ...this.request, headers: { ...this.request.headers, repeated: 'true' } };
     }
     await this.#pause(this.#pauseMs);

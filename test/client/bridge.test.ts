@@ -1,65 +1,12 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LATEST_PROTOCOL_VERSION, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { findFreePort } from '../../scripts/postgres.js';
-import { Bridge } from '../../src/client/bridge/bridge.js';
-import { connect } from '../../src/client/connection.js';
 import { makeApp } from '../helpers/app.js';
+import { type Message, openBridge as open, serve } from '../helpers/bridge.js';
 import { openPostgres } from '../helpers/database.js';
 import { WITH_KEYS } from '../helpers/keys.js';
-
-// biome-ignore lint/suspicious/noExplicitAny: a test asserts what a message holds, field by field
-type Message = any;
-
-const NONE = { project: null, environment: null };
-
-/** A bridge to what listens at a URL, and its client. */
-function open(url: string, named: { project: string | null; environment: string | null } = NONE) {
-  const [input, output] = [new PassThrough(), new PassThrough()];
-  const connection = connect({ url, apiKey: null, dataDir: '', ...named });
-  const ended = new Bridge(connection, output, named).run(input);
-  let written = '';
-  output.setEncoding('utf8');
-  return {
-    input,
-    output,
-    send: (...messages: object[]) => {
-      for (const message of messages) input.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
-    },
-    /** The next message that it writes. */
-    async next(): Promise<Message> {
-      while (!written.includes('\n')) {
-        const text = output.read();
-        if (text === null) await once(output, 'readable');
-        else written += text;
-      }
-      const [line = '', ...rest] = written.split('\n');
-      written = rest.join('\n');
-      return JSON.parse(line);
-    },
-    /** Ends the input, waits for the end of the bridge, and returns all that it has written. */
-    async finish(): Promise<Message[]> {
-      output.on('data', (text) => (written += text));
-      input.end();
-      await ended;
-      return written.split('\n').flatMap((line) => (line === '' ? [] : JSON.parse(line)));
-    },
-  };
-}
-
-async function serve(t: Test, listener: RequestListener): Promise<string> {
-  const server = createServer(listener).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 const call = (id: unknown, name: string, input: object) => ({
   id,
@@ -231,22 +178,28 @@ t.test('events are passed on in their order, and a cancelled request is ended an
 });
 
 t.test('a call whose answer is lost is repeated with the same key, and says that it is', async (t) => {
-  const seen: [key: unknown, repeated: unknown][] = [];
-  const url = await serve(t, ({ headers, socket }, response) => {
-    seen.push([headers['idempotency-key'], headers.repeated]);
-    if (seen.length < 3) socket.destroy();
-    else response.writeHead(200, { 'content-type': 'application/json' }).end('{"jsonrpc":"2.0","id":1,"result":{}}');
-  });
-  const { send, finish } = open(url);
-  send(call(1, 'allocate-port', { project: 'odin', service: 'web' }));
-  t.match(await finish(), [{ id: 1, result: {} }]);
-  const key = seen[0]?.[0];
-  t.match(key, /^[0-9a-f-]{36}$/);
-  t.same(seen, [
-    [key, undefined],
-    [key, 'true'],
-    [key, 'true'],
-  ]);
+  for (const tools of [undefined, 'all']) {
+    const seen: [key: unknown, repeated: unknown][] = [];
+    const url = await serve(t, ({ headers, socket }, response) => {
+      seen.push([headers['idempotency-key'], headers.repeated]);
+      if (seen.length < 3) socket.destroy();
+      else response.writeHead(200, { 'content-type': 'application/json' }).end('{"jsonrpc":"2.0","id":1,"result":{}}');
+    });
+    const { send, finish } = open(url, { tools });
+    send(call(1, 'allocate-port', { project: 'odin', service: 'web' }));
+    t.match(await finish(), [{ id: 1, result: {} }]);
+    const key = seen[0]?.[0];
+    t.match(key, /^[0-9a-f-]{36}$/);
+    t.same(
+      seen,
+      [
+        [key, undefined],
+        [key, 'true'],
+        [key, 'true'],
+      ],
+      `tools: ${tools}`,
+    );
+  }
 });
 
 t.test('a client that does not read its answers gets no more of them', async (t) => {
