@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -9,6 +8,7 @@ import type { Connection } from '../connection.js';
 import { ClientFailure } from '../failure.js';
 import type { Settings } from '../settings.js';
 import { notPortAllocator } from '../unreachable.js';
+import { Cancelling } from './cancelling.js';
 import { readEvents } from './events.js';
 import { Folders } from './folders.js';
 import { readLines } from './lines.js';
@@ -20,12 +20,11 @@ import {
   type Message,
   notJson,
   parseMessage,
-  type Result,
-  request,
   toLine,
   toolRefusal,
 } from './messages.js';
 import { Output } from './output.js';
+import { Questions } from './questions.js';
 import { answerInTrouble, isFirstQuestion, toolsChanged } from './trouble.js';
 
 /** The service takes messages of 1 MiB. A longer line is still passed on, so that the service itself refuses it. */
@@ -56,13 +55,9 @@ export class Bridge {
   readonly #output: Output;
   #protocolVersion: string | null = null;
   readonly #folders: Folders;
-  /** What waits for answers of the client, by the id of the request. */
-  readonly #asked = new Map<Message['id'], (result: Result | null) => void>();
-  /** Whether the client sends nothing any more. */
-  #hasEnded = false;
+  readonly #questions: Questions;
   readonly #underWay = new Set<Promise<void>>();
-  /** To cancel requests, by the JSON of their id. A client should not use an id twice, and may. */
-  readonly #cancelling = new Map<string, Set<AbortController>>();
+  readonly #cancelling = new Cancelling();
   /** Whether the client has been given the list of tools for a service that cannot be used. */
   #isListIncomplete = false;
 
@@ -73,7 +68,8 @@ export class Bridge {
     private readonly options: BridgeOptions = {},
   ) {
     this.#output = new Output(output);
-    this.#folders = new Folders(settings, (method) => this.#ask(method));
+    this.#questions = new Questions(this.#output);
+    this.#folders = new Folders(settings, (method) => this.#questions.ask(method));
   }
 
   /** Passes messages on until the input ends, and all of them have been answered or LAST_ANSWERS_MS have passed. */
@@ -86,8 +82,7 @@ export class Bridge {
       await this.#output.ready();
       while (this.#underWay.size >= MAX_UNDER_WAY) await Promise.race(this.#underWay);
     }
-    this.#hasEnded = true;
-    for (const id of this.#asked.keys()) this.#takeAnswer(id, null);
+    this.#questions.end();
     await Promise.race([this.#finish(), sleep(LAST_ANSWERS_MS, undefined, { ref: false })]);
   }
 
@@ -100,11 +95,11 @@ export class Bridge {
     const message = parseMessage(line);
     if (message === null) return this.#output.write(notJson());
     if (message.method === undefined && ('result' in message || 'error' in message)) {
-      return this.#takeAnswer(message.id, message.result ?? null);
+      return this.#questions.take(message);
     }
     this.#folders.note(message);
     // Over HTTP, a request is cancelled by closing its connection.
-    if (message.method === 'notifications/cancelled') return this.#cancel(message.params?.requestId);
+    if (message.method === 'notifications/cancelled') return this.#cancelling.cancel(message.params?.requestId);
     const passing = this.#pass(line, message).finally(() => this.#underWay.delete(passing));
     this.#underWay.add(passing);
   }
@@ -114,7 +109,7 @@ export class Bridge {
     const { id } = message;
     const cancelling = new AbortController();
     const { signal } = cancelling;
-    const forget = this.#remember(id, cancelling);
+    const forget = this.#cancelling.remember(id, cancelling);
     const giveUp = () => cancelling.abort(notInTime());
     const patience = isFirstQuestion(message) ? setTimeout(giveUp, FIRST_ANSWER_MS) : undefined;
     try {
@@ -161,8 +156,8 @@ export class Bridge {
     const refusal = await readRefusal(this.connection.place, answer);
     if (refusal !== null) throw refusal;
     answer.resume();
-    const isAnswered = id === undefined; // 202 of a notification
-    if (!isAnswered) throw notPortAllocator(this.connection.place, answer);
+    // A notification is answered by 202 without a body.
+    if (id !== undefined) throw notPortAllocator(this.connection.place, answer);
   }
 
   /** Answers a request that the service has not answered. */
@@ -191,35 +186,6 @@ export class Bridge {
     if (method === 'initialize')
       this.#protocolVersion = JSON.parse(line).result?.protocolVersion ?? this.#protocolVersion;
     await this.#output.write(line);
-  }
-
-  /** Asks the client something; null if it refuses, or cannot answer any more. */
-  async #ask(method: string): Promise<Result | null> {
-    if (this.#hasEnded) return null;
-    const id = `port-allocator-${randomUUID()}`;
-    const answered = new Promise<Result | null>((resolve) => this.#asked.set(id, resolve));
-    await this.#output.write(request(id, method));
-    return await answered;
-  }
-
-  #takeAnswer(id: Message['id'], result: Result | null): void {
-    this.#asked.get(id)?.(result);
-    this.#asked.delete(id);
-  }
-
-  #remember(id: Message['id'], cancelling: AbortController): () => void {
-    const key = JSON.stringify(id ?? null);
-    const others = this.#cancelling.get(key) ?? new Set();
-    this.#cancelling.set(key, others.add(cancelling));
-    return () => {
-      others.delete(cancelling);
-      if (others.size === 0) this.#cancelling.delete(key);
-    };
-  }
-
-  #cancel(id: unknown): void {
-    if (id == null) return;
-    for (const cancelling of this.#cancelling.get(JSON.stringify(id)) ?? []) cancelling.abort();
   }
 }
 

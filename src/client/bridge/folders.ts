@@ -25,7 +25,7 @@ const MAX_HEADER_LENGTH = 8000;
  */
 export class Folders {
   #hasRoots = false;
-  /** What the client has been asked, and not told yet that it has changed. */
+  /** The only root, as the client has answered or will answer. Null before it is asked, and once its roots have changed. */
   #root: Promise<string | null> | null = null;
 
   constructor(
