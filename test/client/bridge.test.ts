@@ -125,6 +125,9 @@ t.test('what another server answers is no answer, and its text reaches nobody', 
     [200, 'text/plain', 'secret'],
     [204, 'text/plain', ''],
     [502, 'text/html', 'secret'],
+    [200, 'text/event-stream', 'data: hello secret\n\n'],
+    [200, 'text/event-stream', 'data: {"secret":1}\n\n'],
+    [200, 'text/event-stream', ': nothing\n\n'],
   ] as const) {
     const url = await serve(t, (_request, response) => response.writeHead(status, { 'content-type': type }).end(body));
     const { send, finish } = open(url);
@@ -153,11 +156,12 @@ t.test('events are passed on in their order, and a cancelled request is ended an
     `event: message\ndata: {"jsonrpc":"2.0",\ndata: "method":"notifications/progress","params":{"progress":${n}}}\n\n`;
   const url = await serve(t, (request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
-    response.write(`: a comment\n\n${progress(1)}`);
+    response.write(`: a comment\n\nid: 1\ndata:\n\n${progress(1)}`);
     if (request.headers['mcp-name'] === undefined && request.url === '/mcp') response.write(progress(2));
     request.on('data', (body) => {
       if (String(body).includes('forever')) response.once('close', () => (closed = true));
-      else response.end('data: {"jsonrpc":"2.0","id":1,"result":{}}\n\n');
+      else
+        response.end('data: {"jsonrpc":"2.0","id":1,"result":{}}\n\ndata: what follows an answer is no other one\n\n');
     });
   });
   const { send, finish, output } = open(url);

@@ -139,13 +139,13 @@ export class Bridge {
     }
   }
 
-  /** Writes what the service answers. @throws ClientFailure if the answer is no message */
-  async #passBack({ method, id }: Message, answer: IncomingMessage): Promise<void> {
+  /** Writes what the service answers. @throws ClientFailure if that is no answer to the message */
+  async #passBack(message: Message, answer: IncomingMessage): Promise<void> {
+    const { method, id } = message;
     const type = answer.headers['content-type'] ?? '';
     const isRefused = (answer.statusCode as number) >= 300;
     if (!isRefused && type.startsWith('text/event-stream')) {
-      for await (const data of readEvents(answer)) await this.#write(method, toLine(data));
-      return;
+      return this.#passEventsBack(message, answer);
     }
     // A refusal as a message of the protocol is `application/json`, and one by HTTP `application/problem+json`.
     if (type.startsWith('application/json')) {
@@ -158,6 +158,18 @@ export class Bridge {
     answer.resume();
     // A notification is answered by 202 without a body.
     if (id !== undefined) throw notPortAllocator(this.connection.place, answer);
+  }
+
+  async #passEventsBack({ method, id }: Message, answer: IncomingMessage): Promise<void> {
+    let isAnswered = id === undefined;
+    for await (const data of readEvents(answer)) {
+      if (data === '') continue; // the protocol lets a server begin with such an event
+      const event = parseMessage(data);
+      if (event?.jsonrpc !== '2.0') break;
+      if (event.method === undefined) isAnswered = true;
+      await this.#write(method, toLine(data));
+    }
+    if (!isAnswered) throw notPortAllocator(this.connection.place, answer);
   }
 
   /** Answers a request that the service has not answered. */
