@@ -12,6 +12,9 @@ export interface AgentsFolder {
   services: string[] | null;
 }
 
+/** What a bridge tells of the folder that an agent names: why it cannot be used counts only for a call that needs it. */
+export type ToldFolder = AgentsFolder | { problem: string };
+
 const MAX_PATH_LENGTH = 4096;
 /** An agent reads all that it is told in its context, and corrects a few faults at a time. */
 const MAX_TOLD_FAULTS = 5;
@@ -37,6 +40,6 @@ export async function detectAgentsFolder(question: Question): Promise<AgentsFold
   return { project, environment, path: isEnvironmentGiven ? null : path, services };
 }
 
-/** What an agent can do about a folder of which nothing can be said, as a sentence. */
-export const remedyForAgents = ({ remedy }: FolderProblem): string =>
-  `${remedy}, or name project and environment instead of cwd.`;
+/** What an agent is told of a folder that cannot be used, in one line: what is wrong, and what to do about it. */
+export const tellAgent = ({ message, remedy }: FolderProblem): string =>
+  `${message.replaceAll('\n', ' ')} ${remedy}, or name project and environment instead of cwd.`;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Type } from '@sinclair/typebox';
 import pLimit from 'p-limit';
-import { type AgentsFolder, detectAgentsFolder, remedyForAgents } from '../detection/agents-folder.js';
+import { type AgentsFolder, detectAgentsFolder, type ToldFolder, tellAgent } from '../detection/agents-folder.js';
 import * as rule from '../detection/environment.js';
 import { FolderProblem } from '../detection/folder-problem.js';
 import { AppError } from '../errors.js';
@@ -11,18 +11,24 @@ import { findEnvironmentPath, listAllEnvironments } from '../repositories/enviro
 import { EnvironmentName, FolderPath, ProjectName, ServiceName } from '../schemas/common.js';
 import { invalidInput } from './inputs.js';
 
+const CLOSED = { additionalProperties: false };
 /** What a folder belongs to. A bridge works it out on the machine of the agent, and sends it beside the call. */
-export const FolderHeader = Type.Object(
-  {
-    project: ProjectName,
-    environment: EnvironmentName,
-    path: Type.Union([FolderPath, Type.Null()], { description: 'Of the environment; null where its name was given.' }),
-    services: Type.Union([Type.Array(ServiceName), Type.Null()], {
-      description: 'Of its ports.yaml, if there is one.',
-    }),
-  },
-  { additionalProperties: false },
-);
+export const FolderHeader = Type.Union([
+  Type.Object(
+    {
+      project: ProjectName,
+      environment: EnvironmentName,
+      path: Type.Union([FolderPath, Type.Null()], {
+        description: 'Of the environment; null where its name was given.',
+      }),
+      services: Type.Union([Type.Array(ServiceName), Type.Null()], {
+        description: 'Of its ports.yaml, if there is one.',
+      }),
+    },
+    CLOSED,
+  ),
+  Type.Object({ problem: Type.String({ description: 'Why the folder that the agent names cannot be used.' }) }, CLOSED),
+]);
 
 /** The project and the environment that a call is about. */
 export interface Place {
@@ -44,25 +50,35 @@ interface Given {
 export type ReadFolder = (cwd: string | undefined) => Promise<AgentsFolder | null>;
 
 /**
- * The place that the input names, and what it leaves open by the folder.
+ * The place that the input names, and what it leaves open by the folder. If it leaves nothing open, the folder is not
+ * read: it may be gone, as that of a worktree whose ports are released.
+ * @param needs whether the services of its ports.yaml are left open too
  * @throws AppError validation-failed where that leaves the project open
  */
-export async function findPlace(given: Given, readFolder: ReadFolder): Promise<Place> {
+export async function findPlace(given: Given, readFolder: ReadFolder, needs = { services: false }): Promise<Place> {
   const { project, environment, cwd } = given;
-  // The roots of a client count only for what an agent leaves open: a project that it names may be another one.
-  const folder = project === undefined || cwd !== undefined ? await readFolder(cwd) : null;
-  const named = project ?? folder?.project;
-  if (named === undefined) {
-    const detail = 'is required, or cwd: the absolute path of the folder that you work in';
-    throw invalidInput({ pointer: '/project', detail });
-  }
+  const isOpen = project === undefined || environment === undefined || needs.services;
+  const read = isOpen ? await readFolder(cwd) : null;
+  // A root of the agent's client says nothing about another project.
+  const folder = cwd !== undefined || project === undefined || read?.project === project ? read : null;
   return {
-    project: named,
+    project: requireProject(project ?? folder?.project),
     environment: environment === undefined ? (folder?.environment ?? 'default') : toSlug(environment),
     path: environment === undefined ? (folder?.path ?? null) : null,
     isProjectNamed: project !== undefined,
     services: folder?.services ?? null,
   };
+}
+
+/** The project that the input names, or else that of the folder. @throws AppError validation-failed */
+export async function findProject({ project, cwd }: Given, readFolder: ReadFolder): Promise<string> {
+  return requireProject(project ?? (await readFolder(cwd))?.project);
+}
+
+function requireProject(project: string | undefined): string {
+  if (project !== undefined) return project;
+  const detail = 'is required, or cwd: the absolute path of the folder that you work in';
+  throw invalidInput({ pointer: '/project', detail });
 }
 
 /** 4 MiB of YAML take seconds, in which the service would answer nobody. This has room for 1000 services. */
@@ -90,12 +106,20 @@ export async function detectFolder(cwd: string): Promise<AgentsFolder> {
     throw new FolderProblem(`${cwd} was not read within ${READ_TIMEOUT_MS / 1000} s.`, 'Call again');
   } catch (error) {
     if (!(error instanceof FolderProblem)) throw error;
-    const detail = `is no folder to go by: ${error.message.replaceAll('\n', ' ')} ${remedyForAgents(error)}`;
-    throw invalidInput({ pointer: '/cwd', detail });
+    throw noFolder(tellAgent(error));
   } finally {
     ended.abort();
   }
 }
+
+/** @throws AppError validation-failed for a folder of which a bridge says why it cannot be used */
+export function requireUsable(folder: ToldFolder): AgentsFolder {
+  if ('problem' in folder) throw noFolder(folder.problem);
+  return folder;
+}
+
+const noFolder = (problem: string): AppError =>
+  invalidInput({ pointer: '/cwd', detail: `is no folder to go by: ${problem}` });
 
 /** Makes a call that gets ports in a place. Answers in which environment, too. */
 export function inPlace<Answer>(

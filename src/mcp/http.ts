@@ -5,7 +5,7 @@ import { Value } from '@sinclair/typebox/value';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type Caller, callerId } from '../access/caller.js';
 import type { Redact } from '../access/redact.js';
-import type { AgentsFolder } from '../detection/agents-folder.js';
+import type { ToldFolder } from '../detection/agents-folder.js';
 import { AppError } from '../errors.js';
 import { findExcess } from '../input/json.js';
 import { escapeInJson } from '../input/visible.js';
@@ -108,12 +108,12 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
 /** What goes along with a request to the server that is made for it. */
 interface Extra {
   caller: Caller;
-  folder: AgentsFolder | null;
+  folder: ToldFolder | null;
   listed: 'core' | 'all';
 }
 
 /** @throws AppError validation-failed for a header that no bridge sends */
-function readFolder(header: string | undefined): AgentsFolder | null {
+function readFolder(header: string | undefined): ToldFolder | null {
   if (header === undefined) return null;
   let folder: unknown;
   try {

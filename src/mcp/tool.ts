@@ -1,7 +1,7 @@
 import type { Static, TObject } from '@sinclair/typebox';
 import { type Caller, callerId } from '../access/caller.js';
 import type { FirstRange } from '../allocator/new-range.js';
-import type { AgentsFolder } from '../detection/agents-folder.js';
+import type { ToldFolder } from '../detection/agents-folder.js';
 import { AppError } from '../errors.js';
 import type { Session } from '../registry/session.js';
 import { hashRequest, type IdempotencyKey } from '../repositories/idempotency-keys.js';
@@ -37,7 +37,7 @@ export interface ToolRequest {
   /** Whether the client has sent this call before, and does not know whether it was executed. */
   isRepeated: boolean;
   /** What the agent's folder belongs to, as its bridge has worked it out. Null if there is no bridge, or no folder. */
-  folder: AgentsFolder | null;
+  folder: ToldFolder | null;
   /** Whether the agent is on this machine, and may have its folder read here. */
   isLocal: boolean;
   requestId: string;

@@ -7,7 +7,7 @@ import { AppError, type FieldError } from '../errors.js';
 import { describeFinding, type Finding, unknownFieldOf } from '../input/findings.js';
 import { createValidator } from '../schemas/validation.js';
 import type { Service } from '../service.js';
-import { detectFolder, type ReadFolder } from './folder.js';
+import { detectFolder, type ReadFolder, requireUsable } from './folder.js';
 import { invalidInput, omitNullsDeep, parseJsonTexts, requireStorable } from './inputs.js';
 import { refuse, succeed, type ToolLog } from './results.js';
 import { requireRepeatable, type Tool, type ToolCall } from './tool.js';
@@ -136,7 +136,8 @@ function requireNoApiKey({ environment }: { environment?: unknown }, redact: Red
 /** The folder that a bridge has sent counts, and without a bridge an agent of this machine may name one. */
 function folderReaderOf({ folder, isLocal }: ToolCall): ReadFolder {
   return async (cwd) => {
-    if (folder !== null || cwd === undefined) return folder;
+    if (folder !== null) return requireUsable(folder);
+    if (cwd === undefined) return null;
     if (isLocal) return detectFolder(cwd);
     const detail =
       'cannot be read from here, because the service may be on another machine: name project and environment';

@@ -1,15 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type AgentsFolder, detectAgentsFolder, remedyForAgents } from '../../detection/agents-folder.js';
+import { detectAgentsFolder, type ToldFolder, tellAgent } from '../../detection/agents-folder.js';
 import type { Named } from '../../detection/detect.js';
 import { FolderProblem } from '../../detection/folder-problem.js';
+import { NAME_PATTERN, toSlug } from '../../input/slug.js';
 import { readNamed } from '../detect.js';
-import { ClientFailure } from '../failure.js';
 import type { Settings } from '../settings.js';
 import type { Message } from './messages.js';
 
 /** Asks the client, and answers its result; null if it refuses. There is no answer if the client gives none. */
 export type AskClient = (method: string) => Promise<{ [name: string]: unknown } | null>;
+
+/** What an agent or a variable names; null for what is left open. */
+interface Names {
+  project: Named | null;
+  environment: Named | null;
+}
 
 /** How long the calls of an agent wait for its client to tell its roots. */
 const ANSWER_MS = 2000;
@@ -17,8 +23,9 @@ const ANSWER_MS = 2000;
 const MAX_HEADER_LENGTH = 8000;
 
 /**
- * Tells the service which project and environment a call is about, where the agent leaves that open: by the folder that
- * it names, or else by the only root of its client. The service itself may be on another machine.
+ * Tells the service which project and environment a call is about, where the agent leaves that open: by the variables
+ * PORT_ALLOCATOR_PROJECT and PORT_ALLOCATOR_ENVIRONMENT, or else by the folder that the agent names, or else by the only
+ * root of its client. The service itself may be on another machine.
  *
  * Clients of the revision 2026-07-28 are not asked: it has no requests of a server, and it deprecates roots in favour of
  * inputs such as `cwd`.
@@ -43,31 +50,52 @@ export class Folders {
   }
 
   /**
-   * The header that goes along with the call of a tool.
-   * @throws ClientFailure usage, for a folder that the agent names and of which nothing can be said
+   * The header that goes along with the call of a tool. Nothing is read, and the client is not asked, where names say all.
+   * @throws ClientFailure usage, for a variable that is no name
    */
   async headersOf({ method, params }: Message): Promise<{ folder?: string }> {
     if (method !== 'tools/call') return {};
-    const input = (params?.arguments ?? {}) as { project?: unknown; cwd?: unknown };
-    if (input.project != null && input.cwd == null) return {};
-    const project = await readNamed('project', undefined, this.settings.project);
-    const environment = await readNamed('environment', undefined, this.settings.environment);
-    const named = { project, environment };
-    const folder = typeof input.cwd === 'string' ? await detectFolder(input.cwd, named) : await this.#detectRoot(named);
+    const input = (params?.arguments ?? {}) as { [name: string]: unknown };
+    if (input.project != null && !isName(input.project)) return {}; // the service says what is wrong with it
+    const names = await this.#readNames(input);
+    const needsServices = params?.name === 'get-environment-ports' && input.services == null;
+    const isOpen = names.project === null || names.environment === null || needsServices;
+    const folder = isOpen ? await this.#findFolder(input.cwd, names) : null;
     if (folder !== null) return { folder: toHeader(folder) };
+    const { project, environment } = names;
     if (project === null) return {};
-    const given = { project: project.name, environment: environment?.name ?? 'default', path: null, services: null };
-    return { folder: toHeader(given) };
+    const named = { project: project.name, environment: environment?.name ?? 'default', path: null, services: null };
+    return { folder: toHeader(named) };
   }
 
-  /** Null for a root of which nothing can be said too: the call may need no folder. If it does, it is told to name one. */
-  async #detectRoot(named: { project: Named | null; environment: Named | null }): Promise<AgentsFolder | null> {
-    const folder = await this.#findRoot();
-    if (folder === null) return null;
-    return await detectFolder(folder, named).catch((error) => {
-      if (error instanceof ClientFailure) return null;
-      throw error;
-    });
+  /** What an agent names counts before the variables, as options of the command do. */
+  async #readNames({ project, environment }: { [name: string]: unknown }): Promise<Names> {
+    const byAgent = (name: string): Named => ({ name, reason: 'named by the agent' });
+    return {
+      project: isName(project) ? byAgent(project) : await readNamed('project', undefined, this.settings.project),
+      environment:
+        typeof environment === 'string'
+          ? byAgent(toSlug(environment))
+          : await readNamed('environment', undefined, this.settings.environment),
+    };
+  }
+
+  async #findFolder(cwd: unknown, names: Names): Promise<ToldFolder | null> {
+    if (typeof cwd === 'string') return await detectFolder(cwd, names);
+    const root = await this.#detectRoot(names);
+    // The call may need no folder. If it does, the agent is told to name one.
+    return root !== null && 'problem' in root ? null : root;
+  }
+
+  /** @returns null where there is no root, and for one of another project than the one that is named */
+  async #detectRoot(names: Names): Promise<ToldFolder | null> {
+    const ofVariable = this.settings.project;
+    if (ofVariable !== null && ofVariable !== names.project?.name) return null;
+    const root = await this.#findRoot();
+    if (root === null) return null;
+    const folder = await detectFolder(root, { ...names, project: ofVariable === null ? null : names.project });
+    const isOther = names.project !== null && 'project' in folder && folder.project !== names.project.name;
+    return isOther ? null : folder;
   }
 
   /**
@@ -99,18 +127,21 @@ function readOnlyRoot(result: { roots?: unknown } | null): string | null {
   }
 }
 
-async function detectFolder(folder: string, named: { project: Named | null; environment: Named | null }) {
+const isName = (value: unknown): value is string => typeof value === 'string' && new RegExp(NAME_PATTERN).test(value);
+
+async function detectFolder(folder: string, names: Names): Promise<ToldFolder> {
   try {
-    return await detectAgentsFolder({ folder, ...named });
+    return await detectAgentsFolder({ folder, ...names });
   } catch (error) {
     if (!(error instanceof FolderProblem)) throw error;
-    throw new ClientFailure('usage', error.message, remedyForAgents(error));
+    return { problem: tellAgent(error) };
   }
 }
 
-/** A path may have characters that a header cannot have. Services that would make the header too long are left out. */
-function toHeader(folder: AgentsFolder): string {
+/** A path may have characters that a header cannot have. What would make the header too long is left out or cut. */
+function toHeader(folder: ToldFolder): string {
   const header = Buffer.from(JSON.stringify(folder)).toString('base64url');
-  if (header.length <= MAX_HEADER_LENGTH || folder.services === null) return header;
-  return toHeader({ ...folder, services: null });
+  if (header.length <= MAX_HEADER_LENGTH) return header;
+  if ('problem' in folder) return toHeader({ problem: `${folder.problem.slice(0, folder.problem.length / 2)}…` });
+  return folder.services === null ? header : toHeader({ ...folder, services: null });
 }

@@ -9,7 +9,7 @@ import { listEnvironments as findEnvironments } from '../../repositories/environ
 import { ServiceName } from '../../schemas/common.js';
 import type { Environment } from '../../schemas/environment.js';
 import { answerPage, identify, tellLines, tellSpace, tellWarnings } from '../answers.js';
-import { findEnvironment, findPlace, inPlace, type Place } from '../folder.js';
+import { findEnvironment, findPlace, findProject, inPlace, type Place } from '../folder.js';
 import {
   brief,
   CLOSED,
@@ -55,7 +55,7 @@ export const getEnvironmentPorts = defineTool({
   annotations: ENSURES,
   repeatable: 'always',
   async execute({ session, listenerWarnings, firstRange, readFolder }, { services, host, protocol, ...given }) {
-    const place = await findPlace(given, readFolder);
+    const place = await findPlace(given, readFolder, { services: services === undefined });
     const names = services ?? place.services;
     if (names === null || names.length === 0) {
       throw invalidInput({
@@ -162,7 +162,7 @@ export const listEnvironments = defineTool({
   annotations: READS,
   repeatable: 'always',
   async execute({ session, readFolder }, { limit, cursor, ...given }) {
-    const { project } = await findPlace(given, readFolder);
+    const project = await findProject(given, readFolder);
     const page = { ...omitUndefined({ limit, cursor }), maxBytes: TOOL_PAGE_BYTES };
     return answerPage(
       await session.read(findEnvironments, project, page),

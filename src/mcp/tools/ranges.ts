@@ -7,7 +7,7 @@ import { listRanges as findRanges } from '../../repositories/ranges.js';
 import type { LastAudit } from '../../schemas/audit.js';
 import { NewRange, type ProjectSummary, type Range } from '../../schemas/range.js';
 import { answerPage, omitNulls, tellLines, tellSpace } from '../answers.js';
-import { findPlace } from '../folder.js';
+import { findProject } from '../folder.js';
 import { brief, CLOSED, omitUndefined, ProjectFields, ShortPage, Space, TOOL_PAGE_BYTES } from '../inputs.js';
 import { ADDS, defineTool, idempotencyOf, READS } from '../tool.js';
 
@@ -19,7 +19,7 @@ export const portSummary = defineTool({
   annotations: READS,
   repeatable: 'always',
   async execute({ session, readFolder }, { host, protocol, ...given }) {
-    const { project } = await findPlace(given, readFolder);
+    const project = await findProject(given, readFolder);
     const space = spaceOf({ host, protocol });
     const summary = await session.read(summarizeProject, project, space);
     const lastAudit = await session.read(findLastAudit, { project, host: space.host });

@@ -5,7 +5,7 @@ import { type Audit, type AuditConflict, AuditScope } from '../../schemas/audit.
 import { ImportQuery, MAX_IMPORT_ITEMS, PortToImport } from '../../schemas/import.js';
 import { toImportItems } from '../../services/import-text/listening-ports.js';
 import { omitNulls, tellLines } from '../answers.js';
-import { findPlace } from '../folder.js';
+import { findProject } from '../folder.js';
 import { brief, CLOSED, HostToFind, omitUndefined, ProjectFields, Space } from '../inputs.js';
 import { defineTool, ENSURES, idempotencyOf } from '../tool.js';
 
@@ -34,7 +34,7 @@ export const auditPorts = defineTool({
   repeatable: 'always',
   async execute(context, { limit = 25, maxAgeSeconds = 0, cwd, ...given }, { signal }) {
     const { session, auditor, readFolder } = context;
-    const { project } = cwd === undefined ? given : await findPlace({ project: given.project, cwd }, readFolder);
+    const project = cwd === undefined ? given.project : await findProject({ project: given.project, cwd }, readFolder);
     const scope = omitUndefined({ ...given, project });
     const recent = maxAgeSeconds > 0 ? await session.readLarge(findRecentAudit, scope, maxAgeSeconds) : null;
     const { conflicts, ...audit } = recent ?? (await auditor.run(session, scope, { signal }));

@@ -5,7 +5,7 @@ import type { Session } from '../../registry/session.js';
 import { findReservation } from '../../repositories/reservations.js';
 import { NewReservation, ReservationParams } from '../../schemas/reservation.js';
 import { identify, omitNulls, tellHolder, tellLines, tellWarnings } from '../answers.js';
-import { findPlace } from '../folder.js';
+import { findProject } from '../folder.js';
 import { brief, CLOSED, environmentField, invalidInput, ProjectFields, Space } from '../inputs.js';
 import { ADDS, type Answer, defineTool, ENSURES, idempotencyOf, REMOVES } from '../tool.js';
 
@@ -40,7 +40,7 @@ export const reservePort = defineTool({
   repeatable: 'with-key',
   async execute({ session, readFolder }, input, call) {
     const { project: named, cwd, ...wanted } = input;
-    const { project } = await findPlace({ project: named, cwd }, readFolder);
+    const project = await findProject({ project: named, cwd }, readFolder);
     const { reservation } = await reserve(session, project, wanted as NewReservation, idempotencyOf(call, input));
     return {
       text: `${reservation.port} is reserved for ${project} until ${reservation.expiresAt}. id: ${reservation.id}`,
