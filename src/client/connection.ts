@@ -19,6 +19,8 @@ export interface Call {
   headers?: Record<string, string>;
   /** Aborts the call, which then throws the signal's reason. */
   signal?: AbortSignal;
+  /** Called with what the service says where it cannot serve the call now, before the call is sent again. */
+  onBusy?: (refusal: ClientFailure) => void;
 }
 
 /** A way to the service that has the registry. */
@@ -64,14 +66,21 @@ export function connect(settings: Settings, { onWait = () => {} }: ConnectOption
     if (refusal !== null) throw refusal;
     return answer;
   };
-  const deliver = <T>(request: Request, read: (answer: IncomingMessage) => Promise<T>) =>
-    new Delivery(service ?? (settings.url as string), request, onWait).send(read);
+  const deliver = <T>(call: Call, silenceMs: number | null, read: (answer: IncomingMessage) => Promise<T>) => {
+    const { onBusy } = call;
+    const dropBusy = async (answer: IncomingMessage) => {
+      const refusal = onBusy ? await readRefusal(place, answer) : null;
+      if (refusal?.problem) onBusy?.(refusal);
+      answer.destroy();
+    };
+    const request = toRequest(settings, call, silenceMs);
+    return new Delivery(service ?? (settings.url as string), request, onWait, dropBusy).send(read);
+  };
   return {
     place,
-    open: (call) => deliver(toRequest(settings, call, null), checked),
-    exchange: (call, read) => deliver(toRequest(settings, call, null), read),
-    send: <T>(call: Call) =>
-      deliver(toRequest(settings, call, SILENCE_MS), async (answer) => (await readWhole(await checked(answer))) as T),
+    open: (call) => deliver(call, null, checked),
+    exchange: (call, read) => deliver(call, null, read),
+    send: <T>(call: Call) => deliver(call, SILENCE_MS, async (answer) => (await readWhole(await checked(answer))) as T),
   };
 }
 
@@ -114,6 +123,8 @@ class Delivery {
     private readonly service: LocalService | string,
     private request: Request,
     private readonly onWait: (message: string) => void,
+    /** Ends an answer after which the request is sent again. */
+    private readonly dropBusy: (answer: IncomingMessage) => Promise<void>,
   ) {
     this.#isRepeatable = isRepeatable(request.method, withoutQuery(request));
   }
@@ -173,7 +184,7 @@ class Delivery {
     const seconds = Number(headers['retry-after']);
     const isOurs = headers['content-type']?.startsWith('application/problem+json') === true;
     if (statusCode !== 503 || !isOurs || !(seconds >= 0) || !this.#isRepeatable || this.#isOver()) return false;
-    answer.destroy();
+    await this.dropBusy(answer);
     if (this.#pauseMs === FIRST_PAUSE_MS) this.onWait('The service cannot serve this now; trying again…');
     await this.#pause(Math.min(seconds * 1000, LONGEST_PAUSE_MS));
     return true;

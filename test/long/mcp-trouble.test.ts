@@ -29,6 +29,9 @@ async function serve(t: Test, listener: RequestListener): Promise<Variables> {
   return { PORT_ALLOCATOR_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
+/** What a client is told when it connects. */
+const instructionsOf = (client: McpClient) => (client as McpClient & { getInstructions(): string }).getInstructions();
+
 const answering = (status: number, type: string, body: string) => (t: Test) =>
   serve(t, (_request, response) => response.writeHead(status, { 'content-type': type }).end(body));
 
@@ -109,7 +112,7 @@ for (const [what, told, make] of troubles) {
     const says = (text: string) => text.includes(expected) || (isStarted && text.includes(NOT_IN_TIME));
     for (const { name, overStdio } of isStarted ? clients.slice(0, 1) : clients) {
       const client = await closeAtEnd(t, overStdio({ ...variables, PATH }));
-      const instructions = (client as McpClient & { getInstructions(): string }).getInstructions();
+      const instructions = instructionsOf(client);
       t.ok(says(instructions), `${name}: ${instructions}`);
       const { tools } = await client.listTools();
       t.same([tools.length, tools[0].name], [1, 'get-port']);
@@ -143,4 +146,14 @@ t.test('a client that begins while the service does not answer is told so before
   t.ok(ms > 7000 && ms < 30_000, `${ms} ms`);
   const { tools } = await (client as McpClient).listTools();
   t.match(tools, [{ description: NOT_IN_TIME }]);
+});
+
+t.test('a client that begins while the service says that it is busy is told what the service says', async (t) => {
+  const problem = { status: 503, code: 'database-unavailable', detail: 'The database cannot be reached.' };
+  const headers = { 'content-type': 'application/problem+json', 'retry-after': '1' };
+  const variables = await serve(t, (_request, response) => {
+    response.writeHead(503, headers).end(JSON.stringify(problem));
+  });
+  const opened = await Promise.all(clients.map((one) => closeAtEnd(t, one.overStdio({ ...variables, PATH }))));
+  for (const client of opened) t.match(instructionsOf(client), / now: The database cannot be reached\. /);
 });

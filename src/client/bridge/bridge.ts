@@ -110,7 +110,8 @@ export class Bridge {
     const cancelling = new AbortController();
     const { signal } = cancelling;
     const forget = this.#cancelling.remember(id, cancelling);
-    const giveUp = () => cancelling.abort(notInTime());
+    let reason = notInTime();
+    const giveUp = () => cancelling.abort(reason);
     const patience = isFirstQuestion(message) ? setTimeout(giveUp, FIRST_ANSWER_MS) : undefined;
     try {
       const call = {
@@ -125,6 +126,9 @@ export class Bridge {
           ...(await this.#folders.headersOf(message)),
         },
         signal,
+        onBusy: (refusal: ClientFailure) => {
+          reason = refusal;
+        },
       };
       await this.connection.exchange(call, (answer) => this.#passBack(message, answer));
       if (this.#isListIncomplete) await this.#output.write(toolsChanged());
