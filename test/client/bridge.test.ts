@@ -118,6 +118,26 @@ t.test('once the service answers, its tools can be called, and the client is tol
   t.same(inputSchema.required, getPort.inputSchema.required);
 });
 
+t.test('a client that lists the tools again by itself is not told to', async (t) => {
+  const app = await makeApp(t, await openPostgres(t));
+  const url = `http://127.0.0.1:${await findFreePort()}`;
+  const { send, finish, next } = open(url);
+  const initialize = { method: 'initialize', params: { protocolVersion: '2025-06-18', capabilities: {} } };
+  const announced = { protocolVersion: '2025-06-18', capabilities: { tools: { listChanged: true } } };
+  send({ id: 1, ...initialize });
+  t.match((await next()).result, announced, 'by the bridge');
+  send({ id: 2, method: 'tools/list' });
+  t.equal((await next()).result.tools.length, 1);
+  await app.listen({ host: '127.0.0.1', port: Number(new URL(url).port) });
+  send({ id: 3, method: 'tools/list' });
+  t.ok((await next()).result.tools.length > 9);
+  const clientInfo = { name: 'test', version: '1' };
+  send({ id: 4, ...initialize, params: { ...initialize.params, clientInfo } });
+  const messages = await finish();
+  t.match(messages, [{ id: 4, result: announced }], 'by the service');
+  t.equal(messages.length, 1);
+});
+
 t.test('what another server answers is no answer, and its text reaches nobody', async (t) => {
   for (const [status, type, body] of [
     [200, 'application/json', '{"secret":1}'],

@@ -25,7 +25,7 @@ import {
 } from './messages.js';
 import { Output } from './output.js';
 import { Questions } from './questions.js';
-import { answerInTrouble, isFirstQuestion, toolsChanged } from './trouble.js';
+import { announceListChanges, answerInTrouble, isFirstQuestion, toolsChanged } from './trouble.js';
 
 /** The service takes messages of 1 MiB. A longer line is still passed on, so that the service itself refuses it. */
 const MAX_LINE_BYTES = 4 * 1024 * 1024;
@@ -131,8 +131,9 @@ export class Bridge {
         },
       };
       await this.connection.exchange(call, (answer) => this.#passBack(message, answer));
-      if (this.#isListIncomplete) await this.#output.write(toolsChanged());
+      const isToldOfTools = !this.#isListIncomplete || message.method === 'tools/list';
       this.#isListIncomplete = false;
+      if (!isToldOfTools) await this.#output.write(toolsChanged());
     } catch (error) {
       const isCancelled = signal.aborted && !(error instanceof ClientFailure);
       if (isCancelled || id === undefined) return; // nobody waits for an answer
@@ -199,9 +200,10 @@ export class Bridge {
   }
 
   async #write(method: string | undefined, line: string): Promise<void> {
-    if (method === 'initialize')
-      this.#protocolVersion = JSON.parse(line).result?.protocolVersion ?? this.#protocolVersion;
-    await this.#output.write(line);
+    if (method !== 'initialize') return this.#output.write(line);
+    const answer = JSON.parse(line);
+    this.#protocolVersion = answer.result?.protocolVersion ?? this.#protocolVersion;
+    await this.#output.write(announceListChanges(answer));
   }
 }
 

@@ -7,7 +7,6 @@ const WITH_INITIALIZE = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05',
 const WITH_DISCOVER = ['2026-07-28'];
 
 const SERVER = { name: 'port-allocator', title: 'Port Allocator', version };
-const CAPABILITIES = { tools: { listChanged: true } };
 
 /** What a client asks before its agent calls the first tool. */
 export const isFirstQuestion = ({ method }: Message): boolean => method !== undefined && Object.hasOwn(ANSWERS, method);
@@ -17,14 +16,14 @@ const ANSWERS: { [method: string]: (params: Message['params'], trouble: string) 
     const asked = params?.protocolVersion as string;
     return {
       protocolVersion: WITH_INITIALIZE.includes(asked) ? asked : (WITH_INITIALIZE[0] as string),
-      capabilities: CAPABILITIES,
+      capabilities: { tools: { listChanged: true } },
       serverInfo: SERVER,
       instructions: tellAgent(trouble),
     };
   },
   'server/discover': (_params, trouble) => ({
     supportedVersions: WITH_DISCOVER,
-    capabilities: CAPABILITIES,
+    capabilities: { tools: { listChanged: false } },
     instructions: tellAgent(trouble),
   }),
   'tools/list': (_params, trouble) => ({
@@ -67,6 +66,17 @@ export function answerInTrouble(message: Message, trouble: string): string {
     _meta: { 'io.modelcontextprotocol/serverInfo': SERVER },
   };
   return JSON.stringify({ jsonrpc: '2.0', id, result: { ...result, ...ofRevision } });
+}
+
+/**
+ * The service's answer to `initialize`, as the bridge gives it. The service itself never changes its list of tools. The
+ * bridge does if the service cannot be used when the client asks for the list, and clients need not heed
+ * `toolsChanged` of a server that has not announced it.
+ */
+export function announceListChanges(answer: { result?: { capabilities?: { tools?: object } } }): string {
+  const tools = answer.result?.capabilities?.tools;
+  if (tools !== undefined) Object.assign(tools, { listChanged: true });
+  return JSON.stringify(answer);
 }
 
 /** Tells a client to list the tools again. */
