@@ -5,6 +5,7 @@ import { type AgentsFolder, detectAgentsFolder, type ToldFolder, tellAgent } fro
 import * as rule from '../detection/environment.js';
 import { FolderProblem } from '../detection/folder-problem.js';
 import { AppError } from '../errors.js';
+import { findClosest } from '../input/closest.js';
 import { toSlug } from '../input/slug.js';
 import type { Session } from '../registry/session.js';
 import { findEnvironmentPath, listAllEnvironments } from '../repositories/environments.js';
@@ -37,6 +38,9 @@ export interface Place {
   /** The folder that the environment belongs to, where it was worked out of one. */
   path: string | null;
   isProjectNamed: boolean;
+  /** Whether the folder is one of another project than the one that was named. */
+  isElsewhere: boolean;
+  /** Those of the folder's ports.yaml; null if it has none, or is one of another project. */
   services: string[] | null;
 }
 
@@ -61,13 +65,32 @@ export async function findPlace(given: Given, readFolder: ReadFolder, needs = { 
   const read = isOpen ? await readFolder(cwd) : null;
   // A root of the agent's client says nothing about another project.
   const folder = cwd !== undefined || project === undefined || read?.project === project ? read : null;
+  const isElsewhere = project !== undefined && folder !== null && folder.project !== project;
   return {
     project: requireProject(project ?? folder?.project),
     environment: environment === undefined ? (folder?.environment ?? 'default') : toSlug(environment),
     path: environment === undefined ? (folder?.path ?? null) : null,
     isProjectNamed: project !== undefined,
-    services: folder?.services ?? null,
+    isElsewhere,
+    services: isElsewhere ? null : (folder?.services ?? null),
   };
+}
+
+/**
+ * Refuses services that the folder's ports.yaml does not have, as the command does: a port that is got for a misspelt
+ * name is one that nobody uses.
+ * @param pointer of the field that names them
+ * @throws AppError validation-failed
+ */
+export function requireServices({ services }: Place, names: readonly string[], pointer: string): void {
+  const unknown =
+    services === null || services.length === 0 ? undefined : names.find((name) => !services.includes(name));
+  if (services === null || unknown === undefined) return;
+  const [closest] = findClosest(unknown, services, 1);
+  const meant = closest === undefined ? '' : ` Did you mean ${closest}?`;
+  const named = services.length > MAX_NAMED ? '' : ` (${services.join(', ')})`;
+  const detail = `is not one of ports.yaml${named}: ${unknown}.${meant} Name one of those, or add it to the file.`;
+  throw invalidInput({ pointer, detail });
 }
 
 /** The project that the input names, or else that of the folder. @throws AppError validation-failed */
@@ -81,6 +104,8 @@ function requireProject(project: string | undefined): string {
   throw invalidInput({ pointer: '/project', detail });
 }
 
+/** So many services of a ports.yaml are told in a refusal. */
+const MAX_NAMED = 20;
 /** 4 MiB of YAML take seconds, in which the service would answer nobody. This has room for 1000 services. */
 const MAX_MANIFEST_BYTES = 64 * 1024;
 /** Reading a folder takes 20 ms. */

@@ -62,6 +62,13 @@ t.test('a second clone has an environment of its own, in every tool', async (t) 
   t.match(body.items, [{ environment: 'default', path: first }]);
 });
 
+t.test('a folder does not hide what another project holds', async (t) => {
+  const { ask } = await open(t);
+  const { linked } = makeWorktree(t);
+  await ask('get-port', { project: 'odin', service: 'api' });
+  t.match(await ask('list-ports', { project: 'odin', service: 'api', cwd: linked }), { items: [{ port: 3300 }] });
+});
+
 t.test('what is named counts before the folder, and any name of a branch will do', async (t) => {
   const { ask, tell } = await open(t);
   const folder = makeRepository(t, 'cart');
@@ -85,6 +92,18 @@ t.test('the services of a whole stack are those of ports.yaml, if none are named
     await tell('get-environment-ports', { cwd: folder }),
     'bag (environment default):\nWEB_PORT=3600\nAPI_PORT=3601',
   );
+  for (const [tool, input] of [
+    ['get-port', { service: 'apii' }],
+    ['allocate-port', { service: 'apii' }],
+    ['get-environment-ports', { services: ['web', 'apii'] }],
+  ] as const) {
+    t.match(
+      await tell(tool, { ...input, cwd: folder }),
+      /^validation-failed: \/services? is not one of ports\.yaml \(web, api\): apii\. Did you mean api\? Name one of/,
+      tool,
+    );
+  }
+  t.match(await tell('get-port', { project: 'odin', service: 'apii', cwd: folder }), /^apii of odin .*: 3300$/);
   writeFileSync(join(folder, 'ports.yaml'), 'project: bag\nservice: {}\n');
   t.match(await tell('get-port', { service: 'web', cwd: folder }), /^validation-failed: \/cwd .*ports\.yaml:2:1: /);
 });

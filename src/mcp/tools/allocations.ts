@@ -7,7 +7,7 @@ import { requireRange } from '../../repositories/ranges.js';
 import { type Allocation, AllocationQuery, NewAllocation } from '../../schemas/allocation.js';
 import { ReservationParams } from '../../schemas/reservation.js';
 import { answerPage, identify, outline, tellHolder, tellLines, tellListed, tellWarnings } from '../answers.js';
-import { findEnvironment, findPlace, inPlace } from '../folder.js';
+import { findEnvironment, findPlace, inPlace, requireServices } from '../folder.js';
 import {
   brief,
   CLOSED,
@@ -40,6 +40,7 @@ export const getPort = defineTool({
   repeatable: 'always',
   async execute({ session, listenerWarnings, firstRange, readFolder }, { service, host, protocol, ...given }) {
     const place = await findPlace(given, readFolder);
+    requireServices(place, [service], '/service');
     const mayCreate = !place.isProjectNamed || given.createProject === true;
     const { answer } = await inPlace(session, place, (environment, path) =>
       allocateEnvironment(
@@ -81,6 +82,7 @@ export const allocatePort = defineTool({
   async execute({ session, listenerWarnings, firstRange, readFolder }, input, call) {
     const { service, host, protocol, port, prefer, reservationId, ...given } = input;
     const place = await findPlace(given, readFolder);
+    requireServices(place, [service], '/service');
     const environment = await findEnvironment(session, place);
     if (reservationId !== undefined) {
       const other = Object.entries({ host, protocol, port, prefer }).find(([, value]) => value !== undefined);
@@ -140,10 +142,12 @@ export const listPorts = defineTool({
   repeatable: 'always',
   async execute({ session, readFolder }, { project, environment, cwd, ...filters }) {
     const place = cwd === undefined ? null : await findPlace({ project, environment, cwd }, readFolder);
+    // A folder of another project does not say which environment of the named one is meant.
+    const isAnywhere = place?.isElsewhere && environment === undefined;
     const query = omitUndefined({
       ...filters,
       project: place?.project ?? project,
-      environment: place ? await findEnvironment(session, place) : environment && toSlug(environment),
+      environment: place && !isAnywhere ? await findEnvironment(session, place) : environment && toSlug(environment),
     });
     const page = await listAllocations(session, { ...query, maxBytes: TOOL_PAGE_BYTES });
     // Of a project that is not there nothing is listed either, and its name may be misspelt.

@@ -9,7 +9,7 @@ import { listEnvironments as findEnvironments } from '../../repositories/environ
 import { ServiceName } from '../../schemas/common.js';
 import type { Environment } from '../../schemas/environment.js';
 import { answerPage, identify, tellLines, tellSpace, tellWarnings } from '../answers.js';
-import { findEnvironment, findPlace, findProject, inPlace, type Place } from '../folder.js';
+import { findEnvironment, findPlace, findProject, inPlace, type Place, requireServices } from '../folder.js';
 import {
   brief,
   CLOSED,
@@ -64,6 +64,7 @@ export const getEnvironmentPorts = defineTool({
           'is required, because no ports.yaml was found that names them, or it names more than go along with a call',
       });
     }
+    requireServices(place, names, '/services');
     const mayCreate = !place.isProjectNamed || given.createProject === true;
     const space = spaceOf({ host, protocol });
     const { environment, answer } = await inPlace(session, place, (name, path) =>
