@@ -22,7 +22,11 @@ t.test('the real service', async (t) => {
     const { input, send, finish } = open(url);
     input.write('{"jsonrpc":\n\n');
     input.write('[{"jsonrpc":"2.0","id":1,"method":"ping"}]\r\n');
-    send({ id: 'a', method: 1 }, { id: 2, result: {} }, call('b', 'get-port', { project: 'odin', service: 'web' }));
+    send(
+      { id: 'a', method: { toString: 1 } },
+      { id: 2, result: {} },
+      call('b', 'get-port', { project: 'odin', service: 'web' }),
+    );
     input.write(`"${'x'.repeat(5_000_000)}"\n`);
     send(call(3, 'update-port', { project: 'odin', service: 'web', description: 'x'.repeat(1_500_000) }));
     const messages = await finish();
@@ -60,10 +64,15 @@ t.test('the real service', async (t) => {
   });
 
   t.test('a large answer is whole', async (t) => {
-    const services = Array.from({ length: 800 }, (_, i) => `service-with-a-long-name-to-fill-a-page-${i}`);
+    const services = Array.from({ length: 250 }, (_, i) => `s${i}`);
     const { send, finish } = open(url);
-    send(call(1, 'get-environment-ports', { project: 'shared-services', services }));
+    send(call('all', 'get-environment-ports', { project: 'shared-services', services }));
     t.equal((await finish()).length, 1);
+    const describing = open(url);
+    const description = 'x'.repeat(1000);
+    for (const service of services)
+      describing.send(call(service, 'update-port', { project: 'shared-services', service, description }));
+    t.equal((await describing.finish()).length, 250);
     const next = open(url);
     next.send(call('list', 'list-ports', { project: 'shared-services', limit: 1000 }));
     const [{ result }] = await next.finish();

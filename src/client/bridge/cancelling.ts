@@ -17,7 +17,7 @@ export class Cancelling {
   }
 
   cancel(id: unknown): void {
-    if (id == null) return;
+    if (typeof id !== 'string' && typeof id !== 'number') return;
     for (const controller of this.#underWay.get(JSON.stringify(id)) ?? []) controller.abort();
   }
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { detectAgentsFolder, type ToldFolder, tellAgent } from '../../detection/agents-folder.js';
 import type { Named } from '../../detection/detect.js';
 import { FolderProblem } from '../../detection/folder-problem.js';
-import { NAME_PATTERN, toSlug } from '../../input/slug.js';
+import { NAME_PATTERN } from '../../input/slug.js';
 import { readNamed } from '../detect.js';
 import type { Settings } from '../settings.js';
 import type { Message } from './messages.js';
@@ -11,7 +11,7 @@ import type { Message } from './messages.js';
 /** Asks the client, and answers its result; null if it refuses. There is no answer if the client gives none. */
 export type AskClient = (method: string) => Promise<{ [name: string]: unknown } | null>;
 
-/** What an agent or a variable names; null for what is left open. */
+/** What the variables name; null for what they leave open. */
 interface Names {
   project: Named | null;
   environment: Named | null;
@@ -51,62 +51,43 @@ export class Folders {
 
   /**
    * The header that goes along with the call of a tool. Nothing is read, and the client is not asked, where names say all.
+   * What the agent itself names is left to the service, which reads it in the call.
    * @throws ClientFailure usage, for a variable that is no name
    */
   async headersOf({ method, params }: Message): Promise<{ folder?: string }> {
     if (method !== 'tools/call') return {};
     const input = (params?.arguments ?? {}) as { [name: string]: unknown };
-    if (input.project != null && !isName(input.project)) return {}; // the service says what is wrong with it
-    const names = await this.#readNames(input);
-    const needsServices = params?.name === 'get-environment-ports' && input.services == null;
-    const isOpen = names.project === null || names.environment === null || needsServices;
-    const folder = isOpen ? await this.#findFolder(input.cwd, names) : null;
-    if (folder !== null) return { folder: toHeader(folder) };
-    const { project, environment } = names;
-    if (project === null) return {};
-    const named = { project: project.name, environment: environment?.name ?? 'default', path: null, services: null };
-    return { folder: toHeader(named) };
-  }
-
-  /** What an agent names counts before the variables, as options of the command do. */
-  async #readNames({ project, environment }: { [name: string]: unknown }): Promise<Names> {
-    const byAgent = (name: string): Named => ({ name, reason: 'named by the agent' });
-    return {
-      project: isName(project) ? byAgent(project) : await readNamed('project', undefined, this.settings.project),
-      environment:
-        typeof environment === 'string'
-          ? byAgent(toSlug(environment))
-          : await readNamed('environment', undefined, this.settings.environment),
+    const names = {
+      project: await readNamed('project', undefined, this.settings.project),
+      environment: await readNamed('environment', undefined, this.settings.environment),
     };
+    const needsServices = params?.name === 'get-environment-ports' && input.services == null;
+    const isOpen =
+      (input.project == null && names.project === null) ||
+      (input.environment == null && names.environment === null) ||
+      needsServices;
+    const folder = (isOpen ? await this.#findFolder(input.cwd, names) : null) ?? toFolder(names, input.project);
+    return folder === null ? {} : { folder: toHeader(folder) };
   }
 
   async #findFolder(cwd: unknown, names: Names): Promise<ToldFolder | null> {
     if (typeof cwd === 'string') return await detectFolder(cwd, names);
-    const root = await this.#detectRoot(names);
-    // The call may need no folder. If it does, the agent is told to name one.
-    return root !== null && 'problem' in root ? null : root;
-  }
-
-  /** @returns null where there is no root, and for one of another project than the one that is named */
-  async #detectRoot(names: Names): Promise<ToldFolder | null> {
-    const ofVariable = this.settings.project;
-    if (ofVariable !== null && ofVariable !== names.project?.name) return null;
     const root = await this.#findRoot();
-    if (root === null) return null;
-    const folder = await detectFolder(root, { ...names, project: ofVariable === null ? null : names.project });
-    const isOther = names.project !== null && 'project' in folder && folder.project !== names.project.name;
-    return isOther ? null : folder;
+    const folder = root === null ? null : await detectFolder(root, names);
+    // The call may need no folder. If it does, the agent is told to name one.
+    return folder !== null && 'problem' in folder ? null : folder;
   }
 
   /**
    * Asks once for all calls. An answer that comes too late for those that wait counts for the next ones, which do not
-   * wait for it again. After a refusal the next call asks again.
+   * wait for it again. After a refusal the next call asks again. While they wait, nothing but this timer may keep the
+   * process alive.
    */
   #findRoot(): Promise<string | null> {
     if (!this.#hasRoots) return Promise.resolve(null);
     if (this.#root !== null) return this.#root;
     const answered = this.ask('roots/list');
-    const root = Promise.race([answered.then(readOnlyRoot), sleep(ANSWER_MS, null, { ref: false })]);
+    const root = Promise.race([answered.then(readOnlyRoot), sleep(ANSWER_MS, null)]);
     this.#root = root;
     void answered.then((result) => {
       if (this.#root === root) this.#root = result === null ? null : Promise.resolve(readOnlyRoot(result));
@@ -128,6 +109,13 @@ function readOnlyRoot(result: { roots?: unknown } | null): string | null {
 }
 
 const isName = (value: unknown): value is string => typeof value === 'string' && new RegExp(NAME_PATTERN).test(value);
+
+/** What the variables say without a folder; null if that is nothing. Their environment counts for any project. */
+function toFolder({ project, environment }: Names, byAgent: unknown): ToldFolder | null {
+  const named = isName(byAgent) ? byAgent : project?.name;
+  if (named === undefined || (project === null && environment === null)) return null;
+  return { project: named, environment: environment?.name ?? 'default', path: null, services: null };
+}
 
 async function detectFolder(folder: string, names: Names): Promise<ToldFolder> {
   try {

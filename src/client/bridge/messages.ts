@@ -26,15 +26,18 @@ const NAME_FIELDS: { [method: string]: string } = {
 };
 const VERSION_IN_META = 'io.modelcontextprotocol/protocolVersion';
 
-/** @returns null if the line is no JSON; an empty message for JSON that is no message, which the service refuses */
+/** @returns null if the line is no JSON; what can be read of JSON that is no message, which the service refuses */
 export function parseMessage(line: string): Message | null {
   try {
     const value = JSON.parse(line);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || !isId(value.id)) return {};
+    return ['string', 'undefined'].includes(typeof value.method) ? value : { id: value.id };
   } catch {
     return null;
   }
 }
+
+const isId = (id: unknown): boolean => id == null || typeof id === 'string' || typeof id === 'number';
 
 /** Whether a text is a message of the protocol, and not the JSON of another program. */
 export const isMessage = (text: string): boolean => parseMessage(text)?.jsonrpc === '2.0';

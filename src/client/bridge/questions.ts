@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { type Message, type Result, request } from './messages.js';
 import type { Output } from './output.js';
 
+/** A client that answers late has so many questions open at most; then the oldest one counts as refused. */
+const MAX_WAITING = 8;
+
 /** The requests that the bridge itself sends to its client. */
 export class Questions {
   /** What waits for answers, by the id of the request. */
@@ -13,6 +16,8 @@ export class Questions {
   /** Asks the client something; null if it refuses, or cannot answer any more. */
   async ask(method: string): Promise<Result | null> {
     if (this.#hasEnded) return null;
+    const [oldest] = this.#waiting.keys();
+    if (this.#waiting.size >= MAX_WAITING) this.take({ id: oldest as string });
     const id = `port-allocator-${randomUUID()}`;
     const answered = new Promise<Result | null>((resolve) => this.#waiting.set(id, resolve));
     await this.output.write(request(id, method));
