@@ -1,5 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
-import { access, constants, realpath, stat } from 'node:fs/promises';
+import { access, constants, readFile, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { toSlug } from '../input/slug.js';
@@ -62,7 +61,7 @@ export async function detect({ folder, project, environment, ...reading }: Quest
   const topLevel = repository?.kind === 'repository' ? repository.topLevel : null;
   const bounds = { maxBytes: reading.maxManifestBytes, maxFaults: reading.maxManifestFaults };
   const manifest = reading.isManifestIgnored ? null : await findManifest(current, topLevel, bounds);
-  const packageFolder = topLevel === null && manifest === null ? findPackage(current) : null;
+  const packageFolder = topLevel === null && manifest === null ? await findPackage(current) : null;
   const path = topLevel ?? manifest?.folder ?? packageFolder?.folder ?? current;
   const namedProject =
     project ??
@@ -140,11 +139,11 @@ function requireReadable(repository: Repository | UnreadableRepository | null, w
  * Finds the nearest package.json at or above a folder. The home folder and those above it are left out unless they are
  * where the search begins: a package.json that lies there by accident would make one project of everything below it.
  */
-function findPackage(start: string): { folder: string; named: Named } | null {
+async function findPackage(start: string): Promise<{ folder: string; named: Named } | null> {
   const home = homedir();
   for (let folder = start; ; folder = dirname(folder)) {
     if (folder === home && folder !== start) return null;
-    const named = readPackage(folder);
+    const named = await readPackage(folder);
     if (named !== null) return { folder, named };
     if (folder === dirname(folder)) return null;
   }
@@ -154,13 +153,13 @@ function findPackage(start: string): { folder: string; named: Named } | null {
  * The name of a package without its scope: people say `shop` of `@acme/shop`. The file is looked at before it is opened,
  * because whoever opens a pipe waits until somebody writes to it.
  */
-function readPackage(folder: string): Named | null {
+async function readPackage(folder: string): Promise<Named | null> {
   const file = join(folder, 'package.json');
   let text: string;
   try {
-    const found = statSync(file);
+    const found = await stat(file);
     if (!found.isFile()) return null;
-    text = found.size > MAX_PACKAGE_BYTES ? '' : readFileSync(file, 'utf8');
+    text = found.size > MAX_PACKAGE_BYTES ? '' : await readFile(file, 'utf8');
   } catch {
     return null;
   }

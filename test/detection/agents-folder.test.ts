@@ -1,7 +1,8 @@
 // An agent may name any folder, also one that it has only downloaded. To read it runs nothing of it, and ends.
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { appendFileSync, chmodSync, chownSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
 import t from 'tap';
 import { detectAgentsFolder } from '../../src/detection/agents-folder.js';
 import { detect as detectForCommand } from '../../src/detection/detect.js';
@@ -136,6 +137,31 @@ t.test('of a ports.yaml with many errors an agent is told the first five, and th
     t.ok(toAgent.length < 2000, `${toAgent.length} characters`);
     if (count !== null) t.equal(all.length, count);
   }
+});
+
+t.test('a file on a drive that does not answer stops nobody else, because no file is waited for', async (t) => {
+  const [manifest, faulty, packed] = ['manifest', 'faulty', 'packed'].map((name) => makeFolder(t, name));
+  writeFileSync(join(manifest as string, 'ports.yaml'), 'services: { web: }');
+  writeFileSync(join(faulty as string, 'ports.yaml'), 'x: 1');
+  writeFileSync(join(packed as string, 'package.json'), '{ "name": "bag" }');
+  // The modules that are loaded on the way are loaded before the mark: Node waits for their files.
+  const source = `const { detectAgentsFolder } = await import(process.argv[1]);
+    const detect = (folder) => detectAgentsFolder({ folder }).catch(({ message }) => ({ message }));
+    const [, , manifest, faulty, packed] = process.argv;
+    await detect(faulty);
+    process.stderr.write('loaded');
+    console.log(JSON.stringify([await detect(manifest), await detect(faulty), await detect(packed)]));`;
+  const module = new URL('../../src/detection/agents-folder.js', import.meta.url).href;
+  const options = ['--trace-sync-io', '--input-type=module', '-e', source, module];
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [
+    ...options,
+    manifest,
+    faulty,
+    packed,
+  ] as string[]);
+  t.match(JSON.parse(stdout), [{ services: ['web'] }, { message: /x is not a known field/ }, { project: 'bag' }]);
+  t.match(stderr, /loaded/);
+  t.equal(stderr.replace(/^.*loaded/s, ''), '', 'Node warns of each file that it waits for');
 });
 
 t.test('a repository of another user, and a folder that is closed', { skip: withoutRoot }, async (t) => {

@@ -1,4 +1,5 @@
-import { readFileSync, type Stats, statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FolderProblem } from '../folder-problem.js';
 import type { ManifestContent } from './content.js';
@@ -26,7 +27,8 @@ export interface Manifest extends ManifestContent {
 }
 
 /**
- * Finds and reads the nearest `ports.yaml` at or above a folder.
+ * Finds and reads the nearest `ports.yaml` at or above a folder. Files are looked at one after the other, because one may
+ * lead to a network drive whose server is gone: it keeps one of Node's four threads for files, and the others are free.
  * @param folder with symbolic links resolved
  * @param topLevel of the working tree that the folder is in
  * @throws FolderProblem with the errors of the file
@@ -38,13 +40,15 @@ export async function findManifest(
 ): Promise<Manifest | null> {
   for (let place = folder; ; place = dirname(place)) {
     const find = (name: string) => findFile(join(place, name), folder, isWithin(place, topLevel));
-    const found = find(FILE_NAME);
+    const found = await find(FILE_NAME);
     if (found !== null) {
-      const text = readText(found, bounds.maxBytes ?? MAX_BYTES);
+      const text = await readText(found, bounds.maxBytes ?? MAX_BYTES);
       return { file: found.path, folder: place, ...(await readManifest(found.path, text, bounds.maxFaults)) };
     }
-    const misspelt = MISSPELT.map(find).find((one) => one !== null);
-    if (misspelt) throw new FolderProblem(`${misspelt.path} is not read.`, `Rename it to ${FILE_NAME}`);
+    for (const name of MISSPELT) {
+      const misspelt = await find(name);
+      if (misspelt !== null) throw new FolderProblem(`${misspelt.path} is not read.`, `Rename it to ${FILE_NAME}`);
+    }
     if (place === dirname(place)) return null;
   }
 }
@@ -87,26 +91,19 @@ interface Found {
  * Finds a regular file that counts. It is looked at before it is opened, because anybody may put a pipe, or a file that
  * nobody else may read, into a folder above such as `/tmp`.
  */
-function findFile(path: string, folder: string, isInWorkingTree: boolean): Found | null {
-  const file = statIfThere(path);
-  return file?.isFile() && (isInWorkingTree || isTrusted(file, folder)) ? { path, bytes: file.size } : null;
+async function findFile(path: string, folder: string, isInWorkingTree: boolean): Promise<Found | null> {
+  // Null also for what cannot be looked at, because the folder that it is in is closed to this user.
+  const file = await stat(path).catch(() => null);
+  if (!file?.isFile()) return null;
+  return isInWorkingTree || (await isTrusted(file, folder)) ? { path, bytes: file.size } : null;
 }
 
-/** @returns null also for what cannot be looked at, because the folder that it is in is closed to this user */
-function statIfThere(path: string): Stats | null {
-  try {
-    return statSync(path);
-  } catch {
-    return null;
-  }
-}
-
-function readText({ path, bytes }: Found, maxBytes: number): string {
+async function readText({ path, bytes }: Found, maxBytes: number): Promise<string> {
   if (bytes > maxBytes) {
     throw new FolderProblem(`${path} is larger than ${maxBytes / 1024} KiB.`, 'Shorten it, or move it away');
   }
   try {
-    return readFileSync(path, 'utf8');
+    return await readFile(path, 'utf8');
   } catch (error) {
     const { message } = error as Error;
     throw new FolderProblem(`${path} cannot be read: ${message}.`, 'Make it readable, or move it away');
@@ -120,7 +117,7 @@ const isWithin = (place: string, topLevel: string | null): boolean =>
  * Outside of a repository a manifest counts only if it belongs to this user, to root, or to the owner of the current
  * folder. It sets variables of what the user runs, so nobody else may put one into a folder above, `/tmp` for example.
  */
-function isTrusted({ uid }: Stats, folder: string): boolean {
+async function isTrusted({ uid }: Stats, folder: string): Promise<boolean> {
   const user = process.getuid?.();
-  return user === undefined || [user, 0, statSync(folder).uid].includes(uid);
+  return user === undefined || [user, 0].includes(uid) || (await stat(folder)).uid === uid;
 }
