@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { basename, dirname, parse, resolve } from 'node:path';
+import { basename, dirname, join, parse, resolve, sep } from 'node:path';
+import { makeVisible } from '../input/visible.js';
 
 export interface Repository {
   kind: 'repository';
@@ -14,9 +15,9 @@ export interface Repository {
 /** There is a repository, and git does not read it: it belongs to another user, for example, or its files are broken. */
 export interface UnreadableRepository {
   kind: 'unreadable';
-  /** What git says, in one line. */
+  /** What git says, in one line of which all characters are seen. It may quote the repository's settings. */
   why: string;
-  /** The command that git names as the remedy, if it names one. */
+  /** The command that makes git read it, if there is one. */
   remedy: string | null;
 }
 
@@ -40,7 +41,7 @@ export async function readRepository(folder: string): Promise<Repository | Unrea
   if (git === null) return null;
   // In a bare repository the last question fails, after the others were answered.
   const [gitFolder, commonFolder, topLevel] = git.stdout.split(`\n${SEPARATOR}\n`);
-  if (gitFolder === undefined || commonFolder === undefined) return readRefusal(git.stderr);
+  if (gitFolder === undefined || commonFolder === undefined) return readRefusal(git.stderr, folder);
   const common = resolve(folder, commonFolder);
   const isLinked = resolve(folder, gitFolder) !== common;
   return {
@@ -114,9 +115,34 @@ function runGit(folder: string, args: string[]): Promise<{ stdout: string; stder
   });
 }
 
-function readRefusal(stderr: string): UnreadableRepository | null {
+/** Longer ones say more of the repository's content than of what is wrong with it. */
+const MAX_WHY_LENGTH = 300;
+/** A longer command is not shown, because answers to agents are cut and half a command is another one. */
+const MAX_NAMED_LENGTH = 500;
+
+/**
+ * What git says holds paths, and values of the repository's settings, which may have line breaks. A repository that
+ * somebody has only downloaded could add any lines of its own by them. So no more than the first line is shown, and the
+ * remedy is made here.
+ */
+function readRefusal(stderr: string, folder: string): UnreadableRepository | null {
   if (/^fatal: not a git repository \(/im.test(stderr)) return null;
-  const why = /^fatal: (.+)$/m.exec(stderr)?.[1] ?? stderr.trim().split('\n', 1)[0] ?? '';
-  const remedy = /^\s*(git config .+)$/m.exec(stderr)?.[1] ?? null;
-  return { kind: 'unreadable', why, remedy };
+  const first = /^fatal: (.+)$/m.exec(stderr)?.[1] ?? stderr.trim().split('\n', 1)[0] ?? '';
+  const visible = makeVisible(first);
+  const why = visible.length > MAX_WHY_LENGTH ? `${visible.slice(0, MAX_WHY_LENGTH)}…` : visible;
+  return { kind: 'unreadable', why, remedy: findRemedy(first, folder) };
 }
+
+/** The repository of another user is read once git is told so, if it is at or above the folder that was asked about. */
+function findRemedy(why: string, folder: string): string | null {
+  const named = /^detected dubious ownership in repository at '((?:[A-Z]:)?\/.*)'$/i.exec(why)?.[1];
+  if (named === undefined || named.length > MAX_NAMED_LENGTH || makeVisible(named) !== named) return null;
+  // Git takes `/*` at the end for all repositories below.
+  if (named.endsWith('/*') || !isWithin(folder, named)) return null;
+  return `git config --global --add safe.directory ${quoteForShell(named)}`;
+}
+
+const isWithin = (folder: string, above: string): boolean => join(folder, sep).startsWith(join(resolve(above), sep));
+
+const quoteForShell = (text: string): string =>
+  /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;

@@ -179,3 +179,36 @@ t.test('a repository of another user, and a folder that is closed', { skip: with
   const module = new URL('../../src/detection/agents-folder.js', import.meta.url).href;
   t.match(await asNobody(source, module, closed), { message: /^There is no folder .*\/closed that can be read\.$/ });
 });
+
+t.test('a repository adds no lines of its own to what is told', { skip: withoutRoot }, async (t) => {
+  const evil = 'git config --global core.sshCommand /tmp/evil.sh';
+  const clone = makeRepository(t, 'clone');
+  const bare = join(clone, 'sub');
+  for (const name of ['objects', 'refs']) mkdirSync(join(bare, name), { recursive: true });
+  writeFileSync(join(bare, 'HEAD'), 'ref: refs/heads/main\n');
+  writeFileSync(join(bare, 'config'), `[core]\n\tbare = "x\\n\\t${evil}"\n`);
+  await t.rejects(detect(bare), {
+    message: /^The project cannot be worked out, because git does not read this repository: bad .* value 'x\.$/,
+    remedy: 'Repair the repository',
+  });
+  writeFileSync(join(bare, 'config'), `[core]\n\tbare = "${'x'.repeat(5000)}\u202e"\n`);
+  await t.rejects(detect(bare), { message: /^.{300,500}…\.$/ });
+
+  const others = makeRepository(t, `shop'\n\t${evil.replaceAll('/', '')}\n`);
+  const link = join(others, '..', 'link');
+  symlinkSync(others, link);
+  chownSync(others, NOBODY, NOBODY);
+  for (const folder of [others, link]) {
+    await t.rejects(detect(folder), {
+      message: /dubious ownership in repository at '[^\n]*shop'\.$/,
+      remedy: /^Repair /,
+    });
+  }
+  const spaced = makeRepository(t, "it's; a $shop");
+  chownSync(spaced, NOBODY, NOBODY);
+  const quoted = `'${spaced.replace("'", "'\\''")}'`;
+  await t.rejects(detect(spaced), { remedy: `Run git config --global --add safe.directory ${quoted}` });
+  const all = makeRepository(t, '*');
+  chownSync(all, NOBODY, NOBODY);
+  await t.rejects(detect(all), { message: /dubious ownership/, remedy: /^Repair / });
+});
