@@ -1,8 +1,9 @@
-import { access, constants, readFile, realpath, stat } from 'node:fs/promises';
+import { access, constants, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { toSlug } from '../input/slug.js';
-import { FolderProblem } from './folder-problem.js';
+import { makeVisible } from '../input/visible.js';
+import { FolderProblem, noFolder } from './folder-problem.js';
 import {
   nameOfUrl,
   type Remote,
@@ -12,6 +13,7 @@ import {
   type UnreadableRepository,
 } from './git.js';
 import { findManifest, type Manifest } from './manifest/find.js';
+import { findWithin, readSmallFile } from './small-file.js';
 
 /** A larger package.json is not read for its name. */
 const MAX_PACKAGE_BYTES = 1024 * 1024;
@@ -47,6 +49,8 @@ export interface Question {
   maxManifestBytes?: number;
   /** For a reader who pays for each word. Without it all faults of a manifest are told. */
   maxManifestFaults?: number;
+  /** For a process that others wait for, too. */
+  gitTimeoutMs?: number;
 }
 
 /**
@@ -57,7 +61,10 @@ export interface Question {
  */
 export async function detect({ folder, project, environment, ...reading }: Question): Promise<Detected> {
   const current = await resolveFolder(folder);
-  const [repository, remote] = await Promise.all([readRepository(current), readRemote(current)]);
+  const [repository, remote] = await Promise.all([
+    readRepository(current, reading.gitTimeoutMs),
+    readRemote(current, reading.gitTimeoutMs),
+  ]);
   const topLevel = repository?.kind === 'repository' ? repository.topLevel : null;
   const bounds = { maxBytes: reading.maxManifestBytes, maxFaults: reading.maxManifestFaults };
   const manifest = reading.isManifestIgnored ? null : await findManifest(current, topLevel, bounds);
@@ -92,9 +99,14 @@ async function resolveFolder(folder: string): Promise<string> {
     () => true,
     () => false,
   );
-  if (!isFolder || !isOpen)
-    throw new FolderProblem(`There is no folder ${folder} that can be read.`, 'Name one that is there');
-  return await realpath(folder);
+  if (!isFolder || !isOpen) throw noFolder(folder);
+  // It fails for a folder that was removed a moment ago, and for one whose path without links is too long to be used.
+  const path = await realpath(folder, 'buffer').catch(() => {
+    throw noFolder(folder);
+  });
+  const text = path.toString();
+  if (Buffer.from(text).equals(path)) return text;
+  throw new FolderProblem(`The path ${makeVisible(text)} is not valid UTF-8.`, 'Rename the folder');
 }
 
 function nameByManifest(manifest: Manifest | null): Named | null {
@@ -150,16 +162,16 @@ async function findPackage(start: string): Promise<{ folder: string; named: Name
 }
 
 /**
- * The name of a package without its scope: people say `shop` of `@acme/shop`. The file is looked at before it is opened,
- * because whoever opens a pipe waits until somebody writes to it.
+ * The name of a package without its scope: people say `shop` of `@acme/shop`. A file that is too large, or a link that
+ * leaves the folder, is not read for it: then the folder's name counts.
  */
 async function readPackage(folder: string): Promise<Named | null> {
   const file = join(folder, 'package.json');
   let text: string;
   try {
-    const found = await stat(file);
-    if (!found.isFile()) return null;
-    text = found.size > MAX_PACKAGE_BYTES ? '' : await readFile(file, 'utf8');
+    if (!(await stat(file)).isFile()) return null;
+    const found = await findWithin(file, folder);
+    text = found === null ? '' : ((await readSmallFile(found, MAX_PACKAGE_BYTES)) ?? '');
   } catch {
     return null;
   }

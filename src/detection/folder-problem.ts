@@ -13,3 +13,6 @@ export class FolderProblem extends Error {
     super(message);
   }
 }
+
+export const noFolder = (folder: string): FolderProblem =>
+  new FolderProblem(`There is no folder ${folder} that can be read.`, 'Name one that is there');

@@ -1,10 +1,16 @@
 import { execFile } from 'node:child_process';
+import type { Stats } from 'node:fs';
+import { lstat, stat } from 'node:fs/promises';
 import { basename, dirname, join, parse, resolve, sep } from 'node:path';
 import { makeVisible } from '../input/visible.js';
+import { noFolder } from './folder-problem.js';
 
 export interface Repository {
   kind: 'repository';
-  /** The folder of the working tree, with symbolic links resolved. Null in a bare repository and within `.git`. */
+  /**
+   * The folder of the working tree, with symbolic links resolved. Null in a bare repository and within `.git`, and where
+   * the setting `core.worktree` moves the working tree away from the folder that has `.git` in it.
+   */
   topLevel: string | null;
   /** Whether the working tree was made by `git worktree add`. */
   isLinked: boolean;
@@ -23,6 +29,7 @@ export interface UnreadableRepository {
 
 /** Git repeats an unknown option between its answers, so that a folder may have a line break in its name. */
 const SEPARATOR = '--next-answer';
+/** Git answers in 4 ms. It may take seconds where all disks are busy, and people who wait for a command would rather wait. */
 const TIMEOUT_MS = 10_000;
 
 /**
@@ -34,15 +41,24 @@ const VARIABLES_OF_A_HOOK = ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_COMMON_DIR', 'GIT_
 /**
  * Asks git about a folder, in one call of 4 ms.
  * @returns null outside of a repository, and if git is not installed
+ * @throws FolderProblem if the folder is gone
  */
-export async function readRepository(folder: string): Promise<Repository | UnreadableRepository | null> {
+export async function readRepository(
+  folder: string,
+  timeoutMs = TIMEOUT_MS,
+): Promise<Repository | UnreadableRepository | null> {
   const questions = ['--git-dir', '--git-common-dir', '--show-toplevel'];
-  const git = await runGit(folder, ['rev-parse', ...questions.flatMap((question) => [question, SEPARATOR])]);
+  const git = await runGit(folder, ['rev-parse', ...questions.flatMap((question) => [question, SEPARATOR])], timeoutMs);
   if (git === null) return null;
+  if (git.isSilent) {
+    const why = `git did not answer within ${timeoutMs / 1000} s`;
+    return { kind: 'unreadable', why, remedy: null };
+  }
   // In a bare repository the last question fails, after the others were answered.
-  const [gitFolder, commonFolder, topLevel] = git.stdout.split(`\n${SEPARATOR}\n`);
+  const [gitFolder, commonFolder, workingTree] = git.stdout.split(`\n${SEPARATOR}\n`);
   if (gitFolder === undefined || commonFolder === undefined) return readRefusal(git.stderr, folder);
   const common = resolve(folder, commonFolder);
+  const topLevel = workingTree && (await isFoundIn(folder, resolve(folder, workingTree))) ? workingTree : null;
   const isLinked = resolve(folder, gitFolder) !== common;
   return {
     kind: 'repository',
@@ -52,14 +68,44 @@ export async function readRepository(folder: string): Promise<Repository | Unrea
   };
 }
 
+/**
+ * Whether git finds a repository from a folder by the `.git` in `topLevel`. If it does not, `core.worktree` has named
+ * another folder, which may be one of somebody else's: `/`, for example, or the working tree of another project.
+ */
+async function isFoundIn(folder: string, topLevel: string): Promise<boolean> {
+  for (let place = folder; ; place = dirname(place)) {
+    const found = await statOrNull(join(place, '.git'));
+    // Git passes over a folder `.git` without HEAD in it.
+    if (found?.isFile() || (found?.isDirectory() && (await hasHead(join(place, '.git'))))) {
+      return place === topLevel || (await isSame(place, topLevel));
+    }
+    if (place === dirname(place)) return false;
+  }
+}
+
+const statOrNull = (path: string): Promise<Stats | null> => stat(path).catch(() => null);
+
+/** HEAD may be a symbolic link to a branch that has no commit yet. */
+const hasHead = (gitFolder: string): Promise<boolean> =>
+  lstat(join(gitFolder, 'HEAD')).then(
+    () => true,
+    () => false,
+  );
+
+/** Paths of one folder may differ in case, for example on macOS. */
+async function isSame(one: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([statOrNull(one), statOrNull(other)]);
+  return a !== null && a.ino === b?.ino && a.dev === b.dev;
+}
+
 export interface Remote {
   remote: string;
   url: string;
 }
 
 /** The URL of the remote `origin`, or else of the only remote. */
-export async function readRemote(folder: string): Promise<Remote | null> {
-  const git = await runGit(folder, ['config', '-z', '--get-regexp', String.raw`^remote\..*\.url$`]);
+export async function readRemote(folder: string, timeoutMs = TIMEOUT_MS): Promise<Remote | null> {
+  const git = await runGit(folder, ['config', '-z', '--get-regexp', String.raw`^remote\..*\.url$`], timeoutMs);
   const urls = new Map<string, string>();
   for (const entry of git?.stdout.split('\0') ?? []) {
     const [, remote, url] = /^remote\.(.*)\.url\n(.+)$/s.exec(entry) ?? [];
@@ -72,13 +118,24 @@ export async function readRemote(folder: string): Promise<Remote | null> {
 
 /**
  * The name of the repository that a URL leads to: `shop` of `git@example.com:acme/shop.git`, and of `/srv/shop/.git`.
+ * A password or token in the URL is no part of it, also where a `/` in the password makes the URL a wrong one.
  * @returns null if there is none in it
  */
 export function nameOfUrl(url: string): string | null {
-  const withoutHost = url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '');
-  const parts = withoutHost.split(/[/\\:]/).filter((part) => !['', '.git', '.bare'].includes(part));
+  const isPath = /^([/\\.~]|[^:@]*$)/.test(url);
+  const parts = (isPath ? url : pathOnHost(url))
+    .split(/[/\\:]/)
+    .filter((part) => !['', '.git', '.bare'].includes(part));
   const name = parts.at(-1)?.replace(/\.git$/, '');
   return !name || /^\.+$/.test(name) ? null : decode(name);
+}
+
+/** Empty where nobody can tell what is the path, and what the password. */
+function pathOnHost(url: string): string {
+  const [address = '', ...query] = url.split(/[?#]/);
+  if (query.join().includes('@')) return '';
+  const afterScheme = address.replace(/^[a-z][a-z0-9+.-]*:\/\//i, '');
+  return afterScheme.slice(afterScheme.lastIndexOf('@') + 1).replace(/^[^/\\:]*(:\d+(?=[/\\]))?/, '');
 }
 
 /** `shop` of `shop/.git`, of `shop.git`, and of `shop/.bare`, in which a bare repository lies beside its worktrees. */
@@ -95,22 +152,31 @@ function decode(name: string): string {
   }
 }
 
+interface GitAnswer {
+  stdout: string;
+  stderr: string;
+  /** Whether it was ended because it took too long. */
+  isSilent: boolean;
+}
+
 /**
  * Neither of the two questions makes git run anything that the repository's settings name, such as `core.fsmonitor`: an
  * agent may name a folder that it has only downloaded. For the same reason git is told the folder instead of started in
  * it, where a relative entry of PATH would find programs.
  * @returns null if git is not installed
+ * @throws FolderProblem if the folder is gone
  */
-function runGit(folder: string, args: string[]): Promise<{ stdout: string; stderr: string } | null> {
+function runGit(folder: string, args: string[], timeoutMs: number): Promise<GitAnswer | null> {
   const env: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C' };
   for (const name of VARIABLES_OF_A_HOOK) delete env[name];
   const { root } = parse(folder);
-  const options = { cwd: root, env, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' as const, windowsHide: true };
-  return new Promise((resolve) => {
+  const options = { cwd: root, env, timeout: timeoutMs, killSignal: 'SIGKILL' as const, windowsHide: true };
+  return new Promise((resolve, reject) => {
     execFile('git', ['-C', folder, ...args], options, (error, stdout, stderr) => {
       const isUnanswered = error !== null && !stdout && !stderr;
-      if (isUnanswered && error.killed) resolve({ stdout: '', stderr: 'fatal: git did not answer' });
-      else resolve(isUnanswered && typeof error.code === 'string' ? null : { stdout, stderr });
+      if (stderr.startsWith('fatal: cannot change to ')) reject(noFolder(folder));
+      else if (isUnanswered && typeof error.code === 'string') resolve(null);
+      else resolve({ stdout, stderr, isSilent: isUnanswered && error.killed === true });
     });
   });
 }

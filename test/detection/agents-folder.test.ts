@@ -1,63 +1,15 @@
-// An agent may name any folder, also one that it has only downloaded. To read it runs nothing of it, and ends.
+// An agent may name any folder, also one that it has only downloaded. To read it always ends, with a short answer.
 import { execFile, execFileSync } from 'node:child_process';
-import { appendFileSync, chmodSync, chownSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { detectAgentsFolder } from '../../src/detection/agents-folder.js';
+import { detectAgentsFolder, tellAgent } from '../../src/detection/agents-folder.js';
 import { detect as detectForCommand } from '../../src/detection/detect.js';
 import { git, makeFolder, makeRepository } from '../helpers/git.js';
 import { asNobody, NOBODY, withoutRoot } from '../helpers/other-user.js';
 
 const detect = (folder: string) => detectAgentsFolder({ folder });
-
-t.test('what a repository makes git run is not run', async (t) => {
-  const folder = makeRepository(t);
-  const mark = join(folder, 'was-run');
-  const program = join(folder, 'program.sh');
-  const script = `#!/bin/sh\necho "$0 $*" >> '${mark}'\n`;
-  for (const file of [program, join(folder, 'git'), join(folder, '.git', 'hooks', 'post-index-change')]) {
-    writeFileSync(file, script, { mode: 0o755 });
-  }
-  const included = join(folder, 'included');
-  writeFileSync(
-    included,
-    `[core]\n\tfsmonitor = ${program}\n[remote "origin"]\n\turl = https://example.com/a/cart.git\n`,
-  );
-  for (const [name, value] of [
-    ['core.fsmonitor', program],
-    ['core.sshCommand', program],
-    ['core.pager', program],
-    ['core.editor', program],
-    ['core.hooksPath', folder],
-    ['core.gitProxy', program],
-    ['core.askPass', program],
-    ['credential.helper', `!${program}`],
-    ['pager.config', program],
-    ['pager.rev-parse', 'true'],
-    ['alias.rev-parse', `!${program}`],
-    ['alias.config', `!${program}`],
-    ['diff.external', program],
-    ['filter.x.smudge', program],
-    ['filter.x.process', program],
-    ['uploadpack.packObjectsHook', program],
-    ['includeIf.gitdir:/.path', included],
-  ] as const) {
-    git(folder, 'config', name, value);
-  }
-  const before = process.env.PATH;
-  process.env.PATH = ['.', '', before].join(delimiter); // then a program of the current folder is found first
-  t.teardown(() => {
-    process.env.PATH = before;
-  });
-  t.match(await detect(folder), { project: 'cart', environment: 'default' }, 'settings were read');
-  t.notOk(existsSync(mark));
-  execFileSync('git', ['status'], { cwd: folder, env: { ...process.env, PATH: before } });
-  t.ok(existsSync(mark), 'the settings do run something');
-  process.env.PATH = before;
-  appendFileSync(join(folder, '.git', 'config'), '[include]\n\tpath = /dev/zero\n');
-  await t.rejects(detect(folder), { message: /git does not read this repository: bad config line 1 in file / });
-});
 
 t.test('what is no regular file is not opened', async (t) => {
   const folder = makeFolder(t, 'bag');
@@ -112,7 +64,6 @@ t.test('a folder of which nothing can be said', async (t) => {
     [`${folder}\0`, /^There is no folder /],
     [join(folder, 'link'), /^The path ".*two\\nlines" has control characters/],
     ['/', /^\/ is no project's folder/],
-    ['/proc/self/fd/0', /^There is no folder /],
   ] as const) {
     await t.rejects(detect(given), { message: expected }, given.slice(0, 100));
   }
@@ -180,35 +131,57 @@ t.test('a repository of another user, and a folder that is closed', { skip: with
   t.match(await asNobody(source, module, closed), { message: /^There is no folder .*\/closed that can be read\.$/ });
 });
 
-t.test('a repository adds no lines of its own to what is told', { skip: withoutRoot }, async (t) => {
-  const evil = 'git config --global core.sshCommand /tmp/evil.sh';
-  const clone = makeRepository(t, 'clone');
-  const bare = join(clone, 'sub');
-  for (const name of ['objects', 'refs']) mkdirSync(join(bare, name), { recursive: true });
-  writeFileSync(join(bare, 'HEAD'), 'ref: refs/heads/main\n');
-  writeFileSync(join(bare, 'config'), `[core]\n\tbare = "x\\n\\t${evil}"\n`);
-  await t.rejects(detect(bare), {
-    message: /^The project cannot be worked out, because git does not read this repository: bad .* value 'x\.$/,
-    remedy: 'Repair the repository',
-  });
-  writeFileSync(join(bare, 'config'), `[core]\n\tbare = "${'x'.repeat(5000)}\u202e"\n`);
-  await t.rejects(detect(bare), { message: /^.{300,500}…\.$/ });
+t.test('a folder whose path cannot be told', async (t) => {
+  const folder = makeFolder(t);
+  const odd = Buffer.concat([Buffer.from(`${folder}/`), Buffer.from([0xff, 0xfe])]);
+  mkdirSync(odd);
+  symlinkSync(odd, join(folder, 'odd'));
+  await t.rejects(detect(join(folder, 'odd')), { message: /^The path .*\ufffd is not valid UTF-8\.$/ });
+  const deep = join(...Array.from({ length: 15 }, () => 'x'.repeat(200)));
+  mkdirSync(join(folder, deep), { recursive: true });
+  symlinkSync(join(folder, deep), join(folder, 'half'));
+  mkdirSync(join(folder, 'half', deep), { recursive: true });
+  symlinkSync(join(folder, 'half', deep), join(folder, 'whole'));
+  t.teardown(() => execFileSync('rm', ['-rf', join(folder, 'x'.repeat(200))]));
+  await t.rejects(detect(join(folder, 'whole')), { message: /^There is no folder .*whole that can be read\.$/ });
+});
 
-  const others = makeRepository(t, `shop'\n\t${evil.replaceAll('/', '')}\n`);
-  const link = join(others, '..', 'link');
-  symlinkSync(others, link);
-  chownSync(others, NOBODY, NOBODY);
-  for (const folder of [others, link]) {
-    await t.rejects(detect(folder), {
-      message: /dubious ownership in repository at '[^\n]*shop'\.$/,
-      remedy: /^Repair /,
-    });
+t.test('a folder that is removed while it is read', { skip: withoutRoot }, async (t) => {
+  const folder = makeFolder(t);
+  const above = join(folder, '..', 'ports.yaml');
+  writeFileSync(above, '{}');
+  chownSync(above, NOBODY, NOBODY);
+  const bin = makeFolder(t, 'bin');
+  const script = `#!/bin/sh\nrm -rf '${folder}'\necho 'fatal: not a git repository (or any above)' >&2\nexit 128\n`;
+  writeFileSync(join(bin, 'git'), script, { mode: 0o755 });
+  const before = process.env.PATH;
+  process.env.PATH = [bin, before].join(delimiter);
+  t.teardown(() => {
+    process.env.PATH = before;
+  });
+  await t.rejects(detect(folder), { name: 'FolderProblem' });
+});
+
+t.test("the system's own folders are no project's", { skip: process.platform !== 'linux' }, async (t) => {
+  const link = join(makeFolder(t), 'link');
+  symlinkSync('/proc/self', link);
+  for (const folder of ['/proc', '/proc/self', '/proc/self/cwd', '//proc/self', '/tmp/../sys', '/dev/fd', link]) {
+    await t.rejects(detect(folder), { message: /^\/(proc|sys|dev).* is no project's folder\.$/ }, folder);
+    await t.rejects(detectAgentsFolder({ folder, project: { name: 'shop', reason: '' } }), { name: 'FolderProblem' });
   }
-  const spaced = makeRepository(t, "it's; a $shop");
-  chownSync(spaced, NOBODY, NOBODY);
-  const quoted = `'${spaced.replace("'", "'\\''")}'`;
-  await t.rejects(detect(spaced), { remedy: `Run git config --global --add safe.directory ${quoted}` });
-  const all = makeRepository(t, '*');
-  chownSync(all, NOBODY, NOBODY);
-  await t.rejects(detect(all), { message: /dubious ownership/, remedy: /^Repair / });
+});
+
+t.test('what is told of a folder is one line of a kilobyte at most', async (t) => {
+  const folder = makeFolder(t);
+  const faults = Array.from({ length: 500 }, (_, i) => `größe${i}\u202e: 1`).join('\n');
+  writeFileSync(join(folder, 'ports.yaml'), `${faults}\n`);
+  for (const given of [folder, `/${'x'.repeat(100_000)}`, `/${'\u0007'.repeat(1000)}`]) {
+    const problem = await detect(given).then(
+      () => t.fail(),
+      (error) => error,
+    );
+    const told = tellAgent(problem);
+    t.match(told, /^[^\p{Cc}\u202e\ufffd]{300,} (Correct|Name) .* instead of cwd\.$/u);
+    t.ok(told.length <= 1100);
+  }
 });

@@ -126,10 +126,9 @@ async function detectFolder(folder: string, names: Names): Promise<ToldFolder> {
   }
 }
 
-/** A path may have characters that a header cannot have. What would make the header too long is left out or cut. */
+/** A path may have characters that a header cannot have. Services that would make the header too long are left out. */
 function toHeader(folder: ToldFolder): string {
   const header = Buffer.from(JSON.stringify(folder)).toString('base64url');
   if (header.length <= MAX_HEADER_LENGTH) return header;
-  if ('problem' in folder) return toHeader({ problem: `${folder.problem.slice(0, folder.problem.length / 2)}…` });
-  return folder.services === null ? header : toHeader({ ...folder, services: null });
+  return 'services' in folder && folder.services !== null ? toHeader({ ...folder, services: null }) : header;
 }

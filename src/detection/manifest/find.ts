@@ -1,7 +1,8 @@
 import type { Stats } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FolderProblem } from '../folder-problem.js';
+import { findWithin, isWithin, readSmallFile } from '../small-file.js';
 import type { ManifestContent } from './content.js';
 
 const FILE_NAME = 'ports.yaml';
@@ -39,15 +40,15 @@ export async function findManifest(
   bounds: ManifestBounds = {},
 ): Promise<Manifest | null> {
   for (let place = folder; ; place = dirname(place)) {
-    const find = (name: string) => findFile(join(place, name), folder, isWithin(place, topLevel));
-    const found = await find(FILE_NAME);
-    if (found !== null) {
-      const text = await readText(found, bounds.maxBytes ?? MAX_BYTES);
-      return { file: found.path, folder: place, ...(await readManifest(found.path, text, bounds.maxFaults)) };
+    const workingTree = topLevel !== null && isWithin(place, topLevel) ? topLevel : null;
+    const has = (path: string) => isThere(path, folder, workingTree !== null);
+    const file = join(place, FILE_NAME);
+    if (await has(file)) {
+      const text = await readText(file, workingTree ?? place, bounds.maxBytes ?? MAX_BYTES);
+      return { file, folder: place, ...(await readManifest(file, text, bounds.maxFaults)) };
     }
-    for (const name of MISSPELT) {
-      const misspelt = await find(name);
-      if (misspelt !== null) throw new FolderProblem(`${misspelt.path} is not read.`, `Rename it to ${FILE_NAME}`);
+    for (const misspelt of MISSPELT.map((name) => join(place, name))) {
+      if (await has(misspelt)) throw new FolderProblem(`${misspelt} is not read.`, `Rename it to ${FILE_NAME}`);
     }
     if (place === dirname(place)) return null;
   }
@@ -82,36 +83,32 @@ function shorten(text: string): string {
   return `${text.slice(0, half)} … ${text.slice(-half)}`.toWellFormed();
 }
 
-interface Found {
-  path: string;
-  bytes: number;
-}
-
 /**
- * Finds a regular file that counts. It is looked at before it is opened, because anybody may put a pipe, or a file that
- * nobody else may read, into a folder above such as `/tmp`.
+ * Tells whether there is a regular file that counts. It is looked at before it is opened, because anybody may put a pipe,
+ * or a file that nobody else may read, into a folder above such as `/tmp`.
  */
-async function findFile(path: string, folder: string, isInWorkingTree: boolean): Promise<Found | null> {
-  // Null also for what cannot be looked at, because the folder that it is in is closed to this user.
+async function isThere(path: string, folder: string, isInWorkingTree: boolean): Promise<boolean> {
+  // Nothing is there also where it cannot be looked at, because the folder that it is in is closed to this user.
   const file = await stat(path).catch(() => null);
-  if (!file?.isFile()) return null;
-  return isInWorkingTree || (await isTrusted(file, folder)) ? { path, bytes: file.size } : null;
+  return file?.isFile() === true && (isInWorkingTree || (await isTrusted(file, folder)));
 }
 
-async function readText({ path, bytes }: Found, maxBytes: number): Promise<string> {
-  if (bytes > maxBytes) {
-    throw new FolderProblem(`${path} is larger than ${maxBytes / 1024} KiB.`, 'Shorten it, or move it away');
-  }
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    const { message } = error as Error;
+/** @param root the folder within which a link counts */
+async function readText(path: string, root: string, maxBytes: number): Promise<string> {
+  const found = await findWithin(path, root).catch(unreadable);
+  if (found === null)
+    throw new FolderProblem(
+      `${path} is a link that leads out of ${root}, and is not read.`,
+      'Put the file there itself',
+    );
+  const text = await readSmallFile(found, maxBytes).catch(unreadable);
+  if (text !== null) return text;
+  throw new FolderProblem(`${path} is larger than ${maxBytes / 1024} KiB.`, 'Shorten it, or move it away');
+
+  function unreadable({ message }: Error): never {
     throw new FolderProblem(`${path} cannot be read: ${message}.`, 'Make it readable, or move it away');
   }
 }
-
-const isWithin = (place: string, topLevel: string | null): boolean =>
-  topLevel !== null && (place === topLevel || place.startsWith(join(topLevel, '/')));
 
 /**
  * Outside of a repository a manifest counts only if it belongs to this user, to root, or to the owner of the current

@@ -116,6 +116,6 @@ t.test('a folder that cannot be used is told over stdio as over HTTP', async (t)
   }
   t.match(
     await tell('get-port', { service: 'web', cwd: `/${'深'.repeat(4000)}` }),
-    /^validation-failed: \/cwd .*…\nNext: /,
+    /^validation-failed: \/cwd .*深… Name .*\nNext: /,
   );
 });
