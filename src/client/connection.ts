@@ -19,6 +19,8 @@ export interface Call {
   headers?: Record<string, string>;
   /** Aborts the call, which then throws the signal's reason. */
   signal?: AbortSignal;
+  /** Whether the answer may take any time, such as that of an audit. */
+  takesAnyTime?: boolean;
   /** Called with what the service says where it cannot serve the call now, before the call is sent again. */
   onBusy?: (refusal: ClientFailure) => void;
 }
@@ -46,6 +48,8 @@ export interface Connection {
 export interface ConnectOptions {
   /** Called with a sentence for the user where the service needs time, for example because it has to be started. */
   onWait?: (message: string) => void;
+  /** How long nothing may come of an answer, in milliseconds. */
+  silenceMs?: number;
 }
 
 /** How long nothing may come of an answer. The service itself ends a request after 30 s, unless it is told otherwise. */
@@ -58,7 +62,10 @@ const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 1000;
 
 /** Nothing is sent before the first call. */
-export function connect(settings: Settings, { onWait = () => {} }: ConnectOptions = {}): Connection {
+export function connect(
+  settings: Settings,
+  { onWait = () => {}, silenceMs = SILENCE_MS }: ConnectOptions = {},
+): Connection {
   const service = settings.url === null ? new LocalService(settings.dataDir, onWait) : null;
   const place = settings.url ?? settings.dataDir;
   const checked = async (answer: IncomingMessage) => {
@@ -66,21 +73,21 @@ export function connect(settings: Settings, { onWait = () => {} }: ConnectOption
     if (refusal !== null) throw refusal;
     return answer;
   };
-  const deliver = <T>(call: Call, silenceMs: number | null, read: (answer: IncomingMessage) => Promise<T>) => {
+  const deliver = <T>(call: Call, callSilenceMs: number | null, read: (answer: IncomingMessage) => Promise<T>) => {
     const { onBusy } = call;
     const dropBusy = async (answer: IncomingMessage) => {
       const refusal = onBusy ? await readRefusal(place, answer) : null;
       if (refusal?.problem) onBusy?.(refusal);
       answer.destroy();
     };
-    const request = toRequest(settings, call, silenceMs);
+    const request = toRequest(settings, call, callSilenceMs);
     return new Delivery(service ?? (settings.url as string), request, onWait, dropBusy).send(read);
   };
   return {
     place,
     open: (call) => deliver(call, null, checked),
-    exchange: (call, read) => deliver(call, null, read),
-    send: <T>(call: Call) => deliver(call, SILENCE_MS, async (answer) => (await readWhole(await checked(answer))) as T),
+    exchange: (call, read) => deliver(call, call.takesAnyTime ? null : silenceMs, read),
+    send: <T>(call: Call) => deliver(call, silenceMs, async (answer) => (await readWhole(await checked(answer))) as T),
   };
 }
 
@@ -162,7 +169,8 @@ class Delivery {
       return; // `find` waits for the next service, and says if there is none
     }
     // A service that was there a moment ago may be starting again.
-    if (this.#lost === 0 || this.#isOver()) throw unreachable(target.url, error);
+    if (this.#lost === 0) throw unreachable(target.url, error);
+    if (this.#isOver()) throw unknownOutcome(error, this.request);
     await this.#pause(this.#pauseMs);
   }
 

@@ -1,9 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Type } from '@sinclair/typebox';
-import pLimit from 'p-limit';
-import { type AgentsFolder, detectAgentsFolder, type ToldFolder, tellAgent } from '../detection/agents-folder.js';
+import type { AgentsFolder, ToldFolder } from '../detection/agents-folder.js';
 import * as rule from '../detection/environment.js';
-import { FolderProblem } from '../detection/folder-problem.js';
 import { AppError } from '../errors.js';
 import { findClosest } from '../input/closest.js';
 import { toSlug } from '../input/slug.js';
@@ -106,44 +103,13 @@ function requireProject(project: string | undefined): string {
 
 /** So many services of a ports.yaml are told in a refusal. */
 const MAX_NAMED = 20;
-/** 4 MiB of YAML take seconds, in which the service would answer nobody. This has room for 1000 services. */
-const MAX_MANIFEST_BYTES = 64 * 1024;
-/** Reading a folder takes 20 ms. */
-const READ_TIMEOUT_MS = 15_000;
-/**
- * A folder on a network drive whose server is gone keeps one of Node's four threads for files and names, until the
- * server is back. Two folders are read at a time, so that two threads remain for everything else that the service does.
- * It also bounds the processes of git.
- */
-const inTurn = pLimit(2);
-
-/**
- * Reads a folder of this machine.
- * @throws AppError validation-failed for a folder of which nothing can be said
- */
-export async function detectFolder(cwd: string): Promise<AgentsFolder> {
-  const question = { folder: cwd, maxManifestBytes: MAX_MANIFEST_BYTES };
-  const ended = new AbortController();
-  try {
-    const detecting = inTurn(async () => (ended.signal.aborted ? null : await detectAgentsFolder(question)));
-    const folder = await Promise.race([detecting, sleep(READ_TIMEOUT_MS, null, { signal: ended.signal })]);
-    if (folder !== null) return folder;
-    throw new FolderProblem(`${cwd} was not read within ${READ_TIMEOUT_MS / 1000} s.`, 'Call again');
-  } catch (error) {
-    if (!(error instanceof FolderProblem)) throw error;
-    throw noFolder(tellAgent(error));
-  } finally {
-    ended.abort();
-  }
-}
-
 /** @throws AppError validation-failed for a folder of which a bridge says why it cannot be used */
 export function requireUsable(folder: ToldFolder): AgentsFolder {
   if ('problem' in folder) throw noFolder(folder.problem);
   return folder;
 }
 
-const noFolder = (problem: string): AppError =>
+export const noFolder = (problem: string): AppError =>
   invalidInput({ pointer: '/cwd', detail: `is no folder to go by: ${problem}` });
 
 /** Makes a call that gets ports in a place. Answers in which environment, too. */

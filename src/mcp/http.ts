@@ -12,7 +12,7 @@ import { escapeInJson } from '../input/visible.js';
 import { mediaTypes } from '../media-types.js';
 import { decodeUtf8, parserOf, requireUniqueNames } from '../plugins/bodies.js';
 import { IdempotencyHeaders, StringEnum } from '../schemas/common.js';
-import { BODY_BOUNDS } from '../schemas/validation.js';
+import { BODY_BOUNDS, findUnstorable } from '../schemas/validation.js';
 import type { Service } from '../service.js';
 import { whenClosed } from '../when-closed.js';
 import { FolderHeader } from './folder.js';
@@ -54,35 +54,12 @@ const PRODUCES = [mediaTypes.json, mediaTypes.events];
  * REST. GET and DELETE serve sessions only, and are answered with 405.
  */
 export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => {
-  const callTool = openTools(service);
-  const { mcpTools, allowUnauthenticated } = service.config;
-  const handler = createMcpHandler(
-    ({ requestInfo, authInfo }) => {
-      const { caller, folder, listed } = (authInfo as AuthInfo).extra as object as Extra;
-      const headers = requestInfo?.headers;
-      const call = {
-        idempotencyKey: headers?.get('idempotency-key') ?? null,
-        isRepeated: headers?.get('repeated') === 'true',
-        folder,
-        // Only then nothing but programs of this machine gets this far (plugins/local-only.ts).
-        isLocal: caller.kind === 'anonymous' && !allowUnauthenticated,
-        requestId: headers?.get('x-request-id') ?? randomUUID(),
-      };
-      return createServer((request) => callTool({ ...request, caller }), service.redact, call, listed);
-    },
-    { onerror: (err) => app.log.debug({ err }, 'MCP request refused'), maxSubscriptions: 0 },
-  );
+  const { mcpTools } = service.config;
+  const handler = createHandler(service, (err) => app.log.debug({ err }, 'MCP request refused'));
   app.addHook('onClose', () => handler.close());
-
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', parserOf(parseMessage));
-
-  // With another answer than this one, clients that know OAuth would not use the key that they are given.
-  for (const path of ['/.well-known/*', '/mcp/.well-known/*']) {
-    app.get(path, { schema: { hide: true } }, () => {
-      throw new AppError('not-found', 'This service has no OAuth: it takes an API key as a bearer token.');
-    });
-  }
+  app.register(noOAuth);
 
   for (const path of ['/mcp', '/mcp/']) {
     app.post<Call>(
@@ -96,12 +73,43 @@ export const mcpOverHttp: FastifyPluginAsync<Service> = async (app, service) => 
         const { caller, body, headers, query } = request;
         if (body?.excess !== undefined) return reply.code(400).send(invalidRequest(`The message ${body.excess}.`));
         if (Array.isArray(body?.value)) return reply.code(400).send(invalidRequest(NO_BATCHES));
-        const extra = { caller, folder: readFolder(headers.folder), listed: query.tools ?? mcpTools } satisfies Extra;
+        const folder = parseFolderHeader(headers.folder);
+        const extra = { caller, folder, listed: query.tools ?? mcpTools } satisfies Extra;
         const authInfo = { token: '', clientId: callerId(caller), scopes: [], extra };
         const webRequest = toWebRequest(request, reply, body?.text ?? null);
         return redactRefusal(await handler.fetch(webRequest, { authInfo, parsedBody: body?.value }), service.redact);
       },
     );
+  }
+};
+
+/** Makes a server for each request. */
+function createHandler(service: Service, onerror: (error: Error) => void) {
+  const callTool = openTools(service);
+  return createMcpHandler(
+    ({ requestInfo, authInfo }) => {
+      const { caller, folder, listed } = (authInfo as AuthInfo).extra as object as Extra;
+      const headers = requestInfo?.headers;
+      const origin = {
+        idempotencyKey: headers?.get('idempotency-key') ?? null,
+        isRepeated: headers?.get('repeated') === 'true',
+        folder,
+        // Where neither keys nor ALLOW_UNAUTHENTICATED are in force, plugins/local-only.ts refuses all other machines.
+        isLocal: caller.kind === 'anonymous' && !service.config.allowUnauthenticated,
+        requestId: headers?.get('x-request-id') ?? randomUUID(),
+      };
+      return createServer((request) => callTool({ ...request, caller }), service.redact, origin, listed);
+    },
+    { onerror, maxSubscriptions: 0 },
+  );
+}
+
+/** With another answer than 404, clients that know OAuth would not use the key that they are given. */
+const noOAuth: FastifyPluginAsync = async (app) => {
+  for (const path of ['/.well-known/*', '/mcp/.well-known/*']) {
+    app.get(path, { schema: { hide: true } }, () => {
+      throw new AppError('not-found', 'This service has no OAuth: it takes an API key as a bearer token.');
+    });
   }
 };
 
@@ -113,13 +121,13 @@ interface Extra {
 }
 
 /** @throws AppError validation-failed for a header that no bridge sends */
-function readFolder(header: string | undefined): ToldFolder | null {
+function parseFolderHeader(header: string | undefined): ToldFolder | null {
   if (header === undefined) return null;
   let folder: unknown;
   try {
     folder = JSON.parse(Buffer.from(header, 'base64url').toString());
   } catch {}
-  if (Value.Check(FolderHeader, folder)) return folder;
+  if (Value.Check(FolderHeader, folder) && findUnstorable(folder) === null) return folder;
   const error = { pointer: '/headers/folder', detail: 'is not what a bridge of this version sends' };
   throw new AppError('validation-failed', 'The header folder cannot be read.', { errors: [error] });
 }

@@ -18,8 +18,8 @@ const INSTRUCTIONS = `Ports of this machine or team, from one registry, so that 
 
 const published = { core: coreTools.map(publish), all: tools.map(publish) };
 
-/** What a client sends beside a call, as headers of its request. */
-export type CallHeaders = Pick<ToolRequest, 'idempotencyKey' | 'isRepeated' | 'folder' | 'isLocal' | 'requestId'>;
+/** Where a call comes from: what the headers of its request say, and whether it is from this machine, which none may say. */
+export type CallOrigin = Pick<ToolRequest, 'idempotencyKey' | 'isRepeated' | 'folder' | 'isLocal' | 'requestId'>;
 
 /**
  * Creates the MCP server of one request. This costs little, because everything expensive is shared.
@@ -30,7 +30,7 @@ export type CallHeaders = Pick<ToolRequest, 'idempotencyKey' | 'isRepeated' | 'f
 export function createServer(
   callTool: (request: ToolRequest) => Promise<CallToolResult>,
   redact: Redact,
-  headers: CallHeaders,
+  origin: CallOrigin,
   listed: 'core' | 'all',
 ): McpServer {
   const server = new McpServer(
@@ -46,7 +46,7 @@ export function createServer(
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
     }
     const { name, arguments: input } = params;
-    return callTool({ ...headers, name, input, signal: mcpReq.signal });
+    return callTool({ ...origin, name, input, signal: mcpReq.signal });
   });
   return server;
 }

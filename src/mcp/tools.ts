@@ -7,8 +7,9 @@ import { AppError, type FieldError } from '../errors.js';
 import { describeFinding, type Finding, unknownFieldOf } from '../input/findings.js';
 import { createValidator } from '../schemas/validation.js';
 import type { Service } from '../service.js';
-import { detectFolder, type ReadFolder, requireUsable } from './folder.js';
+import { type ReadFolder, requireUsable } from './folder.js';
 import { invalidInput, omitNullsDeep, parseJsonTexts, requireStorable } from './inputs.js';
+import { openFolderReader, type ReadHere } from './read-folder.js';
 import { refuse, succeed, type ToolLog } from './results.js';
 import { requireRepeatable, type Tool, type ToolCall } from './tool.js';
 import { allocatePort, getPort, listPorts } from './tools/allocations.js';
@@ -66,15 +67,8 @@ export function openTools({
 }: Service): CallTool {
   const firstRange = { reuseCooldownSeconds: config.reuseCooldownSeconds };
   const ajv = createValidator({ coerceTypes: false });
-  /** Logs a call that changed something or was refused, in the same form as a request over REST. */
-  const logCall = (call: ToolCall, outcome: string, answer: unknown, begun: number) => {
-    const ms = Math.round((performance.now() - begun) * 10) / 10;
-    const object = objectFields(call.input, answer, redact);
-    log.info(
-      { reqId: call.requestId, ...callerFields(call.caller), operation: redact(call.name), object, outcome, ms },
-      'Answered',
-    );
-  };
+  const readHere = openFolderReader();
+  const logCall = openCallLog(log, redact);
   return async (call) => {
     const begun = performance.now();
     try {
@@ -85,7 +79,8 @@ export function openTools({
       requireRepeatable(tool, call);
       const isAbandoned = () => call.signal.aborted;
       const session = registry.as(call.caller, tool.annotations.readOnlyHint ? 'read' : 'change', { isAbandoned });
-      const context = { session, auditor, listeners, listenerWarnings, firstRange, readFolder: folderReaderOf(call) };
+      const readFolder = folderReaderOf(call, readHere);
+      const context = { session, auditor, listeners, listenerWarnings, firstRange, readFolder };
       const answer = await tool.execute(context, input, call);
       if (!tool.annotations.readOnlyHint) logCall(call, 'done', answer.content, begun);
       return succeed(answer);
@@ -95,6 +90,18 @@ export function openTools({
       observer.refused(code);
       return refuse(error, call.requestId, call.signal.aborted ? NO_LOG : log, redact);
     }
+  };
+}
+
+/** Logs calls that changed something or were refused, in the same form as requests over REST. */
+function openCallLog(log: ToolLog, redact: Redact) {
+  return (call: ToolCall, outcome: string, answer: unknown, begun: number): void => {
+    const ms = Math.round((performance.now() - begun) * 10) / 10;
+    const object = objectFields(call.input, answer, redact);
+    log.info(
+      { reqId: call.requestId, ...callerFields(call.caller), operation: redact(call.name), object, outcome, ms },
+      'Answered',
+    );
   };
 }
 
@@ -134,11 +141,11 @@ function requireNoApiKey({ environment }: { environment?: unknown }, redact: Red
 }
 
 /** The folder that a bridge has sent counts, and without a bridge an agent of this machine may name one. */
-function folderReaderOf({ folder, isLocal }: ToolCall): ReadFolder {
+function folderReaderOf({ folder, isLocal }: ToolCall, readHere: ReadHere): ReadFolder {
   return async (cwd) => {
     if (folder !== null) return requireUsable(folder);
     if (cwd === undefined) return null;
-    if (isLocal) return detectFolder(cwd);
+    if (isLocal) return readHere(cwd);
     const detail =
       'cannot be read from here, because the service may be on another machine: name project and environment';
     throw invalidInput({ pointer: '/cwd', detail });

@@ -235,6 +235,18 @@ t.test('a call whose answer is lost is repeated with the same key, and says that
   }
 });
 
+t.test('a service that hangs is given up, unless it audits', async (t) => {
+  const url = await serve(t, () => {});
+  const { send, finish, next } = open(url, { silenceMs: 200 });
+  send(call('audit', 'audit-ports', {}), call('port', 'get-port', { service: 'web' }));
+  t.match(await next(), {
+    id: 'port',
+    result: { isError: true, content: [{ text: /gave no answer within 0\.2 s, .* do not choose ports yourself\.$/ }] },
+  });
+  send({ method: 'notifications/cancelled', params: { requestId: 'audit' } });
+  t.same(await finish(), [], 'the audit may take any time');
+});
+
 t.test('a client that does not read its answers gets no more of them', async (t) => {
   let calls = 0;
   const url = await serve(t, (_request, response) => {

@@ -13,13 +13,17 @@ interface Options {
   project?: string;
   environment?: string;
   tools?: string | undefined;
+  silenceMs?: number;
 }
 
 /** A bridge to what listens at a URL, and its client. */
-export function openBridge(url: string, { tools, ...named }: Options = {}) {
+export function openBridge(url: string, { tools, silenceMs, ...named }: Options = {}) {
   const settings = { project: null, environment: null, ...named };
   const [input, output] = [new PassThrough(), new PassThrough()];
-  const connection = connect({ url, apiKey: null, dataDir: '', ...settings });
+  const connection = connect(
+    { url, apiKey: null, dataDir: '', ...settings },
+    silenceMs === undefined ? {} : { silenceMs },
+  );
   const ended = new Bridge(connection, output, settings, { tools }).run(input);
   let written = '';
   output.setEncoding('utf8');

@@ -85,15 +85,15 @@ t.test('folders that are never read keep up nobody else', async (t) => {
     process.env.PATH = before;
   });
   const begun = performance.now();
-  const waiting = Promise.all(Array.from({ length: 4 }, () => call('get-port', { service: 'web', cwd: folder })));
+  const waiting = Promise.all(Array.from({ length: 14 }, () => call('get-port', { service: 'web', cwd: folder })));
   const other = await call('get-port', { service: 'web', project: 'odin' });
   t.match(other, { structuredContent: { port: 3300 } });
   t.ok(performance.now() - begun < 5000);
   const told: string[] = (await waiting).map(({ content }) => content[0].text);
   t.match(
     told.slice(0, 2),
-    Array(2).fill(/git does not read this repository: git did not answer\. .* or name project/),
+    Array(2).fill(/git does not read this repository: git did not answer within 2\.5 s\. .* or name project/),
   );
-  t.match(told.slice(2), Array(2).fill(/ was not read within 15 s\. Call again, or name project and environment /));
+  t.match(told.slice(-2), Array(2).fill(/ was not read within 15 s\. Call again, or name project and environment /));
   t.ok(performance.now() - begun < 20_000);
 });

@@ -25,7 +25,7 @@ import {
 } from './messages.js';
 import { Output } from './output.js';
 import { Questions } from './questions.js';
-import { announceListChanges, answerInTrouble, isFirstQuestion, toolsChanged } from './trouble.js';
+import { announceListChanges, answerInTrouble, DO_NOT_CHOOSE, isFirstQuestion, toolsChanged } from './trouble.js';
 
 /** The service takes messages of 1 MiB. A longer line is still passed on, so that the service itself refuses it. */
 const MAX_LINE_BYTES = 4 * 1024 * 1024;
@@ -126,6 +126,7 @@ export class Bridge {
           ...(await this.#folders.headersOf(message)),
         },
         signal,
+        takesAnyTime: message.params?.name === 'audit-ports',
         onBusy: (refusal: ClientFailure) => {
           reason = refusal;
         },
@@ -186,7 +187,8 @@ export class Bridge {
     const text = makeVisible(told.replaceAll('\n', ' '));
     const problem = isKnown ? error.problem : null;
     if (method === 'tools/call') {
-      const refusal = problem ? `${problem.code}: ${text}` : text;
+      const isUnreachable = isKnown && error.kind === 'unreachable';
+      const refusal = `${problem ? `${problem.code}: ` : ''}${text}${isUnreachable ? ` ${DO_NOT_CHOOSE}` : ''}`;
       return this.#output.write(toolRefusal(id, refusal, isCurrent(message)));
     }
     if (isKnown && isFirstQuestion(message)) {

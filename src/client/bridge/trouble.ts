@@ -44,8 +44,11 @@ const ANSWERS: { [method: string]: (params: Message['params'], trouble: string) 
   }),
 };
 
+/** Without it, an agent that loses the service in the middle of its work would choose a port. */
+export const DO_NOT_CHOOSE = 'Tell the user, and do not choose ports yourself.';
+
 const tellAgent = (trouble: string): string =>
-  `Port Allocator cannot be used now: ${trouble} Tell the user, and do not choose ports yourself. ` +
+  `Port Allocator cannot be used now: ${trouble} ${DO_NOT_CHOOSE} ` +
   'get-port tries again; once it works, the other tools are there too.';
 
 /**
