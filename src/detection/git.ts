@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import type { Stats } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
-import { basename, dirname, join, parse, resolve, sep } from 'node:path';
+import { basename, dirname, join, parse, resolve } from 'node:path';
 import { makeVisible } from '../input/visible.js';
 import { noFolder } from './folder-problem.js';
+import { isWithin } from './small-file.js';
 
 export interface Repository {
   kind: 'repository';
@@ -204,11 +205,9 @@ function findRemedy(why: string, folder: string): string | null {
   const named = /^detected dubious ownership in repository at '((?:[A-Z]:)?\/.*)'$/i.exec(why)?.[1];
   if (named === undefined || named.length > MAX_NAMED_LENGTH || makeVisible(named) !== named) return null;
   // Git takes `/*` at the end for all repositories below.
-  if (named.endsWith('/*') || !isWithin(folder, named)) return null;
+  if (named.endsWith('/*') || !isWithin(folder, resolve(named))) return null;
   return `git config --global --add safe.directory ${quoteForShell(named)}`;
 }
-
-const isWithin = (folder: string, above: string): boolean => join(folder, sep).startsWith(join(resolve(above), sep));
 
 const quoteForShell = (text: string): string =>
   /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;

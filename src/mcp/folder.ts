@@ -7,9 +7,8 @@ import { toSlug } from '../input/slug.js';
 import type { Session } from '../registry/session.js';
 import { findEnvironmentPath, listAllEnvironments } from '../repositories/environments.js';
 import { EnvironmentName, FolderPath, ProjectName, ServiceName } from '../schemas/common.js';
-import { invalidInput } from './inputs.js';
+import { CLOSED, invalidInput } from './inputs.js';
 
-const CLOSED = { additionalProperties: false };
 /** What a folder belongs to. A bridge works it out on the machine of the agent, and sends it beside the call. */
 export const FolderHeader = Type.Union([
   Type.Object(
@@ -73,6 +72,9 @@ export async function findPlace(given: Given, readFolder: ReadFolder, needs = { 
   };
 }
 
+/** So many services of a ports.yaml are told in a refusal. */
+const MAX_NAMED = 20;
+
 /**
  * Refuses services that the folder's ports.yaml does not have, as the command does: a port that is got for a misspelt
  * name is one that nobody uses.
@@ -80,9 +82,9 @@ export async function findPlace(given: Given, readFolder: ReadFolder, needs = { 
  * @throws AppError validation-failed
  */
 export function requireServices({ services }: Place, names: readonly string[], pointer: string): void {
-  const unknown =
-    services === null || services.length === 0 ? undefined : names.find((name) => !services.includes(name));
-  if (services === null || unknown === undefined) return;
+  if (services === null || services.length === 0) return;
+  const unknown = names.find((name) => !services.includes(name));
+  if (unknown === undefined) return;
   const [closest] = findClosest(unknown, services, 1);
   const meant = closest === undefined ? '' : ` Did you mean ${closest}?`;
   const named = services.length > MAX_NAMED ? '' : ` (${services.join(', ')})`;
@@ -101,8 +103,6 @@ function requireProject(project: string | undefined): string {
   throw invalidInput({ pointer: '/project', detail });
 }
 
-/** So many services of a ports.yaml are told in a refusal. */
-const MAX_NAMED = 20;
 /** @throws AppError validation-failed for a folder of which a bridge says why it cannot be used */
 export function requireUsable(folder: ToldFolder): AgentsFolder {
   if ('problem' in folder) throw noFolder(folder.problem);

@@ -121,11 +121,10 @@ export const releaseEnvironment = defineTool({
     // What was released is answered also if this look-up fails.
     const rest = await listAllocations(session, left).then(tellRest, () => '');
     const isUnknown = released.length === 0 && rest === '';
-    const others = isUnknown ? await findOthers(session, place, environment) : { hint: '' };
-    const { hint, ...names } = others;
+    const meant = isUnknown ? await findMeant(session, place, environment) : null;
     return {
-      text: tellLines(`${told}${hint}`, rest),
-      content: { environment, items: released.map(identify), ...names },
+      text: tellLines(`${told}${meant?.hint ?? ''}`, rest),
+      content: { environment, items: released.map(identify), ...meant?.names },
     };
   },
 });
@@ -135,15 +134,15 @@ export const releaseEnvironment = defineTool({
  * because an agent may know a branch and not what its folder was called. An agent that has given its folder is not led to
  * the environment of another one.
  */
-async function findOthers(session: Session, { project, path }: Place, environment: string) {
+async function findMeant(session: Session, { project, path }: Place, environment: string) {
   const { items } = await session.read(findEnvironments, project, { limit: MAX_COMPARED });
   const held = items
     .filter((one) => path === null || one.path === null || one.path === path)
     .map((one) => one.environment);
   const close = findClosest(environment, held, MAX_SUGGESTIONS);
-  if (close.length > 0) return { hint: ` Close to it: ${close.join(', ')}.`, close };
+  if (close.length > 0) return { hint: ` Close to it: ${close.join(', ')}.`, names: { close } };
   const others = held.slice(0, MAX_TOLD);
-  return others.length > 0 ? { hint: ` Ports are held for ${others.join(', ')}.`, others } : { hint: '' };
+  return others.length > 0 ? { hint: ` Ports are held for ${others.join(', ')}.`, names: { others } } : null;
 }
 
 /** What an environment holds on other hosts and protocols than those that were released. */
