@@ -48,6 +48,8 @@ t.test('who releases an environment that holds nothing is told what was most lik
   const release = (environment: string) => tell('release-environment', { project: 'odin', environment });
   t.equal(await release('feature/cart'), await release('feature/cart'));
   t.notMatch(await release('feature/cart'), /Ports are held/);
+  await ask('get-port', { project: 'odin', service: 'web' });
+  t.notMatch(await release('feature/cart'), /default/);
   await ask('get-port', { project: 'odin', service: 'web', environment: 'shop-cart' });
   t.match(await release('feature/cart'), / of odin\. Ports are held for shop-cart\.$/);
   t.match(await release('shop-carrt'), / of odin\. Close to it: shop-cart\.$/);

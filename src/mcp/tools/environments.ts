@@ -131,8 +131,8 @@ export const releaseEnvironment = defineTool({
 
 /**
  * What was most likely meant by an environment that holds nothing: those with close names, or else all that hold ports,
- * because an agent may know a branch and not what its folder was called. An agent that has given its folder is not led to
- * the environment of another one.
+ * because an agent may know a branch and not what its folder was called. It is not led to the main working tree, and one
+ * that has given its folder not to the environment of another folder.
  */
 async function findMeant(session: Session, { project, path }: Place, environment: string) {
   const { items } = await session.read(findEnvironments, project, { limit: MAX_COMPARED });
@@ -141,7 +141,7 @@ async function findMeant(session: Session, { project, path }: Place, environment
     .map((one) => one.environment);
   const close = findClosest(environment, held, MAX_SUGGESTIONS);
   if (close.length > 0) return { hint: ` Close to it: ${close.join(', ')}.`, names: { close } };
-  const others = held.slice(0, MAX_TOLD);
+  const others = held.filter((name) => name !== 'default').slice(0, MAX_TOLD);
   return others.length > 0 ? { hint: ` Ports are held for ${others.join(', ')}.`, names: { others } } : null;
 }
 
