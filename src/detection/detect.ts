@@ -61,19 +61,20 @@ export interface Question {
  */
 export async function detect({ folder, project, environment, ...reading }: Question): Promise<Detected> {
   const current = await resolveFolder(folder);
-  const [repository, remote] = await Promise.all([
-    readRepository(current, reading.gitTimeoutMs),
-    readRemote(current, reading.gitTimeoutMs),
-  ]);
-  const topLevel = repository?.kind === 'repository' ? repository.topLevel : null;
   const bounds = { maxBytes: reading.maxManifestBytes, maxFaults: reading.maxManifestFaults };
-  const manifest = reading.isManifestIgnored ? null : await findManifest(current, topLevel, bounds);
+  const asked = readRepository(current, reading.gitTimeoutMs);
+  // Git takes longer than looking for the files.
+  const [repository, manifest] = await Promise.all([
+    asked,
+    reading.isManifestIgnored ? null : findManifest(current, async () => topLevelOf(await asked), bounds),
+  ]);
+  const topLevel = topLevelOf(repository);
   const packageFolder = topLevel === null && manifest === null ? await findPackage(current) : null;
   const path = topLevel ?? manifest?.folder ?? packageFolder?.folder ?? current;
   const namedProject =
     project ??
     nameByManifest(manifest) ??
-    nameByRepository(requireReadable(repository, 'project'), remote) ??
+    (await nameByRepository(requireReadable(repository, 'project'), () => readRemote(current, reading.gitTimeoutMs))) ??
     packageFolder?.named ??
     nameByFolder(path);
   const namedEnvironment = environment ?? nameEnvironment(requireReadable(repository, 'environment'));
@@ -86,6 +87,9 @@ export async function detect({ folder, project, environment, ...reading }: Quest
     reasons: { project: namedProject.reason, environment: namedEnvironment.reason },
   };
 }
+
+const topLevelOf = (repository: Repository | UnreadableRepository | null): string | null =>
+  repository?.kind === 'repository' ? repository.topLevel : null;
 
 /** @returns the folder with symbolic links resolved */
 async function resolveFolder(folder: string): Promise<string> {
@@ -114,8 +118,13 @@ function nameByManifest(manifest: Manifest | null): Named | null {
   return { name: manifest.project, reason: `named by ${manifest.file}` };
 }
 
-function nameByRepository(repository: Repository | null, remote: Remote | null): Named | null {
+/** @param findRemote is called only in a repository, because git takes 3 ms for it */
+async function nameByRepository(
+  repository: Repository | null,
+  findRemote: () => Promise<Remote | null>,
+): Promise<Named | null> {
   if (repository === null) return null;
+  const remote = await findRemote();
   const ofRemote = remote && nameOfUrl(remote.url);
   if (remote && ofRemote) {
     return { name: toSlug(ofRemote), reason: `from the URL of the repository's remote ${remote.remote}` };

@@ -168,16 +168,23 @@ t.test('the nearest ports.yaml at or above the folder counts', async (t) => {
   const deep = join(root, 'apps', 'web', 'src');
   mkdirSync(deep, { recursive: true });
   writeFileSync(join(root, 'ports.yaml'), 'project: above\n');
-  t.match(await findManifest(deep, null), { project: 'above', folder: root, file: join(root, 'ports.yaml') });
-  writeFileSync(join(root, 'apps', 'web', 'ports.yaml'), 'project: near\n');
-  t.match(await findManifest(deep, null), { project: 'near', folder: join(root, 'apps', 'web') });
-  mkdirSync(join(deep, 'ports.yaml'));
-  t.match(await findManifest(deep, null), { project: 'near' }, 'a folder of this name is none');
-  writeFileSync(join(deep, 'ports.yml'), 'project: x\n');
-  await t.rejects(findManifest(deep, null), {
-    message: /ports\.yml is not read\.$/,
-    remedy: 'Rename it to ports.yaml',
+  t.match(await findManifest(deep, async () => null), {
+    project: 'above',
+    folder: root,
+    file: join(root, 'ports.yaml'),
   });
+  writeFileSync(join(root, 'apps', 'web', 'ports.yaml'), 'project: near\n');
+  t.match(await findManifest(deep, async () => null), { project: 'near', folder: join(root, 'apps', 'web') });
+  mkdirSync(join(deep, 'ports.yaml'));
+  t.match(await findManifest(deep, async () => null), { project: 'near' }, 'a folder of this name is none');
+  writeFileSync(join(deep, 'ports.yml'), 'project: x\n');
+  await t.rejects(
+    findManifest(deep, async () => null),
+    {
+      message: /ports\.yml is not read\.$/,
+      remedy: 'Rename it to ports.yaml',
+    },
+  );
 });
 
 t.test('a pipe in its place is passed over, and a file that is too large is refused', async (t) => {
@@ -185,12 +192,15 @@ t.test('a pipe in its place is passed over, and a file that is too large is refu
   const below = join(root, 'below');
   mkdirSync(below);
   execFileSync('mkfifo', [join(root, 'ports.yaml')]);
-  t.equal(await findManifest(below, null), null);
+  t.equal(await findManifest(below, async () => null), null);
   writeFileSync(join(below, 'ports.yaml'), `project: shop #${'x'.repeat(4 * 1024 * 1024)}`);
-  await t.rejects(findManifest(below, null), {
-    name: 'FolderProblem',
-    message: /ports\.yaml is larger than 4096 KiB\.$/,
-  });
+  await t.rejects(
+    findManifest(below, async () => null),
+    {
+      name: 'FolderProblem',
+      message: /ports\.yaml is larger than 4096 KiB\.$/,
+    },
+  );
 });
 
 t.test(
@@ -202,13 +212,13 @@ t.test(
     mkdirSync(own);
     writeFileSync(join(root, 'ports.yaml'), 'project: other\n');
     chownSync(join(root, 'ports.yaml'), 4242, 4242);
-    t.equal(await findManifest(own, null), null);
-    t.match(await findManifest(own, root), { project: 'other' });
+    t.equal(await findManifest(own, async () => null), null);
+    t.match(await findManifest(own, async () => root), { project: 'other' });
     writeFileSync(join(root, 'ports.yml'), 'project: other\n');
     chownSync(join(root, 'ports.yml'), 4242, 4242);
-    t.equal(await findManifest(own, null), null, 'nor does a misspelt one stop anybody');
+    t.equal(await findManifest(own, async () => null), null, 'nor does a misspelt one stop anybody');
     chownSync(own, 4242, 4242);
-    t.match(await findManifest(own, null), { project: 'other' }, 'the owner of the current folder');
+    t.match(await findManifest(own, async () => null), { project: 'other' }, 'the owner of the current folder');
   },
 );
 

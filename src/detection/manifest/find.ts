@@ -31,20 +31,23 @@ export interface Manifest extends ManifestContent {
  * Finds and reads the nearest `ports.yaml` at or above a folder. Files are looked at one after the other, because one may
  * lead to a network drive whose server is gone: it keeps one of Node's four threads for files, and the others are free.
  * @param folder with symbolic links resolved
- * @param topLevel of the working tree that the folder is in
+ * @param findTopLevel finds the folder of the working tree that the folder is in. It is called only where there is a file
  * @throws FolderProblem with the errors of the file
  */
 export async function findManifest(
   folder: string,
-  topLevel: string | null,
+  findTopLevel: () => Promise<string | null>,
   bounds: ManifestBounds = {},
 ): Promise<Manifest | null> {
   for (let place = folder; ; place = dirname(place)) {
-    const workingTree = topLevel !== null && isWithin(place, topLevel) ? topLevel : null;
-    const has = (path: string) => isThere(path, folder, workingTree !== null);
+    const findWorkingTree = async () => {
+      const found = await findTopLevel();
+      return found !== null && isWithin(place, found) ? found : null;
+    };
+    const has = (path: string) => isThere(path, folder, findWorkingTree);
     const file = join(place, FILE_NAME);
     if (await has(file)) {
-      const text = await readText(file, workingTree ?? place, bounds.maxBytes ?? MAX_BYTES);
+      const text = await readText(file, (await findWorkingTree()) ?? place, bounds.maxBytes ?? MAX_BYTES);
       return { file, folder: place, ...(await readManifest(file, text, bounds.maxFaults)) };
     }
     for (const misspelt of MISSPELT.map((name) => join(place, name))) {
@@ -87,10 +90,11 @@ function shorten(text: string): string {
  * Tells whether there is a regular file that counts. It is looked at before it is opened, because anybody may put a pipe,
  * or a file that nobody else may read, into a folder above such as `/tmp`.
  */
-async function isThere(path: string, folder: string, isInWorkingTree: boolean): Promise<boolean> {
+async function isThere(path: string, folder: string, findWorkingTree: () => Promise<string | null>): Promise<boolean> {
   // Nothing is there also where it cannot be looked at, because the folder that it is in is closed to this user.
   const file = await stat(path).catch(() => null);
-  return file?.isFile() === true && (isInWorkingTree || (await isTrusted(file, folder)));
+  if (!file?.isFile()) return false;
+  return (await findWorkingTree()) !== null || (await isTrusted(file, folder));
 }
 
 /** @param root the folder within which a link counts */
