@@ -110,8 +110,8 @@ export class Bridge {
     const cancelling = new AbortController();
     const { signal } = cancelling;
     const forget = this.#cancelling.remember(id, cancelling);
-    let reason = notInTime();
-    const giveUp = () => cancelling.abort(reason);
+    let busy: ClientFailure | null = null;
+    const giveUp = () => cancelling.abort(busy ?? notInTime());
     const patience = isFirstQuestion(message) ? setTimeout(giveUp, FIRST_ANSWER_MS) : undefined;
     try {
       const call = {
@@ -128,7 +128,7 @@ export class Bridge {
         signal,
         takesAnyTime: message.params?.name === 'audit-ports',
         onBusy: (refusal: ClientFailure) => {
-          reason = refusal;
+          busy = refusal;
         },
       };
       await this.connection.exchange(call, (answer) => this.#passBack(message, answer));
