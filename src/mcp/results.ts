@@ -15,9 +15,9 @@ export interface ToolLog {
 
 /**
  * Gives the answer as text, for the model, and as structured content, for programs. A model may read either, and neither
- * tells it anything that a person does not see. Emoji and joiners of letters stay in the
- * structured content as they are, so that a description that an agent writes back unchanged keeps them. Other unseen
- * characters are written out there (`\u{202e}`), and are stored so if an agent writes them back.
+ * tells it anything that a person does not see. Emoji and joiners of letters stay as they are, so that a description that
+ * an agent writes back unchanged keeps them. Other unseen characters are written out (`\u{202e}`), and are stored so if an
+ * agent writes them back.
  */
 export function succeed({ text, content }: Answer): CallToolResult {
   const structuredContent = mapTexts(content, makeTextVisible) as Record<string, unknown>;

@@ -1,13 +1,12 @@
 import { Type } from '@sinclair/typebox';
 import { toSlug } from '../../input/slug.js';
-import { spaceOf } from '../../keys.js';
 import { allocate, listAllocations } from '../../registry/allocations.js';
-import { allocateEnvironment } from '../../registry/environments.js';
 import { requireRange } from '../../repositories/ranges.js';
 import { type Allocation, AllocationQuery, NewAllocation } from '../../schemas/allocation.js';
 import { ReservationParams } from '../../schemas/reservation.js';
 import { answerPage, identify, outline, tellHolder, tellLines, tellListed, tellWarnings } from '../answers.js';
-import { findEnvironment, findPlace, inPlace, requireServices } from '../folder.js';
+import { findEnvironment, findPlace, requireServices } from '../folder.js';
+import { getPorts } from '../get-ports.js';
 import {
   brief,
   CLOSED,
@@ -38,19 +37,10 @@ export const getPort = defineTool({
   output: Type.Object({ port: Type.Integer() }),
   annotations: ENSURES,
   repeatable: 'always',
-  async execute({ session, listenerWarnings, firstRange, readFolder }, { service, host, protocol, ...given }) {
-    const place = await findPlace(given, readFolder);
-    requireServices(place, [service], '/service');
-    const mayCreate = !place.isProjectNamed || given.createProject === true;
-    const { answer } = await inPlace(session, place, (environment, path) =>
-      allocateEnvironment(
-        session,
-        { project: place.project, environment, ...spaceOf({ host, protocol }) },
-        { services: [{ service }], ...(path !== undefined && { path }) },
-        mayCreate ? firstRange : undefined,
-      ),
-    );
-    const [allocation] = await listenerWarnings.addToAll(session, answer.outlines);
+  async execute(context, { service, host, protocol, createProject, ...given }) {
+    const place = await findPlace(given, context.readFolder);
+    const wanted = { services: [service], pointer: '/service', host, protocol, createProject };
+    const [allocation] = (await getPorts(context, place, wanted)).items;
     if (allocation === undefined) throw new Error('an environment answers every service that was asked for');
     const text = tellLines(`${tellHolder(allocation)}: ${allocation.port}`, tellWarnings([allocation]));
     return { text, content: identify(allocation) };

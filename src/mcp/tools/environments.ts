@@ -3,13 +3,13 @@ import { findClosest } from '../../input/closest.js';
 import { findVariableConflicts, toVariableName } from '../../input/variable-names.js';
 import { spaceOf } from '../../keys.js';
 import { listAllocations } from '../../registry/allocations.js';
-import { allocateEnvironment } from '../../registry/environments.js';
 import type { Session } from '../../registry/session.js';
 import { listEnvironments as findEnvironments } from '../../repositories/environments.js';
 import { ServiceName } from '../../schemas/common.js';
 import type { Environment } from '../../schemas/environment.js';
 import { answerPage, identify, tellLines, tellSpace, tellWarnings } from '../answers.js';
-import { findEnvironment, findPlace, findProject, inPlace, type Place, requireServices } from '../folder.js';
+import { findEnvironment, findPlace, findProject, type Place } from '../folder.js';
+import { getPorts } from '../get-ports.js';
 import {
   brief,
   CLOSED,
@@ -54,8 +54,8 @@ export const getEnvironmentPorts = defineTool({
   ),
   annotations: ENSURES,
   repeatable: 'always',
-  async execute({ session, listenerWarnings, firstRange, readFolder }, { services, host, protocol, ...given }) {
-    const place = await findPlace(given, readFolder, { services: services === undefined });
+  async execute(context, { services, host, protocol, createProject, ...given }) {
+    const place = await findPlace(given, context.readFolder, { services: services === undefined });
     const names = services ?? place.services;
     if (names === null || names.length === 0) {
       throw invalidInput({
@@ -64,19 +64,9 @@ export const getEnvironmentPorts = defineTool({
           'is required, because no ports.yaml was found that names them, or it names more than go along with a call',
       });
     }
-    requireServices(place, names, '/services');
-    const mayCreate = !place.isProjectNamed || given.createProject === true;
-    const space = spaceOf({ host, protocol });
-    const { environment, answer } = await inPlace(session, place, (name, path) =>
-      allocateEnvironment(
-        session,
-        { project: place.project, environment: name, ...space },
-        { services: names.map((service) => ({ service })), ...(path !== undefined && { path }) },
-        mayCreate ? firstRange : undefined,
-      ),
-    );
-    const items = await listenerWarnings.addToAll(session, answer.outlines);
-    const head = `${place.project} (environment ${environment})${tellSpace(space)}:`;
+    const wanted = { services: names, pointer: '/services', host, protocol, createProject };
+    const { environment, items } = await getPorts(context, place, wanted);
+    const head = `${place.project} (environment ${environment})${tellSpace(spaceOf({ host, protocol }))}:`;
     const conflicts = findVariableConflicts(items.map(({ service }) => service));
     const dotenv = items.map(({ service, port }) => `${toVariableName(service)}=${port}`);
     const isDotenv = conflicts.length === 0;
