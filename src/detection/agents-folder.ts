@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path';
+import { shorten } from '../input/shorten.js';
 import { makeVisible } from '../input/visible.js';
 import { detect, type Question } from './detect.js';
 import { FolderProblem } from './folder-problem.js';
@@ -64,7 +65,4 @@ function requireProjectsFolder(path: string): void {
 
 /** What an agent is told of a folder that cannot be used, in one line: what is wrong, and what to do about it. */
 export const tellAgent = ({ message, remedy }: FolderProblem): string =>
-  `${shorten(makeVisible(message.replaceAll('\n', ' ')))} ${remedy}, or name project and environment instead of cwd.`;
-
-const shorten = (text: string): string =>
-  text.length > MAX_MESSAGE_LENGTH ? `${text.slice(0, MAX_MESSAGE_LENGTH).toWellFormed()}…` : text;
+  `${shorten(makeVisible(message.replaceAll('\n', ' ')), MAX_MESSAGE_LENGTH)} ${remedy}, or name project and environment instead of cwd.`;

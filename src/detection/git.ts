@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import type { Stats } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
 import { basename, dirname, join, parse, resolve } from 'node:path';
+import { shorten } from '../input/shorten.js';
 import { makeVisible } from '../input/visible.js';
 import { noFolder } from './folder-problem.js';
 import { isWithin } from './small-file.js';
@@ -195,8 +196,7 @@ const MAX_NAMED_LENGTH = 500;
 function readRefusal(stderr: string, folder: string): UnreadableRepository | null {
   if (/^fatal: not a git repository \(/im.test(stderr)) return null;
   const first = /^fatal: (.+)$/m.exec(stderr)?.[1] ?? stderr.trim().split('\n', 1)[0] ?? '';
-  const visible = makeVisible(first);
-  const why = visible.length > MAX_WHY_LENGTH ? `${visible.slice(0, MAX_WHY_LENGTH)}…` : visible;
+  const why = shorten(makeVisible(first), MAX_WHY_LENGTH);
   return { kind: 'unreadable', why, remedy: findRemedy(first, folder) };
 }
 

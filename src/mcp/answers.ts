@@ -1,4 +1,5 @@
 // How tools tell of ports that are held: in a line each, and for programs without what is null.
+import { shorten } from '../input/shorten.js';
 import { makeVisible } from '../input/visible.js';
 import type { Allocation, AllocationOutline } from '../schemas/allocation.js';
 import type { Answer } from './tool.js';
@@ -64,14 +65,9 @@ export function tellAllocation(allocation: Told): string {
     status === 'allocated' ? null : status.replace('_', ' '),
     serviceType,
     cloudflareHostname,
-    description === null ? null : JSON.stringify(shorten(description)),
+    description === null ? null : JSON.stringify(shorten(description, MAX_TOLD_LENGTH)),
   ].filter((detail) => detail !== null);
   return [tellHolder(allocation), ...details].join(', ');
-}
-
-function shorten(text: string): string {
-  const characters = [...text];
-  return characters.length > MAX_TOLD_LENGTH ? `${characters.slice(0, MAX_TOLD_LENGTH).join('')}…` : text;
 }
 
 /**
