@@ -76,6 +76,8 @@ export async function serve(config: Config, log: Logger, mode: Mode): Promise<st
     beginWaiting?.();
     const monitor = runMonitor(database.db, service, stopping);
     closers.push(() => monitor);
+    const feed = service.feed.run(stopping);
+    closers.push(() => feed);
     log.info({ database: database.kind, ...(local && { dataDir: config.dataDir }) }, 'Ready');
     return mode.kind === 'foreground' ? urlOf(app, config) : null;
   } catch (error) {

@@ -9,6 +9,7 @@ import { type Observer, unobserved } from './observer.js';
 import { Readiness } from './readiness.js';
 import { Registry } from './registry/registry.js';
 import { Auditor } from './services/audits/audit.js';
+import { EventFeed } from './services/events/feed.js';
 import { Keyring } from './services/keyring.js';
 import { LocalListeners } from './services/listeners/local-listeners.js';
 import { ListenerWarnings } from './services/listeners/warnings.js';
@@ -30,6 +31,7 @@ export interface Service {
   readonly keyring: Keyring;
   readonly prober: Prober;
   readonly auditor: Auditor;
+  readonly feed: EventFeed;
   readonly listeners: LocalListeners;
   readonly listenerWarnings: ListenerWarnings;
   /** Removes API keys from a text that is logged or answered. */
@@ -56,6 +58,7 @@ export function createService(options: ServiceOptions): Service {
   const openFiles = options.openFiles ?? divideOpenFiles(config, null);
   const listeners = new LocalListeners(config, log);
   const prober = new Prober(config, observer, SYSTEM_NAMES, openFiles, listeners);
+  const feed = new EventFeed(database.db, { source: config.publicUrl ?? 'urn:port-allocator', log });
   return {
     config,
     openFiles,
@@ -66,10 +69,12 @@ export function createService(options: ServiceOptions): Service {
       maxBatch,
       limits: config.limits,
       machine: machineOf(config, listeners),
+      onChange: () => feed.changed(),
     }),
     keyring: new Keyring(database.db, config.adminApiKey, observer),
     prober,
     auditor: new Auditor(prober),
+    feed,
     listeners,
     listenerWarnings: new ListenerWarnings(listeners),
     redact: redactKeys(config.adminApiKey),

@@ -1,4 +1,5 @@
 import type { ColumnType, Generated, Selectable } from 'kysely';
+import type { Actor } from '../access/actor.js';
 
 /**
  * Has the names of the applied migrations. Its name is not the one that Kysely and other tools use by default, so that
@@ -40,6 +41,9 @@ export interface PortAllocationsTable {
   last_used_at: NullableTimestamp;
   released_at: NullableTimestamp;
   updated_at: Timestamp;
+  /** An `Actor`. The database fills it in where it is not given. */
+  allocated_by: ColumnType<Actor, Actor | undefined, never>;
+  released_by: Actor | null;
 }
 
 export interface KeptHostnamesTable {
@@ -146,6 +150,31 @@ export interface ApiKeysTable {
   last_used_at: NullableTimestamp;
 }
 
+/** Events whose transaction may not have ended, see migrations/0017_events.sql. */
+export interface NewEventsTable {
+  id: Generated<string>;
+  type: string;
+  project: string | null;
+  subject: string;
+  time: ColumnType<Date, never, never>;
+  actor: Json;
+  data: Json;
+}
+
+/** Committed events, in the order of the feed. */
+export interface EventsTable extends Omit<NewEventsTable, 'id'> {
+  /** A bigint, which pg reads as text. */
+  position: string;
+  /** About how many bytes the row has as JSON. The database computes it. */
+  json_bytes: ColumnType<number, never, never>;
+}
+
+/** One row. */
+export interface EventFeedTable {
+  last_position: string;
+  deleted_position: string;
+}
+
 export interface Tables {
   port_ranges: PortRangesTable;
   port_allocations: PortAllocationsTable;
@@ -158,10 +187,13 @@ export interface Tables {
   leases: LeasesTable;
   idempotency_keys: IdempotencyKeysTable;
   api_keys: ApiKeysTable;
+  new_events: NewEventsTable;
+  events: EventsTable;
+  event_feed: EventFeedTable;
 }
 
 export type RangeRow = Selectable<PortRangesTable>;
-export type AllocationRow = Omit<Selectable<PortAllocationsTable>, 'json_bytes'> & {
+export type AllocationRow = Omit<Selectable<PortAllocationsTable>, 'json_bytes' | 'allocated_by' | 'released_by'> & {
   /** Whether the port is among the excluded ones. Left out if that was not asked for. */
   is_excluded?: boolean;
 };

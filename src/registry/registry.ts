@@ -26,16 +26,20 @@ export class Registry {
   /** Whether the database answers, as it was found out within the last second. It is told within a second. */
   readonly isAvailable: () => Promise<boolean>;
 
-  /** @param options with `maxBatch` 1 every call has a transaction or query of its own, for comparison */
+  /**
+   * @param options with `maxBatch` 1 every call has a transaction or query of its own, for comparison; `onChange` is
+   * called when something was changed
+   */
   constructor(
     db: Kysely<Tables>,
     observer = unobserved,
-    { maxBatch = Number.POSITIVE_INFINITY, limits = UNLIMITED, machine = NO_MACHINE } = {},
+    { maxBatch = Number.POSITIVE_INFINITY, limits = UNLIMITED, machine = NO_MACHINE, onChange = () => {} } = {},
   ) {
     const allowances = new Allowances(limits);
     this.#shared = {
       db,
       observer,
+      onChange,
       allowances,
       healthCheckLimit: new HealthCheckLimit(db, limits.healthChecks),
       commands: new CommandQueue(db, { observer, allowances, machine }, maxBatch),

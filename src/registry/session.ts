@@ -24,6 +24,8 @@ import type { LookUps } from './queues/look-ups.js';
 export interface Shared {
   readonly db: Kysely<Tables>;
   readonly observer: Observer;
+  /** Called when something was changed. */
+  readonly onChange: () => void;
   readonly allowances: Allowances;
   readonly healthCheckLimit: HealthCheckLimit;
   readonly commands: CommandQueue;
@@ -79,6 +81,7 @@ export class Session {
     this.access.requireNames(namesOf(command));
     const { commands, places } = this.#shared;
     const result = await commands.execute(project, command, this.#isAbandoned).catch((error) => this.#refuse(error));
+    this.#shared.onChange();
     if ('allocation' in result && result.allocation) places.set(result.allocation.id, placeOf(result.allocation));
     return result;
   }
@@ -115,10 +118,13 @@ export class Session {
     { queue, evenIfAbandoned = false }: { queue?: string; evenIfAbandoned?: boolean } = {},
   ): Promise<T> {
     this.access.requireChange(subject);
-    const { db, changes } = this.#shared;
-    if (queue === undefined) return work(db);
+    const { db, changes, onChange } = this.#shared;
     const isAbandoned = evenIfAbandoned ? undefined : this.#isAbandoned;
-    return changes.submit(queue, () => work(db), isAbandoned).catch(refuseUnexecuted) as Promise<T>;
+    const changed =
+      queue === undefined
+        ? work(db)
+        : (changes.submit(queue, () => work(db), isAbandoned).catch(refuseUnexecuted) as Promise<T>);
+    return changed.finally(onChange);
   }
 
   /** Runs a query that leaves out what the caller may not see. */
