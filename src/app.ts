@@ -159,7 +159,7 @@ export async function buildApp(
   serveMetrics(app, metrics, registry);
   await app.register(healthRoutes, options);
   await app.register(async (v1) => {
-    registerSessions(v1, registry); // a hook of these routes alone
+    registerSessions(v1, registry, redact); // a hook of these routes alone
     for (const routes of versioned) await v1.register(routes, options);
   });
   await app.register(mcpOverHttp, service);

@@ -1,4 +1,7 @@
+import { shorten } from '../input/shorten.js';
+import { makeVisible } from '../input/visible.js';
 import type { Caller } from './caller.js';
+import type { Redact } from './redact.js';
 
 /** Who made a change, as it is stored with it. */
 export interface Actor {
@@ -20,4 +23,16 @@ export function actorOf(caller: Caller, client: string | null): Actor {
   return caller.kind === 'key'
     ? { kind: 'key', keyId: caller.id, name: caller.name, client }
     : { kind: 'anonymous', keyId: null, name: null, client };
+}
+
+export const isSameActor = (one: Actor, other: Actor): boolean =>
+  one === other ||
+  (one.kind === other.kind && one.keyId === other.keyId && one.name === other.name && one.client === other.client);
+
+/** Of what a program calls itself. */
+const MAX_CLIENT_LENGTH = 120;
+
+/** What a program calls itself, as it may be stored and shown; null if it does not say. */
+export function describeClient(text: string | undefined, redact: Redact): string | null {
+  return text ? shorten(makeVisible(redact(text)), MAX_CLIENT_LENGTH) : null;
 }

@@ -1,3 +1,4 @@
+import { type Actor, SERVICE } from '../access/actor.js';
 import { AppError } from '../errors.js';
 import type { CommandDefinition, Needs } from './command.js';
 import { adopt } from './commands/adopt.js';
@@ -40,8 +41,8 @@ type Kind = keyof Commands;
 type InputOf<K extends Kind> = Commands[K] extends CommandDefinition<infer Input, infer _> ? Input : never;
 type Result = ReturnType<Commands[Kind]['decide']>;
 
-/** One change that is asked of a project: the kind of command, and its input. */
-export type ProjectCommand = { [K in Kind]: { kind: K } & InputOf<K> }[Kind];
+/** One change that is asked of a project: the kind of command, who asks (`SERVICE` where it is not said), and its input. */
+export type ProjectCommand = { [K in Kind]: { kind: K; by?: Actor } & InputOf<K> }[Kind];
 export type ResultOf<C extends ProjectCommand> = ReturnType<Commands[C['kind']]['decide']>;
 
 /**
@@ -55,6 +56,7 @@ export const isRepeatable = (command: ProjectCommand): boolean => definitionOf(c
 /** Decides commands one after another, in the order given, as if each had a transaction of its own. */
 export function decideAll(state: ProjectState, given: readonly ProjectCommand[]): Outcome[] {
   return given.map((command) => {
+    state.writes.actor = command.by ?? SERVICE;
     try {
       return { ok: true, value: definitionOf(command).decide(state, command) };
     } catch (error) {

@@ -11,6 +11,7 @@ import { Hostnames } from './hostnames.js';
 import { Room, type RoomFacts } from './limits/room.js';
 import type { FirstRange } from './new-range.js';
 import { PortSpace, type RangeBounds, type SpaceFacts } from './port-space.js';
+import { Writes } from './writes.js';
 
 /** What look.ts read of one project under its lock: enough to decide the commands it was read for, and no more. */
 export interface ProjectFacts {
@@ -35,20 +36,6 @@ export interface ProjectFacts {
   room: RoomFacts;
 }
 
-/** What has to be written so that the decisions hold. write.ts says in which order. */
-export interface Writes {
-  releasedIds: string[];
-  updated: Set<AllocationRow>;
-  inserted: Set<AllocationRow>;
-  changedReservations: Set<ReservationRow>;
-  insertedReservations: Set<ReservationRow>;
-  /** Hostnames that were given up, and until when each is kept for the project. */
-  keptHostnames: Map<string, Date>;
-  /** Environments whose path changes: the new one, or null if it is removed. */
-  paths: Map<string, string | null>;
-  answers: (IdempotencyKey & { response: object })[];
-}
-
 /** A key without its project, which is the same for everything here. */
 type KeyInProject = Omit<AllocationKey, 'project'>;
 
@@ -57,16 +44,7 @@ type KeyInProject = Omit<AllocationKey, 'project'>;
  * sees what those before it did. It is plain memory without a database, so that decisions can be tested by themselves.
  */
 export class ProjectState {
-  readonly writes: Writes = {
-    releasedIds: [],
-    updated: new Set(),
-    inserted: new Set(),
-    changedReservations: new Set(),
-    insertedReservations: new Set(),
-    keptHostnames: new Map(),
-    paths: new Map(),
-    answers: [],
-  };
+  readonly writes = new Writes();
   /** For imports: the last number that was appended to each name which was used already. */
   readonly nameNumbers = new Map<string, number>();
   readonly project: string;
@@ -186,7 +164,7 @@ export class ProjectState {
     this.room.addPlace(host, environment);
     this.paths.addPort(environment);
     this.#add(row);
-    this.writes.inserted.add(row);
+    this.writes.insertAllocation(row);
     return row;
   }
 
@@ -198,7 +176,7 @@ export class ProjectState {
     this.space(row).release(row);
     this.paths.removePort(row.environment);
     this.#hostnames.giveUp(row);
-    if (!this.writes.inserted.has(row)) this.writes.releasedIds.push(row.id);
+    this.writes.releaseAllocation(row);
     return row;
   }
 
@@ -216,7 +194,7 @@ export class ProjectState {
     };
     if (!isChange(row, columns)) return row;
     Object.assign(row, { ...columns, updated_at: this.now });
-    if (!this.writes.inserted.has(row)) this.writes.updated.add(row);
+    this.writes.updateAllocation(row);
     return row;
   }
 
@@ -246,13 +224,13 @@ export class ProjectState {
     this.room.addPlace(row.host, null);
     this.space(row).reserve(row);
     this.#reservations.set(row.id, row);
-    this.writes.insertedReservations.add(row);
+    this.writes.insertReservation(row);
     return row;
   }
 
   changeReservation(row: ReservationRow, change: Partial<ReservationRow>): void {
     Object.assign(row, change);
-    if (!this.writes.insertedReservations.has(row)) this.writes.changedReservations.add(row);
+    this.writes.changeReservation(row);
   }
 
   secondsFromNow(seconds: number): Date {

@@ -65,7 +65,9 @@
  *     started, its command is executed.
  */
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
+import { SERVICE } from '../access/actor.js';
 import { UNLIMITED } from '../config/project-limits.js';
+import { actingAs } from '../database/actors.js';
 import { toAppError } from '../database/errors.js';
 import { compilePrepared, send } from '../database/statements.js';
 import type { Tables } from '../database/tables.js';
@@ -77,9 +79,10 @@ import { Allowances } from './limits/allowances.js';
 import { type Bounds, lockAndLook, look } from './look.js';
 import { type FirstRange, insertNewRange, lockCreations } from './new-range.js';
 import type { RangeBounds } from './port-space.js';
-import { type ProjectFacts, ProjectState, type Writes } from './project-state.js';
+import { type ProjectFacts, ProjectState } from './project-state.js';
 import { FreePortMemory, type Machine, NO_MACHINE, requireTried, Trials, UntriedPortsError } from './trials.js';
 import { toStatements } from './write.js';
+import type { Writes } from './writes.js';
 
 /** How often to look again when others create and delete the project's only range meanwhile, or take the free block. */
 const MAX_LOOKS = 3;
@@ -132,9 +135,9 @@ async function executeTried(
   trials: Trials,
 ): Promise<Outcome[]> {
   const bounds = { allowances, trials };
-  const firstRange = commands.flatMap(firstRangeOf)[0];
+  const creating = commands.find(hasFirstRange);
   for (let looks = 1; ; looks++) {
-    const mayCreate = looks < MAX_LOOKS ? firstRange : undefined;
+    const mayCreate = looks < MAX_LOOKS ? creating : undefined;
     const executed =
       (await executeOnce(db, project, commands, bounds, mayCreate !== undefined)) ??
       (mayCreate && (await creations(() => createAndExecute(db, project, commands, bounds, mayCreate))));
@@ -173,9 +176,9 @@ function createAndExecute(
   project: string,
   commands: readonly ProjectCommand[],
   bounds: Bounds,
-  firstRange: FirstRange,
+  { firstRange, by = SERVICE }: Creating,
 ) {
-  const transaction = db.transaction().execute(async (trx) => {
+  const transaction = actingAs(db, by, async (trx) => {
     await lockCreations(trx);
     if (await hasRange(trx, project)) return null;
     await sql`savepoint first_range`.execute(trx);
@@ -190,8 +193,10 @@ function createAndExecute(
   });
 }
 
-const firstRangeOf = (command: ProjectCommand): FirstRange[] =>
-  'firstRange' in command && command.firstRange ? [command.firstRange] : [];
+type Creating = ProjectCommand & { firstRange: FirstRange };
+
+const hasFirstRange = (command: ProjectCommand): command is Creating =>
+  'firstRange' in command && command.firstRange !== undefined;
 
 /**
  * The same within the transaction of a caller that has locked all of the project's `ranges`.
@@ -240,7 +245,7 @@ async function decideAndWrite(trx: Transaction<Tables>, facts: ProjectFacts, com
 }
 
 /** An allocation that a later command of the same transaction released counts as allocated and as released. */
-function countChanges({ inserted, releasedIds }: Writes): { allocated: number; released: number } {
+function countChanges({ inserted, released }: Writes): { allocated: number; released: number } {
   const insertedAndReleased = [...inserted].filter((row) => row.released_at !== null).length;
-  return { allocated: inserted.size, released: releasedIds.length + insertedAndReleased };
+  return { allocated: inserted.size, released: released.size + insertedAndReleased };
 }

@@ -1,24 +1,29 @@
 import { type CompiledQuery, type RawBuilder, sql, type Transaction } from 'kysely';
+import { type Actor, isSameActor } from '../access/actor.js';
+import { tellActors } from '../database/actors.js';
 import { compilePrepared, textArray } from '../database/statements.js';
 import type { AllocationRow, ReservationRow, Tables } from '../database/tables.js';
 import { writePaths } from './environment-paths.js';
 import { keepHostnames, removeOldKeptHostnames } from './hostnames.js';
 import type { ProjectState } from './project-state.js';
+import type { Writes } from './writes.js';
 
 /**
- * The statements that make the decisions hold, in the order in which they have to run. Releases come first, because a
- * port that one command released may have been allocated by the next. Reservations come after allocations, because a
- * claimed reservation refers to its allocation.
+ * The statements that make the decisions hold, in the order in which they have to run; none if nothing was decided. The
+ * triggers that write the events are told first who makes the changes. Updates come before releases, so that the
+ * events of an allocation end with its release. Releases come before inserts, because a port that one command released
+ * may have been allocated by the next. Reservations come after allocations, because a claimed reservation refers to its
+ * allocation.
  */
 export function toStatements(
   trx: Transaction<Tables>,
   { project, writes, now }: Pick<ProjectState, 'project' | 'writes' | 'now'>,
 ): CompiledQuery[] {
-  const { releasedIds, inserted, updated, changedReservations, insertedReservations, keptHostnames, paths } = writes;
-  return [
-    ...(releasedIds.length > 0 ? [compilePrepared(releaseAllocations(releasedIds, now), trx)] : []),
-    ...(inserted.size > 0 ? [compilePrepared(insertAllocations(inserted), trx)] : []),
+  const { inserted, updated, changedReservations, insertedReservations, keptHostnames, paths } = writes;
+  const statements = [
     ...(updated.size > 0 ? [updateAllocations(updated).compile(trx)] : []),
+    ...releasesOf(writes).map(({ actor, ids }) => compilePrepared(releaseAllocations(ids, actor, now), trx)),
+    ...(inserted.size > 0 ? [compilePrepared(insertAllocations(inserted), trx)] : []),
     ...(changedReservations.size > 0 ? [updateReservations(changedReservations).compile(trx)] : []),
     ...(insertedReservations.size > 0
       ? [endExpired(insertedReservations, now).compile(trx), insertReservations(insertedReservations).compile(trx)]
@@ -28,11 +33,27 @@ export function toStatements(
       : []),
     ...writePaths(project, paths).map((statement) => statement.compile(trx)),
   ];
+  if (statements.length === 0) return [];
+  const { actor, actors } = writes;
+  const others = [...actors].filter(([, other]) => !isSameActor(actor, other));
+  return [compilePrepared(tellActors(actor, others), trx), ...statements];
 }
 
-function releaseAllocations(ids: string[], now: Date): RawBuilder<unknown> {
+/** The ids that are released, by who releases them: usually one caller. */
+function releasesOf({ released }: Writes): { actor: Actor; ids: string[] }[] {
+  const releases: { actor: Actor; ids: string[] }[] = [];
+  for (const [id, actor] of released) {
+    const found = releases.find((release) => isSameActor(release.actor, actor));
+    if (found) found.ids.push(id);
+    else releases.push({ actor, ids: [id] });
+  }
+  return releases;
+}
+
+function releaseAllocations(ids: string[], actor: Actor, now: Date): RawBuilder<unknown> {
   return sql`
-    update port_allocations set status = 'released', released_at = ${now}, updated_at = ${now}
+    update port_allocations
+    set status = 'released', released_at = ${now}, updated_at = ${now}, released_by = ${JSON.stringify(actor)}::jsonb
     where id = any(${textArray(ids)}::uuid[])`;
 }
 
@@ -40,10 +61,12 @@ function insertAllocations(rows: Set<AllocationRow>): RawBuilder<unknown> {
   return sql`
     insert into port_allocations (
       id, port, project, service, environment, host, protocol, status, service_type, description,
-      cloudflare_hostname, hostname_withheld_at, metadata, allocated_at, last_used_at, released_at, updated_at)
+      cloudflare_hostname, hostname_withheld_at, metadata, allocated_at, last_used_at, released_at, updated_at,
+      allocated_by, released_by)
     select
       id, port, project, service, environment, host, protocol, status, service_type, description,
-      cloudflare_hostname, hostname_withheld_at, metadata, allocated_at, last_used_at, released_at, updated_at
+      cloudflare_hostname, hostname_withheld_at, metadata, allocated_at, last_used_at, released_at, updated_at,
+      allocated_by, released_by
     from jsonb_populate_recordset(null::port_allocations, ${toJson(rows)}::jsonb)`;
 }
 

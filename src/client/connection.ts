@@ -101,6 +101,7 @@ function toRequest({ apiKey }: Settings, call: Call, silenceMs: number | null): 
     path: search.size > 0 ? `${path}?${search}` : path,
     headers: {
       accept: 'application/json',
+      'user-agent': 'port-allocator', // events say that this is what a change was made with
       ...(content !== undefined && {
         'content-type': typeof body === 'string' ? 'text/plain' : 'application/json',
         'content-length': String(Buffer.byteLength(content)),

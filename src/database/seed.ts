@@ -1,5 +1,7 @@
 import { type Kysely, sql } from 'kysely';
+import { SERVICE } from '../access/actor.js';
 import { RANGE_SIZE } from '../schemas/range.js';
+import { actingAs } from './actors.js';
 import type { Tables } from './tables.js';
 
 /** The ranges that a new registry starts with. */
@@ -18,19 +20,20 @@ export const seedRanges = [
  * @returns how many were inserted
  */
 export async function seed(db: Kysely<Tables>, reuseCooldownSeconds: number): Promise<number> {
-  const inserted = await db
-    .insertInto('port_ranges')
-    .values(
-      seedRanges.map((range) => ({
-        ...range,
-        end_port: range.start_port + RANGE_SIZE[range.kind] - 1,
-        description: null,
-        reuse_cooldown_seconds: reuseCooldownSeconds,
-      })),
-    )
-    .onConflict((conflict) => conflict.doNothing())
-    .returning('start_port')
-    .execute();
+  const ranges = seedRanges.map((range) => ({
+    ...range,
+    end_port: range.start_port + RANGE_SIZE[range.kind] - 1,
+    description: null,
+    reuse_cooldown_seconds: reuseCooldownSeconds,
+  }));
+  const inserted = await actingAs(db, SERVICE, (trx) =>
+    trx
+      .insertInto('port_ranges')
+      .values(ranges)
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('start_port')
+      .execute(),
+  );
   return inserted.length;
 }
 

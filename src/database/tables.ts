@@ -196,6 +196,9 @@ export type RangeRow = Selectable<PortRangesTable>;
 export type AllocationRow = Omit<Selectable<PortAllocationsTable>, 'json_bytes' | 'allocated_by' | 'released_by'> & {
   /** Whether the port is among the excluded ones. Left out if that was not asked for. */
   is_excluded?: boolean;
+  /** Where the row is to be written. */
+  allocated_by?: Actor;
+  released_by?: Actor | null;
 };
 export type ExcludedPortRow = Selectable<ExcludedPortsTable>;
 export type HealthCheckRow = Selectable<PortHealthChecksTable>;

@@ -96,6 +96,7 @@ function createHandler(service: Service, onerror: (error: Error) => void) {
         folder,
         // Where neither keys nor ALLOW_UNAUTHENTICATED are in force, plugins/local-only.ts refuses all other machines.
         isLocal: caller.kind === 'anonymous' && !service.config.allowUnauthenticated,
+        client: headers?.get('user-agent') ?? null,
         requestId: headers?.get('x-request-id') ?? randomUUID(),
       };
       return createServer((request) => callTool({ ...request, caller }), service.redact, origin, listed);

@@ -19,7 +19,7 @@ const INSTRUCTIONS = `Ports of this machine or team, from one registry, so that 
 const published = { core: coreTools.map(publish), all: tools.map(publish) };
 
 /** Where a call comes from: what the headers of its request say, and whether it is from this machine, which none may say. */
-export type CallOrigin = Pick<ToolRequest, 'idempotencyKey' | 'isRepeated' | 'folder' | 'isLocal' | 'requestId'>;
+export type CallOrigin = Omit<ToolRequest, 'name' | 'input' | 'signal'>;
 
 /**
  * Creates the MCP server of one request. This costs little, because everything expensive is shared.
@@ -46,7 +46,15 @@ export function createServer(
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
     }
     const { name, arguments: input } = params;
-    return callTool({ ...origin, name, input, signal: mcpReq.signal });
+    const client = clientIn(params._meta) ?? origin.client;
+    return callTool({ ...origin, client, name, input, signal: mcpReq.signal });
   });
   return server;
+}
+
+/** By the current revision each request says what client it comes from. */
+function clientIn(meta: { [name: string]: unknown } | undefined): string | null {
+  const { name, version } = (meta?.['io.modelcontextprotocol/clientInfo'] ?? {}) as Record<string, unknown>;
+  if (typeof name !== 'string') return null;
+  return typeof version === 'string' ? `${name}/${version}` : name;
 }

@@ -40,6 +40,8 @@ export interface ToolRequest {
   folder: ToldFolder | null;
   /** Whether the agent is on this machine, and may have its folder read here. */
   isLocal: boolean;
+  /** What the client calls itself; null if it does not say. */
+  client: string | null;
   requestId: string;
   signal: AbortSignal;
 }

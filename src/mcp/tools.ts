@@ -1,5 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { Ajv2020 } from 'ajv/dist/2020.js';
+import { actorOf, describeClient } from '../access/actor.js';
 import type { Redact } from '../access/redact.js';
 import { callerFields, objectFields } from '../change-log.js';
 import { toRefusal } from '../database/errors.js';
@@ -78,7 +79,9 @@ export function openTools({
       requireNoApiKey(input, redact);
       requireRepeatable(tool, call);
       const isAbandoned = () => call.signal.aborted;
-      const session = registry.as(call.caller, tool.annotations.readOnlyHint ? 'read' : 'change', { isAbandoned });
+      const actor = () => actorOf(call.caller, describeClient(call.client ?? undefined, redact));
+      const intent = tool.annotations.readOnlyHint ? 'read' : 'change';
+      const session = registry.as(call.caller, intent, { isAbandoned, actor });
       const readFolder = folderReaderOf(call, readHere);
       const context = { session, auditor, listeners, listenerWarnings, firstRange, readFolder };
       const answer = await tool.execute(context, input, call);

@@ -3,6 +3,7 @@ import type { Transaction } from 'kysely';
 import { hashApiKey, makeApiKey } from '../access/api-key.js';
 import { type Caller, CONFIGURED_ADMIN, callerId } from '../access/caller.js';
 import * as refusals from '../access/refusals.js';
+import { actingAs } from '../database/actors.js';
 import type { Tables } from '../database/tables.js';
 import { deleteApiKey, insertApiKey, lockApiKeys } from '../repositories/api-keys.js';
 import { type IdempotencyKey, insertAnswers, lockAndFindAnswer, NO_PROJECT } from '../repositories/idempotency-keys.js';
@@ -21,7 +22,7 @@ export function createApiKey(
   requireLimitsThatFitTheRole(wanted);
   const { caller } = session.access;
   return session.change('api-keys', (db) =>
-    db.transaction().execute(async (trx) => {
+    actingAs(db, session.actor, async (trx) => {
       await requireKeyInForce(trx, caller);
       const answer = idempotency && (await lockAndFindAnswer(trx, NO_PROJECT, idempotency));
       if (answer) return { apiKey: answer as CreatedApiKey, replayed: true };
@@ -40,7 +41,7 @@ export function createApiKey(
 /** @throws AppError unauthorized, forbidden, api-key-not-found */
 export function revokeApiKey(session: Session, id: string): Promise<void> {
   return session.change('api-keys', (db) =>
-    db.transaction().execute(async (trx) => {
+    actingAs(db, session.actor, async (trx) => {
       await requireKeyInForce(trx, session.access.caller, id);
       if (!(await deleteApiKey(trx, id))) throw refusals.apiKeyNotFound(id);
     }),

@@ -1,4 +1,5 @@
 import type { Caller } from '../access/caller.js';
+import { actingAs } from '../database/actors.js';
 import * as audits from '../repositories/audits.js';
 import type { Audit, AuditFigures, AuditScope } from '../schemas/audit.js';
 import type { Session } from './session.js';
@@ -23,7 +24,7 @@ export async function keepAudit(
 ): Promise<Audit> {
   const covers = audits.coveredBy(session.access, scope);
   return session.change('audits', (db) =>
-    db.transaction().execute(async (trx) => {
+    actingAs(db, session.actor, async (trx) => {
       const audit = await audits.insertAudit(trx, { ...figures, scope, covers, requestedBy });
       await audits.deleteSurplusAudits(trx, covers, KEPT);
       return audit;

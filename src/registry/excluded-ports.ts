@@ -1,3 +1,4 @@
+import { actingAs } from '../database/actors.js';
 import * as refusals from '../refusals.js';
 import { deleteExcludedPort, upsertExcludedPort } from '../repositories/excluded-ports.js';
 import type { ExcludedPort } from '../schemas/port.js';
@@ -14,11 +15,15 @@ export function excludePort(
   port: number,
   reason: string,
 ): Promise<{ excluded: ExcludedPort; created: boolean }> {
-  return session.change('excluded-ports', (db) => upsertExcludedPort(db, port, reason));
+  return session.change('excluded-ports', (db) =>
+    actingAs(db, session.actor, (trx) => upsertExcludedPort(trx, port, reason)),
+  );
 }
 
 /** @throws AppError excluded-port-not-found, forbidden */
 export async function removeExcludedPort(session: Session, port: number): Promise<void> {
-  const isRemoved = await session.change('excluded-ports', (db) => deleteExcludedPort(db, port));
+  const isRemoved = await session.change('excluded-ports', (db) =>
+    actingAs(db, session.actor, (trx) => deleteExcludedPort(trx, port)),
+  );
   if (!isRemoved) throw refusals.excludedPortNotFound(port);
 }

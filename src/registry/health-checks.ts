@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { Allowances } from '../allocator/limits/allowances.js';
 import { lockRanges } from '../allocator/transaction.js';
+import { actingAs } from '../database/actors.js';
 import type { Tables } from '../database/tables.js';
 import * as refusals from '../refusals.js';
 import type { NewHealthCheck } from '../repositories/health-checks.js';
@@ -36,7 +37,7 @@ export async function insertHealthCheck(
   idempotency: IdempotencyKey | null,
 ): Promise<{ healthCheck: HealthCheck; replayed: boolean }> {
   const insert = (trx: Transaction<Tables>) => insertOnce(trx, session.allowances, project, check, idempotency);
-  const work = (db: Kysely<Tables>) => db.transaction().execute(insert);
+  const work = (db: Kysely<Tables>) => actingAs(db, session.actor, insert);
   // With an idempotency key it takes the project's lock, and so waits in a queue. What was probed is stored for all
   // that read it, also when its caller has left.
   const options = idempotency ? { queue: project, evenIfAbandoned: true } : {};
@@ -68,7 +69,7 @@ async function insertOnce(
  */
 export async function insertHealthChecks(session: Session, checks: readonly NewHealthCheck[]): Promise<void> {
   const stored = await session.change('audits', (db) =>
-    db.transaction().execute((trx) => healthChecks.insertHealthChecks(trx, checks)),
+    actingAs(db, session.actor, (trx) => healthChecks.insertHealthChecks(trx, checks)),
   );
   await session.healthCheckLimit.stored(stored);
 }

@@ -2,6 +2,7 @@ import type { Kysely, Transaction } from 'kysely';
 import type { Access } from '../access/access.js';
 import type { Adopt, Adoption } from '../allocator/commands/adopt.js';
 import { executeLocked } from '../allocator/transaction.js';
+import { actingAs } from '../database/actors.js';
 import type { Tables } from '../database/tables.js';
 import { countOutcomes } from '../input/import-counts.js';
 import type { Space } from '../keys.js';
@@ -50,7 +51,7 @@ export function importPorts(
   const { dryRun } = options;
   const idempotency = dryRun ? null : options.idempotency;
   const work = async (db: Kysely<Tables>) => {
-    const imported = await db.transaction().execute(async (trx) => {
+    const imported = await actingAs(db, session.actor, async (trx) => {
       const answer = idempotency && (await lockAndFindAnswer(trx, NO_PROJECT, idempotency));
       if (answer) return { report: answer as Import, replayed: true };
       if (idempotency) await requireRoomForAnswer(trx, allowances, NO_PROJECT, idempotency.caller);
@@ -71,7 +72,7 @@ export function importPorts(
 
 async function adoptAll(
   trx: Transaction<Tables>,
-  { access, allowances }: Session,
+  { access, allowances, actor }: Session,
   items: readonly ImportItem[],
   dryRun: boolean,
 ): Promise<ImportedPort[]> {
@@ -85,7 +86,7 @@ async function adoptAll(
     const covered = readable.filter(({ port }) =>
       own.some((range) => range.start_port <= port && port <= range.end_port),
     );
-    const commands = covered.map(({ line, notes, ...wanted }) => ({ kind: 'adopt' as const, ...wanted }));
+    const commands = covered.map(({ line, notes, ...wanted }) => ({ kind: 'adopt' as const, by: actor, ...wanted }));
     const outcomes = await executeLocked(trx, project, own, commands, { dryRun, allowances });
     for (const [index, outcome] of outcomes.entries()) {
       if (!outcome.ok) throw outcome.error;

@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
 import { CREATIONS, type FirstRange, insertFirstRange, insertNewRange, lockCreations } from '../allocator/new-range.js';
 import { lockRanges } from '../allocator/transaction.js';
+import { actingAs } from '../database/actors.js';
 import { toAppError } from '../database/errors.js';
 import type { RangeRow, Tables } from '../database/tables.js';
 import { spaceOf } from '../keys.js';
@@ -38,9 +39,9 @@ export function createRange(
   return session.change('ranges', create, { queue: CREATIONS });
 }
 
-function insertOnce(db: Kysely<Tables>, { access }: Session, range: NewRange, options: CreationOptions) {
+function insertOnce(db: Kysely<Tables>, { access, actor }: Session, range: NewRange, options: CreationOptions) {
   const { idempotency } = options;
-  return db.transaction().execute(async (trx) => {
+  return actingAs(db, actor, async (trx) => {
     await lockCreations(trx);
     const answer = idempotency && (await findAnswer(trx, range.project, idempotency));
     if (answer) return { range: answer as Range, replayed: true };
@@ -65,7 +66,7 @@ export async function ensureProject(
     return { summary: await session.read(summarizeProject, project, spaceOf({})), created: false };
   }
   const create = (db: Kysely<Tables>) =>
-    db.transaction().execute(async (trx) => {
+    actingAs(db, session.actor, async (trx) => {
       const created = await insertFirstRange(trx, range, options);
       return { summary: await summarizeProject(trx, session.access, project, spaceOf({})), created };
     });
@@ -116,7 +117,7 @@ async function changeRange<T>(
   session.access.requireChange('ranges');
   const { project } = await session.readUnfiltered(findRangeRow, startPort);
   const work = (db: Kysely<Tables>) =>
-    db.transaction().execute(async (trx) => {
+    actingAs(db, session.actor, async (trx) => {
       // A range may have been deleted and created anew for another project while this change waited for its turn.
       await lockRanges(trx, (await findRangeRow(trx, startPort)).project);
       return change(trx, await findRangeRow(trx, startPort));

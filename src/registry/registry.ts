@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
 import type { Intent } from '../access/access.js';
+import { SERVICE } from '../access/actor.js';
 import { ANONYMOUS, type Caller } from '../access/caller.js';
 import { Allowances } from '../allocator/limits/allowances.js';
 import { NO_MACHINE } from '../allocator/trials.js';
@@ -11,11 +12,11 @@ import type { Tables } from '../database/tables.js';
 import { unobserved } from '../observer.js';
 import { HealthCheckLimit } from './health-check-limit.js';
 import { LARGE_READS, MAX_WAITING } from './limits.js';
-import { Batcher, type IsAbandoned } from './queues/batcher.js';
+import { Batcher } from './queues/batcher.js';
 import { CommandQueue } from './queues/command-queue.js';
 import { LookUps } from './queues/look-ups.js';
 import { shareForASecond } from './queues/share.js';
-import { Session, type Shared } from './session.js';
+import { Session, type SessionOptions, type Shared } from './session.js';
 
 /** Each is the id of an allocation, its project and its port, so that all of them are some megabytes. */
 const MAX_KNOWN_ALLOCATIONS = 20_000;
@@ -58,15 +59,14 @@ export class Registry {
 
   /**
    * The registry as one caller may use it.
-   * @param options a change that waits in a queue and is abandoned before its turn comes is not made
    * @throws AppError unauthorized, forbidden
    */
-  as(caller: Caller, intent: Intent, { isAbandoned }: { isAbandoned?: IsAbandoned } = {}): Session {
-    return new Session(this.#shared, caller, intent, isAbandoned);
+  as(caller: Caller, intent: Intent, options: SessionOptions = {}): Session {
+    return new Session(this.#shared, caller, intent, options);
   }
 
   /** For background work of this process, which may see and change everything. */
   asBackground(): Session {
-    return this.as(ANONYMOUS, 'change');
+    return this.as(ANONYMOUS, 'change', { actor: () => SERVICE });
   }
 }

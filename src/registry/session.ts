@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import type { LRUCache } from 'lru-cache';
 import type { LimitFunction } from 'p-limit';
 import { Access, type Intent, type Subject } from '../access/access.js';
+import { type Actor, actorOf } from '../access/actor.js';
 import type { Caller } from '../access/caller.js';
 import type { ProjectCommand, ResultOf } from '../allocator/decide.js';
 import type { Allowances } from '../allocator/limits/allowances.js';
@@ -38,6 +39,13 @@ export interface Shared {
   readonly places: LRUCache<string, AllocationPlace>;
 }
 
+export interface SessionOptions {
+  /** A change that waits in a queue and is abandoned before its turn comes is not made. */
+  isAbandoned?: IsAbandoned | undefined;
+  /** Who makes the changes; without it, the caller, of whose program nothing is known. */
+  actor?: (() => Actor) | undefined;
+}
+
 /** The project and the port of an allocation. */
 export interface AllocationPlace extends Space {
   project: string;
@@ -61,15 +69,22 @@ export class Session {
   readonly healthCheckLimit: HealthCheckLimit;
   readonly #shared: Shared;
   readonly #isAbandoned: IsAbandoned | undefined;
+  readonly #actor: (() => Actor) | undefined;
 
   /** @throws AppError unauthorized, forbidden */
-  constructor(shared: Shared, caller: Caller, intent: Intent, isAbandoned: IsAbandoned | undefined) {
+  constructor(shared: Shared, caller: Caller, intent: Intent, { isAbandoned, actor }: SessionOptions = {}) {
     this.access = new Access(caller, intent);
+    this.#actor = actor;
     this.observer = shared.observer;
     this.allowances = shared.allowances;
     this.healthCheckLimit = shared.healthCheckLimit;
     this.#shared = shared;
     this.#isAbandoned = isAbandoned;
+  }
+
+  /** Who makes the changes of this session. Every transaction that changes something tells it to the database. */
+  get actor(): Actor {
+    return this.#actor?.() ?? actorOf(this.access.caller, null);
   }
 
   /**
@@ -80,7 +95,9 @@ export class Session {
     this.access.requireChange({ project });
     this.access.requireNames(namesOf(command));
     const { commands, places } = this.#shared;
-    const result = await commands.execute(project, command, this.#isAbandoned).catch((error) => this.#refuse(error));
+    const result = await commands
+      .execute(project, { ...command, by: this.actor }, this.#isAbandoned)
+      .catch((error) => this.#refuse(error));
     this.#shared.onChange();
     if ('allocation' in result && result.allocation) places.set(result.allocation.id, placeOf(result.allocation));
     return result;

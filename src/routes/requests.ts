@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { actorOf, describeClient } from '../access/actor.js';
 import { callerId } from '../access/caller.js';
+import type { Redact } from '../access/redact.js';
 import type { FirstRange } from '../allocator/new-range.js';
 import type { Config } from '../config.js';
 import { mediaTypes } from '../media-types.js';
@@ -23,13 +25,15 @@ export interface RouteOptions extends Service {
 }
 
 /** Opens a session for each request of the app's routes. Every method but GET and HEAD counts as a change. */
-export function registerSessions(app: FastifyInstance, registry: Registry): void {
+export function registerSessions(app: FastifyInstance, registry: Registry, redact: Redact): void {
   app.decorateRequest('session');
   app.addHook('preHandler', (request, reply, done) => {
     const { method, caller, raw } = request;
     // True once the client has disconnected, or the request timeout has already answered.
     const isAbandoned = () => reply.sent || raw.socket.destroyed;
-    request.session = registry.as(caller, method === 'GET' || method === 'HEAD' ? 'read' : 'change', { isAbandoned });
+    const actor = () => actorOf(caller, describeClient(request.headers['user-agent'], redact));
+    const intent = method === 'GET' || method === 'HEAD' ? 'read' : 'change';
+    request.session = registry.as(caller, intent, { isAbandoned, actor });
     done();
   });
 }

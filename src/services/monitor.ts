@@ -5,6 +5,7 @@ import type { Tables } from '../database/tables.js';
 import { keepAudit } from '../registry/audits.js';
 import type { Registry } from '../registry/registry.js';
 import { runAudit } from './audits/audit.js';
+import type { EventFeed } from './events/feed.js';
 import type { Prober } from './probes/prober.js';
 import { type RetentionConfig, runRetention, sweepReservations } from './retention.js';
 import { type Job, runOnSchedule } from './schedule.js';
@@ -17,6 +18,7 @@ const SWEEP_SCHEDULE = '* * * * *';
 export interface MonitorParts {
   registry: Registry;
   prober: Prober;
+  feed: Pick<EventFeed, 'changed'>;
   config: RetentionConfig & Pick<Config, 'auditSchedule'>;
   log: Log;
 }
@@ -26,7 +28,7 @@ export interface MonitorParts {
  * scheduled.
  */
 export async function runMonitor(db: Kysely<Tables>, parts: MonitorParts, signal: AbortSignal): Promise<void> {
-  const { config, log } = parts;
+  const { config, feed, log } = parts;
   const jobs: Job[] = [
     {
       name: 'retention',
@@ -44,7 +46,11 @@ export async function runMonitor(db: Kysely<Tables>, parts: MonitorParts, signal
   if (config.auditSchedule !== null) {
     jobs.push({ name: 'audit', schedule: config.auditSchedule, run: (passSignal) => auditAll(parts, passSignal) });
   }
-  await Promise.all(jobs.map((job) => runOnSchedule(db, job, log, signal)));
+  const tellingOfChanges = (job: Job): Job => ({
+    ...job,
+    run: (passSignal) => job.run(passSignal).finally(() => feed.changed()),
+  });
+  await Promise.all(jobs.map((job) => runOnSchedule(db, tellingOfChanges(job), log, signal)));
 }
 
 /**

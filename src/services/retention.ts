@@ -1,5 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
+import { SERVICE } from '../access/actor.js';
 import type { Config } from '../config.js';
+import { actingAs } from '../database/actors.js';
 import type { Tables } from '../database/tables.js';
 import { deleteEnded, markExpired } from '../repositories/reservations.js';
 import {
@@ -90,7 +92,7 @@ export async function sweepReservations(
  * given up here while the database goes on with it.
  */
 function inTransaction<T>(db: Kysely<Tables>, work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
-  return db.transaction().execute(work);
+  return actingAs(db, SERVICE, work);
 }
 
 /**

@@ -1,7 +1,8 @@
 // Random projects and random batches of commands, and what becomes of them.
 import fc from 'fast-check';
 import { decideAll, type Outcome, type ProjectCommand } from '../../src/allocator/decide.js';
-import { ProjectState, type Writes } from '../../src/allocator/project-state.js';
+import { ProjectState } from '../../src/allocator/project-state.js';
+import type { Writes } from '../../src/allocator/writes.js';
 import type { AllocationRow, ReservationRow } from '../../src/database/tables.js';
 import type { Space } from '../../src/keys.js';
 import {

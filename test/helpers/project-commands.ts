@@ -4,7 +4,8 @@ import type { AllocateBoth } from '../../src/allocator/commands/allocate-both.js
 import type { ClaimReservation } from '../../src/allocator/commands/claim-reservation.js';
 import type { Reserve } from '../../src/allocator/commands/reserve.js';
 import { decideAll, type Outcome, type ProjectCommand, type ResultOf } from '../../src/allocator/decide.js';
-import { ProjectState, type Writes } from '../../src/allocator/project-state.js';
+import { ProjectState } from '../../src/allocator/project-state.js';
+import type { Writes } from '../../src/allocator/writes.js';
 import type { AppError } from '../../src/errors.js';
 import type { AllocationKey } from '../../src/keys.js';
 import type { AllocationDetails } from '../../src/schemas/allocation.js';
@@ -112,7 +113,7 @@ export function written(writes: Writes): Record<string, string[]> {
   const describe = (rows: Iterable<{ port: number; service: string | null }>) =>
     [...rows].map(({ port, service }) => `${port} ${service}`);
   const all = {
-    releasedIds: writes.releasedIds,
+    releasedIds: [...writes.released.keys()],
     inserted: describe(writes.inserted),
     updated: describe(writes.updated),
     changedReservations: describe(writes.changedReservations),

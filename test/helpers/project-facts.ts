@@ -1,6 +1,7 @@
 import type { RoomFacts } from '../../src/allocator/limits/room.js';
 import type { CoolingPort, RangeBounds, SpaceFacts, TriedPorts } from '../../src/allocator/port-space.js';
-import type { ProjectFacts, Writes } from '../../src/allocator/project-state.js';
+import type { ProjectFacts } from '../../src/allocator/project-state.js';
+import type { Writes } from '../../src/allocator/writes.js';
 import { UNLIMITED } from '../../src/config/project-limits.js';
 import type { AllocationRow, ReservationRow } from '../../src/database/tables.js';
 import type { Holder } from '../../src/errors.js';
@@ -200,14 +201,14 @@ function toHolder(kind: Holder['kind'], row: AllocationRow | ReservationRow): Ho
 /** The rows after the writes, which are applied as the statements of write.ts would. */
 export function rowsAfter(given: Partial<Rows>, writes: Writes): Rows {
   const rows = structuredClone(rowsOf(given));
-  const { releasedIds, inserted, updated, changedReservations, insertedReservations, answers, paths } =
+  const { released, inserted, updated, changedReservations, insertedReservations, answers, paths } =
     structuredClone(writes);
   rows.paths = [
     ...rows.paths.filter(({ environment }) => !paths.has(environment)),
     ...[...paths].flatMap(([environment, path]) => (path === null ? [] : [{ environment, path }])),
   ].sort((a, b) => (a.environment < b.environment ? -1 : 1));
   for (const row of rows.allocations) {
-    if (!releasedIds.includes(row.id)) continue;
+    if (!released.has(row.id)) continue;
     Object.assign(row, { status: 'released', released_at: NOW, updated_at: NOW });
   }
   rows.allocations.push(...inserted);

@@ -48,7 +48,7 @@ t.test('the monitor audits on AUDIT_SCHEDULE, and outlives a pass that fails', a
   const log = { info() {}, warn: (_: object, message: string) => void warnings.push(message) };
   const monitor = runMonitor(
     db,
-    { registry: new Registry(db), prober: new Prober(config), config, log },
+    { registry: new Registry(db), prober: new Prober(config), feed: { changed() {} }, config, log },
     stopping.signal,
   );
   await setTimeout(2200);
@@ -87,7 +87,13 @@ t.test('every scheduled audit looks for squatters on this machine, and forgets t
   const stopping = new AbortController();
   const monitor = runMonitor(
     db,
-    { registry: new Registry(db), prober: new Prober(config, observer), config, log: silentLog },
+    {
+      registry: new Registry(db),
+      prober: new Prober(config, observer),
+      feed: { changed() {} },
+      config,
+      log: silentLog,
+    },
     stopping.signal,
   );
   const until = async (holds: () => boolean) => {

@@ -13,6 +13,7 @@ import { readEvents } from './events.js';
 import { Folders } from './folders.js';
 import { readLines } from './lines.js';
 import {
+  clientOf,
   errorLine,
   headersOf,
   isCurrent,
@@ -48,12 +49,14 @@ export interface BridgeOptions {
 
 /**
  * Connects an MCP client that speaks over stdio to the service: a line that comes in is sent to `/mcp`, and each message
- * of the answer becomes a line. All of it is stateless but one thing: over HTTP, the revision of the protocol that
- * `initialize` has agreed on goes along with each later message.
+ * of the answer becomes a line. All of it is stateless but for two things that go along with each later message over HTTP:
+ * the revision of the protocol that `initialize` has agreed on, and what the client calls itself.
  */
 export class Bridge {
   readonly #output: Output;
   #protocolVersion: string | null = null;
+  /** What the client calls itself. Events tell who has made a change. */
+  #client: string | null = null;
   readonly #folders: Folders;
   readonly #questions: Questions;
   readonly #underWay = new Set<Promise<void>>();
@@ -98,6 +101,7 @@ export class Bridge {
       return this.#questions.take(message);
     }
     this.#folders.note(message);
+    this.#client = clientOf(message) ?? this.#client;
     // Over HTTP, a request is cancelled by closing its connection.
     if (message.method === 'notifications/cancelled') return this.#cancelling.cancel(message.params?.requestId);
     const passing = this.#pass(line, message).finally(() => this.#underWay.delete(passing));
@@ -122,6 +126,7 @@ export class Bridge {
         headers: {
           'content-type': 'application/json',
           accept: 'application/json, text/event-stream',
+          ...(this.#client !== null && { 'user-agent': this.#client }),
           ...headersOf(message, this.#protocolVersion),
           ...(await this.#folders.headersOf(message)),
         },

@@ -25,6 +25,7 @@ const NAME_FIELDS: { [method: string]: string } = {
   'tasks/cancel': 'taskId',
 };
 const VERSION_IN_META = 'io.modelcontextprotocol/protocolVersion';
+const CLIENT_IN_META = 'io.modelcontextprotocol/clientInfo';
 
 /** @returns null if the line is no JSON; what can be read of JSON that is no message, which the service refuses */
 export function parseMessage(line: string): Message | null {
@@ -58,6 +59,15 @@ export function headersOf({ method, params }: Message, negotiated: string | null
     ...(typeof method === 'string' && { 'mcp-method': toHeader(method) }),
     ...(typeof name === 'string' && { 'mcp-name': toHeader(name) }),
   };
+}
+
+/** What the client calls itself, as a header can have it; null if the message does not say. */
+export function clientOf({ method, params }: Message): string | null {
+  const meta = params?._meta as { [name: string]: unknown } | undefined;
+  const told = method === 'initialize' ? params?.clientInfo : meta?.[CLIENT_IN_META];
+  const { name, version } = (told ?? {}) as { name?: unknown; version?: unknown };
+  if (typeof name !== 'string' || name === '') return null;
+  return `${name}${typeof version === 'string' ? `/${version}` : ''}`.replace(/[^\x20-\x7e]/g, '?').slice(0, 200);
 }
 
 /** As the protocol encodes a text that a header cannot have. */
