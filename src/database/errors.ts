@@ -60,7 +60,8 @@ const OF_THE_REGISTRY = new RegExp(
     'excluded_ports|excluded_ports_of|port_audits|port_allocator_migrations|taken_ports|active_port_allocations|port_range_utilization',
     'canonical_host|require_host|require_protocol|require_read_committed|cooling_ports|unreserved_cooling_ports',
     'free_ports|next_port_available_at|range_counts|find_available_port|allocate_port|release_port',
-    'cleanup_expired_reservations',
+    'cleanup_expired_reservations|events|new_events|event_feed|current_actors?|changed_fields|told_of_allocation',
+    'set_released_by|record_(change|event)|record_(inserted|updated|deleted)_(allocations|reservations)',
   ].join('|')})\\b`,
 );
 
