@@ -88,7 +88,8 @@ begin
 end
 $$;
 create trigger port_allocations_released_by before update on port_allocations
-  for each row when (new.released_at is not null and new.released_by is null)
+  for each row when (new.released_at is not null and (new.released_by is null
+    or (old.released_at is null and new.released_by = old.released_by))) -- released before, and made active again by hand
   execute function set_released_by();
 
 -- The fields that differ, with their values before.
@@ -143,11 +144,14 @@ begin
     select 'allocation.updated' as type, null::jsonb as actor, jsonb_build_object(
       'changed', (select jsonb_agg(key) from jsonb_object_keys(c.fields) key),
       'previous', c.fields - 'metadata') as more
-    from (
-      select changed_fields(to_jsonb(o), to_jsonb(n)) - '{status,hostname_withheld_at,json_bytes,last_used_at,released_at,updated_at,released_by}'::text[]
-        as fields
-    ) c
-    where c.fields <> '{}'
+    from (select changed_fields(to_jsonb(o), to_jsonb(n)) - '{status,hostname_withheld_at,json_bytes,last_used_at,updated_at}'::text[]
+            as fields) c
+    -- Compared first, because an audit updates thousands of rows in which nothing else than status and last_used_at changes.
+    where n.released_at is null
+      and (o.port, o.project, o.service, o.environment, o.host, o.protocol, o.service_type, o.description,
+           o.cloudflare_hostname, o.metadata, o.allocated_at)
+        is distinct from (n.port, n.project, n.service, n.environment, n.host, n.protocol, n.service_type, n.description,
+           n.cloudflare_hostname, n.metadata, n.allocated_at)
     union all
     select case n.status when 'in_use' then 'service.up' else 'service.down' end, null, '{}'
     where n.status <> o.status and n.status <> 'released' and o.status <> 'released'

@@ -16,6 +16,7 @@ const service = createService({ database, config, log, observer: metrics, ...bat
 const app = await buildApp(service, metrics);
 await app.listen({ host: config.host, port: config.port });
 service.readiness.started();
+void service.feed.run(new AbortController().signal); // as in production, until the process ends
 process.send?.('ready');
 process.on('message', () => process.send?.(process.memoryUsage.rss()));
 process.on('disconnect', () => process.exit(0));
