@@ -66,6 +66,29 @@ export class Metrics implements Observer {
   readonly #findings = this.#gauge('audit_findings', 'Conflicts that the last audit of everything found.', 'kind');
   readonly #findingsAt = this.#gauge('audit_findings_timestamp_seconds', 'When the kind was last looked for.', 'kind');
   readonly #auditedAt = this.#gauge('audit_last_timestamp_seconds', 'When an audit of everything last ended.');
+  readonly #eventsWaiting = this.#gauge(
+    'events_oldest_waiting_seconds',
+    'Age of the oldest event that no reader sees yet; 0 if there is none.',
+  );
+  readonly #eventStreams = this.#gauge('event_streams', 'Readers that this process streams events to.');
+  readonly #webhookAttempts = this.#counter('webhook_attempts_total', 'Events sent to webhooks.', 'outcome');
+  readonly #webhooksPending = this.#gauge(
+    'webhook_oldest_pending_seconds',
+    'Age of the oldest event that a webhook is still to be sent; 0 if there is none.',
+  );
+  readonly #cloudflareSucceededAt = this.#gauge(
+    'cloudflare_last_success_timestamp_seconds',
+    'When this process last found or put the Cloudflare tunnel in step with the registry.',
+  );
+  readonly #cloudflarePasses = this.#counter(
+    'cloudflare_passes_total',
+    'Comparisons of the Cloudflare tunnel with the registry.',
+    'outcome',
+  );
+  readonly #cloudflarePending = this.#gauge(
+    'cloudflare_pending_changes',
+    'Changes that the last comparison left to be made in Cloudflare.',
+  );
   readonly #projectGauges = Object.entries(PROJECT_GAUGES).map(
     ([count, [name, help]]) =>
       [
@@ -139,6 +162,28 @@ export class Metrics implements Observer {
 
   cut(reason: string): void {
     this.#cuts.inc({ reason });
+  }
+
+  eventsWaiting(seconds: number): void {
+    this.#eventsWaiting.set(seconds);
+  }
+
+  eventStreams(open: number): void {
+    this.#eventStreams.set(open);
+  }
+
+  webhookAttempted(outcome: 'delivered' | 'failed' | 'disabled'): void {
+    this.#webhookAttempts.inc({ outcome });
+  }
+
+  webhooksPending(oldestSeconds: number): void {
+    this.#webhooksPending.set(oldestSeconds);
+  }
+
+  cloudflarePass(outcome: 'succeeded' | 'failed', pendingChanges: number): void {
+    this.#cloudflarePasses.inc({ outcome });
+    this.#cloudflarePending.set(pendingChanges);
+    if (outcome === 'succeeded') this.#cloudflareSucceededAt.setToCurrentTime();
   }
 
   /**

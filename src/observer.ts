@@ -12,6 +12,32 @@ export interface Observer {
   refused(code: ProblemCode): void;
   /** A connection was cut, because of a limit. */
   cut(reason: string): void;
+  /** @param seconds the age of the oldest event that has no position yet, so that no reader sees it; 0 if there is none */
+  eventsWaiting(seconds: number): void;
+  /** @param open how many readers this process streams events to */
+  eventStreams(open: number): void;
+  /** An event was sent to a webhook. `disabled`: the receiver's answer has switched the webhook off. */
+  webhookAttempted(outcome: 'delivered' | 'failed' | 'disabled'): void;
+  /** @param oldestSeconds the age of the oldest event that a webhook is still to be sent; 0 if there is none */
+  webhooksPending(oldestSeconds: number): void;
+  /**
+   * A comparison of the tunnel with the registry ended.
+   * @param outcome `succeeded` if Cloudflare has all that was to be changed
+   * @param pendingChanges how many changes are still to be made
+   */
+  cloudflarePass(outcome: 'succeeded' | 'failed', pendingChanges: number): void;
 }
 
-export const unobserved: Observer = { batched() {}, wrote() {}, probed() {}, audited() {}, refused() {}, cut() {} };
+export const unobserved: Observer = {
+  batched() {},
+  wrote() {},
+  probed() {},
+  audited() {},
+  refused() {},
+  cut() {},
+  eventsWaiting() {},
+  eventStreams() {},
+  webhookAttempted() {},
+  webhooksPending() {},
+  cloudflarePass() {},
+};
