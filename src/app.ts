@@ -31,6 +31,7 @@ import { allocationRoutes } from './routes/allocations.js';
 import { apiKeyRoutes } from './routes/api-keys.js';
 import { auditRoutes } from './routes/audits.js';
 import { environmentRoutes } from './routes/environments.js';
+import { eventRoutes } from './routes/events/events.js';
 import { excludedPortRoutes } from './routes/excluded-ports.js';
 import { exportRoutes } from './routes/exports.js';
 import { healthRoutes } from './routes/health.js';
@@ -153,6 +154,7 @@ export async function buildApp(
     portRoutes,
     excludedPortRoutes,
     exportRoutes,
+    eventRoutes,
     apiKeyRoutes,
   ];
   const options = { ...service, publicUrl };

@@ -64,6 +64,8 @@ export interface Config {
   /** Cron syntax, in UTC. Null if no audits are scheduled. */
   readonly auditSchedule: string | null;
   readonly healthCheckRetentionDays: number;
+  /** For how many days the change feed keeps its events. */
+  readonly eventRetentionDays: number;
   /** For how many days released allocations are kept. Null is for ever. */
   readonly historyRetentionDays: number | null;
   /** What each project may hold at most. */
@@ -139,6 +141,7 @@ export function loadConfig(variables: Record<string, string | undefined>, option
     probeAllowedHosts: splitList(env.PROBE_ALLOWED_HOSTS).map((entry) => canonicalHost(entry) as string),
     auditSchedule: env.AUDIT_SCHEDULE === 'off' ? null : (env.AUDIT_SCHEDULE ?? null),
     healthCheckRetentionDays: env.HEALTH_CHECK_RETENTION_DAYS,
+    eventRetentionDays: env.EVENT_RETENTION_DAYS,
     historyRetentionDays: env.HISTORY_RETENTION_DAYS ?? null,
     limits: Object.freeze({
       hosts: env.MAX_HOSTS_PER_PROJECT,

@@ -35,6 +35,7 @@ export const problems = {
   'reservation-ended': { status: 409, title: 'The reservation has ended' },
   'dotenv-name-conflict': { status: 409, title: 'The services make no usable variable names' },
   'reservation-expired': { status: 410, title: 'The reservation has expired' },
+  'events-expired': { status: 410, title: 'The events were deleted' },
   'port-outside-range': { status: 422, title: "The port is outside the project's ranges" },
   'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key was used for another request' },
   'not-probeable': { status: 422, title: 'The port can not be probed' },

@@ -21,6 +21,7 @@ import { LocalSocket } from './process/local-socket.js';
 import { endWhenLost } from './process/lost-folder.js';
 import { describeRefusedPort } from './process/refused-ports.js';
 import { Readiness } from './readiness.js';
+import { EVENTS_CHANNEL } from './repositories/events/events.js';
 import { createService } from './service.js';
 import { runMonitor } from './services/monitor.js';
 
@@ -77,7 +78,8 @@ export async function serve(config: Config, log: Logger, mode: Mode): Promise<st
     const monitor = runMonitor(database.db, service, stopping);
     closers.push(() => monitor);
     const feed = service.feed.run(stopping);
-    closers.push(() => feed);
+    const listening = database.listen(EVENTS_CHANNEL, () => service.feed.changed(), stopping);
+    closers.push(() => Promise.all([feed, listening]).then(() => {}));
     log.info({ database: database.kind, ...(local && { dataDir: config.dataDir }) }, 'Ready');
     return mode.kind === 'foreground' ? urlOf(app, config) : null;
   } catch (error) {

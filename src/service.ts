@@ -9,7 +9,7 @@ import { type Observer, unobserved } from './observer.js';
 import { Readiness } from './readiness.js';
 import { Registry } from './registry/registry.js';
 import { Auditor } from './services/audits/audit.js';
-import { EventFeed } from './services/events/feed.js';
+import { EventFeed, POLL_MS, SELDOM_POLL_MS } from './services/events/feed.js';
 import { Keyring } from './services/keyring.js';
 import { LocalListeners } from './services/listeners/local-listeners.js';
 import { ListenerWarnings } from './services/listeners/warnings.js';
@@ -39,7 +39,7 @@ export interface Service {
 }
 
 export interface ServiceOptions {
-  database: Pick<Database, 'db'>;
+  database: Pick<Database, 'db'> & Partial<Pick<Database, 'kind'>>;
   config: Config;
   log: Logger;
   readiness?: Readiness;
@@ -58,7 +58,12 @@ export function createService(options: ServiceOptions): Service {
   const openFiles = options.openFiles ?? divideOpenFiles(config, null);
   const listeners = new LocalListeners(config, log);
   const prober = new Prober(config, observer, SYSTEM_NAMES, openFiles, listeners);
-  const feed = new EventFeed(database.db, { source: config.publicUrl ?? 'urn:port-allocator', log });
+  const feed = new EventFeed(database.db, {
+    source: config.publicUrl ?? 'urn:port-allocator',
+    log,
+    observer,
+    pollMs: database.kind === 'embedded' ? SELDOM_POLL_MS : POLL_MS,
+  });
   return {
     config,
     openFiles,

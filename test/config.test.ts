@@ -38,6 +38,7 @@ t.test('without a variable the service runs on loopback, embedded, with the docu
       probeAllowedHosts: [],
       auditSchedule: null,
       healthCheckRetentionDays: 30,
+      eventRetentionDays: 90,
       historyRetentionDays: null,
       limits: {
         hosts: 1000,
@@ -81,6 +82,7 @@ t.test('every variable is taken', async (t) => {
         PROBE_ALLOWED_HOSTS: 'db2, 10.0.0.8',
         AUDIT_SCHEDULE: '*/5 * * * *',
         HEALTH_CHECK_RETENTION_DAYS: '7',
+        EVENT_RETENTION_DAYS: '30',
         HISTORY_RETENTION_DAYS: '365',
         MAX_HOSTS_PER_PROJECT: '1',
         MAX_ENVIRONMENTS_PER_PROJECT: '2',
@@ -124,6 +126,7 @@ t.test('every variable is taken', async (t) => {
       probeAllowedHosts: ['db2', '10.0.0.8'],
       auditSchedule: '*/5 * * * *',
       healthCheckRetentionDays: 7,
+      eventRetentionDays: 30,
       historyRetentionDays: 365,
       limits: { hosts: 1, environments: 2, reservations: 3, idempotencyKeys: 4, healthChecks: 5 },
     },

@@ -61,6 +61,7 @@ t.test('the contract', async (t) => {
         'get /v1/audits',
         'get /v1/audits/{id}',
         'get /v1/environments',
+        'get /v1/events',
         'get /v1/excluded-ports',
         'get /v1/excluded-ports/{port}',
         'get /v1/exports/{format}',

@@ -92,6 +92,12 @@ const expected: Record<ProblemCode, [refusal: AppError, rest: string, mcp: strin
     'Reserve a port again, and renew it in time.',
     'its port may belong',
   ],
+  'events-expired': [
+    made.eventsExpired,
+    'Read the present state (GET /v1/allocations), then follow without Last-Event-ID and cursor; GET /v1/events without a ' +
+      'cursor begins with the oldest event that is kept.',
+    'list-ports shows what is held now',
+  ],
   'port-outside-range': [made.portOutsideRange, 'Ask for one of those, or leave the port out.', 'leave `port` out'],
   'idempotency-key-reused': [
     made.idempotencyKeyReused,

@@ -38,6 +38,10 @@ export class Access {
     if (intent === 'change' && this.#role === 'reader') throw refusals.readerChangesNothing();
   }
 
+  get isAdmin(): boolean {
+    return this.#role === 'admin';
+  }
+
   sees(project: string): boolean {
     return this.projects === null || this.projects.includes(project);
   }

@@ -39,6 +39,7 @@ const nextSteps: NextSteps<Problem> & Record<string, Step> = {
   'reservation-ended': 'port-allocator reserve makes a new one.',
   'dotenv-name-conflict': 'Rename one of the services, or take the JSON: port-allocator env --format json.',
   'reservation-expired': 'port-allocator reserve makes a new one.',
+  'events-expired': 'port-allocator ls shows what is held now.',
   'port-outside-range': 'Ask for one of those, or leave the port out.',
   'idempotency-key-reused': 'Call the command again.',
   'not-probeable': '',

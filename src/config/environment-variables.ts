@@ -39,6 +39,8 @@ export const environmentVariables = Type.Object({
   PROBE_ALLOWED_HOSTS: Type.Optional(Type.String()),
   AUDIT_SCHEDULE: Type.Optional(Type.String()),
   HEALTH_CHECK_RETENTION_DAYS: Type.Integer({ default: 30, minimum: 1, maximum: 36_500 }),
+  // At least 4: what is to be sent to a webhook is tried for 3 days.
+  EVENT_RETENTION_DAYS: Type.Integer({ default: 90, minimum: 4, maximum: 36_500 }),
   HISTORY_RETENTION_DAYS: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500 })),
   MAX_HOSTS_PER_PROJECT: Type.Integer({ default: 1000, ...ROWS }),
   MAX_ENVIRONMENTS_PER_PROJECT: Type.Integer({ default: 1000, ...ROWS }),

@@ -8,7 +8,7 @@ import { type DataDirLock, lockDataDir } from '../embedded/data-dir-lock.js';
 import { openEmbedded } from '../embedded/pglite.js';
 import { StartError } from '../errors.js';
 import { readCommittedDialect } from './driver.js';
-import { DEFAULT_SCHEMA, setUpConnection } from './server-settings.js';
+import { DEFAULT_SCHEMA, isDirect, setUpConnection } from './server-settings.js';
 import type { Tables } from './tables.js';
 
 export interface Database {
@@ -21,6 +21,12 @@ export interface Database {
    * own without the time limits of `db`, which is closed afterwards.
    */
   withoutLimits<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T>;
+  /**
+   * Calls `onMessage` for each NOTIFY on a channel that is about this registry, and when listening begins, until `signal`
+   * is aborted. A connection that breaks is made again. Ends at once behind a pooler, where no session is ours to listen
+   * in, and on the embedded database, which no other process changes.
+   */
+  listen(channel: string, onMessage: () => void, signal: AbortSignal): Promise<void>;
   /** How many connections the pool has, how many of them are idle, and how many requests wait for one. */
   poolCounts(): { total: number; idle: number; waiting: number };
   /** Waits for the queries under way, and closes all connections. */
@@ -40,6 +46,8 @@ const NO_LIMITS = { lockTimeoutMs: 0, statementTimeoutMs: 0 };
  * first keepalive probe after two hours.
  */
 const KEEP_ALIVE_MS = 10_000;
+/** How long after the loss of the connection that listens it is made again. */
+const RECONNECT_MS = 2000;
 
 /**
  * Opens PostgreSQL or, without a `databaseUrl`, the embedded database of `dataDir`. The pool for PostgreSQL connects
@@ -63,6 +71,7 @@ export async function connectDatabase(
       schema: null,
       db,
       withoutLimits: (work) => work(db),
+      listen: async () => {},
       poolCounts: () => countsOf(embedded.pool),
       async close() {
         await db.destroy();
@@ -101,9 +110,48 @@ export async function connectDatabase(
       });
       return work(own).finally(() => own.destroy());
     },
+    async listen(channel, onMessage, signal) {
+      while (!signal.aborted) {
+        const isOurs = await listenOnce({ ...connection, pipeline: false }, schema, channel, onMessage, signal);
+        if (!isOurs) return;
+        await setTimeout(RECONNECT_MS, undefined, { signal }).catch(() => {});
+      }
+    },
     poolCounts: () => countsOf(pool),
     close: () => db.destroy(),
   };
+}
+
+/**
+ * Listens on a connection of its own until that breaks or `signal` is aborted.
+ * @returns false behind a pooler
+ */
+async function listenOnce(
+  connection: pg.ClientConfig,
+  schema: string,
+  channel: string,
+  onMessage: () => void,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const client = new pg.Client({ ...connection, keepAliveInitialDelayMillis: KEEP_ALIVE_MS });
+  const ended = new Promise<void>((resolve) => {
+    client.once('end', resolve).on('error', () => resolve());
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  client.on('notification', ({ payload }) => payload === schema && onMessage());
+  try {
+    await client.connect();
+    await setUpConnection(client, schema);
+    if (!isDirect(client)) return false;
+    await client.query(`listen ${client.escapeIdentifier(channel)}`);
+    onMessage(); // for what was missed without a connection
+    await ended;
+  } catch {
+    // The pool's queries tell of an outage. This connection is only tried again.
+  } finally {
+    await client.end().catch(() => {});
+  }
+  return true;
 }
 
 /**

@@ -40,25 +40,31 @@ export async function copyRegistry(
       const tables = await listTables(from);
       await lockTables(to, tables);
       await requireEmpty(to, tables);
-      await sql`delete from excluded_ports`.execute(to); // the migration's own, in place of which come the source's
+      await setTriggers(to, tables, 'disable');
+      // The migrations' own rows, in place of which come the source's.
+      for (const name of FILLED_BY_MIGRATIONS) await sql`delete from ${sql.table(name)}`.execute(to);
       const counts: Record<string, number> = {};
       for (const table of tables) {
         log.info({ table: table.name }, 'Copying');
         await copyTable(from, to, table);
         counts[table.name] = await requireSameContent(from, to, table);
       }
+      await setTriggers(to, tables, 'enable');
       return counts;
     }),
   );
 }
 
+/** Tables that have rows as soon as the migrations were applied. */
+const FILLED_BY_MIGRATIONS = ['excluded_ports', 'event_feed'];
+
 /**
- * The migrations fill the table of excluded ports. What it has says nothing of whether a registry is in use.
+ * What the tables of FILLED_BY_MIGRATIONS have says nothing of whether a registry is in use.
  * @throws CommandRefused naming the other tables that have rows. A table that does not exist counts as empty.
  */
 export async function requireEmpty(db: Kysely<Tables>, tables: Pick<Table, 'name'>[]): Promise<void> {
   const filled: string[] = [];
-  for (const { name } of tables.filter(({ name }) => name !== 'excluded_ports')) {
+  for (const { name } of tables.filter(({ name }) => !FILLED_BY_MIGRATIONS.includes(name))) {
     const { rows: known } = await sql<{ known: boolean }>`select to_regclass(${name}) is not null as known`.execute(db);
     if (!known[0]?.known) continue;
     const { rows } = await sql<{ filled: boolean }>`select exists (select from ${sql.table(name)}) as filled`.execute(
@@ -144,6 +150,14 @@ async function lockTables(to: Transaction<Tables>, tables: Table[]): Promise<voi
   });
 }
 
+/**
+ * Switches the triggers of the migrations off while rows are copied, and on again: they would write an event for each row.
+ * Until this transaction is committed, nobody else can write to these tables.
+ */
+async function setTriggers(to: Transaction<Tables>, tables: Table[], state: 'enable' | 'disable'): Promise<void> {
+  for (const { name } of tables) await sql`alter table ${sql.table(name)} ${sql.raw(state)} trigger user`.execute(to);
+}
+
 async function copyTable(from: Transaction<Tables>, to: Transaction<Tables>, { name, columns }: Table): Promise<void> {
   const table = sql.table(name);
   const list = sql.join(columns.map((column) => sql.ref(column)));
@@ -157,6 +171,19 @@ async function copyTable(from: Transaction<Tables>, to: Transaction<Tables>, { n
       select ${list} from json_populate_recordset(null::${table}, ${batch}::json)`.execute(to);
   }
   await sql`close copied`.execute(from);
+  await continueIdentity(to, name);
+}
+
+/** New rows get ids behind those that were copied. */
+async function continueIdentity(to: Transaction<Tables>, name: string): Promise<void> {
+  const { rows } = await sql<{ column: string }>`
+    select attname::text as column from pg_attribute
+    where attrelid = ${name}::regclass and attidentity <> '' and not attisdropped`.execute(to);
+  for (const { column } of rows) {
+    await sql`
+      select setval(pg_get_serial_sequence(${name}, ${column}), max(${sql.ref(column)})) from ${sql.table(name)}
+      having max(${sql.ref(column)}) is not null`.execute(to);
+  }
 }
 
 async function requireSameContent(

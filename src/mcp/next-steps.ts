@@ -68,6 +68,7 @@ export const nextSteps: NextSteps<RefusedCall> = {
   'dotenv-name-conflict': 'rename one of the services that are named.',
   'reservation-expired':
     'its port may belong to another service by now: reserve-port makes a new one, get-port allocates at once.',
+  'events-expired': 'list-ports shows what is held now.',
   'port-outside-range': 'leave `port` out, or ask for one of these ranges.',
   'idempotency-key-reused': 'call the tool again.',
   'not-probeable': ({ port }) =>

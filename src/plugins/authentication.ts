@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Caller, UNIDENTIFIED } from '../access/caller.js';
 import type { Keyring } from '../services/keyring.js';
 import { countedAs, type RateLimit } from './limits/rate-limit.js';
@@ -53,9 +53,8 @@ export function registerAuthentication(app: FastifyInstance, keyring: Keyring, l
     };
     const refused = (error: unknown) =>
       done((address === null ? counting?.count(countedAs(request)) : null) ?? (error as Error));
-    const key = /^Bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? null;
     try {
-      const found = keyring.identify(key, beforeLookUp);
+      const found = keyring.identify(bearerOf(request), beforeLookUp);
       if (found instanceof Promise) found.then(identified, refused);
       else identified(found);
     } catch (error) {
@@ -63,5 +62,9 @@ export function registerAuthentication(app: FastifyInstance, keyring: Keyring, l
     }
   });
 }
+
+/** The key that came with a request; null if none did. */
+export const bearerOf = ({ headers }: FastifyRequest): string | null =>
+  /^Bearer +([^ ]+) *$/i.exec(headers.authorization ?? '')?.[1] ?? null;
 
 const isOpen = (route: string): boolean => OPEN.has(route) || route.startsWith('/docs/');

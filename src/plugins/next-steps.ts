@@ -59,6 +59,9 @@ export const nextSteps: NextSteps = {
       ? 'Ask for one project, environment and host, or take the JSON.'
       : 'Rename them, or take the JSON.',
   'reservation-expired': 'Reserve a port again, and renew it in time.',
+  'events-expired':
+    'Read the present state (GET /v1/allocations), then follow without Last-Event-ID and cursor; GET /v1/events without a ' +
+    'cursor begins with the oldest event that is kept.',
   'port-outside-range': 'Ask for one of those, or leave the port out.',
   'idempotency-key-reused': 'Use a new Idempotency-Key for a new request.',
   'not-probeable': ({ port }) => (port === undefined ? '' : `GET /v1/ports/${port} tells who has the number now.`),

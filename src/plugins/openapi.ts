@@ -57,6 +57,7 @@ export async function registerOpenapi(app: FastifyInstance, { version, publicUrl
         { name: 'ranges', description: 'Blocks of ports that belong to projects.' },
         { name: 'ports', description: 'Who owns a number.' },
         { name: 'audits', description: 'What is really listening.' },
+        { name: 'events', description: 'What has happened, and who did it.' },
         { name: 'exports', description: 'What other programs read.' },
         { name: 'api-keys', description: 'Who may do what; for admins.' },
         { name: 'health', description: 'The service itself.' },

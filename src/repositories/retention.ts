@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Tables } from '../database/tables.js';
 
 /**
@@ -26,6 +26,29 @@ export async function deleteOldAudits(db: Kysely<Tables>, days: number, limit: n
       where checked_at < statement_timestamp() - make_interval(days => ${days})
       order by checked_at limit ${limit} for update skip locked)`.execute(db);
   return Number(numAffectedRows ?? 0);
+}
+
+/**
+ * Deletes up to `limit` events that are older than `days`, from the beginning of the feed on, and remembers up to where in
+ * the same transaction. It stops at the first event that is younger, even if older ones follow, so that no reader misses
+ * an event in between.
+ * @returns how many were deleted
+ */
+export async function deleteOldEvents(trx: Transaction<Tables>, days: number, limit: number): Promise<number> {
+  const { rows } = await sql<{ deleted: number; last: string | null }>`
+    with oldest as (
+      select position, time < statement_timestamp() - make_interval(days => ${days}) as is_old
+      from events where position > (select deleted_position from event_feed) order by position limit ${limit}
+    ), deleted as (
+      delete from events where position = any(array(
+        select position from oldest
+        where position < coalesce((select min(position) from oldest where not is_old), 9223372036854775807)))
+      returning position
+    )
+    select count(*)::integer as deleted, max(position)::text as last from deleted`.execute(trx);
+  const { deleted = 0, last = null } = rows[0] ?? {};
+  if (last !== null) await trx.updateTable('event_feed').set({ deleted_position: last }).execute();
+  return deleted;
 }
 
 /** When the oldest of the newest `limit` health checks of a project was made; null if it has no more than that. */

@@ -37,7 +37,7 @@ export const auditRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, 
         tags: ['audits'],
         body: Ref(AuditScope),
         response: {
-          200: answerOrEvents(Audit, 'What was found.'),
+          200: answerOrEvents(Audit, 'What was found.', 'event: progress\ndata: {"done":1,"total":2}\n\n'),
           ...refusals({ body: true }, 'project-not-found', 'not-probeable'),
         },
       },

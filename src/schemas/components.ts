@@ -19,6 +19,7 @@ import {
   HeldEnvironment,
   HeldEnvironmentPage,
 } from './environment.js';
+import { Actor, Event, EventPage } from './events/event.js';
 import { ExportDocument } from './export.js';
 import { Liveness, Readiness } from './health.js';
 import { HealthCheck, HealthCheckPage, NewHealthCheck } from './health-check.js';
@@ -30,6 +31,7 @@ import { NewReservation, Reservation, ReservationClaim, ReservationPage, Reserva
 
 /** Every object that has a name in the contract. */
 export const components = [
+  Actor,
   AllocatedPair,
   AllocatedPorts,
   Allocation,
@@ -48,6 +50,8 @@ export const components = [
   EnvironmentPorts,
   EnvironmentService,
   EnvironmentServices,
+  Event,
+  EventPage,
   ExcludedPort,
   ExcludedPortPage,
   ExportDocument,

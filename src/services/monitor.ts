@@ -40,7 +40,7 @@ export async function runMonitor(db: Kysely<Tables>, parts: MonitorParts, signal
       name: 'reservations',
       schedule: SWEEP_SCHEDULE,
       catchesUp: true,
-      run: (passSignal) => sweepReservations(db, passSignal),
+      run: (passSignal) => sweepReservations(db, passSignal).finally(() => feed.changed()),
     },
   ];
   if (config.auditSchedule !== null) {

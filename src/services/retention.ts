@@ -8,6 +8,7 @@ import {
   deleteAllocations,
   deleteHealthChecksOf,
   deleteOldAudits,
+  deleteOldEvents,
   deleteOldHealthChecks,
   findOldHistory,
 } from '../repositories/retention.js';
@@ -18,23 +19,29 @@ const RESERVATIONS_BATCH = 500;
 /** Fewer, because the conflicts of one audit may take hundreds of pages of the database. */
 const AUDITS_BATCH = 100;
 
-export type RetentionConfig = Pick<Config, 'healthCheckRetentionDays' | 'historyRetentionDays'>;
+export type RetentionConfig = Pick<Config, 'healthCheckRetentionDays' | 'historyRetentionDays' | 'eventRetentionDays'>;
 
 /**
- * Deletes the health checks, the audits and the released allocations that are older than the configuration says. Each
+ * Deletes the health checks, the audits, the events and the released allocations that are older than the configuration says. Each
  * batch is a transaction of its own, so that whatever was deleted before an error stays deleted.
  * @returns how many of each were deleted
  */
 export async function runRetention(
   db: Kysely<Tables>,
-  { healthCheckRetentionDays: checkDays, historyRetentionDays: historyDays }: RetentionConfig,
+  {
+    healthCheckRetentionDays: checkDays,
+    historyRetentionDays: historyDays,
+    eventRetentionDays: eventDays,
+  }: RetentionConfig,
   signal?: AbortSignal,
-): Promise<{ healthChecks: number; audits: number; allocations: number }> {
+): Promise<{ healthChecks: number; audits: number; events: number; allocations: number }> {
   const deleteChecks = (limit: number) => inTransaction(db, (trx) => deleteOldHealthChecks(trx, checkDays, limit));
   let healthChecks = await repeatInBatches(deleteChecks, RETENTION_BATCH, signal);
   const deleteAudits = (limit: number) => inTransaction(db, (trx) => deleteOldAudits(trx, checkDays, limit));
   const audits = await repeatInBatches(deleteAudits, AUDITS_BATCH, signal);
-  if (historyDays === null) return { healthChecks, audits, allocations: 0 };
+  const deleteEvents = (limit: number) => inTransaction(db, (trx) => deleteOldEvents(trx, eventDays, limit));
+  const events = await repeatInBatches(deleteEvents, RETENTION_BATCH, signal);
+  if (historyDays === null) return { healthChecks, audits, events, allocations: 0 };
   const deleteHistory = async (limit: number) => {
     const ids = await inTransaction(db, (trx) => findOldHistory(trx, historyDays, limit));
     if (ids.length === 0) return 0;
@@ -42,7 +49,7 @@ export async function runRetention(
     return inTransaction(db, (trx) => deleteAllocations(trx, ids));
   };
   const allocations = await repeatInBatches(deleteHistory, RETENTION_BATCH, signal);
-  return { healthChecks, audits, allocations };
+  return { healthChecks, audits, events, allocations };
 }
 
 /**

@@ -160,6 +160,8 @@ export const operations: Record<string, Operation> = {
   removeExcludedPort: { method: 'DELETE', path: at('/v1/excluded-ports/6000'), allowed: 'admins', others: 'refused' },
   exportAllocations: { method: 'GET', path: at('/v1/exports/prometheus'), allowed: 'keys', others: 'filtered' },
 
+  listEvents: { method: 'GET', path: at('/v1/events?limit=1000'), allowed: 'keys', others: 'filtered' },
+
   createApiKey: {
     method: 'POST',
     path: at('/v1/api-keys'),

@@ -24,6 +24,7 @@ const NOT_TOOLS: Record<string, string> = {
   removeExcludedPort: 'is a decision of the operators, which concerns every project',
   exportAllocations: 'is fetched by the programs that it is for',
   createApiKey: 'is for administrators: an agent that made keys could hand out more than it was given',
+  listEvents: 'is followed by programs that run on; an agent asks for the present state',
   listApiKeys: 'is for administrators',
   revokeApiKey: 'is for administrators',
   renewReservation: 'an agent reserves for as long as it needs, and get-port keeps for good',

@@ -15,6 +15,8 @@ import { findHeldInEnvironment, listAllocations } from '../../src/repositories/a
 import { listApiKeys } from '../../src/repositories/api-keys.js';
 import { findAudit, findLastAudit, findRecentAudit, listAudits } from '../../src/repositories/audits.js';
 import { listAllEnvironments, listEnvironments } from '../../src/repositories/environments.js';
+import { listEvents } from '../../src/repositories/events/event-list.js';
+import { moveNewEvents } from '../../src/repositories/events/events.js';
 import { listProjectNames, listProjects, summarizeProject } from '../../src/repositories/projects.js';
 import {
   findForeignOwners,
@@ -59,6 +61,7 @@ const registry = new Registry(db);
 const own = await fillProject(db, OWN, OWN_START, 'shown');
 const other = await fillProject(db, OTHER, OTHER_START, 'hidden');
 const auditOfAll = await insertAudit(db, {}, 'hidden');
+await moveNewEvents(db);
 const otherIds = [...(await readIds(db, OTHER)), auditOfAll];
 
 /** One way to ask a query something, and what comes of it. */
@@ -117,6 +120,14 @@ const queries: Record<string, Ask[]> = {
     { ask: (s) => s.read(findRecentAudit, { project: OWN }, 600), shows: ['shown-key', 'shown conflict'] },
     { ask: (s) => s.read(findRecentAudit, { project: OTHER }, 600) },
     { ask: (s) => s.read(findRecentAudit, {}, 600) },
+  ],
+  listEvents: [
+    { ask: (s) => s.read(listEvents, {}, 'urn:test'), shows: ['shown-api'] },
+    { ask: (s) => s.read(listEvents, { project: OTHER }, 'urn:test') },
+    {
+      ask: (s) => s.read(listEvents, { types: ['allocation.created', 'api-key.created'] }, 'urn:test'),
+      shows: ['shown-api'],
+    },
   ],
   listEnvironments: [
     { ask: (s) => s.read(listEnvironments, OWN, {}), shows: ['shown', '/shown/folder'] },

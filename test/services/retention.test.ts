@@ -27,24 +27,28 @@ t.test('old rows are deleted in batches, but nothing that is held or cooling dow
     select false, '{}', 'schedule', clock_timestamp() - make_interval(days => i % 2 * 10), 1, 0, 0, 0, 0, '[]'
     from generate_series(1, 260) i`.execute(db);
 
-  t.same(await runRetention(db, { healthCheckRetentionDays: 7, historyRetentionDays: null }), {
+  t.same(await runRetention(db, { healthCheckRetentionDays: 7, historyRetentionDays: null, eventRetentionDays: 90 }), {
     healthChecks: 1200,
     audits: 130,
+    events: 0,
     allocations: 0,
   });
   // The longest cooldown is 30 days, so the row released 3 days ago may still be needed to compute a cooldown.
-  t.same(await runRetention(db, { healthCheckRetentionDays: 7, historyRetentionDays: 1 }), {
+  t.same(await runRetention(db, { healthCheckRetentionDays: 7, historyRetentionDays: 1, eventRetentionDays: 90 }), {
     healthChecks: 0,
     audits: 0,
+    events: 0,
     allocations: 1,
   });
   await sql`update port_ranges set reuse_cooldown_seconds = 0`.execute(db);
-  t.match(await runRetention(db, { healthCheckRetentionDays: 7, historyRetentionDays: 1 }), { allocations: 1 });
+  t.match(await runRetention(db, { healthCheckRetentionDays: 7, historyRetentionDays: 1, eventRetentionDays: 90 }), {
+    allocations: 1,
+  });
   const left = await db.selectFrom('port_allocations').select(['port', 'status']).execute();
   t.same(left, [{ port: 3300, status: 'allocated' }]);
 });
 
-const SHORT_HISTORY = { healthCheckRetentionDays: 7, historyRetentionDays: 1 };
+const SHORT_HISTORY = { healthCheckRetentionDays: 7, historyRetentionDays: 1, eventRetentionDays: 90 };
 const MOST_ROWS = 1000;
 const LOCK_TIMEOUT_MS = 200;
 
@@ -85,7 +89,7 @@ t.test('the health checks of old allocations are deleted in small transactions, 
   await sql`
     create trigger count_deleted after delete on port_health_checks
     referencing old table as gone for each statement execute function count_deleted()`.execute(db);
-  t.same(await runRetention(db, SHORT_HISTORY), { healthChecks, audits: 0, allocations: 1200 });
+  t.same(await runRetention(db, SHORT_HISTORY), { healthChecks, audits: 0, events: 0, allocations: 1200 });
   t.equal(await countChecks(db), 0);
 });
 

@@ -6,9 +6,14 @@ import type { Event, EventType } from '../../schemas/events/event.js';
 export interface FeedEvent {
   position: number;
   event: Event;
+  /** About how many bytes it has as JSON. */
+  bytes: number;
 }
 
-type EventRow = Omit<Selectable<EventsTable>, 'json_bytes'>;
+export type EventRow = Selectable<EventsTable>;
+
+/** Tells other replicas that there are events, see `Database.listen`. Channels belong to a database, not to a schema. */
+export const EVENTS_CHANNEL = 'port_allocator_events';
 
 /** How many events one transaction moves at most. */
 const MOVED_AT_ONCE = 1000;
@@ -17,6 +22,9 @@ const MOVED_AT_ONCE = 1000;
  * Gives committed events their positions, in one order: moves them from `new_events` to `events`. One process at a time
  * does so, because it locks the row of the feed. Who comes next waits for its commit, so that positions become visible in
  * their order. Lock and look are two statements, as in ../../allocator/transaction.ts.
+ *
+ * Replicas that listen are told. Only this transaction tells them, and none that makes a change: at its commit, NOTIFY
+ * takes a lock on the whole database, for which all writers would wait.
  * @returns the last position that was given, and whether there may be more to move
  */
 export function moveNewEvents(db: Kysely<Tables>): Promise<{ last: number; isMore: boolean }> {
@@ -24,7 +32,8 @@ export function moveNewEvents(db: Kysely<Tables>): Promise<{ last: number; isMor
     const last = await lockFeed(trx);
     const { rows } = await sql<{ moved: number }>`
       with moved as (
-        delete from new_events where id in (select id from new_events order by id limit ${MOVED_AT_ONCE}) returning *
+        delete from new_events where id = any(array(select id from new_events order by id limit ${MOVED_AT_ONCE}))
+        returning *
       ), inserted as (
         insert into events (position, type, project, subject, time, actor, data)
         select ${last}::bigint + row_number() over (order by id), type, project, subject, time, actor, data from moved
@@ -33,7 +42,9 @@ export function moveNewEvents(db: Kysely<Tables>): Promise<{ last: number; isMor
       ), remembered as (
         update event_feed set last_position = last_position + counted.moved from counted where counted.moved > 0
       )
-      select moved from counted`.execute(trx);
+      select moved, case when moved > 0 then pg_notify(${EVENTS_CHANNEL}, current_schema()) end from counted`.execute(
+      trx,
+    );
     const moved = rows[0]?.moved ?? 0;
     return { last: last + moved, isMore: moved === MOVED_AT_ONCE };
   });
@@ -48,9 +59,22 @@ async function lockFeed(trx: Transaction<Tables>): Promise<number> {
   return Number(last_position);
 }
 
-export async function hasNewEvents(db: Kysely<Tables>): Promise<boolean> {
-  const { rows } = await sql<{ has_new: boolean }>`select exists (select from new_events) as has_new`.execute(db);
-  return rows[0]?.has_new ?? false;
+/**
+ * Whether there is anything to move. Takes no lock.
+ * @returns the last position that was given, and for how many seconds the event has waited that is first in turn, null if
+ * there is none
+ */
+export async function findWaiting(db: Kysely<Tables>): Promise<{ last: number; waitingSeconds: number | null }> {
+  // `order by` makes PostgreSQL read the index, which forgets rows that were deleted, and not the table, which has them
+  // until it is vacuumed.
+  const { rows } = await sql<{ last: string; waiting: number | null }>`
+    select last_position as last, (
+      select greatest(0, extract(epoch from clock_timestamp() - time))::float from new_events order by id limit 1
+    ) as waiting
+    from event_feed`.execute(db);
+  const [row] = rows;
+  if (!row) throw new Error('The table event_feed has no row');
+  return { last: Number(row.last), waitingSeconds: row.waiting };
 }
 
 /** @returns the last position that was given, and the last one that was deleted because of its age */
@@ -68,15 +92,22 @@ export async function findEventsAfter(
 ): Promise<FeedEvent[]> {
   const rows = await db
     .selectFrom('events')
-    .select(['position', 'type', 'project', 'subject', 'time', 'actor', 'data'])
+    .selectAll()
     .where('position', '>', String(position))
     .orderBy('position')
     .limit(limit)
     .execute();
-  return rows.map((row) => ({ position: Number(row.position), event: toEvent(row, source) }));
+  return rows.map((row) => toFeedEvent(row, source));
 }
 
-export function toEvent({ position, type, project, subject, time, actor, data }: EventRow, source: string): Event {
+export function toFeedEvent(row: EventRow, source: string): FeedEvent {
+  return { position: Number(row.position), event: toEvent(row, source), bytes: row.json_bytes };
+}
+
+export function toEvent(
+  { position, type, project, subject, time, actor, data }: Omit<EventRow, 'json_bytes'>,
+  source: string,
+): Event {
   return {
     specversion: '1.0',
     id: position,

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { mediaTypes } from '../../media-types.js';
 import { toHttpRefusal, toProblem } from '../../plugins/problems.js';
@@ -8,56 +9,101 @@ const HEARTBEAT_MS = 15_000;
 
 export type SendEvent = (event: string, data: object) => void;
 
+/** One event, as it is sent. */
+export const toFrame = (event: string, data: object): string => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+
+/** An answer of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
+export class EventStream {
+  readonly #raw: ServerResponse;
+  readonly #heartbeat: NodeJS.Timeout;
+
+  /**
+   * Opens the stream. From now on, the request cannot be answered in another way.
+   * @param heartbeat makes the comment that is sent from time to time
+   */
+  constructor(reply: FastifyReply, heartbeat = () => ': still here\n\n') {
+    this.#raw = reply.raw;
+    reply.hijack();
+    this.#raw.writeHead(200, {
+      ...(reply.getHeaders() as Record<string, string>),
+      'content-type': mediaTypes.events,
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no', // without this, nginx would buffer the events
+      connection: 'close', // a replica that shuts down would otherwise wait until the idle connection times out
+    });
+    this.#heartbeat = setInterval(() => {
+      if (!this.isFull) this.write(heartbeat());
+    }, HEARTBEAT_MS);
+    whenClosed(this.#raw, () => clearInterval(this.#heartbeat));
+  }
+
+  /** The reader has to take something before more is written, or it would pile up here. */
+  get isFull(): boolean {
+    return this.#raw.writableNeedDrain;
+  }
+
+  get isClosed(): boolean {
+    return this.#raw.destroyed;
+  }
+
+  write(text: string): void {
+    if (!this.isClosed) this.#raw.write(text);
+  }
+
+  /** Waits until the reader has taken what was written, or has left. `registerUnreadAnswers` cuts one who takes nothing. */
+  async taken(): Promise<void> {
+    if (!this.isFull || this.isClosed) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        this.#raw.off('drain', done).off('close', done);
+        resolve();
+      };
+      this.#raw.once('drain', done).once('close', done);
+    });
+  }
+
+  /** Ends with an event `problem`. */
+  refuse(error: unknown, request: FastifyRequest): void {
+    const refusal = toHttpRefusal(error);
+    if (!this.isClosed) {
+      const logged = { reqId: request.id, err: refusal.cause ?? refusal, code: refusal.code };
+      request.log.warn(logged, 'Event stream broken off');
+    }
+    this.write(toFrame('problem', toProblem(refusal, request)));
+    this.end();
+  }
+
+  end(): void {
+    clearInterval(this.#heartbeat);
+    this.#raw.end();
+  }
+}
+
 /**
- * Answers with server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): first those that
- * `work` sends, as far as the client reads them, then an event `result` with what `work` returns. The stream opens with
- * its first event. If `work` fails before that, the answer is an ordinary problem document; if it fails later, the last
- * event is `problem`.
+ * Answers with server-sent events: first those that `work` sends, as far as the client reads them, then an event
+ * `result` with what `work` returns. The stream opens with its first event. If `work` fails before that, the answer is
+ * an ordinary problem document; if it fails later, the last event is `problem`.
  */
 export async function sendEvents(
   request: FastifyRequest,
   reply: FastifyReply,
   work: (send: SendEvent, signal: AbortSignal) => Promise<object>,
 ): Promise<void> {
-  const { raw } = reply;
-  let heartbeat: NodeJS.Timeout | undefined;
-  const write = (text: string) => {
-    if (!raw.destroyed) raw.write(text);
-  };
+  const opened: { stream?: EventStream } = {};
   const send: SendEvent = (event, data) => {
-    if (!reply.sent) {
-      reply.hijack();
-      raw.writeHead(200, {
-        ...(reply.getHeaders() as Record<string, string>),
-        'content-type': mediaTypes.events,
-        'cache-control': 'no-store',
-        'x-accel-buffering': 'no', // without this, nginx would buffer the events
-        connection: 'close', // a replica that shuts down would otherwise wait until the idle connection times out
-      });
-      heartbeat = setInterval(() => {
-        if (!raw.writableNeedDrain) write(': still here\n\n');
-      }, HEARTBEAT_MS);
-    }
-    write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    opened.stream ??= new EventStream(reply);
+    opened.stream.write(toFrame(event, data));
   };
   // A client that does not keep up with reading misses events, but not the last one. Nothing piles up for it.
   const sendToReader: SendEvent = (event, data) => {
-    if (!raw.writableNeedDrain) send(event, data);
+    if (!reply.raw.writableNeedDrain) send(event, data);
   };
   try {
     send('result', await work(sendToReader, abortOnDisconnect(reply)));
+    opened.stream?.end();
   } catch (error) {
-    if (!reply.sent) throw error;
-    const refusal = toHttpRefusal(error);
-    if (!raw.destroyed)
-      request.log.warn(
-        { reqId: request.id, err: refusal.cause ?? refusal, code: refusal.code },
-        'Event stream broken off',
-      );
-    send('problem', toProblem(refusal, request));
-  } finally {
-    clearInterval(heartbeat);
-    if (reply.sent) raw.end();
+    if (!opened.stream) throw error;
+    opened.stream.refuse(error, request);
   }
 }
 

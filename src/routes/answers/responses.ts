@@ -82,10 +82,15 @@ export function answerOrDotenv<T extends TSchema>(schema: T, description: string
   return answerOr('text/plain', schema, both, 'WEB_PORT=3100\n');
 }
 
-/** Describes an answer that is JSON, or with `Accept: text/event-stream` a stream of events that ends with it. */
-export function answerOrEvents<T extends TSchema>(schema: T, description: string) {
+/** Describes an answer that is JSON, or with `Accept: text/event-stream` a stream of events. */
+export function answerOrEvents<T extends TSchema>(
+  schema: T,
+  description: string,
+  example: string,
+  headers?: Record<string, object>,
+) {
   const both = `${description} With \`Accept: text/event-stream\` as server-sent events.`;
-  return answerOr('text/event-stream', schema, both, 'event: progress\ndata: {"done":1,"total":2}\n\n');
+  return { ...answerOr('text/event-stream', schema, both, example), ...(headers && { headers }) };
 }
 
 /**

@@ -139,4 +139,14 @@ export const EventQuery = Type.Object(
   },
   { additionalProperties: false },
 );
+/** No pattern: what is no id is refused with a message of its own. */
+export const EventHeaders = Type.Object({
+  'last-event-id': Type.Optional(
+    Type.String({
+      maxLength: 1024,
+      description: 'Only of a stream: the `id` of the last event that the client has. It counts more than `cursor`.',
+      examples: ['1042'],
+    }),
+  ),
+});
 export type EventQuery = Static<typeof EventQuery>;

@@ -1,30 +1,58 @@
-import { setTimeout } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import type { Log } from '../../database/connect.js';
 import type { Tables } from '../../database/tables.js';
-import { type FeedEvent, findEventsAfter, findFeedBounds, moveNewEvents } from '../../repositories/events/events.js';
+import { type Observer, unobserved } from '../../observer.js';
+import {
+  type FeedEvent,
+  findEventsAfter,
+  findFeedBounds,
+  findWaiting,
+  moveNewEvents,
+} from '../../repositories/events/events.js';
+import { EventRing } from './ring.js';
 
 /** How often changes are looked for that were not made by this process. */
-const POLL_MS = 1000;
+export const POLL_MS = 1000;
+/** The same for the embedded database, which only this process changes: it hardly ever finds anything. */
+export const SELDOM_POLL_MS = 10_000;
 /** Changes that follow one another closely are put in order together. */
 const GATHER_MS = 20;
+/** How many events one query reads that fills the ring. */
+const RING_PAGE = 500;
+
+export interface FeedOptions {
+  /** The `source` of its events. */
+  source: string;
+  log: Log;
+  observer?: Observer;
+  pollMs?: number;
+}
 
 /**
  * The change feed as this process reads it. Committed events are given their positions here, by one process at a time
  * (../../repositories/events/events.ts), and then read by position.
  */
 export class EventFeed {
+  readonly source: string;
   readonly #db: Kysely<Tables>;
-  readonly #source: string;
   readonly #log: Log;
+  readonly #observer: Observer;
+  readonly #pollMs: number;
+  readonly #ring = new EventRing();
   #last = 0;
+  #isFailing = false;
   #kicked = withResolvers<void>();
   #grown = withResolvers<void>();
+  #pass: Promise<number> | null = null;
+  #nextPass: Promise<number> | null = null;
+  #filling: Promise<void> | null = null;
 
-  constructor(db: Kysely<Tables>, { source, log }: { source: string; log: Log }) {
+  constructor(db: Kysely<Tables>, { source, log, observer = unobserved, pollMs = POLL_MS }: FeedOptions) {
     this.#db = db;
-    this.#source = source;
+    this.source = source;
     this.#log = log;
+    this.#observer = observer;
+    this.#pollMs = pollMs;
   }
 
   /** The last position that this process knows of. */
@@ -32,7 +60,7 @@ export class EventFeed {
     return this.#last;
   }
 
-  /** Tells that this process has changed something, so that its events come without waiting for the next poll. */
+  /** Tells that something was changed, so that its events come without waiting for the next poll. */
   changed(): void {
     this.#kicked.resolve();
   }
@@ -40,59 +68,72 @@ export class EventFeed {
   /** Puts new events in order, and wakes up those who wait for them, until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      try {
-        await this.moveNew();
-      } catch (error) {
-        if (!signal.aborted) this.#log.warn({ err: error }, 'New events could not be put in order');
-      }
-      const timer = new AbortController();
-      await Promise.race([
-        this.#kicked.promise,
-        setTimeout(POLL_MS, undefined, { signal: AbortSignal.any([signal, timer.signal]) }).catch(() => {}),
-      ]);
-      timer.abort();
-      await setTimeout(GATHER_MS, undefined, { signal }).catch(() => {});
+      await this.moveNew().then(
+        () => this.#noteOutcome(null),
+        (error) => signal.aborted || this.#noteOutcome(error),
+      );
+      await waitFor(this.#kicked.promise, this.#pollMs, signal);
+      await waitFor(null, GATHER_MS, signal);
       this.#kicked = withResolvers<void>();
     }
   }
 
   /**
-   * Gives every event that is committed by now its position.
+   * Gives every event that is committed by now its position. Who calls while a pass is under way shares the next one,
+   * because the one under way may have begun before the caller's change was committed.
    * @returns the last position
    */
-  async moveNew(): Promise<number> {
-    const { last, isMore } = await moveNewEvents(this.#db);
-    if (last > this.#last) {
-      this.#last = last;
-      this.#grown.resolve();
-      this.#grown = withResolvers<void>();
+  moveNew(): Promise<number> {
+    if (this.#nextPass) return this.#nextPass;
+    if (this.#pass === null) {
+      this.#pass = this.#moveAll();
+      const done = () => {
+        this.#pass = null;
+      };
+      this.#pass.then(done, done);
+      return this.#pass;
     }
-    return isMore ? this.moveNew() : last;
+    const begin = () => {
+      this.#nextPass = null;
+      return this.moveNew();
+    };
+    this.#nextPass = this.#pass.then(begin, begin);
+    return this.#nextPass;
   }
 
   /** The events behind a position, in their order; empty if there is none yet. */
-  readAfter(position: number, limit: number): Promise<FeedEvent[]> {
-    return findEventsAfter(this.#db, position, limit, this.#source);
+  async readAfter(position: number, limit: number): Promise<FeedEvent[]> {
+    const fromDatabase = () => findEventsAfter(this.#db, position, limit, this.source);
+    for (;;) {
+      const held = this.#ring.after(position, limit);
+      if (held !== null && held.length > 0) return held;
+      if (held === null && (position < this.#ring.start || position > this.#last)) return fromDatabase();
+      if (position > this.#ring.end) this.#ring.restart(position);
+      // A query that somebody else has begun may not see an event that this caller knows of. It may be asked again.
+      const isOwn = this.#filling === null;
+      await this.#fillRing();
+      if (isOwn) return this.#ring.after(position, limit) ?? fromDatabase();
+    }
+  }
+
+  /** Whether `readAfter` of this position is likely to need no query of its own. */
+  isRecent(position: number): boolean {
+    return position >= this.#ring.start;
   }
 
   /** Waits until there is an event behind a position, or `signal` is aborted. */
   async waitBeyond(position: number, signal: AbortSignal): Promise<void> {
-    while (this.#last <= position && !signal.aborted) {
-      const aborted = withResolvers<void>();
-      const onAbort = () => aborted.resolve();
-      signal.addEventListener('abort', onAbort, { once: true });
-      await Promise.race([this.#grown.promise, aborted.promise]);
-      signal.removeEventListener('abort', onAbort);
-    }
+    while (this.#last <= position && !signal.aborted) await waitFor(this.#grown.promise, null, signal);
   }
 
   /** Every event behind a position, page after page, for ever, until `signal` is aborted. */
   async *follow(after: number, signal: AbortSignal, limit = 500): AsyncGenerator<FeedEvent[]> {
     for (let position = after; !signal.aborted; ) {
+      const known = this.#last;
       const events = await this.readAfter(position, limit);
       position = events.at(-1)?.position ?? position;
       if (events.length > 0) yield events;
-      else await this.waitBeyond(position, signal);
+      else await this.waitBeyond(Math.max(position, known), signal);
     }
   }
 
@@ -100,6 +141,61 @@ export class EventFeed {
   bounds(): Promise<{ last: number; deleted: number }> {
     return findFeedBounds(this.#db);
   }
+
+  async #moveAll(): Promise<number> {
+    const { last, waitingSeconds } = await findWaiting(this.#db);
+    this.#observer.eventsWaiting(waitingSeconds ?? 0);
+    this.#noteLast(last);
+    if (waitingSeconds === null) return last;
+    for (;;) {
+      const moved = await moveNewEvents(this.#db);
+      this.#noteLast(moved.last);
+      if (moved.isMore) continue;
+      this.#observer.eventsWaiting(0);
+      return moved.last;
+    }
+  }
+
+  #noteLast(last: number): void {
+    if (last <= this.#last) return;
+    this.#last = last;
+    this.#grown.resolve();
+    this.#grown = withResolvers<void>();
+  }
+
+  /** Logs when it begins to fail, and when it works again, and not each second of an outage. */
+  #noteOutcome(error: unknown): void {
+    if (error !== null && !this.#isFailing) {
+      this.#log.warn({ err: error }, 'New events cannot be put in order; this is tried again until it works');
+    }
+    if (error === null && this.#isFailing) this.#log.info({}, 'New events are put in order again');
+    this.#isFailing = error !== null;
+  }
+
+  /** Reads what comes behind the ring, in one query for all who ask at the same time. */
+  #fillRing(): Promise<void> {
+    this.#filling ??= this.#readIntoRing().finally(() => {
+      this.#filling = null;
+    });
+    return this.#filling;
+  }
+
+  async #readIntoRing(): Promise<void> {
+    const { end } = this.#ring;
+    this.#ring.append(end, await findEventsAfter(this.#db, end, RING_PAGE, this.source));
+  }
+}
+
+/** Waits for a promise that is never rejected, but at most `ms`, and not longer than until `signal` is aborted. */
+async function waitFor(event: Promise<void> | null, ms: number | null, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve } = withResolvers<void>();
+  const timer = ms === null ? undefined : setTimeout(resolve, ms);
+  const onAbort = () => resolve();
+  signal.addEventListener('abort', onAbort, { once: true });
+  await (event ? Promise.race([event, promise]) : promise);
+  clearTimeout(timer);
+  signal.removeEventListener('abort', onAbort);
 }
 
 /** `Promise.withResolvers`, which Node has since version 22. */

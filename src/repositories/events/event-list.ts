@@ -1,0 +1,108 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { Access } from '../../access/access.js';
+import type { Tables } from '../../database/tables.js';
+import type { Event, EventType } from '../../schemas/events/event.js';
+import { PAGE_BYTES } from '../pages.js';
+import { type EventRow, type FeedEvent, toFeedEvent } from './events.js';
+
+/** Which events a reader wants. */
+export interface EventFilter {
+  project?: string | undefined;
+  types?: readonly EventType[] | undefined;
+  /** A time in RFC 3339. */
+  since?: string | undefined;
+}
+
+export interface ListedEvents extends EventFilter {
+  /** Only what is behind this position. */
+  after?: number | undefined;
+  /** Only what is not behind this position. */
+  upTo?: number | undefined;
+  limit?: number | undefined;
+}
+
+/** Types of which only admins are told: they tell of keys, and of receivers outside of the registry. */
+const ADMINS_TYPES = ['api-key.', 'webhook.'];
+const isForAdmins = (type: string) => ADMINS_TYPES.some((prefix) => type.startsWith(prefix));
+
+/** Whether a caller may see an event. `listEvents` decides the same in SQL. */
+export function seesEvent({ isAdmin, projects }: Access, { type, project }: Event): boolean {
+  if (isForAdmins(type) && !isAdmin) return false;
+  return projects === null || (project !== null && projects.includes(project));
+}
+
+/** Whether an event is one that a reader wants. `listEvents` decides the same in SQL. */
+export function isWanted({ project, types, since }: EventFilter, event: Event): boolean {
+  if (project !== undefined && event.project !== project) return false;
+  if (types !== undefined && !types.includes(event.type)) return false;
+  return since === undefined || Date.parse(event.time) >= Date.parse(since);
+}
+
+/**
+ * A page of the events that a caller may see, the oldest first. Rows beyond PAGE_BYTES are left out in SQL and never
+ * reach this process.
+ */
+export async function listEvents(
+  db: Kysely<Tables>,
+  access: Access,
+  { project, types, since, after, upTo, limit = 100 }: ListedEvents,
+  source: string,
+): Promise<{ events: FeedEvent[]; hasNext: boolean }> {
+  const projects = project === undefined ? access.projects : access.sees(project) ? [project] : [];
+  const allowedTypes = types?.filter((type) => access.isAdmin || !isForAdmins(type));
+  const conditions = [
+    after === undefined ? null : sql`position > ${String(after)}::bigint`,
+    upTo === undefined ? null : sql`position <= ${String(upTo)}::bigint`,
+    // Nothing before the first position is wanted. `+ 0` keeps PostgreSQL from searching for it position by position.
+    since === undefined || after !== undefined
+      ? null
+      : sql`position >= (select min(position + 0) from events where time >= ${since}::timestamptz)`,
+    since === undefined ? null : sql`time >= ${since}::timestamptz`,
+    allowedTypes === undefined || projects === null ? null : sql`type = any(${allowedTypes}::text[])`,
+    access.isAdmin || allowedTypes
+      ? null
+      : sql`not (type like any(${ADMINS_TYPES.map((prefix) => `${prefix}%`)}::text[]))`,
+  ];
+  const isListed = sql.join(
+    conditions.filter((condition) => condition !== null),
+    sql` and `,
+  );
+  const where = conditions.some((condition) => condition !== null) ? isListed : sql`true`;
+  const { rows } = await sql<EventRow & { has_next: boolean }>`
+    select position, type, project, subject, time, actor, data, json_bytes, has_next from (
+      select asked.*, sum(json_bytes) over feed - json_bytes as bytes_before, lead(position) over feed is not null as has_next
+      from (${firstRows(projects, allowedTypes, where, limit + 1)}) asked
+      window feed as (order by position)
+    ) page
+    where bytes_before < ${PAGE_BYTES} order by position limit ${limit}`.execute(db);
+  return { events: rows.map((row) => toFeedEvent(row, source)), hasNext: rows.at(-1)?.has_next ?? false };
+}
+
+/**
+ * The first rows in the order of positions. Of several projects or types, the first rows of each are read by its index, and
+ * sorted: in one search for all of them, PostgreSQL would read every event until it has enough.
+ */
+function firstRows(
+  projects: readonly string[] | null,
+  types: readonly string[] | undefined,
+  where: RawBuilder<unknown>,
+  limit: number,
+): RawBuilder<unknown> {
+  if (projects === null && types === undefined) {
+    return sql`select * from events where ${where} order by position limit ${limit}`;
+  }
+  const [column, values] = projects !== null ? [sql.ref('project'), projects] : [sql.ref('type'), types ?? []];
+  return sql`
+    select e.* from unnest(${values}::text[]) one (value) cross join lateral (
+      select * from events where ${column} = one.value and ${where} order by position limit ${limit}
+    ) e
+    order by e.position limit ${limit}`;
+}
+
+/** The position before the first event of this time or later; `last` if there is none. */
+export async function findPositionBefore(db: Kysely<Tables>, since: string, last: number): Promise<number> {
+  const { rows } = await sql<{ first: string | null }>`
+    select min(position + 0) as first from events where time >= ${since}::timestamptz`.execute(db);
+  const first = rows[0]?.first ?? null;
+  return first === null ? last : Number(first) - 1;
+}
