@@ -146,6 +146,18 @@ export function cursorUnknown(): AppError {
   return invalid('/query/cursor', 'The cursor is not one that this service handed out; start without it.');
 }
 
+export function momentWithStatus(): AppError {
+  return invalid('/query/status', 'What was held at a moment is asked for by at alone; leave out status.');
+}
+
+/** @param now the time of the database */
+export function momentToCome(now: string): AppError {
+  return invalid(
+    '/query/at',
+    `It is ${now} now, and what will be held later is not known. Give a time that has passed.`,
+  );
+}
+
 /** @param first says which line it is, and what is wrong with it; null for a text without lines */
 export function noLineReadable(first: string | null): AppError {
   const which = first === null ? 'The text is empty.' : `No line can be read. ${first}.`;

@@ -1,6 +1,7 @@
 import { differs } from '../allocator/details.js';
 import type { FirstRange } from '../allocator/new-range.js';
 import { portAndPrefer } from '../allocator/port-refusals.js';
+import { readClock } from '../database/clock.js';
 import { type AllocationKey, keyOf } from '../keys.js';
 import * as refusals from '../refusals.js';
 import * as allocations from '../repositories/allocations.js';
@@ -104,10 +105,23 @@ async function requirePlaceOf(session: Session, id: string): Promise<AllocationP
 /** Larger pages than the default one are read a few at a time. */
 const DEFAULT_PAGE = 100;
 
-/** By port, then id; the active ones unless a status is asked for. */
-export function listAllocations(session: Session, query: AllocationQuery & PageRequest): Promise<Page<Allocation>> {
+/**
+ * By port, then id; the active ones unless a status or a moment is asked for.
+ * @throws AppError validation-failed for a moment that is still to come, and for one together with a status
+ */
+export async function listAllocations(
+  session: Session,
+  query: AllocationQuery & PageRequest,
+): Promise<Page<Allocation>> {
+  if (query.at !== undefined) await requirePastMoment(session, query.at, query.status);
   const isLarge = (query.limit ?? DEFAULT_PAGE) > DEFAULT_PAGE;
   return isLarge
     ? session.readLarge(allocations.listAllocations, query)
     : session.read(allocations.listAllocations, query);
+}
+
+async function requirePastMoment(session: Session, at: string, status: string | undefined): Promise<void> {
+  if (status !== undefined) throw refusals.momentWithStatus();
+  const now = (await session.readUnfiltered(readClock)).toISOString();
+  if (at > now) throw refusals.momentToCome(now);
 }

@@ -1,10 +1,11 @@
-import { type Expression, type Kysely, type RawBuilder, sql } from 'kysely';
+import { type Expression, type Kysely, type RawBuilder, type Selectable, sql } from 'kysely';
 import type { Access } from '../access/access.js';
 import { executePrepared, textArray } from '../database/statements.js';
-import type { AllocationRow, Tables } from '../database/tables.js';
+import type { AllocationRow, PortAllocationsTable, Tables } from '../database/tables.js';
 import type { AllocationKey, EnvironmentKey, Space } from '../keys.js';
 import type { Allocation, AllocationQuery } from '../schemas/allocation.js';
 import { cursorAfter, decodeCursor, isPort, isUuid, PAGE_BYTES, type Page, type PageRequest } from './pages.js';
+import { heldAt } from './reports/held-at.js';
 import { visibleTo } from './visible.js';
 
 /**
@@ -105,7 +106,7 @@ function inOrder<Row>(length: number, rows: (Row & { place: string })[]): (Row |
 }
 
 /**
- * By port, then id; the active ones unless a status is asked for. Metadata can have 16 KiB, so rows beyond `maxBytes`
+ * By port, then id; the active ones unless a status or a moment is asked for. Metadata can have 16 KiB, so rows beyond `maxBytes`
  * are left out in SQL and never reach this process. `json_bytes` says how large each is without reading its metadata.
  */
 export async function listAllocations(
@@ -113,13 +114,15 @@ export async function listAllocations(
   access: Access,
   query: AllocationQuery & PageRequest,
 ): Promise<Page<Allocation>> {
-  const { status, limit = 100, cursor, maxBytes = PAGE_BYTES } = query;
+  const { status, at, limit = 100, cursor, maxBytes = PAGE_BYTES } = query;
   const after = decodeCursor(cursor, isPort, isUuid);
+  const bounds = { first: query.port ?? after?.[0] ?? 0, last: query.port ?? 65_535 };
+  const table = at === undefined ? sql<Selectable<PortAllocationsTable>>`port_allocations` : heldAt(at, bounds);
   const asked = db
-    .selectFrom('port_allocations')
+    .selectFrom(table.as('a'))
     .selectAll()
     .where(visibleTo(access))
-    .$if(status === undefined, (q) => q.where('released_at', 'is', null))
+    .$if(status === undefined && at === undefined, (q) => q.where('released_at', 'is', null))
     .$if(status === 'released', (q) => q.where('released_at', 'is not', null))
     .$if(status === 'allocated' || status === 'in_use', (q) =>
       q.where('released_at', 'is', null).where('status', '=', status as 'allocated' | 'in_use'),

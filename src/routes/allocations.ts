@@ -65,7 +65,7 @@ export const allocationRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
       schema: {
         operationId: 'listAllocations',
         summary: 'List allocations',
-        description: 'By port, then id. Active ones, unless `status` says otherwise.',
+        description: 'By port, then id. Active ones, unless `status` or `at` says otherwise.',
         tags: ['allocations'],
         querystring: AllocationQuery,
         response: { 200: answer(AllocationPage, 'A page of them.', LINK), ...refusals({}) },

@@ -219,6 +219,14 @@ export const AllocationQuery = Type.Object(
       StringEnum(['allocated', 'in_use', 'released', 'any'], { description: 'Left out: the active ones.' }),
     ),
     cloudflareHostname: Type.Optional(CloudflareHostname),
+    at: Type.Optional(
+      Type.String({
+        ...Timestamp,
+        description:
+          'Those that were held at this time (RFC 3339), which must not lie in the future, with what they have now. Not ' +
+          'together with `status`.',
+      }),
+    ),
     limit: Type.Optional(Limit),
     cursor: Type.Optional(Cursor),
   },

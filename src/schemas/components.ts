@@ -19,12 +19,20 @@ import {
   HeldEnvironment,
   HeldEnvironmentPage,
 } from './environment.js';
-import { Actor, Event, EventPage } from './events/event.js';
+import { Actor, Actor, Event, EventPage } from './events/event.js';
 import { ExportDocument } from './export.js';
 import { Liveness, Readiness } from './health.js';
 import { HealthCheck, HealthCheckPage, NewHealthCheck } from './health-check.js';
 import { Import, ImportedPort, NewImport, PassedOverLine, PortToImport } from './import.js';
-import { ExcludedPort, ExcludedPortPage, Listener, Port, PortExclusion } from './port.js';
+import {
+  ExcludedPort,
+  ExcludedPortPage,
+  Listener,
+  Port,
+  PortExclusion,
+  PortHistoryItem,
+  PortHistoryPage,
+} from './port.js';
 import { Problem } from './problem.js';
 import { NewProject, NewRange, ProjectPage, ProjectSummary, Range, RangeChange, RangePage } from './range.js';
 import { NewReservation, Reservation, ReservationClaim, ReservationPage, ReservationRenewal } from './reservation.js';
@@ -73,6 +81,8 @@ export const components = [
   PassedOverLine,
   Port,
   PortExclusion,
+  PortHistoryItem,
+  PortHistoryPage,
   PortToImport,
   Problem,
   ProjectPage,

@@ -1,6 +1,25 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { Allocation } from './allocation.js';
-import { Host, Nullable, NullableRef, OneLine, Page, PortNumber, Protocol, StringEnum, Timestamp } from './common.js';
+import { Allocation, allocationExample } from './allocation.js';
+import {
+  Cursor,
+  EnvironmentName,
+  Host,
+  Limit,
+  Nullable,
+  NullableRef,
+  OneLine,
+  Page,
+  PortNumber,
+  ProjectName,
+  Protocol,
+  Ref,
+  ServiceName,
+  SpaceQuery,
+  StringEnum,
+  Timestamp,
+  Uuid,
+} from './common.js';
+import { Actor } from './events/event.js';
 import { Range } from './range.js';
 import { Reservation, reservationExample } from './reservation.js';
 
@@ -58,6 +77,49 @@ export type Port = Static<typeof Port>;
 export const PortParams = Type.Object({
   port: Type.Integer({ minimum: 1, maximum: 65535, description: 'The port number.', examples: [3100] }),
 });
+
+export const PortHistoryQuery = Type.Object(
+  { ...SpaceQuery.properties, limit: Type.Optional(Limit), cursor: Type.Optional(Cursor) },
+  { additionalProperties: false },
+);
+export type PortHistoryQuery = Static<typeof PortHistoryQuery>;
+
+const historyExample = {
+  allocationId: allocationExample.id,
+  project: allocationExample.project,
+  service: allocationExample.service,
+  environment: allocationExample.environment,
+  allocatedAt: allocationExample.allocatedAt,
+  releasedAt: '2026-02-01T08:00:00.000Z',
+  allocatedBy: Actor.examples[0],
+  releasedBy: Actor.examples[0],
+};
+
+export const PortHistoryItem = Type.Object(
+  {
+    allocationId: Uuid,
+    project: ProjectName,
+    service: ServiceName,
+    environment: EnvironmentName,
+    allocatedAt: Timestamp,
+    releasedAt: Nullable(Timestamp, { description: '`null` while it is held.' }),
+    allocatedBy: Ref(Actor),
+    releasedBy: NullableRef(Actor),
+  },
+  {
+    $id: 'PortHistoryItem',
+    description: 'For whom a port was held, from when to when, and who allocated and released it.',
+    examples: [historyExample],
+  },
+);
+export type PortHistoryItem = Static<typeof PortHistoryItem>;
+
+export const PortHistoryPage = Page(PortHistoryItem, {
+  $id: 'PortHistoryPage',
+  description: 'A page of the history of a port, the newest first.',
+  examples: [{ items: [historyExample], nextCursor: null }],
+});
+export type PortHistoryPage = Static<typeof PortHistoryPage>;
 
 const Reason = OneLine(1000, 'Why it is excluded.', ['Our VPN client listens there on every laptop']);
 const excludedPortExample = { port: 3780, reason: Reason.examples[0], createdAt: '2026-01-31T12:00:00.000Z' };

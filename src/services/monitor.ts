@@ -46,11 +46,7 @@ export async function runMonitor(db: Kysely<Tables>, parts: MonitorParts, signal
   if (config.auditSchedule !== null) {
     jobs.push({ name: 'audit', schedule: config.auditSchedule, run: (passSignal) => auditAll(parts, passSignal) });
   }
-  const tellingOfChanges = (job: Job): Job => ({
-    ...job,
-    run: (passSignal) => job.run(passSignal).finally(() => feed.changed()),
-  });
-  await Promise.all(jobs.map((job) => runOnSchedule(db, tellingOfChanges(job), log, signal)));
+  await Promise.all(jobs.map((job) => runOnSchedule(db, job, log, signal)));
 }
 
 /**

@@ -148,6 +148,7 @@ export const operations: Record<string, Operation> = {
     others: 'refused',
   },
   getPort: { method: 'GET', path: at('/v1/ports/3100'), allowed: 'keys', others: 'named' },
+  listPortHistory: { method: 'GET', path: at('/v1/ports/3100/history'), allowed: 'keys', others: 'filtered' },
   listExcludedPorts: { method: 'GET', path: at('/v1/excluded-ports'), allowed: 'keys', others: 'open' },
   getExcludedPort: { method: 'GET', path: at('/v1/excluded-ports/6000'), allowed: 'keys', others: 'open' },
   excludePort: {

@@ -76,6 +76,8 @@ export const made: { [Name in keyof Omit<typeof refusals, 'boundsOf'>]: AppError
   eventTypesUnknown: refusals.eventTypesUnknown(['port.created'], ['allocation.created']),
   tooManyStreamsOfKey: refusals.tooManyStreamsOfKey(100),
   tooManyStreams: refusals.tooManyStreams(1000),
+  momentWithStatus: refusals.momentWithStatus(),
+  momentToCome: refusals.momentToCome('2026-01-31T12:00:00.000Z'),
   noLineReadable: refusals.noLineReadable('Line 1 is of neither ss nor lsof: "x"'),
   tooManyItems: refusals.tooManyItems(1000),
   dotenvNameConflict: refusals.dotenvNameConflict(['3SCALE_PORT of 3scale begins with a digit']),

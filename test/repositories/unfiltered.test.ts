@@ -15,6 +15,7 @@ const unfiltered: Record<string, string> = {
   findExcludedPort: 'It belongs to no project, and everybody may read it.',
   findPositionBefore: 'It tells where a time begins in the feed, which every reader of events learns from their ids.',
   findEnvironmentPath: 'It is of the environment of an allocation that the caller is about to be answered.',
+  readClock: 'It reads the time.',
   listHealthChecks: 'The allocation whose checks they are has been found for the caller before.',
 };
 

@@ -32,6 +32,7 @@ import {
   findExportedPorts,
   findExportedRoutes,
 } from '../../src/repositories/reports/exports.js';
+import { listPortHistory } from '../../src/repositories/reports/port-history.js';
 import { describePort } from '../../src/repositories/reports/ports.js';
 import { findReservation, listReservations } from '../../src/repositories/reservations.js';
 import { findConflicts } from '../../src/services/audits/conflicts.js';
@@ -187,6 +188,10 @@ const queries: Record<string, Ask[]> = {
   findReservation: [
     { ask: (s) => s.read(findReservation, own.reservation.id), shows: ['shown-reserved', 'shown reason'] },
     { ask: (s) => s.read(findReservation, other.reservation.id), refused: 'reservation-not-found' },
+  ],
+  listPortHistory: [
+    { ask: (s) => s.read(listPortHistory, OWN_START, SPACE, {}), shows: ['shown-api', 'shown-first'] },
+    { ask: (s) => s.read(listPortHistory, OTHER_START, SPACE, {}) },
   ],
   listReservations: [
     { ask: (s) => s.read(listReservations, { status: 'any' }), shows: ['shown-reserved', 'shown reason'] },

@@ -1,0 +1,92 @@
+// What was released long ago costs nothing when one asks who held a port, or what was held at a moment.
+import { sql } from 'kysely';
+import t from 'tap';
+import { loadConfig } from '../../src/config.js';
+import { connectDatabase } from '../../src/database/connect.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { createDatabase, openPostgres, silentLog } from '../helpers/database.js';
+
+/** Ports of two projects, each on two hosts, with two protocols. */
+const PORTS = 200;
+const PLACES = PORTS * 4;
+/** How often each was held, for a minute, with a minute between. */
+const HOLDS = 1250;
+const RELEASED = PLACES * HOLDS;
+const BEGIN = '2026-01-01T00:00:00.000Z';
+const momentOf = (hold: number, second: number) =>
+  new Date(Date.parse(BEGIN) + hold * 120_000 + second * 1000).toISOString();
+
+t.test(`with ${RELEASED} released rows`, async (t) => {
+  const url = await createDatabase(t, process.env.TEST_TEMPLATE);
+  const observer = await openPostgres(t, url);
+  await sql`alter table port_allocations set (autovacuum_enabled = false)`.execute(observer.db);
+  await observer.withoutLimits(async (db) => {
+    // Their million events are of no interest here.
+    await sql`alter table port_allocations disable trigger user`.execute(db);
+    await sql`
+      insert into port_allocations (port, project, service, host, protocol, status, allocated_at, released_at)
+      select case when i < ${PORTS / 2} then 3100 + i else 3200 + i end, case when i < ${PORTS / 2} then 'consilio' else 'odin' end,
+             'old', host, protocol, 'released', moment, moment + interval '1 minute'
+      from generate_series(0, ${HOLDS - 1}::integer) hold
+      cross join lateral (select ${BEGIN}::timestamptz + hold * interval '2 minutes' as moment) m
+      cross join generate_series(0, ${PORTS - 1}::integer) i
+      cross join (values ('localhost'), ('db1')) h (host)
+      cross join (values ('tcp'), ('udp')) p (protocol)`.execute(db);
+    await sql`alter table port_allocations enable trigger user`.execute(db);
+  });
+  const config = loadConfig({ DATABASE_URL: url, DATABASE_POOL_SIZE: '1' });
+  const database = await connectDatabase(config, silentLog);
+  t.teardown(() => database.close());
+  const request = requester(await makeApp(t, database));
+  /** @returns the answer, and how many rows and index entries were read for it */
+  const measure = async (path: string) => {
+    const before = await countReads();
+    const started = performance.now();
+    const { status, body } = await request('GET', path);
+    t.comment(`${path}: ${Math.round(performance.now() - started)} ms`);
+    t.equal(status, 200, path);
+    return { body, reads: (await countReads()) - before };
+  };
+  const countReads = async () => {
+    await sql`select pg_stat_force_next_flush()`.execute(database.db);
+    const { rows } = await sql<{ reads: string }>`
+      select sum(seq_tup_read) + (
+        select sum(idx_tup_read) from pg_stat_user_indexes where relname = 'port_allocations') as reads
+      from pg_stat_user_tables where relname = 'port_allocations'`.execute(database.db);
+    return Number(rows[0]?.reads);
+  };
+
+  for (const mood of ['that nobody has analysed', 'that was analysed']) {
+    t.test(`in a table ${mood}`, async (t) => {
+      if (mood === 'that was analysed') await sql`analyze port_allocations`.execute(observer.db);
+
+      t.test('a page of the history of a port reads what it shows', async (t) => {
+        const first = await measure('/v1/ports/3150/history?limit=10');
+        t.equal(first.body.items.length, 10);
+        t.equal(first.body.items[0].allocatedAt, momentOf(HOLDS - 1, 0));
+        t.ok(first.reads <= 20, `${first.reads} entries`);
+        const second = await measure(`/v1/ports/3150/history?limit=10&cursor=${first.body.nextCursor}`);
+        t.equal(second.body.items[0].allocatedAt, momentOf(HOLDS - 11, 0));
+        t.ok(second.reads <= 20, `${second.reads} entries`);
+      });
+
+      t.test('what was held at a moment is found in a few steps for each port', async (t) => {
+        const held = momentOf(10, 30);
+        for (const [query, items] of [
+          [`at=${held}&limit=1000`, PLACES],
+          [`at=${held}&project=odin&limit=1000`, PLACES / 2],
+          [`at=${held}&port=3150`, 4],
+          [`at=${momentOf(10, 90)}`, 0],
+          [`at=${momentOf(HOLDS + 1, 0)}`, 0],
+        ] as const) {
+          const { body, reads } = await measure(`/v1/allocations?${query}`);
+          t.equal(body.items.length, items, query);
+          t.ok(reads <= 6 * PLACES, `${query}: ${reads} entries`);
+        }
+        const { body } = await measure(`/v1/allocations?at=${held}`);
+        const { reads } = await measure(`/v1/allocations?at=${held}&cursor=${body.nextCursor}`);
+        t.ok(reads <= 6 * PLACES, `the next page: ${reads} entries`);
+      });
+    });
+  }
+});
