@@ -19,7 +19,7 @@ import {
   HeldEnvironment,
   HeldEnvironmentPage,
 } from './environment.js';
-import { Actor, Actor, Event, EventPage } from './events/event.js';
+import { Actor, Event, EventPage } from './events/event.js';
 import { ExportDocument } from './export.js';
 import { Liveness, Readiness } from './health.js';
 import { HealthCheck, HealthCheckPage, NewHealthCheck } from './health-check.js';

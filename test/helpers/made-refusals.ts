@@ -7,6 +7,7 @@ import { type AppError, type Holder, StartError } from '../../src/errors.js';
 import { refuse } from '../../src/mcp/results.js';
 import { toProblem } from '../../src/plugins/problems.js';
 import * as refusals from '../../src/refusals.js';
+import * as eventRefusals from '../../src/repositories/events/refusals.js';
 
 const at = new Date('2026-01-02T03:04:05.000Z');
 export const id = '0b4e1d1e-6d3c-4a8f-9d55-0f7f6a3f2c11';
@@ -19,7 +20,7 @@ export const holder: Holder = { kind: 'allocation', id, ...place };
 /** One refusal made by each function. If one is missing here, this does not compile. */
 export const made: { [Name in keyof Omit<typeof refusals, 'boundsOf'>]: AppError } & {
   [Name in keyof typeof portRefusals]: AppError;
-} & { [Name in keyof typeof accessRefusals]: AppError } = {
+} & { [Name in keyof typeof accessRefusals]: AppError } & { [Name in keyof typeof eventRefusals]: AppError } = {
   keyMissing: accessRefusals.keyMissing(),
   keyWrong: accessRefusals.keyWrong(),
   keyExpired: accessRefusals.keyExpired(at),
@@ -70,12 +71,12 @@ export const made: { [Name in keyof Omit<typeof refusals, 'boundsOf'>]: AppError
   reservedForNoService: refusals.reservedForNoService(),
   idempotencyKeyReused: refusals.idempotencyKeyReused('k1'),
   cursorUnknown: refusals.cursorUnknown(),
-  eventsExpired: refusals.eventsExpired(7, 42),
-  eventNotYet: refusals.eventNotYet('/query/cursor', 99, 42),
-  eventIdUnknown: refusals.eventIdUnknown('/query/cursor'),
-  eventTypesUnknown: refusals.eventTypesUnknown(['port.created'], ['allocation.created']),
-  tooManyStreamsOfKey: refusals.tooManyStreamsOfKey(100),
-  tooManyStreams: refusals.tooManyStreams(1000),
+  eventsExpired: eventRefusals.eventsExpired(7, 42),
+  eventNotYet: eventRefusals.eventNotYet('/query/cursor', 99, 42),
+  eventIdUnknown: eventRefusals.eventIdUnknown('/query/cursor'),
+  eventTypesUnknown: eventRefusals.eventTypesUnknown(['port.created'], ['allocation.created']),
+  tooManyStreamsOfKey: eventRefusals.tooManyStreamsOfKey(100),
+  tooManyStreams: eventRefusals.tooManyStreams(1000),
   momentWithStatus: refusals.momentWithStatus(),
   momentToCome: refusals.momentToCome('2026-01-31T12:00:00.000Z'),
   noLineReadable: refusals.noLineReadable('Line 1 is of neither ss nor lsof: "x"'),

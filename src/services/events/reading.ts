@@ -1,7 +1,7 @@
-import * as refusals from '../../refusals.js';
 import type { Session } from '../../registry/session.js';
 import { type EventFilter, isWanted, listEvents, seesEvent } from '../../repositories/events/event-list.js';
 import type { FeedEvent } from '../../repositories/events/events.js';
+import * as refusals from '../../repositories/events/refusals.js';
 import { type EventType, eventTypes } from '../../schemas/events/event.js';
 import type { EventFeed } from './feed.js';
 

@@ -1,6 +1,7 @@
 import type { Caller } from '../../access/caller.js';
 import type { Observer } from '../../observer.js';
-import * as refusals from '../../refusals.js';
+import { shuttingDown } from '../../refusals.js';
+import * as refusals from '../../repositories/events/refusals.js';
 
 export interface StreamLimits {
   /** Streams of this process. Each has a connection, of which there are 4096 at most. */
@@ -31,7 +32,7 @@ export class EventStreams {
   open({ caller, end }: { caller: Caller; end: () => void }): () => void {
     const key = caller.kind === 'key' ? caller.id : null;
     const ofKey = key === null ? 0 : (this.#byKey.get(key) ?? 0);
-    if (this.#isStopping) throw refusals.shuttingDown();
+    if (this.#isStopping) throw shuttingDown();
     if (ofKey >= this.limits.perKey) throw refusals.tooManyStreamsOfKey(ofKey);
     if (this.#open >= this.limits.total) throw refusals.tooManyStreams(this.#open);
     if (key !== null) this.#byKey.set(key, ofKey + 1);
