@@ -210,6 +210,7 @@ t.test('the contract', async (t) => {
       'getOrAllocatePort 200 text/plain',
       'getOrAllocatePort 201 text/plain',
       'getServicePort 200 text/plain',
+      'listEvents 200 text/event-stream',
     ]);
   });
 

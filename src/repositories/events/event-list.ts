@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Access } from '../../access/access.js';
 import type { Tables } from '../../database/tables.js';
-import type { Event, EventType } from '../../schemas/events/event.js';
+import type { EventType } from '../../schemas/events/event.js';
 import { PAGE_BYTES } from '../pages.js';
 import { type EventRow, type FeedEvent, toFeedEvent } from './events.js';
 
@@ -23,20 +23,7 @@ export interface ListedEvents extends EventFilter {
 
 /** Types of which only admins are told: they tell of keys, and of receivers outside of the registry. */
 const ADMINS_TYPES = ['api-key.', 'webhook.'];
-const isForAdmins = (type: string) => ADMINS_TYPES.some((prefix) => type.startsWith(prefix));
-
-/** Whether a caller may see an event. `listEvents` decides the same in SQL. */
-export function seesEvent({ isAdmin, projects }: Access, { type, project }: Event): boolean {
-  if (isForAdmins(type) && !isAdmin) return false;
-  return projects === null || (project !== null && projects.includes(project));
-}
-
-/** Whether an event is one that a reader wants. `listEvents` decides the same in SQL. */
-export function isWanted({ project, types, since }: EventFilter, event: Event): boolean {
-  if (project !== undefined && event.project !== project) return false;
-  if (types !== undefined && !types.includes(event.type)) return false;
-  return since === undefined || Date.parse(event.time) >= Date.parse(since);
-}
+export const isForAdmins = (type: string): boolean => ADMINS_TYPES.some((prefix) => type.startsWith(prefix));
 
 /**
  * A page of the events that a caller may see, the oldest first. Rows beyond PAGE_BYTES are left out in SQL and never

@@ -1,8 +1,9 @@
+import type { Access } from '../../access/access.js';
 import type { Session } from '../../registry/session.js';
-import { type EventFilter, isWanted, listEvents, seesEvent } from '../../repositories/events/event-list.js';
+import { type EventFilter, isForAdmins, listEvents } from '../../repositories/events/event-list.js';
 import type { FeedEvent } from '../../repositories/events/events.js';
 import * as refusals from '../../repositories/events/refusals.js';
-import { type EventType, eventTypes } from '../../schemas/events/event.js';
+import { type Event, type EventType, eventTypes } from '../../schemas/events/event.js';
 import type { EventFeed } from './feed.js';
 
 /** How many events a reader is given at a time. */
@@ -89,4 +90,17 @@ export async function* readFeed(
     position = read.at(-1)?.position ?? position;
     yield { events, position, isRevoked: revocation >= 0 };
   }
+}
+
+/** Whether a caller may see an event. `listEvents` says the same in SQL. */
+function seesEvent({ isAdmin, projects }: Access, { type, project }: Event): boolean {
+  if (isForAdmins(type) && !isAdmin) return false;
+  return projects === null || (project !== null && projects.includes(project));
+}
+
+/** Whether an event is one that a reader wants. `listEvents` says the same in SQL. */
+function isWanted({ project, types, since }: EventFilter, event: Event): boolean {
+  if (project !== undefined && event.project !== project) return false;
+  if (types !== undefined && !types.includes(event.type)) return false;
+  return since === undefined || Date.parse(event.time) >= Date.parse(since);
 }
