@@ -54,8 +54,8 @@ export function divideOpenFiles(
   const databaseFiles = between(DATABASE_FILES, (limit ?? Number.POSITIVE_INFINITY) / 8);
   const names = between(NAMES, (limit ?? Number.POSITIVE_INFINITY) / 64);
   if (limit === null) return { limit, probeConcurrency, connections: MOST_CONNECTIONS, names, databaseFiles };
-  // On PostgreSQL a migration has a connection of its own besides the pool.
-  const database = databaseUrl === null ? databaseFiles : databasePoolSize + 1;
+  // On PostgreSQL a migration has a connection of its own besides the pool, and so has listening for events.
+  const database = databaseUrl === null ? databaseFiles : databasePoolSize + 2;
   const reserved = OWN_FILES + names * SOCKETS_OF_NAME + database;
   const forWork = limit - reserved;
   if (forWork < LEAST_FOR_WORK) throw tooFew(limit, reserved + LEAST_FOR_WORK, databaseUrl !== null);

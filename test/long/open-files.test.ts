@@ -119,7 +119,7 @@ for (const [name, prepare] of databases) {
 t.test('a service that may have too few open files says so, and does not start', async (t) => {
   const cases: [Record<string, string>, number][] = [
     [{ DATA_DIR: await makeSeededDir(t) }, 136],
-    [{ DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/none', DATABASE_POOL_SIZE: '10' }, 83],
+    [{ DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/none', DATABASE_POOL_SIZE: '10' }, 84],
   ];
   for (const [variables, least] of cases) {
     const service = startService(t, variables, 64);
