@@ -38,8 +38,6 @@ export async function listEvents(
   const projects = project === undefined ? access.projects : access.sees(project) ? [project] : [];
   const allowedTypes = types?.filter((type) => access.isAdmin || !isForAdmins(type));
   const conditions = [
-    after === undefined ? null : sql`position > ${String(after)}::bigint`,
-    upTo === undefined ? null : sql`position <= ${String(upTo)}::bigint`,
     // Nothing before the first position is wanted. `+ 0` keeps PostgreSQL from searching for it position by position.
     since === undefined || after !== undefined
       ? null
@@ -58,7 +56,7 @@ export async function listEvents(
   const { rows } = await sql<EventRow & { has_next: boolean }>`
     select position, type, project, subject, time, actor, data, json_bytes, has_next from (
       select asked.*, sum(json_bytes) over feed - json_bytes as bytes_before, lead(position) over feed is not null as has_next
-      from (${firstRows(projects, allowedTypes, where, limit + 1)}) asked
+      from (${firstRows(projects, allowedTypes, where, { after, upTo, limit: limit + 1 })}) asked
       window feed as (order by position)
     ) page
     where bytes_before < ${PAGE_BYTES} order by position limit ${limit}`.execute(db);
@@ -67,21 +65,31 @@ export async function listEvents(
 
 /**
  * The first rows in the order of positions. Of several projects or types, the first rows of each are read by its index, and
- * sorted: in one search for all of them, PostgreSQL would read every event until it has enough.
+ * sorted. Rows are compared, and not the column alone, because only that index has this order: for a type that PostgreSQL
+ * takes for a frequent one it would otherwise go through all positions until it has enough, and read every event.
  */
 function firstRows(
   projects: readonly string[] | null,
   types: readonly string[] | undefined,
   where: RawBuilder<unknown>,
-  limit: number,
+  {
+    after = 0,
+    upTo = Number.MAX_SAFE_INTEGER,
+    limit,
+  }: { after: number | undefined; upTo: number | undefined; limit: number },
 ): RawBuilder<unknown> {
   if (projects === null && types === undefined) {
-    return sql`select * from events where ${where} order by position limit ${limit}`;
+    return sql`
+      select * from events where position > ${after}::bigint and position <= ${upTo}::bigint and ${where}
+      order by position limit ${limit}`;
   }
   const [column, values] = projects !== null ? [sql.ref('project'), projects] : [sql.ref('type'), types ?? []];
   return sql`
     select e.* from unnest(${values}::text[]) one (value) cross join lateral (
-      select * from events where ${column} = one.value and ${where} order by position limit ${limit}
+      select * from events
+      where (${column}, position) > (one.value, ${after}::bigint) and (${column}, position) <= (one.value, ${upTo}::bigint)
+        and ${where}
+      order by ${column}, position limit ${limit}
     ) e
     order by e.position limit ${limit}`;
 }
