@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import type { Metrics } from '../../src/metrics.js';
+import { Metrics } from '../../src/metrics.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { databases, openPostgres } from '../helpers/database.js';
 import { insertReservation } from '../helpers/rows.js';
@@ -124,6 +124,29 @@ for (const [name, open] of databases) {
     });
   });
 }
+
+t.test('what the service tells of events, webhooks and the tunnel is measured', async (t) => {
+  const metrics = new Metrics();
+  metrics.eventsWaiting(3);
+  metrics.eventStreams(2);
+  metrics.webhookAttempted('delivered');
+  metrics.webhookAttempted('failed');
+  metrics.webhookAttempted('failed');
+  metrics.webhooksPending(90);
+  metrics.cloudflarePass('failed', 4);
+  const before = parse(await metrics.registry.metrics());
+  t.equal(before.get('port_allocator_events_oldest_waiting_seconds'), 3);
+  t.equal(before.get('port_allocator_event_streams'), 2);
+  t.equal(before.get('port_allocator_webhook_attempts_total{outcome="delivered"}'), 1);
+  t.equal(before.get('port_allocator_webhook_attempts_total{outcome="failed"}'), 2);
+  t.equal(before.get('port_allocator_webhook_oldest_pending_seconds'), 90);
+  t.equal(before.get('port_allocator_cloudflare_pending_changes'), 4);
+  t.equal(before.get('port_allocator_cloudflare_last_success_timestamp_seconds'), 0);
+  metrics.cloudflarePass('succeeded', 0);
+  const after = parse(await metrics.registry.metrics());
+  t.equal(after.get('port_allocator_cloudflare_passes_total{outcome="succeeded"}'), 1);
+  t.ok(Date.now() / 1000 - (after.get('port_allocator_cloudflare_last_success_timestamp_seconds') ?? 0) < 10);
+});
 
 t.test('without the database, the metrics of the process itself are still served', async (t) => {
   const database = await openPostgres(t);
