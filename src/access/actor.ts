@@ -29,6 +29,13 @@ export const isSameActor = (one: Actor, other: Actor): boolean =>
   one === other ||
   (one.kind === other.kind && one.keyId === other.keyId && one.name === other.name && one.client === other.client);
 
+/** In a sentence, behind "by". */
+export function tellActor({ kind, name, client }: Pick<Actor, 'kind' | 'name' | 'client'>): string {
+  if (kind === 'service') return 'the service';
+  if (kind === 'sql') return `${name} in the database`;
+  return name ?? client ?? 'a client without a name';
+}
+
 /** Of what a program calls itself. */
 const MAX_CLIENT_LENGTH = 120;
 

@@ -67,3 +67,22 @@ t.test('services whose names make no variables are told why there are no lines f
     dotenv: 'WEB_PORT=3303\nAPI_PORT=3304',
   });
 });
+
+t.test('of a port that nobody holds, describe-port tells who had it last', async (t) => {
+  const { ask, tell } = await open(t);
+  t.equal((await ask('describe-port', { port: 3300 })).lastHolder, undefined);
+  await ask('get-port', { project: 'odin', service: 'web' });
+  t.notMatch(await tell('describe-port', { port: 3300 }), /Last held/);
+  await ask('release-port', { project: 'odin', service: 'web' });
+  t.match(
+    await tell('describe-port', { port: 3300 }),
+    /\nLast held by web of odin \(environment default\) until \d{4}-.*Z, released by .+\.\nRange: /,
+  );
+  t.match((await ask('describe-port', { port: 3300 })).lastHolder, {
+    service: 'web',
+    project: 'odin',
+    environment: 'default',
+    releasedAt: /Z$/,
+    releasedBy: /\w/,
+  });
+});

@@ -1,32 +1,57 @@
 import type { Command } from 'commander';
+import { tellActor } from '../../access/actor.js';
 import type { Connection } from '../../client/connection.js';
 import { ClientFailure } from '../../client/failure.js';
 import { findListening, isAccepted, tellListening } from '../../client/machine/listening.js';
 import { isOfThisMachine, type Settings } from '../../client/settings.js';
 import { makeVisible } from '../../input/visible.js';
 import { describeListener } from '../../machine/listener.js';
-import type { ExcludedPort, Listener, Port } from '../../schemas/port.js';
+import type { ExcludedPort, Listener, Port, PortHistoryItem, PortHistoryPage } from '../../schemas/port.js';
 import { hostOption, protocolOption, readPort, type SpaceOptions } from '../arguments.js';
 import { openContext } from '../context.js';
+import { formatTable } from '../table.js';
+
+/** As many as a page of history may have. */
+const MAX_HISTORY = 1000;
 
 export function registerWho(program: Command): void {
   program
     .command('who')
-    .description('tells whose a port is, and who listens on it here')
+    .description('tells whose a port is or was, and who listens on it here')
     .argument('<port>', 'the number', readPort)
     .addOption(hostOption())
     .addOption(protocolOption())
-    .addHelpText('after', '\nExamples:\n  pa who 3100\n  pa who 5353 --protocol udp\n  pa who 3100 --json')
-    .action(async (port: number, { host, protocol }: SpaceOptions, command: Command) => {
+    .option('--history', 'everybody who had it, the newest first')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  pa who 3100\n  pa who 3100 --history\n  pa who 5353 --protocol udp\n  pa who 3100 --json',
+    )
+    .action(async (port: number, options: SpaceOptions & { history?: boolean }, command: Command) => {
       const { connection, settings, output } = openContext(command);
-      const query = { host, protocol };
+      const query = { host: options.host, protocol: options.protocol };
+      const readHistory = (limit: number) =>
+        connection.send<PortHistoryPage>({
+          method: 'GET',
+          path: `/v1/ports/${port}/history`,
+          query: { ...query, limit },
+        });
+      if (options.history) {
+        const { items, nextCursor } = await readHistory(MAX_HISTORY);
+        output.answer(items.length === 0 ? '' : formatHistory(items), items);
+        if (items.length === 0) output.note(`Nobody has had ${port}, as far as you may see it.`);
+        if (nextCursor !== null) output.note(`These are the newest ${MAX_HISTORY}. There are older ones.`);
+        return;
+      }
       const owner = await connection.send<Port>({ method: 'GET', path: `/v1/ports/${port}`, query });
       const reason = owner.state === 'excluded' ? await readReason(connection, port) : null;
+      const isHeld = owner.allocation !== null || owner.reservation !== null;
+      const lastHolder = isHeld ? null : ((await readHistory(1)).items[0] ?? null);
       const seen = await findListener(owner, settings);
       const lines = [`${output.style('bold', String(port))}: ${tellOwner(owner, reason)}`];
+      if (lastHolder !== null) lines.push(tellLastHolder(lastHolder));
       if (seen.isListening === true) lines.push(`On it listens ${tellListening(seen.listener)}.`);
       if (seen.isListening === false) lines.push('Nobody listens on it here now.');
-      output.answer(lines.join('\n'), { ...owner, reason, ...seen });
+      output.answer(lines.join('\n'), { ...owner, reason, lastHolder, ...seen });
     });
 }
 
@@ -72,4 +97,22 @@ function tellOwner({ state, range, allocation, reservation }: Port, reason: stri
   // Held or reserved in a project that the caller's key does not cover.
   if (state === 'allocated') return `taken, ${place}.`;
   return state === 'cooling' ? `released a short while ago, ${place}.` : `nobody has it; it is ${place}.`;
+}
+
+function tellLastHolder({ service, project, environment, releasedAt, releasedBy }: PortHistoryItem): string {
+  const by = releasedBy === null ? '' : `, released by ${makeVisible(tellActor(releasedBy))}`;
+  return `Last held by ${service} of ${project} (environment ${environment}) until ${releasedAt}${by}.`;
+}
+
+function formatHistory(items: readonly PortHistoryItem[]): string {
+  return formatTable(
+    ['FROM', 'UNTIL', 'FOR', 'ALLOCATED BY', 'RELEASED BY'],
+    items.map((item) => [
+      item.allocatedAt,
+      item.releasedAt,
+      `${item.project}/${item.service} (${item.environment})`,
+      tellActor(item.allocatedBy),
+      item.releasedBy && tellActor(item.releasedBy),
+    ]),
+  );
 }

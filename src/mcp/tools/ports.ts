@@ -1,12 +1,15 @@
 import { Type } from '@sinclair/typebox';
-import { spaceOf } from '../../keys.js';
+import { tellActor } from '../../access/actor.js';
+import { type Space, spaceOf } from '../../keys.js';
 import { tellListener } from '../../machine/listener.js';
+import type { Session } from '../../registry/session.js';
+import { listPortHistory } from '../../repositories/reports/port-history.js';
 import { PortNumber } from '../../schemas/common.js';
-import type { Port } from '../../schemas/port.js';
+import type { Port, PortHistoryItem } from '../../schemas/port.js';
 import type { Reservation } from '../../schemas/reservation.js';
 import { describePort as describe } from '../../services/listeners/described-port.js';
 import { omitNulls, tellAllocation, tellLines, tellSpace, tellWarnings } from '../answers.js';
-import { brief, CLOSED, Space } from '../inputs.js';
+import { brief, CLOSED, Space as SPACE } from '../inputs.js';
 import { defineTool, READS } from '../tool.js';
 
 export const describePort = defineTool({
@@ -14,14 +17,16 @@ export const describePort = defineTool({
   description:
     'Whose a number is, and which process listens on it now: for a number in an error such as EADDRINUSE, or in a ' +
     'file. Do not use a number because it is free: get-port gives you one.',
-  operations: ['getPort'],
-  input: Type.Object({ port: brief(PortNumber), ...Space }, CLOSED),
+  operations: ['getPort', 'listPortHistory'],
+  input: Type.Object({ port: brief(PortNumber), ...SPACE }, CLOSED),
   annotations: READS,
   repeatable: 'always',
   async execute({ session, listeners, listenerWarnings }, { port, ...space }) {
     const found = await describe(session, listeners, port, spaceOf(space));
     const [allocation = null] = found.allocation ? await listenerWarnings.addToAll(session, [found.allocation]) : [];
     const described = { ...found, allocation };
+    const isHeld = found.allocation !== null || found.reservation !== null;
+    const lastHolder = isHeld ? null : await findLastHolder(session, port, spaceOf(space));
     const { range, reservation, listener } = described;
     const content = {
       ...omitNulls(described),
@@ -29,10 +34,31 @@ export const describePort = defineTool({
       ...(allocation && { allocation: omitNulls(allocation) }),
       ...(reservation && { reservation: omitNulls(reservation) }),
       ...(listener && { listener: omitNulls(listener) }),
+      ...(lastHolder && { lastHolder: giveLastHolder(lastHolder) }),
     };
-    return { text: tellPort(described), content };
+    return { text: tellPort(described, lastHolder), content };
   },
 });
+
+/** Who held a port that nobody holds now; null if nobody did whom the caller may see. */
+async function findLastHolder(session: Session, port: number, space: Space): Promise<PortHistoryItem | null> {
+  const { items } = await session.read(listPortHistory, port, space, { limit: 1 });
+  return items[0] ?? null;
+}
+
+function giveLastHolder({ service, project, environment, releasedAt, releasedBy }: PortHistoryItem): object {
+  return {
+    service,
+    project,
+    environment,
+    ...omitNulls({ releasedAt, releasedBy: releasedBy && tellActor(releasedBy) }),
+  };
+}
+
+function tellLastHolder({ service, project, environment, releasedAt, releasedBy }: PortHistoryItem): string {
+  const by = releasedBy === null ? '' : `, released by ${tellActor(releasedBy)}`;
+  return `Last held by ${service} of ${project} (environment ${environment}) until ${releasedAt}${by}.`;
+}
 
 const STATES: { [State in Port['state']]: string } = {
   free: 'nobody holds it',
@@ -45,11 +71,15 @@ const STATES: { [State in Port['state']]: string } = {
   unmanaged: 'in no range of the registry',
 };
 
-function tellPort({ port, host, protocol, state, range, allocation, reservation, listener }: Port): string {
+function tellPort(
+  { port, host, protocol, state, range, allocation, reservation, listener }: Port,
+  lastHolder: PortHistoryItem | null,
+): string {
   return tellLines(
     `${port}${tellSpace({ host, protocol })}: ${STATES[state]}.`,
     allocation ? `Holder: ${tellAllocation(allocation)}.` : '',
     reservation ? tellReservation(reservation) : '',
+    lastHolder ? tellLastHolder(lastHolder) : '',
     range ? `Range: ${range.startPort}-${range.endPort} of ${range.project}.` : '',
     listener ? `Listening now: ${tellListener(listener) ?? 'a process that cannot be seen from here'}.` : '',
     allocation ? tellWarnings([allocation]) : '',

@@ -35,6 +35,29 @@ t.test('who tells whose a port is, and who listens', async (t) => {
   t.match(await pa(['who', '70000']), { code: 2, stderr: '"70000" is no port number.\nPorts are 1 to 65535.\n' });
 });
 
+t.test('who tells who had a port last, and everybody who had it', async (t) => {
+  const port = (await pa(['port', 'past'])).stdout.trim();
+  await pa(['release', 'past', '--yes']);
+  t.match(
+    (await pa(['who', port])).stdout,
+    /: nobody has it; .*\nLast held by past of shop \(environment default\) until \d{4}-.*Z, released by .+\.\n/,
+  );
+  t.match(JSON.parse((await pa(['who', port, '--json'])).stdout), { lastHolder: { service: 'past', project: 'shop' } });
+  await pa(['port', 'present']);
+  const { stdout } = await pa(['who', port, '--history']);
+  t.match(
+    stdout,
+    /^FROM +UNTIL +FOR +ALLOCATED BY +RELEASED BY\n\S+Z +- +shop\/present \(default\) .* -\n\S+Z +\S+Z +shop\/past \(default\) .+\n$/,
+  );
+  const items = JSON.parse((await pa(['who', port, '--history', '--json'])).stdout);
+  t.match(items, [
+    { service: 'present', releasedAt: null },
+    { service: 'past', releasedBy: { kind: 'anonymous' } },
+  ]);
+  t.match(await pa(['who', '2001', '--history']), { code: 0, stdout: '', stderr: /^Nobody has had 2001/ });
+  t.notMatch((await pa(['who', port])).stdout, /Last held/, 'of a port that is held, its holder is enough');
+});
+
 t.test('release needs to be told what', async (t) => {
   t.match(await pa(['release']), {
     code: 2,
