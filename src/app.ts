@@ -32,6 +32,7 @@ import { apiKeyRoutes } from './routes/api-keys.js';
 import { auditRoutes } from './routes/audits.js';
 import { environmentRoutes } from './routes/environments.js';
 import { eventRoutes } from './routes/events/events.js';
+import { webhookRoutes } from './routes/events/webhooks.js';
 import { excludedPortRoutes } from './routes/excluded-ports.js';
 import { exportRoutes } from './routes/exports.js';
 import { healthRoutes } from './routes/health.js';
@@ -156,6 +157,7 @@ export async function buildApp(
     exportRoutes,
     eventRoutes,
     apiKeyRoutes,
+    webhookRoutes,
   ];
   const options = { ...service, publicUrl };
   serveMetrics(app, metrics, registry);

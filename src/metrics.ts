@@ -103,6 +103,11 @@ export class Metrics implements Observer {
     'host',
     'protocol',
   );
+  readonly #webhookAttempts = this.#counter('webhook_attempts_total', 'Events sent to webhooks.', 'outcome');
+  readonly #webhooksPending = this.#gauge(
+    'webhook_oldest_pending_seconds',
+    'How long the oldest event waits to be delivered; of the replica that sends, and 0 of the others.',
+  );
   readonly #databaseUp = this.#gauge('database_up', 'Whether the database answered this scrape.');
 
   /** @param pool counts the connections of the database pool */
@@ -158,6 +163,14 @@ export class Metrics implements Observer {
 
   refused(code: ProblemCode): void {
     this.#refusals.inc({ code });
+  }
+
+  webhookAttempted(outcome: string): void {
+    this.#webhookAttempts.inc({ outcome });
+  }
+
+  webhooksPending(oldestSeconds: number): void {
+    this.#webhooksPending.set(oldestSeconds);
   }
 
   cut(reason: string): void {

@@ -18,7 +18,7 @@ export interface Observer {
   eventStreams(open: number): void;
   /** An event was sent to a webhook. `disabled`: the receiver's answer has switched the webhook off. */
   webhookAttempted(outcome: 'delivered' | 'failed' | 'disabled'): void;
-  /** @param oldestSeconds the age of the oldest event that a webhook is still to be sent; 0 if there is none */
+  /** Of the replica that sends. @param oldestSeconds for how long the oldest delivery has been pending; 0 if none is */
   webhooksPending(oldestSeconds: number): void;
   /**
    * A comparison of the tunnel with the registry ended.

@@ -22,8 +22,9 @@ import { endWhenLost } from './process/lost-folder.js';
 import { describeRefusedPort } from './process/refused-ports.js';
 import { Readiness } from './readiness.js';
 import { EVENTS_CHANNEL } from './repositories/events/events.js';
-import { createService } from './service.js';
+import { createService, sourceOf } from './service.js';
 import { runMonitor } from './services/monitor.js';
+import { runWebhooks } from './services/webhooks/webhooks.js';
 
 /** How long closing may take in addition to DRAIN_MS and the longest request. After that the process ends as it is. */
 const CLOSE_MARGIN_MS = 5000;
@@ -80,6 +81,8 @@ export async function serve(config: Config, log: Logger, mode: Mode): Promise<st
     const feed = service.feed.run(stopping);
     const listening = database.listen(EVENTS_CHANNEL, () => service.feed.changed(), stopping);
     closers.push(() => Promise.all([feed, listening]).then(() => {}));
+    const webhooks = runWebhooks({ ...service, db: database.db, source: sourceOf(config) }, stopping);
+    closers.push(() => webhooks);
     log.info({ database: database.kind, ...(local && { dataDir: config.dataDir }) }, 'Ready');
     return mode.kind === 'foreground' ? urlOf(app, config) : null;
   } catch (error) {

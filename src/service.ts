@@ -15,6 +15,7 @@ import { LocalListeners } from './services/listeners/local-listeners.js';
 import { ListenerWarnings } from './services/listeners/warnings.js';
 import { SYSTEM_NAMES } from './services/probes/names.js';
 import { Prober } from './services/probes/prober.js';
+import { Destinations } from './services/webhooks/destination.js';
 
 /**
  * The parts of one process, without its transports. REST, MCP and background work use the same parts, so that they
@@ -32,6 +33,8 @@ export interface Service {
   readonly prober: Prober;
   readonly auditor: Auditor;
   readonly feed: EventFeed;
+  /** Where webhooks may lead. */
+  readonly destinations: Destinations;
   readonly listeners: LocalListeners;
   readonly listenerWarnings: ListenerWarnings;
   /** Removes API keys from a text that is logged or answered. */
@@ -59,7 +62,7 @@ export function createService(options: ServiceOptions): Service {
   const listeners = new LocalListeners(config, log);
   const prober = new Prober(config, observer, SYSTEM_NAMES, openFiles, listeners);
   const feed = new EventFeed(database.db, {
-    source: config.publicUrl ?? 'urn:port-allocator',
+    source: sourceOf(config),
     log,
     observer,
     pollMs: database.kind === 'embedded' ? SELDOM_POLL_MS : POLL_MS,
@@ -80,11 +83,15 @@ export function createService(options: ServiceOptions): Service {
     prober,
     auditor: new Auditor(prober),
     feed,
+    destinations: new Destinations(config),
     listeners,
     listenerWarnings: new ListenerWarnings(listeners),
     redact: redactKeys(config.adminApiKey),
   };
 }
+
+/** What events have as their `source`. */
+export const sourceOf = ({ publicUrl }: Pick<Config, 'publicUrl'>): string => publicUrl ?? 'urn:port-allocator';
 
 /** Of no ports with AVOID_LISTENING=false. */
 function machineOf({ avoidListening }: Config, listeners: LocalListeners): Machine {

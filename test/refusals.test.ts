@@ -80,6 +80,10 @@ const expected: Record<ProblemCode, [refusal: AppError, rest: string, mcp: strin
     'GET /v1/projects/odin/environments lists them.',
     'release what is no longer needed',
   ],
+  'webhook-not-found': [made.webhookNotFound, 'GET /v1/webhooks lists them.', 'ask the user'],
+  'delivery-not-found': [made.deliveryNotFound, 'GET /v1/webhooks/{id}/deliveries lists them.', 'ask the user'],
+  'webhook-disabled': [made.webhookDisabled, 'PATCH /v1/webhooks/{id}', 'ask the user'],
+  'destination-not-allowed': [made.destinationNotAllowed, '', 'ask the user'],
   'allocation-released': [
     made.allocationReleased,
     'Allocate a port for the service again and change that.',

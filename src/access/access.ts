@@ -7,9 +7,16 @@ export type Intent = 'read' | 'change';
 
 /**
  * What a caller wants to change: something of one project, the results of an import or audit, ranges, the list of
- * excluded ports, or API keys.
+ * excluded ports, API keys, or webhooks.
  */
-export type Subject = { project: string } | 'imports' | 'audits' | 'ranges' | 'excluded-ports' | 'api-keys';
+export type Subject =
+  | { project: string }
+  | 'imports'
+  | 'audits'
+  | 'ranges'
+  | 'excluded-ports'
+  | 'api-keys'
+  | 'webhooks';
 
 /** The names on the network that a change would use: hosts on which it takes ports, and Cloudflare hostnames it sets. */
 export interface NetworkNames {
@@ -103,6 +110,25 @@ export class Access {
   requireAdminKey(): void {
     if (this.caller.kind !== 'key') throw refusals.keysNotInForce();
     this.requireAdmin();
+  }
+
+  /**
+   * Refuses readers. A webhook's URL often holds a secret of its receiver, and a delivery tells nothing that the change
+   * feed does not.
+   * @throws AppError forbidden
+   */
+  requireWebhooks(): void {
+    if (this.#role === 'reader') throw refusals.webhooksNotForReaders();
+  }
+
+  /**
+   * Refuses a webhook that would get events which the caller's key does not cover.
+   * @throws AppError forbidden, validation-failed
+   */
+  requireWebhookProjects(projects: readonly string[]): void {
+    if (this.projects === null) return;
+    if (projects.length === 0) throw refusals.webhookWithoutProjects(this.projects);
+    for (const project of projects) this.requireProject(project);
   }
 
   /** @throws AppError forbidden */

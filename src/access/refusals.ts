@@ -90,6 +90,18 @@ export function unlimitedKeyWithNames(role: string, field: 'hostnames' | 'hosts'
   return invalid(`/${field}`, `Only a key with the role project can be limited to ${field}, and this is a ${role}.`);
 }
 
+export function webhooksNotForReaders(): AppError {
+  return new AppError(
+    'forbidden',
+    'This key has the role reader, which sees no webhooks. Use a key with the role project or admin.',
+  );
+}
+
+/** @param covered the projects that the key covers */
+export function webhookWithoutProjects(covered: readonly string[]): AppError {
+  return invalid('/projects', `It would get the events of all projects, and this key covers ${covered.join(', ')}.`);
+}
+
 export function keyExpiredAlready(): AppError {
   return invalid('/expiresAt', 'It would have expired already.');
 }

@@ -175,6 +175,42 @@ export interface EventFeedTable {
   deleted_position: string;
 }
 
+/** See migrations/0018_webhooks.sql. */
+export interface WebhooksTable {
+  id: Generated<string>;
+  url: string;
+  types: string[];
+  projects: string[];
+  description: string | null;
+  secret: string;
+  created_by: string;
+  key_id: string | null;
+  created_at: ColumnType<Date, never, never>;
+  /** A bigint, which pg reads as text. */
+  position: string;
+  disabled_at: NullableTimestamp;
+  disabled_reason: string | null;
+}
+
+/** One event that one webhook gets. */
+export interface WebhookDeliveriesTable {
+  id: Generated<string>;
+  webhook_id: string;
+  /** A bigint, which pg reads as text. */
+  position: string;
+  type: string;
+  /** Empty where the event has none. */
+  project: string;
+  status: 'pending' | 'delivered' | 'failed';
+  attempts: number;
+  next_attempt_at: NullableTimestamp;
+  response_status: number | null;
+  error: string | null;
+  created_at: ColumnType<Date, never, never>;
+  queued_at: Timestamp;
+  ended_at: NullableTimestamp;
+}
+
 export interface Tables {
   port_ranges: PortRangesTable;
   port_allocations: PortAllocationsTable;
@@ -190,6 +226,8 @@ export interface Tables {
   new_events: NewEventsTable;
   events: EventsTable;
   event_feed: EventFeedTable;
+  webhooks: WebhooksTable;
+  webhook_deliveries: WebhookDeliveriesTable;
 }
 
 export type RangeRow = Selectable<PortRangesTable>;
@@ -203,4 +241,6 @@ export type AllocationRow = Omit<Selectable<PortAllocationsTable>, 'json_bytes' 
 export type ExcludedPortRow = Selectable<ExcludedPortsTable>;
 export type HealthCheckRow = Selectable<PortHealthChecksTable>;
 export type ApiKeyRow = Selectable<ApiKeysTable>;
+export type WebhookRow = Selectable<WebhooksTable>;
+export type WebhookDeliveryRow = Selectable<WebhookDeliveriesTable>;
 export type ReservationRow = Selectable<PortReservationsTable>;

@@ -13,6 +13,9 @@ const lookOrRepeat = (known: ProblemExtras): string => (known.isOutcomeUnknown ?
 /** Of a tool that most agents do not see. */
 const WITH_ALL = 'which agents see if MCP_TOOLS is all';
 
+/** No tool has to do with them. */
+const WEBHOOKS = 'ask the user: webhooks are managed outside of these tools.';
+
 /**
  * What an agent can do after each refusal: which tool to call, or what to ask the user. A tool that is not one of the
  * core tools is named only together with what shows it.
@@ -34,6 +37,8 @@ export const nextSteps: NextSteps<RefusedCall> = {
   'reservation-not-found': 'reserve-port makes a new one.',
   'audit-not-found': 'audit-ports makes a new one.',
   'api-key-not-found': 'ask the user: keys are for the administrators of the registry.',
+  'webhook-not-found': WEBHOOKS,
+  'delivery-not-found': WEBHOOKS,
   'method-not-allowed': 'call one of the tools that are listed.',
   'not-acceptable': 'call the tool with a client that accepts JSON.',
   'payload-too-large': 'send less: metadata may have 16 KiB.',
@@ -63,6 +68,7 @@ export const nextSteps: NextSteps<RefusedCall> = {
       ? 'release what is no longer needed (list-ports shows it; release-port and release-environment free it), or ask the ' +
         'user to raise the limit.'
       : 'ask the user: nothing was changed, and calling again does not help soon.',
+  'webhook-disabled': WEBHOOKS,
   'allocation-released': 'call get-port to allocate for the service again, and describe that.',
   'reservation-ended': 'reserve-port makes a new one.',
   'dotenv-name-conflict': 'rename one of the services that are named.',
@@ -71,6 +77,7 @@ export const nextSteps: NextSteps<RefusedCall> = {
   'events-expired': 'list-ports shows what is held now.',
   'port-outside-range': 'leave `port` out, or ask for one of these ranges.',
   'idempotency-key-reused': 'call the tool again.',
+  'destination-not-allowed': WEBHOOKS,
   'not-probeable': ({ port }) =>
     port === undefined
       ? 'leave `host` out, or ask the user to add it to PROBE_ALLOWED_HOSTS.'

@@ -23,6 +23,8 @@ export const nextSteps: NextSteps = {
   'reservation-not-found': 'GET /v1/reservations lists them.',
   'audit-not-found': 'GET /v1/audits lists them.',
   'api-key-not-found': 'GET /v1/api-keys lists them.',
+  'webhook-not-found': 'GET /v1/webhooks lists them.',
+  'delivery-not-found': 'GET /v1/webhooks/{id}/deliveries lists them.',
   'method-not-allowed': '',
   'not-acceptable': '',
   'payload-too-large': '',
@@ -52,6 +54,7 @@ export const nextSteps: NextSteps = {
       return `GET /v1/allocations?project=${project} and GET /v1/reservations?project=${project} list what is held.`;
     return '';
   },
+  'webhook-disabled': 'PATCH /v1/webhooks/{id} with "enabled": true switches it on.',
   'allocation-released': 'Allocate a port for the service again and change that.',
   'reservation-ended': 'Reserve a port again.',
   'dotenv-name-conflict': ({ areInSeveralPlaces }) =>
@@ -64,6 +67,7 @@ export const nextSteps: NextSteps = {
     'cursor begins with the oldest event that is kept.',
   'port-outside-range': 'Ask for one of those, or leave the port out.',
   'idempotency-key-reused': 'Use a new Idempotency-Key for a new request.',
+  'destination-not-allowed': '',
   'not-probeable': ({ port }) => (port === undefined ? '' : `GET /v1/ports/${port} tells who has the number now.`),
   'too-many-requests': '',
   'internal-error': '',

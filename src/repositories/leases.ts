@@ -26,6 +26,21 @@ export async function takeLease(
   return rows.length > 0;
 }
 
+/**
+ * Takes a lease for work that has no schedule, as soon as no other replica holds it, or renews it.
+ * @returns whether it is held
+ */
+export async function holdLease(db: Kysely<Tables>, { name, holder }: Lease, ttlMs: number): Promise<boolean> {
+  const { rows } = await sql`
+    insert into leases (name, holder, expires_at, occurrence)
+    values (${name}, ${holder}, clock_timestamp() + make_interval(secs => ${ttlMs / 1000}), clock_timestamp())
+    on conflict (name) do update
+      set holder = excluded.holder, expires_at = excluded.expires_at, occurrence = excluded.occurrence
+      where leases.expires_at <= clock_timestamp() or leases.holder = excluded.holder
+    returning name`.execute(db);
+  return rows.length > 0;
+}
+
 /** @returns false when the lease has run out, and another replica may hold it by now */
 export async function renewLease(db: Kysely<Tables>, { name, holder }: Lease, ttlMs: number): Promise<boolean> {
   const { rows } = await sql`

@@ -20,6 +20,15 @@ import {
   HeldEnvironmentPage,
 } from './environment.js';
 import { Actor, Event, EventPage } from './events/event.js';
+import {
+  CreatedWebhook,
+  NewWebhook,
+  Webhook,
+  WebhookChange,
+  WebhookDelivery,
+  WebhookDeliveryPage,
+  WebhookPage,
+} from './events/webhook.js';
 import { ExportDocument } from './export.js';
 import { Liveness, Readiness } from './health.js';
 import { HealthCheck, HealthCheckPage, NewHealthCheck } from './health-check.js';
@@ -53,6 +62,7 @@ export const components = [
   AuditPage,
   AuditScope,
   CreatedApiKey,
+  CreatedWebhook,
   Environment,
   EnvironmentPage,
   EnvironmentPorts,
@@ -78,6 +88,7 @@ export const components = [
   NewProject,
   NewRange,
   NewReservation,
+  NewWebhook,
   PassedOverLine,
   Port,
   PortExclusion,
@@ -96,4 +107,9 @@ export const components = [
   ReservationClaim,
   ReservationPage,
   ReservationRenewal,
+  Webhook,
+  WebhookChange,
+  WebhookDelivery,
+  WebhookDeliveryPage,
+  WebhookPage,
 ];

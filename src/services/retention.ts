@@ -3,6 +3,7 @@ import { SERVICE } from '../access/actor.js';
 import type { Config } from '../config.js';
 import { actingAs } from '../database/actors.js';
 import type { Tables } from '../database/tables.js';
+import { deleteOldDeliveries } from '../repositories/events/deliveries.js';
 import { deleteEnded, markExpired } from '../repositories/reservations.js';
 import {
   deleteAllocations,
@@ -16,14 +17,17 @@ import {
 /** How many rows one statement changes at most. With few rows it holds its locks only for a short time. */
 const RETENTION_BATCH = 1000;
 const RESERVATIONS_BATCH = 500;
+/** For how long deliveries to webhooks are kept, unless their events are deleted earlier. */
+const DELIVERY_RETENTION_DAYS = 30;
 /** Fewer, because the conflicts of one audit may take hundreds of pages of the database. */
 const AUDITS_BATCH = 100;
 
 export type RetentionConfig = Pick<Config, 'healthCheckRetentionDays' | 'historyRetentionDays' | 'eventRetentionDays'>;
 
 /**
- * Deletes the health checks, the audits, the events and the released allocations that are older than the configuration says. Each
- * batch is a transaction of its own, so that whatever was deleted before an error stays deleted.
+ * Deletes the health checks, the audits, the deliveries to webhooks, the events and the released allocations that are older
+ * than the configuration says. Each batch is a transaction of its own, so that whatever was deleted before an error
+ * stays deleted.
  * @returns how many of each were deleted
  */
 export async function runRetention(
@@ -34,14 +38,17 @@ export async function runRetention(
     eventRetentionDays: eventDays,
   }: RetentionConfig,
   signal?: AbortSignal,
-): Promise<{ healthChecks: number; audits: number; events: number; allocations: number }> {
+): Promise<{ healthChecks: number; audits: number; deliveries: number; events: number; allocations: number }> {
   const deleteChecks = (limit: number) => inTransaction(db, (trx) => deleteOldHealthChecks(trx, checkDays, limit));
   let healthChecks = await repeatInBatches(deleteChecks, RETENTION_BATCH, signal);
   const deleteAudits = (limit: number) => inTransaction(db, (trx) => deleteOldAudits(trx, checkDays, limit));
   const audits = await repeatInBatches(deleteAudits, AUDITS_BATCH, signal);
+  const deleteDeliveries = (limit: number) =>
+    inTransaction(db, (trx) => deleteOldDeliveries(trx, DELIVERY_RETENTION_DAYS, limit));
+  const deliveries = await repeatInBatches(deleteDeliveries, RETENTION_BATCH, signal);
   const deleteEvents = (limit: number) => inTransaction(db, (trx) => deleteOldEvents(trx, eventDays, limit));
   const events = await repeatInBatches(deleteEvents, RETENTION_BATCH, signal);
-  if (historyDays === null) return { healthChecks, audits, events, allocations: 0 };
+  if (historyDays === null) return { healthChecks, audits, deliveries, events, allocations: 0 };
   const deleteHistory = async (limit: number) => {
     const ids = await inTransaction(db, (trx) => findOldHistory(trx, historyDays, limit));
     if (ids.length === 0) return 0;
@@ -49,7 +56,7 @@ export async function runRetention(
     return inTransaction(db, (trx) => deleteAllocations(trx, ids));
   };
   const allocations = await repeatInBatches(deleteHistory, RETENTION_BATCH, signal);
-  return { healthChecks, audits, events, allocations };
+  return { healthChecks, audits, deliveries, events, allocations };
 }
 
 /**

@@ -67,6 +67,22 @@ export async function runOnce(
 ): Promise<boolean> {
   const lease: Lease = { name: job.name, holder: randomUUID() };
   if (!(await takeLease(db, lease, occurrence, leaseTtlMs))) return false;
+  await runWithLease(db, lease, leaseTtlMs, signal, (passSignal) => job.run(passSignal));
+  return true;
+}
+
+/**
+ * Works under a lease that was taken, renews it meanwhile, and gives it up at the end.
+ * @param work gets a signal that is aborted with `signal`, and as soon as another replica may have the lease
+ * @throws what the work throws; the reason of `signal` when it is aborted before the work begins
+ */
+export async function runWithLease(
+  db: Kysely<Tables>,
+  lease: Lease,
+  leaseTtlMs: number,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<unknown>,
+): Promise<void> {
   const pass = new AbortController();
   const onAbort = () => pass.abort(signal.reason);
   signal.addEventListener('abort', onAbort);
@@ -74,8 +90,7 @@ export async function runOnce(
   const renewal = renewUntilAborted(db, lease, leaseTtlMs, pass);
   try {
     pass.signal.throwIfAborted();
-    await job.run(pass.signal);
-    return true;
+    await work(pass.signal);
   } finally {
     signal.removeEventListener('abort', onAbort);
     pass.abort(); // ends the renewal

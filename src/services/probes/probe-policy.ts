@@ -19,7 +19,10 @@ export const isLocal = ({ addresses }: Destination): boolean => addresses.every(
 
 const LOOPBACK = ['127.0.0.1', '::1'];
 
-/** Decides which hosts may be probed: this machine, those in PROBE_TARGETS, and those in PROBE_ALLOWED_HOSTS. */
+/**
+ * Decides which hosts may be probed: this machine, those in PROBE_TARGETS, and those in PROBE_ALLOWED_HOSTS. Webhooks
+ * are held to the same rules, with refusals of their own.
+ */
 export class ProbePolicy {
   readonly #targets: ReadonlyMap<string, string>;
   readonly #allowed: ReadonlySet<string>;
@@ -28,6 +31,7 @@ export class ProbePolicy {
     targets: ReadonlyMap<string, string>,
     allowedHosts: readonly string[],
     private readonly names: NameResolver,
+    private readonly refuse = { notAllowed: hostNotAllowed, forbidden: addressForbidden },
   ) {
     this.#targets = targets;
     this.#allowed = new Set(['localhost', ...targets.keys(), ...allowedHosts]);
@@ -36,19 +40,19 @@ export class ProbePolicy {
   /**
    * Resolves a name once for all its probes. They connect to the addresses that were checked here: if each connection
    * resolved the name again, it could lead to a forbidden address by then.
-   * @throws AppError not-probeable; the reason of `signal` when it is aborted
+   * @throws AppError not-probeable, or what webhooks have instead; the reason of `signal` when it is aborted
    */
   async resolve(host: string, signal: AbortSignal): Promise<Destination> {
     const forbidden = isIP(host) === 0 || this.#targets.has(host) ? null : findForbiddenRange(host);
-    if (forbidden !== null) throw addressForbidden(host, host, forbidden);
-    if (!this.#allowed.has(host)) throw hostNotAllowed(host);
+    if (forbidden !== null) throw this.refuse.forbidden(host, host, forbidden);
+    if (!this.#allowed.has(host)) throw this.refuse.notAllowed(host);
     const target = this.#targets.get(host) ?? host;
     if (isLocalhostName(target)) return { host, addresses: LOOPBACK, error: null };
     const found: ResolvedName =
       isIP(target) === 0 ? await this.names.resolve(target, signal) : { addresses: [target], error: null };
     for (const address of found.addresses) {
       const range = findForbiddenRange(address);
-      if (range !== null) throw addressForbidden(host, address, range);
+      if (range !== null) throw this.refuse.forbidden(host, address, range);
     }
     return { ...found, host, addresses: firstOfEachFamily(found.addresses) };
   }

@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import type { Transaction } from 'kysely';
+import { callerId } from '../access/caller.js';
+import { keyWrong } from '../access/refusals.js';
+import { actingAs } from '../database/actors.js';
+import type { Tables } from '../database/tables.js';
+import { webhookDisabled } from '../refusals.js';
+import { lockApiKeys } from '../repositories/api-keys.js';
+import { hurryDeliveries, repeatDelivery } from '../repositories/events/deliveries.js';
+import { deleteWebhook, insertWebhook, lockWebhook, updateWebhook } from '../repositories/events/webhooks.js';
+import { type IdempotencyKey, insertAnswers, lockAndFindAnswer, NO_PROJECT } from '../repositories/idempotency-keys.js';
+import type { CreatedWebhook, NewWebhook, Webhook, WebhookChange, WebhookDelivery } from '../schemas/events/webhook.js';
+import type { Session } from './session.js';
+
+/** Standard Webhooks asks for 24 to 64 bytes. */
+const SECRET_BYTES = 32;
+
+/**
+ * Finds out where a URL leads, and refuses what nothing may be sent to.
+ * @returns the URL as it is stored, and its host
+ * @throws AppError validation-failed, destination-not-allowed
+ */
+export type RequireDestination = (url: string) => Promise<{ url: string; host: string }>;
+
+/**
+ * Makes a webhook. Its secret is in this answer and nowhere else; a repeated request is answered without it.
+ * @throws AppError forbidden, validation-failed, destination-not-allowed, limit-reached, idempotency-key-reused
+ */
+export async function createWebhook(
+  session: Session,
+  wanted: NewWebhook,
+  idempotency: IdempotencyKey | null,
+  requireDestination: RequireDestination,
+): Promise<{ webhook: CreatedWebhook; replayed: boolean }> {
+  session.access.requireWebhookProjects(wanted.projects ?? []);
+  const url = await requireUrl(session, wanted.url, requireDestination);
+  return session.change('webhooks', (db) =>
+    actingAs(db, session.actor, async (trx) => {
+      const keyId = await requireKeyThatAnswers(trx, session);
+      const answer = idempotency && (await lockAndFindAnswer(trx, NO_PROJECT, idempotency));
+      if (answer) return { webhook: answer as CreatedWebhook, replayed: true };
+      const secret = `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`;
+      const by = { caller: callerId(session.access.caller), keyId };
+      const webhook = await insertWebhook(trx, { ...wanted, url }, secret, by);
+      if (idempotency) {
+        await insertAnswers(trx, NO_PROJECT, [{ ...idempotency, response: { ...webhook, secret: null } }]);
+      }
+      return { webhook: { ...webhook, secret }, replayed: false };
+    }),
+  );
+}
+
+/**
+ * Changes a webhook. Whoever switches it on answers for it from then on, so that a new key can take the place of one that
+ * was revoked.
+ * @throws AppError forbidden, validation-failed, webhook-not-found, destination-not-allowed
+ */
+export async function changeWebhook(
+  session: Session,
+  id: string,
+  { url: wantedUrl, ...change }: WebhookChange,
+  requireDestination: RequireDestination,
+): Promise<Webhook> {
+  if (change.projects) session.access.requireWebhookProjects(change.projects);
+  const url = wantedUrl === undefined ? undefined : await requireUrl(session, wantedUrl, requireDestination);
+  return session.change('webhooks', (db) =>
+    actingAs(db, session.actor, async (trx) => {
+      const keyId = await requireKeyThatAnswers(trx, session);
+      const row = await lockWebhook(trx, session.access, id);
+      if (change.enabled) await hurryDeliveries(trx, id);
+      return updateWebhook(trx, row, { ...change, ...(url && { url }), ...(change.enabled && { keyId }) });
+    }),
+  );
+}
+
+/** Deletes a webhook with its deliveries. @throws AppError forbidden, webhook-not-found */
+export function removeWebhook(session: Session, id: string): Promise<void> {
+  return session.change('webhooks', (db) =>
+    actingAs(db, session.actor, async (trx) => {
+      await lockWebhook(trx, session.access, id);
+      await deleteWebhook(trx, id);
+    }),
+  );
+}
+
+/** @throws AppError forbidden, webhook-not-found, delivery-not-found, webhook-disabled */
+export function repeat(session: Session, id: string, deliveryId: string): Promise<WebhookDelivery> {
+  return session.change('webhooks', (db) =>
+    actingAs(db, session.actor, async (trx) => {
+      const { disabled_reason } = await lockWebhook(trx, session.access, id);
+      if (disabled_reason !== null) throw webhookDisabled(id, disabled_reason);
+      return repeatDelivery(trx, id, deliveryId);
+    }),
+  );
+}
+
+/** A key that takes ports on some hosts alone sends nothing to others. */
+async function requireUrl(session: Session, wanted: string, requireDestination: RequireDestination): Promise<string> {
+  session.access.requireChange('webhooks');
+  const { url, host } = await requireDestination(wanted);
+  session.access.requireNames({ hosts: [host] });
+  return url;
+}
+
+/**
+ * The key that answers for a webhook, if it is one with the role `project`: it is then in force until the transaction
+ * ends. A replica accepts a revoked key for up to 5 seconds, and a webhook would outlast that.
+ * @throws AppError unauthorized
+ */
+async function requireKeyThatAnswers(trx: Transaction<Tables>, { access }: Session): Promise<string | null> {
+  const { caller, projects } = access;
+  if (caller.kind !== 'key' || projects === null) return null;
+  const inForce = await lockApiKeys(trx, [caller.id]);
+  if (!inForce.has(caller.id)) throw keyWrong();
+  return caller.id;
+}

@@ -1,0 +1,183 @@
+// What the replica that sends reads and writes (src/services/webhooks/).
+import { type Kysely, sql } from 'kysely';
+import { SERVICE } from '../../access/actor.js';
+import { actingAs } from '../../database/actors.js';
+import type { EventsTable, Tables } from '../../database/tables.js';
+import { type FeedEvent, toEvent } from './events.js';
+import { disableWebhook, disableWebhooksOfExpiredKeys } from './webhooks.js';
+
+/** How many deliveries one transaction writes at most, if every webhook wants every event. */
+const WRITTEN_AT_ONCE = 2000;
+/** How many events it goes along at least. */
+const LEAST_EVENTS = 10;
+
+/**
+ * Writes the deliveries of the next events, for all webhooks that are switched on, and advances their positions in the
+ * same transaction. The webhooks are locked first, so that none is switched off or deleted meanwhile.
+ * @returns how many deliveries were written; the position up to which all is written, null if no webhook is switched on;
+ * and whether there is more
+ */
+export function enqueueDeliveries(
+  db: Kysely<Tables>,
+): Promise<{ written: number; position: number | null; isMore: boolean }> {
+  return db.transaction().execute(async (trx) => {
+    const { rows } = await sql<{ id: string; position: string }>`
+      select id, position from webhooks where disabled_at is null order by id for update`.execute(trx);
+    if (rows.length === 0) return { written: 0, position: null, isMore: false };
+    const feed = await trx.selectFrom('event_feed').select('last_position').executeTakeFirstOrThrow();
+    const last = Number(feed.last_position);
+    const from = Math.min(...rows.map(({ position }) => Number(position)));
+    const to = Math.min(last, from + Math.max(LEAST_EVENTS, Math.floor(WRITTEN_AT_ONCE / rows.length)));
+    if (to <= from) return { written: 0, position: to, isMore: false };
+    const { numAffectedRows = 0n } = await sql`
+      insert into webhook_deliveries (webhook_id, position, type, project)
+      select w.id, e.position, e.type, coalesce(e.project, '')
+      from events e join webhooks w on w.position < e.position
+      where e.position > ${from} and e.position <= ${to} and w.disabled_at is null
+        and (w.types = '{}' or e.type = any(w.types))
+        and (w.projects = '{}' or e.project = any(w.projects))
+      order by e.position`.execute(trx);
+    await sql`update webhooks set position = ${to} where disabled_at is null and position < ${to}`.execute(trx);
+    return { written: Number(numAffectedRows), position: to, isMore: to < last };
+  });
+}
+
+/** Deliveries of one webhook and one project, which are sent one after another. */
+export interface DeliveryQueue {
+  webhookId: string;
+  url: string;
+  secret: string;
+  project: string;
+  /** How often its first delivery was tried. */
+  attempts: number;
+  /** The seconds since its first delivery was to be sent. */
+  pendingSeconds: number;
+  /** Whether its first delivery may be sent now. */
+  isDue: boolean;
+}
+
+/**
+ * The queues in which a delivery is pending, of the webhooks that are switched on; the one with the oldest event first.
+ * It goes from project to project by the index, so that it does not read all that is pending.
+ */
+export async function findQueues(db: Kysely<Tables>): Promise<DeliveryQueue[]> {
+  const first = sql`
+    select project, position, attempts, next_attempt_at, queued_at from webhook_deliveries d
+    where d.webhook_id = w.id and d.status = 'pending'`;
+  const { rows } = await sql<DeliveryQueue>`
+    select w.id as "webhookId", w.url, w.secret, h.project, h.attempts,
+      extract(epoch from clock_timestamp() - h.queued_at)::double precision as "pendingSeconds",
+      coalesce(h.next_attempt_at <= clock_timestamp(), true) as "isDue"
+    from webhooks w cross join lateral (
+      with recursive heads as (
+        (${first} order by project, position limit 1)
+        union all
+        select next.* from heads cross join lateral (
+          ${first} and d.project > heads.project order by project, position limit 1
+        ) next
+      )
+      select * from heads
+    ) h
+    where w.disabled_at is null
+    order by h.position`.execute(db);
+  return rows;
+}
+
+export interface PendingDelivery {
+  id: string;
+  attempts: number;
+  pendingSeconds: number;
+  /** Null if the event is no longer kept. */
+  event: FeedEvent['event'] | null;
+}
+
+/** The first pending deliveries of a queue, in their order. */
+export async function findPendingDeliveries(
+  db: Kysely<Tables>,
+  { webhookId, project }: DeliveryQueue,
+  limit: number,
+  source: string,
+): Promise<PendingDelivery[]> {
+  type Row = Pick<EventsTable, 'position' | 'type' | 'project' | 'subject' | 'actor' | 'data'> & {
+    id: string;
+    attempts: number;
+    pendingSeconds: number;
+    time: Date | null;
+  };
+  const { rows } = await sql<Row>`
+    select d.id, d.attempts, extract(epoch from clock_timestamp() - d.queued_at)::double precision as "pendingSeconds",
+      d.position, d.type, e.project, e.subject, e.time, e.actor, e.data
+    from webhook_deliveries d left join events e on e.position = d.position
+    where d.webhook_id = ${webhookId} and d.project = ${project} and d.status = 'pending'
+    order by d.position limit ${limit}`.execute(db);
+  return rows.map(({ id, attempts, pendingSeconds, time, ...event }) => ({
+    ...{ id, attempts, pendingSeconds },
+    event: time === null ? null : toEvent({ ...event, time }, source),
+  }));
+}
+
+/** What came of one attempt. */
+export interface AttemptResult {
+  id: string;
+  webhookId: string;
+  status: 'pending' | 'delivered' | 'failed';
+  responseStatus: number | null;
+  error: string | null;
+  /** Until the next attempt, if it is pending. */
+  waitMs: number;
+  /** Set if the webhook is to be switched off: the URL that was called, and why. */
+  disable?: { url: string; reason: string };
+}
+
+/**
+ * Stores results, all in one statement. It locks the webhooks first, as whoever switches one off does before its pending
+ * deliveries are ended: the two would otherwise lock the same deliveries in different orders.
+ * @param giveUpSeconds where a delivery was given up, those behind it that are as old are given up with it
+ */
+export async function storeResults(
+  db: Kysely<Tables>,
+  results: readonly AttemptResult[],
+  giveUpSeconds: number,
+): Promise<void> {
+  const webhookIds = [...new Set(results.map(({ webhookId }) => webhookId))];
+  await actingAs(db, SERVICE, async (trx) => {
+    await sql`select from webhooks where id = any(${webhookIds}::uuid[]) order by id for update`.execute(trx);
+    await sql`
+      update webhook_deliveries d
+      set status = r.status, attempts = d.attempts + 1, response_status = r."responseStatus", error = r.error,
+        next_attempt_at = case when r.status = 'pending' then clock_timestamp() + make_interval(secs => r."waitMs" / 1000) end,
+        ended_at = case when r.status <> 'pending' then clock_timestamp() end
+      from jsonb_to_recordset(${JSON.stringify(results)}::jsonb)
+        as r (id uuid, status text, "responseStatus" integer, error text, "waitMs" double precision)
+      where d.id = r.id and (d.status = 'pending' or r.status = 'delivered')`.execute(trx);
+    const givenUp = results.filter(({ status }) => status === 'failed').map(({ id }) => id);
+    if (givenUp.length > 0) {
+      await sql`
+        update webhook_deliveries d
+        set status = 'failed', ended_at = clock_timestamp(), next_attempt_at = null,
+          error = 'It was not sent, because those before it failed until it was too old.'
+        from webhook_deliveries f
+        where f.id = any(${givenUp}::uuid[]) and d.webhook_id = f.webhook_id and d.project = f.project
+          and d.status = 'pending' and d.queued_at <= clock_timestamp() - make_interval(secs => ${giveUpSeconds})`.execute(
+        trx,
+      );
+    }
+    for (const { webhookId, disable } of results) {
+      if (disable) await disableWebhook(trx, webhookId, disable.url, disable.reason);
+    }
+  });
+}
+
+/** Whether there is something to do for a replica that sends. Switches off the webhooks whose key has expired. */
+export function hasEnabledWebhooks(db: Kysely<Tables>): Promise<boolean> {
+  return actingAs(db, SERVICE, async (trx) => {
+    await disableWebhooksOfExpiredKeys(trx);
+    const row = await trx
+      .selectFrom('webhooks')
+      .select('id')
+      .where('disabled_at', 'is', null)
+      .limit(1)
+      .executeTakeFirst();
+    return row !== undefined;
+  });
+}

@@ -1,0 +1,63 @@
+import type { Config } from '../../config.js';
+import { destinationForbidden, destinationInvalid, destinationNotAllowed } from '../../refusals.js';
+import { canonicalHost } from '../../schemas/host.js';
+import { NameResolver, type NameSources, SYSTEM_NAMES } from '../probes/names.js';
+import { ProbePolicy } from '../probes/probe-policy.js';
+
+/** How long the look-up of a name may take. */
+const NAME_TIMEOUT_MS = 5000;
+
+/** Where one attempt goes: the addresses that were checked, and what is asked for there. */
+export interface Destination {
+  url: URL;
+  /** Tried one after another until one accepts the connection. */
+  addresses: readonly string[];
+  /** Why there is no address. */
+  error: string | null;
+}
+
+/**
+ * Decides which URLs may be called: those whose hosts may be probed (docs/probes.md). A name is resolved once for each
+ * attempt and checked, and the connection goes to that very address.
+ */
+export class Destinations {
+  readonly #policy: ProbePolicy;
+
+  constructor(config: Pick<Config, 'probeTargets' | 'probeAllowedHosts'>, sources: NameSources = SYSTEM_NAMES) {
+    const names = new NameResolver(NAME_TIMEOUT_MS, sources);
+    const refuse = { notAllowed: destinationNotAllowed, forbidden: destinationForbidden };
+    this.#policy = new ProbePolicy(config.probeTargets, config.probeAllowedHosts, names, refuse);
+  }
+
+  /**
+   * Refuses a URL that nothing may be sent to. A name that cannot be resolved is accepted: that may change.
+   * @returns the URL as it is stored, and its host
+   * @throws AppError validation-failed, destination-not-allowed
+   */
+  async require(given: string): Promise<{ url: string; host: string }> {
+    const { url, host } = parseDestination(given);
+    await this.#policy.resolve(host, AbortSignal.timeout(2 * NAME_TIMEOUT_MS));
+    return { url: url.href, host };
+  }
+
+  /** @throws AppError destination-not-allowed; the reason of `signal` when it is aborted */
+  async resolve(stored: string, signal: AbortSignal): Promise<Destination> {
+    const { url, host } = parseDestination(stored);
+    const { addresses, error } = await this.#policy.resolve(host, signal);
+    return { url, addresses, error };
+  }
+}
+
+/** @throws AppError validation-failed */
+function parseDestination(given: string): { url: URL; host: string } {
+  if (!URL.canParse(given)) throw destinationInvalid('is not one.');
+  const url = new URL(given);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw destinationInvalid('must begin with https or http.');
+  if (url.username !== '' || url.password !== '') {
+    throw destinationInvalid('has a user name or a password, which logs would show. Deliveries are signed instead.');
+  }
+  if (url.hash !== '') throw destinationInvalid('has a fragment, which is never sent.');
+  const host = canonicalHost(url.hostname);
+  if (host === null) throw destinationInvalid('has no valid host.');
+  return { url, host };
+}
