@@ -4,6 +4,8 @@ export interface Fixture {
   reservation: string;
   audit: string;
   apiKey: string;
+  webhook: string;
+  delivery: string;
   /** The start port of a range in which nothing is held. */
   emptyRange: number;
 }
@@ -41,6 +43,8 @@ export const EXAMPLE: Fixture = {
   reservation: NOBODY,
   audit: NOBODY,
   apiKey: NOBODY,
+  webhook: NOBODY,
+  delivery: NOBODY,
   emptyRange: 1,
 };
 
@@ -50,6 +54,7 @@ const ENVIRONMENT = at('/v1/projects/consilio/environments/default');
 const allocation = ({ allocation }: Fixture) => `/v1/allocations/${allocation}`;
 const healthChecks = (fixture: Fixture) => `${allocation(fixture)}/health-checks`;
 const reservation = ({ reservation }: Fixture) => `/v1/reservations/${reservation}`;
+const webhook = ({ webhook }: Fixture) => `/v1/webhooks/${webhook}`;
 const emptyRange = ({ emptyRange }: Fixture) => `/v1/ranges/${emptyRange}`;
 
 /** Every operation of the contract, called on objects of the project consilio. */
@@ -162,6 +167,29 @@ export const operations: Record<string, Operation> = {
   exportAllocations: { method: 'GET', path: at('/v1/exports/prometheus'), allowed: 'keys', others: 'filtered' },
 
   listEvents: { method: 'GET', path: at('/v1/events?limit=1000'), allowed: 'keys', others: 'filtered' },
+  createWebhook: {
+    method: 'POST',
+    path: at('/v1/webhooks'),
+    body: { url: 'http://localhost:1/', projects: ['consilio'] },
+    allowed: 'changers',
+    others: 'refused',
+  },
+  listWebhooks: { method: 'GET', path: at('/v1/webhooks'), allowed: 'changers', others: 'filtered' },
+  getWebhook: { method: 'GET', path: webhook, allowed: 'changers', others: 'hidden' },
+  updateWebhook: { method: 'PATCH', path: webhook, body: {}, allowed: 'changers', others: 'hidden' },
+  deleteWebhook: { method: 'DELETE', path: webhook, allowed: 'changers', others: 'hidden' },
+  listWebhookDeliveries: {
+    method: 'GET',
+    path: (fixture) => `${webhook(fixture)}/deliveries`,
+    allowed: 'changers',
+    others: 'hidden',
+  },
+  repeatWebhookDelivery: {
+    method: 'POST',
+    path: (fixture) => `${webhook(fixture)}/deliveries/${fixture.delivery}/repeat`,
+    allowed: 'changers',
+    others: 'hidden',
+  },
 
   createApiKey: {
     method: 'POST',

@@ -15,8 +15,12 @@ import { holds } from '../helpers/properties.js';
 const RUNS = Number(process.env.FUZZ_RUNS ?? 4500);
 const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31);
 
-type Collection = 'allocations' | 'reservations' | 'api-keys' | 'audits';
-const MAKES: Record<string, Collection> = { reservePort: 'reservations', createApiKey: 'api-keys' };
+type Collection = 'allocations' | 'reservations' | 'api-keys' | 'audits' | 'webhooks';
+const MAKES: Record<string, Collection> = {
+  reservePort: 'reservations',
+  createApiKey: 'api-keys',
+  createWebhook: 'webhooks',
+};
 
 const ENDS: Record<string, 'allocations' | 'reservations'> = {
   releaseAllocation: 'allocations',
@@ -35,6 +39,8 @@ async function fingerprint(db: Kysely<Tables>): Promise<string> {
       union all select p::text from environment_paths p
       union all select e::text from excluded_ports e
       union all select id::text from port_audits
+      union all select w::text from webhooks w
+      union all select d::text from webhook_deliveries d
       union all select (k.id, k.name, k.role, k.projects, k.expires_at)::text from api_keys k
     ) everything`.execute(db);
   return rows[0]?.md5 ?? '';
@@ -51,7 +57,13 @@ t.setTimeout(280_000);
 t.test(`${RUNS} valid and invalid requests`, async (t) => {
   const { db } = await openPostgres(t);
   const request = requester(await makeApp(t, { db }, { ...WITH_KEYS, PROBE_TIMEOUT_MS: '50' }));
-  const ids: Record<Collection, string[]> = { allocations: [], reservations: [], 'api-keys': [], audits: [] };
+  const ids: Record<Collection, string[]> = {
+    allocations: [],
+    reservations: [],
+    'api-keys': [],
+    audits: [],
+    webhooks: [],
+  };
   const startPort = [3100, 3300, 9000, 20_000];
   const known: KnownValues = {
     ...ids,

@@ -27,6 +27,13 @@ const NOT_TOOLS: Record<string, string> = {
   listEvents: 'is followed by programs that run on; an agent asks for the present state',
   listApiKeys: 'is for administrators',
   revokeApiKey: 'is for administrators',
+  createWebhook: WEBHOOKS,
+  listWebhooks: WEBHOOKS,
+  getWebhook: WEBHOOKS,
+  updateWebhook: WEBHOOKS,
+  deleteWebhook: WEBHOOKS,
+  listWebhookDeliveries: WEBHOOKS,
+  repeatWebhookDelivery: WEBHOOKS,
   renewReservation: 'an agent reserves for as long as it needs, and get-port keeps for good',
 };
 
