@@ -56,11 +56,22 @@ async function makeFixture(): Promise<Fixture> {
   const range = await send('POST', '/v1/ranges', { project: 'consilio', startPort: 20000, description: 'hush' });
   const audit = await send('POST', '/v1/audits', { project: 'consilio' });
   const apiKey = await makeKey(request, 'reader');
+  await sql`delete from webhooks`.execute(db);
+  const webhook = await send('POST', '/v1/webhooks', {
+    url: 'http://localhost:1/hush',
+    projects: ['consilio'],
+    description: 'hush',
+  });
+  const { rows } = await sql<{ id: string }>`
+    insert into webhook_deliveries (webhook_id, position, type, project, error)
+    values (${webhook.id}, 1, 'service.down', 'consilio', 'hush') returning id`.execute(db);
   return {
     allocation: allocation.id,
     reservation: reservation.id,
     audit: audit.id,
     apiKey: apiKey.id,
+    webhook: webhook.id,
+    delivery: rows[0]?.id ?? '',
     emptyRange: range.startPort,
   };
 }

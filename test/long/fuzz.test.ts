@@ -64,12 +64,15 @@ t.test(`${RUNS} valid and invalid requests`, async (t) => {
     audits: [],
     webhooks: [],
   };
+  const deliveryId: string[] = [];
   const startPort = [3100, 3300, 9000, 20_000];
   const known: KnownValues = {
     ...ids,
     project: ['consilio', 'odin', 'nobody'],
     startPort,
     port: [3100, 3101, 3399, 9000, 1],
+    url: ['http://localhost:1/', 'https://localhost/?a', 'http://other.example/'],
+    deliveryId,
     host: ['localhost', 'web', '10.0.0.5', '::1'],
   };
   const outcomes = new Map<string, Map<number, number>>();
@@ -89,6 +92,13 @@ t.test(`${RUNS} valid and invalid requests`, async (t) => {
     // The newest range is empty for a while, so that it can be deleted; and there is room for one elsewhere.
     if (answer.status === 201 && made) startPort.push(1024 + ((made + 7000) % 60_000), made);
     if (answer.status === 201 && id) ids[MAKES[operationId] ?? 'allocations'].push(id);
+    if (operationId === 'createWebhook' && answer.status === 201) {
+      const { rows } = await sql<{ id: string }>`
+        insert into webhook_deliveries (webhook_id, position, type, project) values (${id}, 1, 'service.down', '')
+        on conflict do nothing returning id`.execute(db);
+      deliveryId.push(...rows.map((row) => row.id));
+      before = await fingerprint(db);
+    }
     if (operationId === 'auditPorts' && answer.status === 200 && id) ids.audits.push(id);
     const ended = ENDS[operationId];
     if (answer.status < 300 && ended) toFront(ids[ended], url.split('/')[3]);

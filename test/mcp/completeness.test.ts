@@ -2,6 +2,9 @@ import t from 'tap';
 import { renderContract } from '../../scripts/contract.js';
 import { coreTools, tools } from '../../src/mcp/tools.js';
 
+/** The list of tools is fixed, because each word of a tool stands in the context of every agent. */
+const WEBHOOKS = 'is for programs that are to learn of events, and whoever runs them makes it once';
+
 /** Operations of the contract that have no tool, and why. */
 const NOT_TOOLS: Record<string, string> = {
   getLiveness: 'is for orchestrators',

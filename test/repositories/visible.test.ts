@@ -1,6 +1,7 @@
 // No query tells a caller of projects that the caller may not see.
 import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
+import { sql } from 'kysely';
 import t, { type Test } from 'tap';
 import type { Access } from '../../src/access/access.js';
 import type { Caller } from '../../src/access/caller.js';
@@ -17,6 +18,8 @@ import { findAudit, findLastAudit, findRecentAudit, listAudits } from '../../src
 import { listAllEnvironments, listEnvironments } from '../../src/repositories/environments.js';
 import { listEvents } from '../../src/repositories/events/event-list.js';
 import { moveNewEvents } from '../../src/repositories/events/events.js';
+import { listDeliveries } from '../../src/repositories/events/deliveries.js';
+import { findWebhook, listWebhooks, lockWebhook } from '../../src/repositories/events/webhooks.js';
 import { listProjectNames, listProjects, summarizeProject } from '../../src/repositories/projects.js';
 import {
   findForeignOwners,
@@ -59,8 +62,11 @@ const CALLER: Caller = {
 
 const { db } = await openPostgres(t);
 const registry = new Registry(db);
-const own = await fillProject(db, OWN, OWN_START, 'shown');
-const other = await fillProject(db, OTHER, OTHER_START, 'hidden');
+const own = { ...(await fillProject(db, OWN, OWN_START, 'shown')), webhook: await insertWebhook(OWN, 'shown') };
+const other = {
+  ...(await fillProject(db, OTHER, OTHER_START, 'hidden')),
+  webhook: await insertWebhook(OTHER, 'hidden'),
+};
 const auditOfAll = await insertAudit(db, {}, 'hidden');
 await moveNewEvents(db);
 const otherIds = [...(await readIds(db, OTHER)), auditOfAll];
@@ -90,6 +96,25 @@ const queries: Record<string, Ask[]> = {
   findHeldInEnvironment: [
     { ask: (s) => s.read(findHeldInEnvironment, environment(OWN, 'shown'), 0), shows: ['shown-web'] },
     { ask: (s) => s.read(findHeldInEnvironment, environment(OTHER, 'hidden'), 0), refused: 'forbidden' },
+  ],
+  listWebhooks: [{ ask: (s) => s.read(listWebhooks, {}), shows: ['shown webhook'] }],
+  findWebhook: [
+    { ask: (s) => s.read(findWebhook, own.webhook), shows: ['shown webhook'] },
+    { ask: (s) => s.read(findWebhook, other.webhook), refused: 'webhook-not-found' },
+  ],
+  lockWebhook: [
+    {
+      ask: (s) => s.read(inTransaction((trx, access) => lockWebhook(trx, access, own.webhook))),
+      shows: ['shown webhook'],
+    },
+    {
+      ask: (s) => s.read(inTransaction((trx, access) => lockWebhook(trx, access, other.webhook))),
+      refused: 'webhook-not-found',
+    },
+  ],
+  listDeliveries: [
+    { ask: (s) => s.read(listDeliveries, own.webhook, {}), shows: ['shown delivery'] },
+    { ask: (s) => s.read(listDeliveries, other.webhook, {}), refused: 'webhook-not-found' },
   ],
   listApiKeys: [{ ask: (s) => s.read(listApiKeys, {}), refused: 'forbidden' }],
   findAudited: [
@@ -302,4 +327,16 @@ function inTransaction<T>(work: (trx: Parameters<typeof lockRangesAround>[0], ac
 
 function environment(project: string, environment: string) {
   return { project, environment, ...SPACE };
+}
+
+/** A webhook of one project, with a delivery. */
+async function insertWebhook(project: string, word: string): Promise<string> {
+  const { rows } = await sql<{ id: string }>`
+    with made as (
+      insert into webhooks (url, projects, description, secret, created_by, position)
+      values ('http://localhost:1/', array[${project}], ${`${word} webhook`}, '', '', 0) returning id
+    )
+    insert into webhook_deliveries (webhook_id, position, type, project, error)
+    select id, 1, 'service.down', ${project}, ${`${word} delivery`} from made returning webhook_id as id`.execute(db);
+  return rows[0]?.id ?? '';
 }
