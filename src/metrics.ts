@@ -71,11 +71,6 @@ export class Metrics implements Observer {
     'Age of the oldest event that no reader sees yet; 0 if there is none.',
   );
   readonly #eventStreams = this.#gauge('event_streams', 'Readers that this process streams events to.');
-  readonly #webhookAttempts = this.#counter('webhook_attempts_total', 'Events sent to webhooks.', 'outcome');
-  readonly #webhooksPending = this.#gauge(
-    'webhook_oldest_pending_seconds',
-    'Age of the oldest event that a webhook is still to be sent; 0 if there is none.',
-  );
   readonly #cloudflareSucceededAt = this.#gauge(
     'cloudflare_last_success_timestamp_seconds',
     'When this process last found or put the Cloudflare tunnel in step with the registry.',
@@ -163,14 +158,6 @@ export class Metrics implements Observer {
 
   refused(code: ProblemCode): void {
     this.#refusals.inc({ code });
-  }
-
-  webhookAttempted(outcome: string): void {
-    this.#webhookAttempts.inc({ outcome });
-  }
-
-  webhooksPending(oldestSeconds: number): void {
-    this.#webhooksPending.set(oldestSeconds);
   }
 
   cut(reason: string): void {

@@ -45,14 +45,6 @@ t.test('the contract', async (t) => {
     t.strictSame(
       operations.map(([name]) => name).sort(),
       [
-        '400',
-        '401',
-        '403',
-        '406',
-        '429',
-        '500',
-        '503',
-        'answers with a named component, and refuses with a problem',
         'delete /v1/allocations/{id}',
         'delete /v1/api-keys/{id}',
         'delete /v1/excluded-ports/{port}',
@@ -87,7 +79,6 @@ t.test('the contract', async (t) => {
         'get /v1/webhooks',
         'get /v1/webhooks/{id}',
         'get /v1/webhooks/{id}/deliveries',
-        'names and describes every operation',
         'patch /v1/allocations/{id}',
         'patch /v1/ranges/{startPort}',
         'patch /v1/reservations/{id}',
@@ -106,7 +97,29 @@ t.test('the contract', async (t) => {
         'put /v1/projects/{project}',
         'put /v1/projects/{project}/environments/{environment}',
         'put /v1/projects/{project}/services/{service}',
-      ], `${name}: ${status}`);
+      ].sort(),
+    );
+  });
+
+  t.test('names and describes every operation', async (t) => {
+    const tags = contract.tags.map((tag: Json) => tag.name);
+    for (const [name, operation] of operations) {
+      t.match(operation.operationId, /^[a-z]+([A-Z][a-z]+)+$/, `${name}: operationId in camelCase verb-noun form`);
+      t.match(operation.summary, /^[A-Z].*[^.]$/, `${name}: summary`);
+      t.match(operation.description, /\.$/, `${name}: description`);
+      t.equal(operation.tags.length, 1, name);
+      t.ok(tags.includes(operation.tags[0]), `${name}: tag ${operation.tags[0]} is described`);
+      for (const parameter of operation.parameters ?? [])
+        t.match(parameter.description, /./, `${name}: ${parameter.name}`);
+    }
+    t.equal(new Set(operations.map(([, operation]) => operation.operationId)).size, operations.length);
+  });
+
+  t.test('answers with a named component, and refuses with a problem', async (t) => {
+    for (const [name, { responses, security }] of operations) {
+      const forCallers = security.length > 0 ? ['401', '429'] : [];
+      for (const status of ['400', '403', '406', '500', '503', ...forCallers])
+        t.ok(responses[status], `${name}: ${status}`);
       for (const [status, response] of Object.entries<Json>(responses)) {
         t.ok(response.description, `${name} ${status}`);
         t.ok(response.headers['x-request-id'], `${name} ${status}`);

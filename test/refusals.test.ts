@@ -82,7 +82,11 @@ const expected: Record<ProblemCode, [refusal: AppError, rest: string, mcp: strin
   ],
   'webhook-not-found': [made.webhookNotFound, 'GET /v1/webhooks lists them.', 'ask the user'],
   'delivery-not-found': [made.deliveryNotFound, 'GET /v1/webhooks/{id}/deliveries lists them.', 'ask the user'],
-  'webhook-disabled': [made.webhookDisabled, 'PATCH /v1/webhooks/{id}', 'ask the user'],
+  'webhook-disabled': [
+    made.webhookDisabled,
+    'PATCH /v1/webhooks/{id} with "enabled": true switches it on.',
+    'ask the user',
+  ],
   'destination-not-allowed': [made.destinationNotAllowed, '', 'ask the user'],
   'allocation-released': [
     made.allocationReleased,

@@ -210,7 +210,7 @@ async function sweep(db: Database['db']): Promise<void> {
   t.equal(await markExpired(db, RECENT), 0);
   t.equal(await deleteEnded(db, RECENT), 0);
   const kept = { healthCheckRetentionDays: 7, historyRetentionDays: 30, eventRetentionDays: 90 };
-  t.same(await runRetention(db, kept), { healthChecks: 0, audits: 0, events: 0, allocations: 0 });
+  t.same(await runRetention(db, kept), { healthChecks: 0, audits: 0, deliveries: 0, events: 0, allocations: 0 });
 }
 
 /** Waits until the backends have ended: each reports its counts before it disappears from pg_stat_activity. */

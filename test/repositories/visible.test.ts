@@ -16,9 +16,9 @@ import { findHeldInEnvironment, listAllocations } from '../../src/repositories/a
 import { listApiKeys } from '../../src/repositories/api-keys.js';
 import { findAudit, findLastAudit, findRecentAudit, listAudits } from '../../src/repositories/audits.js';
 import { listAllEnvironments, listEnvironments } from '../../src/repositories/environments.js';
+import { listDeliveries } from '../../src/repositories/events/deliveries.js';
 import { listEvents } from '../../src/repositories/events/event-list.js';
 import { moveNewEvents } from '../../src/repositories/events/events.js';
-import { listDeliveries } from '../../src/repositories/events/deliveries.js';
 import { findWebhook, listWebhooks, lockWebhook } from '../../src/repositories/events/webhooks.js';
 import { listProjectNames, listProjects, summarizeProject } from '../../src/repositories/projects.js';
 import {

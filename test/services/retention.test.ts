@@ -31,6 +31,7 @@ t.test('old rows are deleted in batches, but nothing that is held or cooling dow
     healthChecks: 1200,
     audits: 130,
     events: 0,
+    deliveries: 0,
     allocations: 0,
   });
   // The longest cooldown is 30 days, so the row released 3 days ago may still be needed to compute a cooldown.
@@ -38,6 +39,7 @@ t.test('old rows are deleted in batches, but nothing that is held or cooling dow
     healthChecks: 0,
     audits: 0,
     events: 0,
+    deliveries: 0,
     allocations: 1,
   });
   await sql`update port_ranges set reuse_cooldown_seconds = 0`.execute(db);
@@ -89,7 +91,13 @@ t.test('the health checks of old allocations are deleted in small transactions, 
   await sql`
     create trigger count_deleted after delete on port_health_checks
     referencing old table as gone for each statement execute function count_deleted()`.execute(db);
-  t.same(await runRetention(db, SHORT_HISTORY), { healthChecks, audits: 0, events: 0, allocations: 1200 });
+  t.same(await runRetention(db, SHORT_HISTORY), {
+    healthChecks,
+    audits: 0,
+    deliveries: 0,
+    events: 0,
+    allocations: 1200,
+  });
   t.equal(await countChecks(db), 0);
 });
 
