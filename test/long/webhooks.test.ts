@@ -42,7 +42,7 @@ for (const [name, open] of databases) {
       most = Math.max(most, process.memoryUsage().rss);
     }, 100);
     const begin = performance.now();
-    sendWebhooks(t, database);
+    sendWebhooks(t, database, { leaseTtlMs: 15_000 });
     const count = async () => {
       const { rows } = await sql<{ n: number }>`
         select count(*)::integer as n from webhook_deliveries where status = 'delivered'`.execute(database.db);

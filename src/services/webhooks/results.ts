@@ -13,6 +13,8 @@ const RETRY_MS = 1000;
 export class Results {
   #waiting: AttemptResult[] = [];
   #write: Promise<void> | null = null;
+  /** The write before. One at a time: whoever waits for his last result would else read earlier ones as still pending. */
+  #before: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly db: Kysely<Tables>,
@@ -24,12 +26,16 @@ export class Results {
   /** @returns when it is written, or `signal` is aborted. Whoever is to send the next one need not wait for that. */
   add(result: AttemptResult): Promise<void> {
     this.#waiting.push(result);
-    this.#write ??= this.#writeGathered();
+    if (this.#write === null) {
+      this.#write = this.#writeGathered(this.#before);
+      this.#before = this.#write;
+    }
     return this.#write;
   }
 
-  async #writeGathered(): Promise<void> {
+  async #writeGathered(before: Promise<void>): Promise<void> {
     await sleep(GATHER_MS, undefined, { signal: this.signal }).catch(() => {}); // when it stops, without waiting
+    await before;
     const results = this.#waiting;
     this.#waiting = [];
     this.#write = null;
