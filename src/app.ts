@@ -31,6 +31,7 @@ import { allocationRoutes } from './routes/allocations.js';
 import { apiKeyRoutes } from './routes/api-keys.js';
 import { auditRoutes } from './routes/audits.js';
 import { environmentRoutes } from './routes/environments.js';
+import { cloudflareRoutes } from './routes/events/cloudflare.js';
 import { eventRoutes } from './routes/events/events.js';
 import { webhookRoutes } from './routes/events/webhooks.js';
 import { excludedPortRoutes } from './routes/excluded-ports.js';
@@ -156,6 +157,7 @@ export async function buildApp(
     excludedPortRoutes,
     exportRoutes,
     eventRoutes,
+    cloudflareRoutes,
     apiKeyRoutes,
     webhookRoutes,
   ];

@@ -4,6 +4,7 @@ import { parseEnv } from 'node:util';
 import { Ajv } from 'ajv';
 import { envSchema } from 'env-schema';
 import { checkVariables, parseTarget, splitList } from './config/checks.js';
+import { type CloudflareConfig, checkCloudflare, readCloudflare } from './config/cloudflare.js';
 import { type EnvironmentVariables, environmentVariables } from './config/environment-variables.js';
 import type { ProjectLimits } from './config/project-limits.js';
 import { readSecretFiles } from './config/secret-files.js';
@@ -63,6 +64,8 @@ export interface Config {
   readonly probeAllowedHosts: readonly string[];
   /** Cron syntax, in UTC. Null if no audits are scheduled. */
   readonly auditSchedule: string | null;
+  /** Null if no tunnel is kept in step with the registry. */
+  readonly cloudflare: CloudflareConfig | null;
   readonly healthCheckRetentionDays: number;
   /** For how many days the change feed keeps its events. */
   readonly eventRetentionDays: number;
@@ -106,10 +109,14 @@ export function loadConfig(variables: Record<string, string | undefined>, option
   } catch (error) {
     const findings = (error as { errors?: { instancePath: string; message?: string; params?: object }[] }).errors;
     if (!findings) throw error;
-    problems.push(...findings.map((finding) => describeFinding(finding, values)), ...checkVariables(values));
+    problems.push(
+      ...findings.map((finding) => describeFinding(finding, values)),
+      ...checkVariables(values),
+      ...checkCloudflare(values),
+    );
     throw new ConfigError(problems);
   }
-  problems.push(...checkVariables(env));
+  problems.push(...checkVariables(env), ...checkCloudflare(env));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze({
     host: env.HOST,
@@ -140,6 +147,7 @@ export function loadConfig(variables: Record<string, string | undefined>, option
     probeTargets: new Map(splitList(env.PROBE_TARGETS).map((entry) => parseTarget(entry) as [string, string])),
     probeAllowedHosts: splitList(env.PROBE_ALLOWED_HOSTS).map((entry) => canonicalHost(entry) as string),
     auditSchedule: env.AUDIT_SCHEDULE === 'off' ? null : (env.AUDIT_SCHEDULE ?? null),
+    cloudflare: readCloudflare(env),
     healthCheckRetentionDays: env.HEALTH_CHECK_RETENTION_DAYS,
     eventRetentionDays: env.EVENT_RETENTION_DAYS,
     historyRetentionDays: env.HISTORY_RETENTION_DAYS ?? null,

@@ -208,47 +208,6 @@ export function addressForbidden(host: string, address: string, range: string): 
   );
 }
 
-// Webhooks
-
-export function webhookNotFound(id: string): AppError {
-  return new AppError('webhook-not-found', `There is no webhook ${id} (any more).`);
-}
-
-export function deliveryNotFound(id: string): AppError {
-  return new AppError('delivery-not-found', `There is no delivery ${id} of this webhook (any more).`);
-}
-
-export function webhookDisabled(id: string, reason: string): AppError {
-  return new AppError('webhook-disabled', `Webhook ${id} is switched off, so nothing is sent to it. ${reason}`);
-}
-
-/** @param counted what there are so many of */
-export function webhooksLimitReached(counted: string, limit: number): AppError {
-  return new AppError('limit-reached', `${counted} ${limit} webhooks, and more are not allowed. Delete one.`);
-}
-
-/** @param problem what is wrong with the URL, to follow `The URL` */
-export function destinationInvalid(problem: string): AppError {
-  return invalid('/url', `The URL ${problem}`);
-}
-
-export function destinationNotAllowed(host: string): AppError {
-  return new AppError(
-    'destination-not-allowed',
-    `Nothing is sent to ${host} from here, so that nobody reaches hosts through this service that he could not reach ` +
-      'himself. The operator can add the host to PROBE_ALLOWED_HOSTS, or say with PROBE_TARGETS where it is reached.',
-  );
-}
-
-/** @param range what kind of addresses is never sent to */
-export function destinationForbidden(host: string, address: string, range: string): AppError {
-  return new AppError(
-    'destination-not-allowed',
-    `${host} leads to ${address}, ${range}, and nothing is ever sent there. ` +
-      'The operator can say with PROBE_TARGETS where the host is reached.',
-  );
-}
-
 // Load
 
 export function tooManyCallsWait(): AppError {

@@ -23,6 +23,7 @@ import { describeRefusedPort } from './process/refused-ports.js';
 import { Readiness } from './readiness.js';
 import { EVENTS_CHANNEL } from './repositories/events/events.js';
 import { createService, sourceOf } from './service.js';
+import { runTunnelSync } from './services/cloudflare/background.js';
 import { runMonitor } from './services/monitor.js';
 import { runWebhooks } from './services/webhooks/webhooks.js';
 
@@ -83,6 +84,9 @@ export async function serve(config: Config, log: Logger, mode: Mode): Promise<st
     closers.push(() => Promise.all([feed, listening]).then(() => {}));
     const webhooks = runWebhooks({ ...service, db: database.db, source: sourceOf(config) }, stopping);
     closers.push(() => webhooks);
+    const parts = { db: database.db, config: config.cloudflare, feed: service.feed, log };
+    const tunnel = runTunnelSync(service.tunnelSync, parts, stopping);
+    closers.push(() => tunnel);
     log.info({ database: database.kind, ...(local && { dataDir: config.dataDir }) }, 'Ready');
     return mode.kind === 'foreground' ? urlOf(app, config) : null;
   } catch (error) {

@@ -9,6 +9,7 @@ import { type Observer, unobserved } from './observer.js';
 import { Readiness } from './readiness.js';
 import { Registry } from './registry/registry.js';
 import { Auditor } from './services/audits/audit.js';
+import { TunnelSync } from './services/cloudflare/tunnel-sync.js';
 import { EventFeed, POLL_MS, SELDOM_POLL_MS } from './services/events/feed.js';
 import { Keyring } from './services/keyring.js';
 import { LocalListeners } from './services/listeners/local-listeners.js';
@@ -35,6 +36,7 @@ export interface Service {
   readonly feed: EventFeed;
   /** Where webhooks may lead. */
   readonly destinations: Destinations;
+  readonly tunnelSync: TunnelSync;
   readonly listeners: LocalListeners;
   readonly listenerWarnings: ListenerWarnings;
   /** Removes API keys from a text that is logged or answered. */
@@ -53,6 +55,8 @@ export interface ServiceOptions {
    * How many commands or look-ups one batch may hold. The benchmark sets 1, to compare with a service without batches.
    */
   maxBatch?: number;
+  /** Of Cloudflare's API; tests have another one. */
+  cloudflareUrl?: string;
 }
 
 /** Builds the parts of a process. Nothing connects, listens or runs in the background yet. */
@@ -67,26 +71,38 @@ export function createService(options: ServiceOptions): Service {
     observer,
     pollMs: database.kind === 'embedded' ? SELDOM_POLL_MS : POLL_MS,
   });
+  const redact = redactKeys(config.adminApiKey, config.cloudflare?.apiToken ?? null);
+  const registry = new Registry(database.db, observer, {
+    maxBatch,
+    limits: config.limits,
+    machine: machineOf(config, listeners),
+    onChange: () => feed.changed(),
+  });
   return {
     config,
     openFiles,
     log,
     readiness,
     observer,
-    registry: new Registry(database.db, observer, {
-      maxBatch,
-      limits: config.limits,
-      machine: machineOf(config, listeners),
-      onChange: () => feed.changed(),
-    }),
+    registry,
     keyring: new Keyring(database.db, config.adminApiKey, observer),
     prober,
     auditor: new Auditor(prober),
     feed,
     destinations: new Destinations(config),
+    tunnelSync: new TunnelSync({
+      db: database.db,
+      config: config.cloudflare,
+      registry,
+      feed,
+      log,
+      observer,
+      redact,
+      url: options.cloudflareUrl,
+    }),
     listeners,
     listenerWarnings: new ListenerWarnings(listeners),
-    redact: redactKeys(config.adminApiKey),
+    redact,
   };
 }
 

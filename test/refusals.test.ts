@@ -40,6 +40,16 @@ const expected: Record<ProblemCode, [refusal: AppError, rest: string, mcp: strin
   'reservation-not-found': [made.reservationNotFound, 'GET /v1/reservations lists them.', 'reserve-port makes'],
   'audit-not-found': [made.auditNotFound, 'GET /v1/audits lists them.', 'audit-ports makes a new one'],
   'api-key-not-found': [made.apiKeyNotFound, 'GET /v1/api-keys lists them.', 'ask the user'],
+  'cloudflare-not-configured': [
+    made.cloudflareNotConfigured,
+    'GET /v1/exports/cloudflared writes the rules for a tunnel that is configured by a file.',
+    'ask the user: the tunnel is for the administrators of the registry.',
+  ],
+  'cloudflare-unavailable': [
+    made.cloudflareUnavailable,
+    'GET /v1/cloudflare tells when the next attempt is made.',
+    'ask the user: the tunnel is for the administrators of the registry.',
+  ],
   'method-not-allowed': [byTransport('method-not-allowed'), '', 'call one of the tools'],
   'not-acceptable': [byTransport('not-acceptable'), '', 'call the tool with a client'],
   'payload-too-large': [byTransport('payload-too-large'), '', 'send less'],

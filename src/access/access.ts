@@ -7,7 +7,7 @@ export type Intent = 'read' | 'change';
 
 /**
  * What a caller wants to change: something of one project, the results of an import or audit, ranges, the list of
- * excluded ports, API keys, or webhooks.
+ * excluded ports, API keys, webhooks, or a Cloudflare tunnel.
  */
 export type Subject =
   | { project: string }
@@ -16,7 +16,8 @@ export type Subject =
   | 'ranges'
   | 'excluded-ports'
   | 'api-keys'
-  | 'webhooks';
+  | 'webhooks'
+  | 'cloudflare';
 
 /** The names on the network that a change would use: hosts on which it takes ports, and Cloudflare hostnames it sets. */
 export interface NetworkNames {
@@ -135,7 +136,7 @@ export class Access {
   requireChange(subject: Subject): void {
     if (this.intent !== 'change') throw new Error('An operation that only reads was about to change something');
     if (typeof subject === 'object') this.requireProject(subject.project);
-    else if (subject === 'ranges' || subject === 'excluded-ports') this.requireAdmin();
+    else if (subject === 'ranges' || subject === 'excluded-ports' || subject === 'cloudflare') this.requireAdmin();
     else if (subject === 'api-keys') this.requireAdminKey();
   }
 }

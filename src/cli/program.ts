@@ -37,6 +37,7 @@ const groups: Record<string, Record<string, () => Promise<Register>>> = {
     serve: async () => (await import('./service/serve.js')).registerServe,
     mcp: async () => (await import('./service/mcp.js')).registerMcp,
     stop: async () => (await import('./service/stop.js')).registerStop,
+    cloudflare: async () => (await import('./service/cloudflare.js')).registerCloudflare,
     migrate: async () => (await import('./service/migrate.js')).registerMigrate,
     seed: async () => (await import('./service/seed.js')).registerSeed,
     move: async () => (await import('./service/move.js')).registerMove,

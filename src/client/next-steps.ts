@@ -20,6 +20,8 @@ const nextSteps: NextSteps<Problem> & Record<string, Step> = {
   'allocation-not-found': 'port-allocator ls shows what is held; port-allocator port SERVICE gets a port.',
   'reservation-not-found': 'port-allocator reserve makes a new one.',
   'audit-not-found': 'port-allocator audit makes a new one.',
+  'cloudflare-not-configured': '',
+  'cloudflare-unavailable': 'port-allocator cloudflare status tells when the next attempt is made.',
   'api-key-not-found': '',
   'method-not-allowed': 'The service may be older than this command: port-allocator status shows its version.',
   'not-acceptable': 'The service may be older than this command: port-allocator status shows its version.',

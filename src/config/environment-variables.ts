@@ -38,6 +38,11 @@ export const environmentVariables = Type.Object({
   PROBE_TARGETS: Type.Optional(Type.String()),
   PROBE_ALLOWED_HOSTS: Type.Optional(Type.String()),
   AUDIT_SCHEDULE: Type.Optional(Type.String()),
+  CLOUDFLARE_API_TOKEN: Type.Optional(Type.String()),
+  CLOUDFLARE_API_TOKEN_FILE: Type.Optional(Type.String()),
+  CLOUDFLARE_ACCOUNT_ID: Type.Optional(Type.String()),
+  CLOUDFLARE_TUNNEL_ID: Type.Optional(Type.String()),
+  CLOUDFLARE_ZONES: Type.Optional(Type.String()),
   HEALTH_CHECK_RETENTION_DAYS: Type.Integer({ default: 30, minimum: 1, maximum: 36_500 }),
   // At least 4: what is to be sent to a webhook is tried for 3 days.
   EVENT_RETENTION_DAYS: Type.Integer({ default: 90, minimum: 4, maximum: 36_500 }),

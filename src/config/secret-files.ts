@@ -5,7 +5,7 @@ import { checkPath } from '../input/data-dir.js';
  * Variables whose value can be in a file instead, for example at the path in DATABASE_URL_FILE. The environment of a
  * process can be read in many places: by its children, in crash reports, in the description of a container.
  */
-const SECRET_VARIABLES = ['DATABASE_URL', 'ADMIN_API_KEY'];
+const SECRET_VARIABLES = ['DATABASE_URL', 'ADMIN_API_KEY', 'CLOUDFLARE_API_TOKEN'];
 
 /** Sets each variable whose value is in a file to the content of that file, without white space at its ends. */
 export function readSecretFiles(given: Record<string, string>): { values: Record<string, string>; problems: string[] } {

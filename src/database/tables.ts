@@ -211,6 +211,26 @@ export interface WebhookDeliveriesTable {
   ended_at: NullableTimestamp;
 }
 
+/** What the registry has written into a Cloudflare tunnel. */
+export interface CloudflareHostnamesTable {
+  tunnel_id: string;
+  hostname: string;
+  services: string[];
+}
+
+export interface CloudflareTunnelsTable {
+  tunnel_id: string;
+  /** A bigint, which pg reads as text. */
+  position: string;
+  succeeded_at: NullableTimestamp;
+  pending_changes: number | null;
+  conflicts: number | null;
+  failures: number;
+  failed_at: NullableTimestamp;
+  error: string | null;
+  retry_at: NullableTimestamp;
+}
+
 export interface Tables {
   port_ranges: PortRangesTable;
   port_allocations: PortAllocationsTable;
@@ -228,6 +248,8 @@ export interface Tables {
   event_feed: EventFeedTable;
   webhooks: WebhooksTable;
   webhook_deliveries: WebhookDeliveriesTable;
+  cloudflare_hostnames: CloudflareHostnamesTable;
+  cloudflare_tunnels: CloudflareTunnelsTable;
 }
 
 export type RangeRow = Selectable<PortRangesTable>;

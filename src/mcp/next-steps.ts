@@ -36,6 +36,8 @@ export const nextSteps: NextSteps<RefusedCall> = {
   'allocation-not-found': 'list-ports shows what is held; get-port allocates.',
   'reservation-not-found': 'reserve-port makes a new one.',
   'audit-not-found': 'audit-ports makes a new one.',
+  'cloudflare-not-configured': 'ask the user: the tunnel is for the administrators of the registry.',
+  'cloudflare-unavailable': 'ask the user: the tunnel is for the administrators of the registry.',
   'api-key-not-found': 'ask the user: keys are for the administrators of the registry.',
   'webhook-not-found': WEBHOOKS,
   'delivery-not-found': WEBHOOKS,

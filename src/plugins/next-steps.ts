@@ -57,6 +57,9 @@ export const nextSteps: NextSteps = {
   'webhook-disabled': 'PATCH /v1/webhooks/{id} with "enabled": true switches it on.',
   'allocation-released': 'Allocate a port for the service again and change that.',
   'reservation-ended': 'Reserve a port again.',
+  'cloudflare-not-configured':
+    'GET /v1/exports/cloudflared writes the rules for a tunnel that is configured by a file.',
+  'cloudflare-unavailable': 'GET /v1/cloudflare tells when the next attempt is made.',
   'dotenv-name-conflict': ({ areInSeveralPlaces }) =>
     areInSeveralPlaces
       ? 'Ask for one project, environment and host, or take the JSON.'

@@ -60,6 +60,7 @@ export async function registerOpenapi(app: FastifyInstance, { version, publicUrl
         { name: 'events', description: 'What has happened, and who did it.' },
         { name: 'exports', description: 'What other programs read.' },
         { name: 'webhooks', description: 'URLs that get events.' },
+        { name: 'cloudflare', description: 'A tunnel that follows the registry; for admins.' },
         { name: 'api-keys', description: 'Who may do what; for admins.' },
         { name: 'health', description: 'The service itself.' },
       ],

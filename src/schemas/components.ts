@@ -19,6 +19,7 @@ import {
   HeldEnvironment,
   HeldEnvironmentPage,
 } from './environment.js';
+import { CloudflareChange, CloudflareConflict, CloudflarePlan, CloudflareStatus } from './events/cloudflare.js';
 import { Actor, Event, EventPage } from './events/event.js';
 import {
   CreatedWebhook,
@@ -61,6 +62,10 @@ export const components = [
   AuditConflict,
   AuditPage,
   AuditScope,
+  CloudflareChange,
+  CloudflareConflict,
+  CloudflarePlan,
+  CloudflareStatus,
   CreatedApiKey,
   CreatedWebhook,
   Environment,

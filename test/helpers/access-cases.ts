@@ -190,6 +190,9 @@ export const operations: Record<string, Operation> = {
     allowed: 'changers',
     others: 'hidden',
   },
+  getCloudflareStatus: { method: 'GET', path: at('/v1/cloudflare'), allowed: 'admins', others: 'refused' },
+  planCloudflare: { method: 'GET', path: at('/v1/cloudflare/plan'), allowed: 'admins', others: 'refused' },
+  applyCloudflare: { method: 'POST', path: at('/v1/cloudflare/apply'), allowed: 'admins', others: 'refused' },
 
   createApiKey: {
     method: 'POST',

@@ -6,7 +6,7 @@ import { loadConfig } from '../../src/config.js';
 import type { Database } from '../../src/database/connect.js';
 import { Metrics } from '../../src/metrics.js';
 import type { OwnProcess } from '../../src/plugins/own-process.js';
-import { createService } from '../../src/service.js';
+import { createService, type ServiceOptions } from '../../src/service.js';
 
 /**
  * Tests expect exact ports, whatever listens on the machine that they run on, and whatever other tests listen on. Those of
@@ -20,6 +20,7 @@ export async function makeApp(
   database: Pick<Database, 'db'> & Partial<Pick<Database, 'poolCounts'>>,
   variables: Record<string, string> = {},
   ownProcess: OwnProcess | null = null,
+  options: Pick<ServiceOptions, 'cloudflareUrl'> = {},
 ): Promise<FastifyInstance> {
   const metrics = new Metrics(database.poolCounts);
   const log = pino({ level: 'silent' });
@@ -28,6 +29,7 @@ export async function makeApp(
     config: loadConfig({ ...SEALED_OFF, ...variables }),
     log,
     observer: metrics,
+    ...options,
   });
   service.readiness.started();
   const app = await buildApp(service, metrics, ownProcess);

@@ -1,10 +1,10 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Access } from '../../access/access.js';
 import type { Tables, WebhookDeliveryRow } from '../../database/tables.js';
-import { deliveryNotFound } from '../../refusals.js';
 import type { EventType } from '../../schemas/events/event.js';
 import type { WebhookDelivery, WebhookDeliveryQuery } from '../../schemas/events/webhook.js';
 import { decodeCursor, type Page, type PageRequest, toPage } from '../pages.js';
+import { deliveryNotFound } from './refusals.js';
 import { findWebhook } from './webhooks.js';
 
 const isPosition = (part: unknown): part is string => typeof part === 'string' && /^\d{1,18}$/.test(part);

@@ -1,4 +1,4 @@
-// What is refused to those who follow events. The same rules as in src/refusals.ts hold.
+// What is refused to those who follow events, and of what follows them by itself: webhooks and the tunnel. The same rules as in src/refusals.ts hold.
 import { AppError, invalid } from '../../errors.js';
 
 const RETRY_LATER = { retryAfter: 5 };
@@ -38,4 +38,63 @@ export function tooManyStreamsOfKey(open: number): AppError {
 
 export function tooManyStreams(open: number): AppError {
   return new AppError('overloaded', `${open} clients follow the events here already. Try again later.`, RETRY_LATER);
+}
+
+// Webhooks
+
+export function webhookNotFound(id: string): AppError {
+  return new AppError('webhook-not-found', `There is no webhook ${id} (any more).`);
+}
+
+export function deliveryNotFound(id: string): AppError {
+  return new AppError('delivery-not-found', `There is no delivery ${id} of this webhook (any more).`);
+}
+
+export function webhookDisabled(id: string, reason: string): AppError {
+  return new AppError('webhook-disabled', `Webhook ${id} is switched off, so nothing is sent to it. ${reason}`);
+}
+
+/** @param counted what there are so many of */
+export function webhooksLimitReached(counted: string, limit: number): AppError {
+  return new AppError('limit-reached', `${counted} ${limit} webhooks, and more are not allowed. Delete one.`);
+}
+
+/** @param problem what is wrong with the URL, to follow `The URL` */
+export function destinationInvalid(problem: string): AppError {
+  return invalid('/url', `The URL ${problem}`);
+}
+
+export function destinationNotAllowed(host: string): AppError {
+  return new AppError(
+    'destination-not-allowed',
+    `Nothing is sent to ${host} from here, so that nobody reaches hosts through this service that he could not reach ` +
+      'himself. The operator can add the host to PROBE_ALLOWED_HOSTS, or say with PROBE_TARGETS where it is reached.',
+  );
+}
+
+/** @param range what kind of addresses is never sent to */
+export function destinationForbidden(host: string, address: string, range: string): AppError {
+  return new AppError(
+    'destination-not-allowed',
+    `${host} leads to ${address}, ${range}, and nothing is ever sent there. ` +
+      'The operator can say with PROBE_TARGETS where the host is reached.',
+  );
+}
+
+// Cloudflare
+
+export function cloudflareNotConfigured(): AppError {
+  return new AppError(
+    'cloudflare-not-configured',
+    'No Cloudflare tunnel is configured here. The operator can set CLOUDFLARE_API_TOKEN, CLOUDFLARE_ACCOUNT_ID, ' +
+      'CLOUDFLARE_TUNNEL_ID and CLOUDFLARE_ZONES.',
+  );
+}
+
+/**
+ * What was done so far stays, and the next attempt does the rest.
+ * @param reason what Cloudflare answered, in a sentence
+ */
+export function cloudflareUnavailable(reason: string, retryAfter: number, cause?: unknown): AppError {
+  return new AppError('cloudflare-unavailable', reason, { retryAfter }, { cause });
 }

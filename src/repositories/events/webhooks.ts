@@ -1,10 +1,10 @@
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import type { Access } from '../../access/access.js';
 import type { Tables, WebhookRow } from '../../database/tables.js';
-import { webhookNotFound, webhooksLimitReached } from '../../refusals.js';
 import type { EventType } from '../../schemas/events/event.js';
 import type { NewWebhook, Webhook } from '../../schemas/events/webhook.js';
 import { decodeCursor, isTime, isUuid, type Page, type PageRequest, toPage } from '../pages.js';
+import { webhookNotFound, webhooksLimitReached } from './refusals.js';
 
 /** How many webhooks there may be, and how many of them one key with the role `project` may have made. */
 const MAX_WEBHOOKS = 100;

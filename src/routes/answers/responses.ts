@@ -53,7 +53,7 @@ export function refusals(options: { body?: boolean; open?: boolean; exempt?: boo
           .map((code) => `\`${code}\``)
           .join(', '),
         content: { 'application/problem+json': { schema: { $ref: Problem.$id } } },
-        ...((status === 429 || status === 503) && { headers: RETRY_AFTER }),
+        ...((status === 429 || status === 502 || status === 503) && { headers: RETRY_AFTER }),
         ...(status === 401 && {
           headers: { 'WWW-Authenticate': { type: 'string', description: '`Bearer` (RFC 6750).' } },
         }),

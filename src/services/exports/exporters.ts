@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import { type MediaType, mediaTypes } from '../../media-types.js';
 import type { ExportedPort } from '../../repositories/reports/exports.js';
 import type { ExportFormat } from '../../schemas/export.js';
-import { addressOf, schemeOf } from './addresses.js';
+import { addressOf, toTunnelRule } from './addresses.js';
 import { writeExportedDotenv } from './dotenv.js';
 import { LIST, mapPages, toJson, writeElements } from './json.js';
 import type { ExportSource } from './source.js';
@@ -30,10 +30,7 @@ export const exporters: Record<ExportFormat, Exporter> = {
 async function* writeCloudflared({ routes }: ExportSource): AsyncGenerator<string> {
   yield 'ingress:\n';
   for await (const page of routes()) {
-    const rules = page.map((route) => ({
-      hostname: route.cloudflare_hostname,
-      service: `${schemeOf(route)}://${addressOf(route)}`,
-    }));
+    const rules = page.map(toTunnelRule);
     if (rules.length > 0) yield toRules(rules);
   }
   yield toRules([{ service: 'http_status:404' }]);

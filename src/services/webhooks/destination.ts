@@ -1,5 +1,5 @@
 import type { Config } from '../../config.js';
-import { destinationForbidden, destinationInvalid, destinationNotAllowed } from '../../refusals.js';
+import { destinationForbidden, destinationInvalid, destinationNotAllowed } from '../../repositories/events/refusals.js';
 import { canonicalHost } from '../../schemas/host.js';
 import { NameResolver, type NameSources, SYSTEM_NAMES } from '../probes/names.js';
 import { ProbePolicy } from '../probes/probe-policy.js';

@@ -8,6 +8,7 @@ import { makeApp, requester } from '../../helpers/app.js';
 import { openEmbedded, openPostgres } from '../../helpers/database.js';
 import { ADMIN, WITH_KEYS } from '../../helpers/keys.js';
 
+const NOBODY = '00000000-0000-4000-8000-000000000000';
 const READER_OF_FEED = 'urn:test';
 
 /** What has happened since it was last called: each type with who did it. */
@@ -37,7 +38,10 @@ test('every change over REST and MCP names the key and the program that made it'
     const range = await send('POST', '/v1/ranges', { project: 'consilio', startPort: 20000 });
     const audit = await send('POST', '/v1/audits', { project: 'consilio' });
     const apiKey = await send('POST', '/v1/api-keys', { name: 'x', role: 'reader' });
+    const webhook = await send('POST', '/v1/webhooks', { url: 'http://localhost:1/', projects: ['consilio'] });
     return {
+      webhook: webhook.id,
+      delivery: NOBODY,
       allocation: allocation.id,
       reservation: reservation.id,
       audit: audit.id,
@@ -70,7 +74,7 @@ test('every change over REST and MCP names the key and the program that made it'
     });
     await expectNamed(name, 'agent/3');
   }
-  for (const noun of ['allocation', 'reservation', 'range', 'excluded-port', 'api-key', 'audit']) {
+  for (const noun of ['allocation', 'reservation', 'range', 'excluded-port', 'api-key', 'audit', 'webhook']) {
     t.ok(
       [...seen].some((type) => type.startsWith(`${noun}.`)),
       `something happened to a ${noun}`,

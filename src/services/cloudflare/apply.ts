@@ -1,0 +1,78 @@
+import type { Kysely } from 'kysely';
+import type { Tables } from '../../database/tables.js';
+import { deleteWrittenServices, saveWrittenServices } from '../../repositories/events/cloudflare.js';
+import type { CloudflareConflict } from '../../schemas/events/cloudflare.js';
+import type { CloudflareApi } from './api.js';
+import { isMarked, type Plan, type Remembered } from './plan.js';
+
+export interface Applied {
+  /** Whether the tunnel was changed by somebody else meanwhile, so that another plan has to be made. */
+  isOutdated: boolean;
+  conflicts: CloudflareConflict[];
+}
+
+/**
+ * Carries out a plan. A hostname that is given up first loses its record and then its rule, and a new one gets its rule
+ * first, so that no record ever leads to a tunnel without the rule. Each step is repeatable: whatever the process or
+ * Cloudflare breaks off, the next plan has what is left.
+ *
+ * Cloudflare replaces the configuration of a tunnel as a whole and knows no condition for that. So its version is read
+ * right before and right after. What somebody else writes between the two is lost, if it comes within the milliseconds
+ * between the first reading and the writing; then Cloudflare has counted one version more, and that is told.
+ */
+export async function applyPlan(
+  api: CloudflareApi,
+  db: Kysely<Tables>,
+  tunnelId: string,
+  plan: Plan,
+  remembered: Remembered,
+  signal: AbortSignal,
+): Promise<Applied> {
+  const conflicts: CloudflareConflict[] = [];
+  for (const record of plan.deletions) {
+    const current = await api.findRecord(record, signal);
+    if (current && isMarked(current, tunnelId)) await api.deleteRecord(record, signal);
+    else if (current) return { isOutdated: true, conflicts };
+  }
+
+  if (plan.config !== null) {
+    const { version } = await api.readTunnel(signal);
+    if (version !== plan.version) return { isOutdated: true, conflicts };
+    // Before it is written, because this process may not live to learn that Cloudflare has it.
+    await saveWrittenServices(db, tunnelId, withFormer(plan.rules, remembered));
+    const written = await api.writeTunnel(plan.config, signal);
+    if (written > version + 1) conflicts.push(overwritten(version, written));
+    const after = await api.readTunnel(signal);
+    if (after.version !== written) return { isOutdated: true, conflicts };
+  }
+  await saveWrittenServices(db, tunnelId, findNew(plan.rules, remembered));
+  await deleteWrittenServices(db, tunnelId, plan.forgotten);
+
+  for (const { hostname, zoneId } of plan.creations) {
+    const refusal = await api.createRecord(hostname, zoneId, signal);
+    if (refusal !== null) conflicts.push({ kind: 'refused', hostname, detail: `${refusal}.` });
+  }
+  return { isOutdated: false, conflicts };
+}
+
+const withFormer = (rules: ReadonlyMap<string, string>, remembered: Remembered) =>
+  new Map([...rules].map(([name, service]) => [name, [...new Set([...(remembered.get(name) ?? []), service])]]));
+
+/** The rules that are not remembered as they are. */
+function findNew(rules: ReadonlyMap<string, string>, remembered: Remembered): Map<string, string[]> {
+  const isKnown = (name: string, service: string) => {
+    const known = remembered.get(name);
+    return known?.length === 1 && known[0] === service;
+  };
+  return new Map([...rules].filter(([name, service]) => !isKnown(name, service)).map(([name, one]) => [name, [one]]));
+}
+
+function overwritten(before: number, after: number): CloudflareConflict {
+  return {
+    kind: 'overwritten',
+    hostname: '',
+    detail:
+      `Somebody else changed the tunnel at the same moment: it went from version ${before} to ${after}. That change may ` +
+      'be lost; look whether it is still there, and make it again if it is not.',
+  };
+}

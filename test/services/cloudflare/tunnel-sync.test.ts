@@ -1,0 +1,220 @@
+// The tunnel end to end: the app on a real database, and the stand-in for Cloudflare's API.
+import t, { type Test } from 'tap';
+import type { Database } from '../../../src/database/connect.js';
+import { MARK } from '../../../src/services/cloudflare/plan.js';
+import { makeApp, requester } from '../../helpers/app.js';
+import { CLOUDFLARE, startCloudflare, TARGET, TOKEN } from '../../helpers/cloudflare/api.js';
+import { openEmbedded, openPostgres } from '../../helpers/database.js';
+
+type Open = (t: Test) => Promise<Database>;
+const CATCH_ALL = { service: 'http_status:404' };
+
+/** Every test is run on a database of its own, with these hostnames, of which the first is also claimed a second time. */
+async function start(t: Test, open: Open, variables: Record<string, string> = {}) {
+  const cloudflare = await startCloudflare(t);
+  const database = await open(t);
+  const given = { ...CLOUDFLARE, ...variables };
+  const app = await makeApp(t, database, given, null, { cloudflareUrl: cloudflare.url });
+  const request = requester(app);
+  const allocate = async (service: string, cloudflareHostname: string | null) => {
+    const path = `/v1/projects/shop/services/${service}?createProject=true`;
+    const { body } = await request('PUT', path, { cloudflareHostname });
+    return body.port as number;
+  };
+  const plan = async () => (await request('GET', '/v1/cloudflare/plan')).body;
+  const apply = () => request('POST', '/v1/cloudflare/apply');
+  /** As if the pause after a failure were over. */
+  const endPause = () =>
+    database.db
+      .updateTable('cloudflare_tunnels')
+      .set({ retry_at: new Date(0) })
+      .execute();
+  return { cloudflare, database, app, request, allocate, plan, apply, endPause };
+}
+
+const ours = (name: string) => ({ type: 'CNAME', name, content: TARGET, proxied: true, comment: MARK });
+
+for (const [name, open] of [
+  ['PostgreSQL', openPostgres],
+  ['the embedded database', openEmbedded],
+] as [string, Open][]) {
+  t.test(`on ${name} hostnames get rules and records, follow their ports, and go`, async (t) => {
+    const { cloudflare, allocate, plan, apply, request } = await start(t, open);
+    cloudflare.config = {
+      ingress: [{ hostname: 'blog.example.com', service: 'http://10.0.0.9:80' }, { service: 'http_status:503' }],
+      originRequest: { connectTimeout: 10 },
+    };
+    const others = cloudflare.config;
+    const mine = { type: 'A', name: 'www.example.com', content: '192.0.2.1', proxied: true, comment: 'mine' };
+    cloudflare.add({ ...mine, zone: 'example.com' });
+    const web = await allocate('web', 'shop.example.com');
+    const all = await allocate('all', '*.example.com');
+    await allocate('www', 'www.example.com');
+    await allocate('blog', 'blog.example.com');
+    await allocate('far', 'shop.elsewhere.net');
+    const second = '/v1/projects/shop/allocations';
+    await request('POST', second, { service: 'copy', cloudflareHostname: 'shop.example.com' });
+
+    const planned = await plan();
+    t.match(planned.conflicts.map(({ kind, hostname }: Record<string, string>) => `${kind} ${hostname}`).sort(), [
+      'claimed-twice shop.example.com',
+      'outside-zones shop.elsewhere.net',
+      'record-of-others www.example.com',
+      'rule-of-others blog.example.com',
+    ]);
+    t.equal(cloudflare.writes.length, 0, 'a plan changes nothing');
+    const applied = await apply();
+    t.equal(applied.status, 200, applied.text);
+    t.strictSame(applied.body, planned);
+    const rules = cloudflare.config?.ingress ?? [];
+    t.strictSame(
+      rules.map(({ hostname }) => hostname),
+      ['shop.example.com', 'www.example.com', 'blog.example.com', '*.example.com', undefined],
+    );
+    t.match(rules[0], { service: `http://localhost:${web}` });
+    t.match(rules[3], { service: `http://localhost:${all}` });
+    t.strictSame([rules[2], rules[4]], others.ingress);
+    t.strictSame(cloudflare.config?.originRequest, others.originRequest);
+    t.match(cloudflare.records, [mine, ours('shop.example.com'), ours('*.example.com')]);
+    t.strictSame((await apply()).body.changes, []);
+    t.equal(cloudflare.writes.length, 3, 'the second pass wrote nothing');
+
+    await request('DELETE', '/v1/projects/shop/services/web');
+    await request('DELETE', '/v1/projects/shop/services/copy');
+    cloudflare.requests.length = 0;
+    t.strictSame(
+      (await apply()).body.changes.map(({ action, kind }: Record<string, string>) => `${action} ${kind}`),
+      ['delete record', 'delete rule'],
+    );
+    t.match(cloudflare.writes, [/^DELETE/, /^PUT/]);
+    await request('DELETE', '/v1/projects/shop/environments/default');
+    await apply();
+    t.strictSame(cloudflare.config, others);
+    t.match(cloudflare.records, [mine]);
+    t.match((await request('GET', '/v1/cloudflare')).body, { configured: true, pendingChanges: 0, lastError: null });
+  });
+}
+
+t.test('what others change between reading and writing is kept', async (t) => {
+  const { cloudflare, allocate, apply } = await start(t, openPostgres);
+  await allocate('web', 'shop.example.com');
+  const theirs = { hostname: 'new.example.com', service: 'http://10.0.0.5:80' };
+  cloudflare.faults.push({
+    on: /^GET .*configurations/,
+    after: () => cloudflare.replace({ ingress: [theirs, CATCH_ALL] }),
+  });
+  t.equal((await apply()).status, 200);
+  t.strictSame(cloudflare.config?.ingress?.slice(1), [theirs, CATCH_ALL]);
+  t.equal(cloudflare.config?.ingress?.[0]?.hostname, 'shop.example.com');
+});
+
+t.test('a change of others at the moment of the writing is told', async (t) => {
+  const { cloudflare, allocate, apply } = await start(t, openPostgres);
+  await allocate('web', 'shop.example.com');
+  cloudflare.faults.push({ on: /^PUT/, before: () => cloudflare.replace({ ingress: [CATCH_ALL] }) });
+  t.match((await apply()).body.conflicts, [{ kind: 'overwritten', hostname: '', detail: /version 1 to 3/ }]);
+});
+
+t.test('a 5xx in the middle, or an answer that never comes, is completed by the next pass', async (t) => {
+  for (const fault of [{ status: 503 }, { breaksAfter: true }]) {
+    for (const on of [/^PUT/, /^POST/, /^GET .*dns_records/]) {
+      await t.test(`${on} ${JSON.stringify(fault)}`, async (t) => {
+        const { cloudflare, allocate, apply, request, endPause } = await start(t, openPostgres);
+        await allocate('web', 'shop.example.com');
+        cloudflare.faults.push({ on, ...fault });
+        const failed = await apply();
+        t.match(failed, { status: 502, body: { code: 'cloudflare-unavailable' }, headers: { 'retry-after': /^\d+$/ } });
+        t.match((await request('GET', '/v1/cloudflare')).body, { lastError: /Cloudflare/, lastSuccessAt: null });
+        await endPause();
+        t.equal((await apply()).status, 200);
+        t.match(cloudflare.config?.ingress, [{ hostname: 'shop.example.com' }, CATCH_ALL]);
+        t.match(cloudflare.records, [ours('shop.example.com')]);
+        t.equal(cloudflare.records.length, 1);
+        await request('DELETE', '/v1/projects/shop/services/web');
+        await apply();
+        t.strictSame([cloudflare.config, cloudflare.records], [{ ingress: [CATCH_ALL] }, []]);
+      });
+    }
+  }
+});
+
+t.test('after a 429 nothing is asked before its Retry-After is over', async (t) => {
+  const { cloudflare, allocate, apply, request, endPause } = await start(t, openPostgres);
+  await allocate('web', 'shop.example.com');
+  cloudflare.faults.push({ on: /^GET/, status: 429, headers: { 'retry-after': '120' } });
+  t.equal((await apply()).headers['retry-after'], '120');
+  const { length } = cloudflare.requests;
+  const again = await apply();
+  t.equal(again.status, 502);
+  t.ok(Number(again.headers['retry-after']) > 100);
+  t.equal((await request('GET', '/v1/cloudflare/plan')).status, 502);
+  t.equal(cloudflare.requests.length, length);
+  await endPause();
+  t.equal((await apply()).status, 200);
+});
+
+t.test('an API that is slow is given up in time, and told', async (t) => {
+  const { cloudflare, allocate, apply } = await start(t, openPostgres, { REQUEST_TIMEOUT_MS: '500' });
+  await allocate('web', 'shop.example.com');
+  cloudflare.faults.push({ on: /^GET/, delayMs: 1500 });
+  t.match(await apply(), { status: 502, body: { code: 'cloudflare-unavailable', detail: /gave no answer/ } });
+});
+
+t.test('a record that Cloudflare refuses holds up nothing else', async (t) => {
+  const { cloudflare, allocate, apply } = await start(t, openPostgres);
+  await allocate('a', 'a.example.com');
+  await allocate('b', 'b.example.com');
+  cloudflare.faults.push({ on: /^POST/, status: 400, message: 'No room' });
+  const { body } = await apply();
+  t.match(body.conflicts, [{ kind: 'refused', hostname: 'a.example.com', detail: /No room/ }]);
+  t.equal(cloudflare.records.length, 1);
+});
+
+t.test('the token is in no answer and in no row, not even where Cloudflare repeats it', async (t) => {
+  const { cloudflare, allocate, apply, request, database } = await start(t, openPostgres);
+  await allocate('web', 'shop.example.com');
+  cloudflare.faults.push({ on: /^GET/, status: 403, message: `The token ${TOKEN} may not do that` });
+  const texts = [(await apply()).text, (await request('GET', '/v1/cloudflare')).text, (await apply()).text];
+  const { db } = database;
+  texts.push(JSON.stringify(await db.selectFrom('cloudflare_tunnels').selectAll().execute()));
+  await request('GET', '/v1/projects');
+  texts.push(JSON.stringify(await db.selectFrom('new_events').selectAll().execute()));
+  texts.push(JSON.stringify(await db.selectFrom('events').selectAll().execute()));
+  texts.push((await request('GET', '/metrics')).text);
+  t.match(texts[0], /The token … may not do that/);
+  for (const text of texts) t.notMatch(text, TOKEN.slice(0, 16));
+});
+
+t.test('where no tunnel is configured that is told, and nothing fails', async (t) => {
+  const request = requester(await makeApp(t, await openEmbedded(t)));
+  t.match(await request('GET', '/v1/cloudflare'), { status: 200, body: { configured: false, tunnelId: null } });
+  for (const [method, path] of [
+    ['GET', 'plan'],
+    ['POST', 'apply'],
+  ] as const) {
+    const answer = await request(method, `/v1/cloudflare/${path}`);
+    t.match(answer, { status: 409, body: { code: 'cloudflare-not-configured' } });
+  }
+});
+
+t.test('a tunnel that is configured by a file is not touched', async (t) => {
+  const { cloudflare, allocate, apply } = await start(t, openPostgres);
+  cloudflare.source = 'local';
+  await allocate('web', 'shop.example.com');
+  t.match(await apply(), { status: 502, body: { detail: /configured by a file/ } });
+  t.equal(cloudflare.writes.length, 0);
+});
+
+t.test('settings of a shell for the SDK reach nobody', async (t) => {
+  const { cloudflare, apply } = await start(t, openPostgres);
+  const set = { CLOUDFLARE_BASE_URL: 'http://127.0.0.1:9', CLOUDFLARE_API_KEY: 'x', CLOUDFLARE_EMAIL: 'x@example.com' };
+  Object.assign(process.env, set, {
+    CLOUDFLARE_CUSTOM_HEADERS: 'Authorization: Bearer other',
+    CLOUDFLARE_LOG: 'debug',
+  });
+  t.teardown(() => {
+    for (const name of [...Object.keys(set), 'CLOUDFLARE_CUSTOM_HEADERS', 'CLOUDFLARE_LOG']) delete process.env[name];
+  });
+  t.equal((await apply()).status, 200);
+  t.ok(cloudflare.requests.length > 0);
+});
