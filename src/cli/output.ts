@@ -9,6 +9,8 @@ export interface Output {
    * @param options with `isVerbatim` also characters that are not seen are written as they are, for a program
    */
   answer(text: string, value: unknown, options?: { isVerbatim?: boolean }): void;
+  /** One of many answers, which come one after another: with `--json` the value on one line. */
+  line(text: string, value: unknown): void;
   /** Anything that is no answer: progress, hints. Left out with `--json`. */
   note(text: string): void;
   warn(text: string): void;
@@ -30,6 +32,9 @@ export function openOutput({ json = false, verbose = false }: { json?: boolean; 
     answer(text, value, { isVerbatim = false } = {}) {
       const shown = json ? toJson(value) : isVerbatim ? text : toVisible(text);
       if (shown !== '') write(process.stdout, `${shown}\n`);
+    },
+    line(text, value) {
+      write(process.stdout, `${json ? toJson(value, 0) : toVisible(text)}\n`);
     },
     note(text) {
       if (!json) tell(text);
@@ -59,8 +64,8 @@ function toVisible(text: string): string {
   return parts.map((part, i) => (i % 2 === 1 ? part : part.split('\n').map(makeVisible).join('\n'))).join('');
 }
 
-function toJson(value: unknown): string {
-  const json = JSON.stringify(value, null, 2);
+function toJson(value: unknown, indent = 2): string {
+  const json = JSON.stringify(value, null, indent);
   return PRINTABLE.test(json) ? json : escapeInJson(json);
 }
 

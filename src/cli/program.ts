@@ -30,6 +30,7 @@ const groups: Record<string, Record<string, () => Promise<Register>>> = {
     doctor: async () => (await import('./machine/doctor.js')).registerDoctor,
     import: async () => (await import('./machine/import.js')).registerImport,
     audit: async () => (await import('./machine/audit.js')).registerAudit,
+    watch: async () => (await import('./watch/watch.js')).registerWatch,
     init: async () => (await import('./machine/init.js')).registerInit,
     completion: async () => (await import('./machine/completion.js')).registerCompletion,
   },

@@ -20,8 +20,11 @@ export async function readRefusal(place: string, answer: IncomingMessage): Promi
   const problem = status >= 400 && type.includes('json') ? await readProblem(answer) : null;
   answer.destroy();
   if (problem === null) return notPortAllocator(place, answer);
-  return new ClientFailure('refused', messageOf(problem), nextStepFor(problem), problem);
+  return toFailure(problem);
 }
+
+export const toFailure = (problem: Problem): ClientFailure =>
+  new ClientFailure('refused', messageOf(problem), nextStepFor(problem), problem);
 
 async function readProblem(answer: IncomingMessage): Promise<Problem | null> {
   if (Number(answer.headers['content-length'] ?? 0) > MAX_REFUSAL_BYTES) return null;

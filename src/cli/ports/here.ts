@@ -27,6 +27,22 @@ export async function findHere({
   return here;
 }
 
+/** What a command is about that tells of this folder, and with `--all` of everything. */
+export interface Filters {
+  project?: string;
+  environment?: string;
+}
+
+/** A project that is named is meant as a whole: the environment that was worked out is that of another one. */
+export async function chooseFilters(context: Context, isAll: boolean): Promise<Filters> {
+  const { project, environment } = context.options;
+  if (isAll) return { ...(project && { project }), ...(environment && { environment }) };
+  const here = await findHere(context);
+  return project !== undefined && !here.isEnvironmentGiven
+    ? { project: here.project }
+    : { project: here.project, environment: await findEnvironment(context.connection, here) };
+}
+
 /**
  * A second clone has an environment of its own, and only a service knows of the first one. A running one is asked, so
  * that what is told of this folder is never that of another.

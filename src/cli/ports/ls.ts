@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { findEnvironment } from '../../client/environment.js';
 import { type Liveness, livenessOf } from '../../client/liveness.js';
 import { readAll } from '../../client/pages.js';
 import type { Allocation } from '../../schemas/allocation.js';
@@ -8,7 +7,7 @@ import { hostOption, protocolOption, type SpaceOptions } from '../arguments.js';
 import { type Context, openContext } from '../context.js';
 import { findLastAudit } from '../last-audit.js';
 import { formatTable } from '../table.js';
-import { findHere } from './here.js';
+import { chooseFilters, type Filters } from './here.js';
 
 const STATUS: Record<Liveness, string> = {
   in_use: 'in use',
@@ -35,21 +34,6 @@ export function registerLs(program: Command): void {
       context.output.answer(allocations.length === 0 ? '' : formatAllocations(allocations, audit), allocations);
       if (allocations.length === 0) context.output.note(tellEmpty(filters));
     });
-}
-
-interface Filters {
-  project?: string;
-  environment?: string;
-}
-
-/** A project that is named is listed as a whole: the environment that was worked out is that of another one. */
-async function chooseFilters(context: Context, isAll: boolean): Promise<Filters> {
-  const { project, environment } = context.options;
-  if (isAll) return { ...(project && { project }), ...(environment && { environment }) };
-  const here = await findHere(context);
-  return project !== undefined && !here.isEnvironmentGiven
-    ? { project: here.project }
-    : { project: here.project, environment: await findEnvironment(context.connection, here) };
 }
 
 /** The last audit of these allocations. It is not asked for where nothing depends on it. */

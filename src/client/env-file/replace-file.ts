@@ -47,7 +47,7 @@ async function findTarget(file: string): Promise<string> {
   if (target === null) throw fail('is a link to a file that is not there', 'Create that file, or remove the link.');
   const kind = await stat(target);
   if (kind.isDirectory()) throw fail('is a folder', 'Name a file.');
-  if (!kind.isFile()) throw fail('is no regular file', 'Leave --write out to get the text on stdout.');
+  if (!kind.isFile()) throw fail('is no regular file', 'Name a file with --write.');
   return target;
 }
 

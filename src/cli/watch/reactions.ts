@@ -1,0 +1,122 @@
+import { buffer } from 'node:stream/consumers';
+import { readRefusal } from '../../client/answers.js';
+import { replaceFile } from '../../client/env-file/replace-file.js';
+import { ClientFailure } from '../../client/failure.js';
+import type { Event, EventType } from '../../schemas/events/event.js';
+import type { ExportFormat } from '../../schemas/export.js';
+import type { Context } from '../context.js';
+import type { Filters } from '../ports/here.js';
+import { Debounced } from './debounced.js';
+import { fillCommand, hasPlaceholders } from './event.js';
+import { runInShell } from './shell.js';
+
+export interface WatchOptions {
+  all?: boolean;
+  on?: EventType[];
+  format?: ExportFormat;
+  write?: string;
+  host?: string;
+  exec?: string;
+}
+
+/** What is done after changes. */
+export interface Reaction {
+  /** @param isAgain whether the stream was lost before */
+  onOpen(isAgain: boolean): void;
+  /** The next event is read when it has returned, so that nothing piles up. */
+  onEvent(event: Event): Promise<void> | void;
+  /** Waits for what is being done. */
+  end(): Promise<void>;
+}
+
+/**
+ * @param signal ends what is being done
+ * @param fail ends the watch
+ * @returns null if changes are only told
+ */
+export function openReaction(
+  context: Context,
+  options: WatchOptions,
+  filters: Filters,
+  signal: AbortSignal,
+  fail: (error: unknown) => void,
+): Reaction | null {
+  const { exec, write } = options;
+  const run = async (command: string, variables: Record<string, string> = {}) => {
+    context.output.detail(`Running: ${command}`);
+    const failure = await runInShell(command, variables, signal);
+    if (failure !== null) context.output.warn(failure);
+  };
+  if (write !== undefined) return keepFile(context, options, filters, signal, fail, async () => exec && run(exec));
+  if (exec === undefined) return null;
+  return hasPlaceholders(exec) ? runForEach(context, exec, run) : runAfterBursts(() => run(exec));
+}
+
+function runForEach(
+  { output }: Context,
+  exec: string,
+  run: (command: string, variables: Record<string, string>) => Promise<void>,
+): Reaction {
+  return {
+    onOpen() {},
+    async onEvent(event) {
+      const filled = fillCommand(exec, event);
+      if ('command' in filled) await run(filled.command, { PORT_ALLOCATOR_EVENT: JSON.stringify(event) });
+      else output.warn(`Nothing was run for ${event.type} (${event.subject}), which has no {${filled.missing}}.`);
+    },
+    async end() {},
+  };
+}
+
+function runAfterBursts(run: () => Promise<void>): Reaction {
+  const work = new Debounced(run);
+  return { onOpen() {}, onEvent: () => work.changed(), end: () => work.end() };
+}
+
+/** Keeps a file up to date. What fails at the beginning ends the watch. What fails later is told, and tried again. */
+function keepFile(
+  context: Context,
+  options: WatchOptions,
+  filters: Filters,
+  signal: AbortSignal,
+  fail: (error: unknown) => void,
+  onChange: () => Promise<unknown>,
+): Reaction {
+  const { output } = context;
+  let isFirst = true;
+  const work = new Debounced(async () => {
+    try {
+      const isChanged = await writeExport(context, options, filters, signal);
+      isFirst = false;
+      if (!isChanged || signal.aborted) return;
+      output.note(`Wrote ${options.write}.`);
+      await onChange();
+    } catch (error) {
+      if (signal.aborted) return;
+      if (isFirst || !(error instanceof ClientFailure) || [401, 403].includes(error.problem?.status ?? 0)) fail(error);
+      else output.warn(`${options.write} was left as it is: ${error.text}`);
+    }
+  });
+  return {
+    onOpen: (isAgain) => (isAgain ? work.changed() : work.start()),
+    onEvent: () => work.changed(),
+    end: () => work.end(),
+  };
+}
+
+/** @returns whether the content of the file is another one now */
+async function writeExport(
+  { connection }: Context,
+  { format, write, host }: WatchOptions,
+  filters: Filters,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const path = `/v1/exports/${format}`;
+  const call = { method: 'GET', path, query: { ...filters, host }, headers: { accept: '*/*' }, signal } as const;
+  const content = await connection.exchange(call, async (answer) => {
+    const refusal = await readRefusal(connection.place, answer);
+    if (refusal !== null) throw refusal;
+    return buffer(answer);
+  });
+  return replaceFile(write as string, () => content);
+}
