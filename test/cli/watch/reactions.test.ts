@@ -1,0 +1,109 @@
+// What `pa watch` does after changes: the file that it keeps, and the commands that it runs.
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { makeDataDir } from '../../helpers/database.js';
+import { serveShop, startWatch, until } from '../../helpers/watching.js';
+
+const { request, variables } = await serveShop(t);
+await request('PUT', '/v1/projects/shop');
+const hold = (service: string, body = {}) => request('PUT', `/v1/projects/shop/services/${service}`, body);
+const text = (file: string) => readFile(file, 'utf8').catch(() => '');
+const linesOf = async (file: string) => (await text(file)).split('\n').filter(Boolean);
+
+async function makeFiles(t: Test) {
+  const folder = await makeDataDir(t);
+  return { folder, file: join(folder, 'ports.env'), log: join(folder, 'log') };
+}
+const dotenv = (file: string) => ['--project', 'shop', '--format', 'dotenv', '--write', file];
+
+t.test('the file is written only if the content changes, and only then is the command run', async (t) => {
+  const { folder, file, log } = await makeFiles(t);
+  const watch = await startWatch(t, [...dotenv(file), '--exec', `echo run >> ${log}`], variables, folder);
+  await hold('web');
+  await until(async () => /WEB_PORT=\d+\n/.test(await text(file)) && (await linesOf(log)).length > 0);
+  await sleep(500);
+  const before = await stat(file);
+  const runs = (await linesOf(log)).length;
+  await hold('web', { description: 'is in no dotenv file' });
+  await sleep(800);
+  const after = await stat(file);
+  t.same([after.mtimeMs, after.ino], [before.mtimeMs, before.ino], 'not touched');
+  t.equal((await linesOf(log)).length, runs);
+
+  await writeFile(file, 'OTHER=1\n');
+  watch.child.kill('SIGTERM');
+  await watch.ended;
+  await startWatch(t, dotenv(file), variables, folder);
+  await until(async () => /^WEB_PORT=\d+\n$/.test(await text(file)));
+});
+
+t.test('a burst of changes gives few runs, never two at a time, and the last content', async (t) => {
+  const { folder, file, log } = await makeFiles(t);
+  const exec = `echo begin >> ${log}; sleep 0.4; echo end >> ${log}`;
+  await startWatch(t, [...dotenv(file), '--exec', exec], variables, folder);
+  await until(async () => (await linesOf(log)).length === 2);
+  await Promise.all(Array.from({ length: 98 }, (_, i) => hold(`burst-${i}`)));
+  await until(async () => (await linesOf(file)).length === 99);
+  await sleep(1200);
+  const lines = await linesOf(log);
+  t.ok(lines.length / 2 >= 2 && lines.length / 2 <= 5, `${lines.length / 2} runs`);
+  t.same(
+    lines,
+    lines.map((_, i) => (i % 2 === 0 ? 'begin' : 'end')),
+  );
+  await request('DELETE', '/v1/projects/shop/environments/default');
+});
+
+t.test('an export that fails keeps the old file and is told; at the beginning it ends the watch', async (t) => {
+  const { folder, file } = await makeFiles(t);
+  await hold('web');
+  const watch = await startWatch(t, dotenv(file), variables, folder);
+  await until(async () => (await text(file)) !== '');
+  const before = await text(file);
+  await request('PUT', '/v1/projects/shop/services/web?environment=staging');
+  await until(() => watch.stderr().includes(`${file} was left as it is: `));
+  t.equal(await text(file), before);
+  const second = await startWatch(t, dotenv(file), variables, folder);
+  t.match(await second.ended, { code: 1 });
+  await request('DELETE', '/v1/projects/shop/environments/staging');
+});
+
+t.test('a command with placeholders runs once for each event, in order, with the event', async (t) => {
+  const { folder, log } = await makeFiles(t);
+  const exec = `echo "{type} {project}/{service} {environment} {port} $(echo "$PORT_ALLOCATOR_EVENT" | cut -c 1-9)" >> ${log}`;
+  const watch = await startWatch(t, ['--all', '--on', 'allocation,range', '--exec', exec], variables, folder);
+  const ports: number[] = [];
+  for (const service of ['one', 'two', 'three']) ports.push((await hold(service)).body.port);
+  await request('POST', '/v1/ranges', { project: 'atlas' });
+  await until(() => watch.stderr().includes('Nothing was run for range.created'));
+  const expected = ['one', 'two', 'three'].map((service, i) =>
+    `allocation.created shop/${service} default ${ports[i]} {"specver`.replace(/"specver$/, 'specver'),
+  );
+  t.match(
+    (await linesOf(log)).map((line) => line.replaceAll('"', '')),
+    expected,
+  );
+});
+
+t.test('a command that fails is told and does not end the watch; SIGTERM ends one that runs', async (t) => {
+  const { folder, log } = await makeFiles(t);
+  const exec = `echo {service} >> ${log}; test {service} = bad && exit 7; sh -c 'echo $$ >> ${log}; sleep 60; true'; true`;
+  const watch = await startWatch(t, ['--all', '--on', 'allocation.created', '--exec', exec], variables, folder);
+  await hold('bad');
+  await until(() => watch.stderr().includes('The command ended with 7: '));
+  await hold('good');
+  await until(async () => (await linesOf(log)).length === 3);
+  const pid = Number((await linesOf(log))[2]);
+  t.ok(process.kill(pid, 0), 'runs');
+  watch.child.kill('SIGTERM');
+  t.match(await watch.ended, { signal: 'SIGTERM' });
+  await until(() => {
+    try {
+      return !process.kill(pid, 0);
+    } catch {
+      return true;
+    }
+  });
+});
