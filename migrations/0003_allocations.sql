@@ -52,11 +52,10 @@ create index port_allocations_active_hostname
 create index port_allocations_routes
   on port_allocations ((cloudflare_hostname like '*%'), (-length(cloudflare_hostname)), cloudflare_hostname collate "C")
   where released_at is null and protocol = 'tcp' and length(cloudflare_hostname) > 0;
--- Finds when a port was last released, for cooldowns, and gives its history in order, the newest first. The port comes
--- first, so that the list of what was held at a moment steps from one port to the next. What was allocated and released
--- in one millisecond comes behind what was released before it: two rows of a port may have the same time of release.
+-- Finds when a port was last released, for cooldowns, gives the history of a port, the newest first, and finds what was
+-- held at a moment. Two rows of a port may have the same time of release. What was allocated last is the newer one then.
 create index port_allocations_releases
-  on port_allocations (port, host, protocol, released_at desc, allocated_at desc, id desc) where released_at is not null;
+  on port_allocations (host, protocol, port, released_at desc, allocated_at desc, id desc) where released_at is not null;
 -- Finds what is older than HISTORY_RETENTION_DAYS.
 create index port_allocations_history_age on port_allocations (released_at) where released_at is not null;
 -- Pages of the list of allocations, which can include the released ones.

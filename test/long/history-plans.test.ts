@@ -6,12 +6,15 @@ import { connectDatabase } from '../../src/database/connect.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { createDatabase, openPostgres, silentLog } from '../helpers/database.js';
 
-/** Ports of two projects, each on two hosts, with two protocols. */
-const PORTS = 200;
-const PLACES = PORTS * 4;
+/** Ports of two projects. */
+const PORTS = 800;
+/** Ports that others hold. */
+const HELD = 2000;
 /** How often each was held, for a minute, with a minute between. */
 const HOLDS = 1250;
-const RELEASED = PLACES * HOLDS;
+const RELEASED = PORTS * HOLDS;
+/** Two steps for each port that was ever released, and all that is held now. Reads of the table count twice. */
+const MOST_READS = 4 * PORTS + 2 * HELD;
 const BEGIN = '2026-01-01T00:00:00.000Z';
 const momentOf = (hold: number, second: number) =>
   new Date(Date.parse(BEGIN) + hold * 120_000 + second * 1000).toISOString();
@@ -24,14 +27,17 @@ t.test(`with ${RELEASED} released rows`, async (t) => {
     // Their million events are of no interest here.
     await sql`alter table port_allocations disable trigger user`.execute(db);
     await sql`
-      insert into port_allocations (port, project, service, host, protocol, status, allocated_at, released_at)
-      select case when i < ${PORTS / 2} then 3100 + i else 3200 + i end, case when i < ${PORTS / 2} then 'consilio' else 'odin' end,
-             'old', host, protocol, 'released', moment, moment + interval '1 minute'
+      insert into port_allocations (port, project, service, status, allocated_at, released_at)
+      select 3100 + i, case when i < ${PORTS / 2} then 'consilio' else 'odin' end,
+             'old', 'released', moment, moment + interval '1 minute'
       from generate_series(0, ${HOLDS - 1}::integer) hold
       cross join lateral (select ${BEGIN}::timestamptz + hold * interval '2 minutes' as moment) m
-      cross join generate_series(0, ${PORTS - 1}::integer) i
-      cross join (values ('localhost'), ('db1')) h (host)
-      cross join (values ('tcp'), ('udp')) p (protocol)`.execute(db);
+      cross join generate_series(0, ${PORTS - 1}::integer) i`.execute(db);
+    await sql`
+      insert into port_allocations (port, project, service, allocated_at)
+      select 20000 + i, 'other', 'held', ${BEGIN}::timestamptz from generate_series(0, ${HELD - 1}::integer) i`.execute(
+      db,
+    );
     await sql`alter table port_allocations enable trigger user`.execute(db);
   });
   const config = loadConfig({ DATABASE_URL: url, DATABASE_POOL_SIZE: '1' });
@@ -73,19 +79,19 @@ t.test(`with ${RELEASED} released rows`, async (t) => {
       t.test('what was held at a moment is found in a few steps for each port', async (t) => {
         const held = momentOf(10, 30);
         for (const [query, items] of [
-          [`at=${held}&limit=1000`, PLACES],
-          [`at=${held}&project=odin&limit=1000`, PLACES / 2],
-          [`at=${held}&port=3150`, 4],
-          [`at=${momentOf(10, 90)}`, 0],
-          [`at=${momentOf(HOLDS + 1, 0)}`, 0],
+          [`at=${held}&limit=1000&project=consilio`, PORTS / 2],
+          [`at=${held}&project=odin&limit=1000`, PORTS / 2],
+          [`at=${held}&port=3150`, 1],
+          [`at=${momentOf(10, 90)}&port=3150`, 0],
+          [`at=${momentOf(HOLDS + 1, 0)}&limit=1000`, 1000],
         ] as const) {
           const { body, reads } = await measure(`/v1/allocations?${query}`);
           t.equal(body.items.length, items, query);
-          t.ok(reads <= 6 * PLACES, `${query}: ${reads} entries`);
+          t.ok(reads <= MOST_READS, `${query}: ${reads} entries`);
         }
         const { body } = await measure(`/v1/allocations?at=${held}`);
         const { reads } = await measure(`/v1/allocations?at=${held}&cursor=${body.nextCursor}`);
-        t.ok(reads <= 6 * PLACES, `the next page: ${reads} entries`);
+        t.ok(reads <= MOST_READS, `the next page: ${reads} entries`);
       });
     });
   }
