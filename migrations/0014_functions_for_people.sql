@@ -137,7 +137,7 @@ begin
   if not found then
     return false;
   end if;
-  delete from environment_paths e
+  delete from environments e
   where e.project = released.project and e.environment = released.environment
     and not exists (
       select from port_allocations a

@@ -106,6 +106,10 @@ export function serviceListedTwice(index: number, service: string): AppError {
   return invalid(`/services/${index}/service`, `${service} is listed twice.`);
 }
 
+export function expiryWithoutTime(): AppError {
+  return invalid('/onExpiry', 'It says what is done when the environment expires, and needs expiresAfterSeconds.');
+}
+
 export function reservationNotFound(id: string): AppError {
   return new AppError('reservation-not-found', `There is no reservation ${id}; ended ones are deleted after 7 days.`);
 }

@@ -19,14 +19,14 @@ export interface Needs {
   ids?: string[];
   /** This reservation, whatever its status, and the allocation that it was claimed as. */
   reservationId?: string;
-  /** Every active allocation of this environment. */
-  environment?: Space & { environment: string };
+  /** Every active allocation of this environment, on one host and protocol or on all. */
+  environment?: Partial<Space> & { environment: string };
   /** The allocation that holds this port. */
   port?: Space & { port: number };
   /** Whether the command may release what `keys`, `ids` and `environment` name. */
   releases?: true;
-  /** The environment that the command gives a path. */
-  pathOf?: string;
+  /** The environment whose record the command may change. */
+  put?: string;
   /** False if the command neither changes nor answers the metadata of what is read. Thousands of rows can have some. */
   metadata?: false;
   /** Ports that the command may take. */

@@ -7,7 +7,7 @@ import { allocationsWanted, leaveOutMetadata } from '../repositories/allocations
 import { answersOf } from '../repositories/idempotency-keys.js';
 import type { Needs } from './command.js';
 import { needsOf, type ProjectCommand } from './decide.js';
-import { environmentsOf } from './environment-paths.js';
+import { environmentsOf } from './environments.js';
 import { hostnamesOfOthers, lockAndRead } from './hostnames.js';
 import type { Allowances } from './limits/allowances.js';
 import type { RoomFacts } from './limits/room.js';
@@ -105,7 +105,7 @@ function planOf(project: string, needs: Needs[], reservations: ReservationRow[],
       excluded: spaces.length > 0 || wanted ? excludedPortsOf(project) : null,
       cooling: coolingPortsOf(project, changing),
       environments: environmentsOf(project, {
-        given: all((need) => need.pathOf),
+        put: all((need) => need.put),
         named: releasing.flatMap(({ keys = [], environment: one }) => [...keys, ...(one ? [one] : [])]).map(nameOf),
         ids: releasing.flatMap((need) => need.ids ?? []),
       }),

@@ -6,7 +6,7 @@ import type { IdempotencyKey } from '../repositories/idempotency-keys.js';
 import { toReservation } from '../repositories/reservations.js';
 import type { AllocationDetails } from '../schemas/allocation.js';
 import { columnsOf, isChange } from './details.js';
-import { type EnvironmentFacts, EnvironmentPaths } from './environment-paths.js';
+import { type EnvironmentFacts, Environments } from './environments.js';
 import { Hostnames } from './hostnames.js';
 import { Room, type RoomFacts } from './limits/room.js';
 import type { FirstRange } from './new-range.js';
@@ -24,7 +24,7 @@ export interface ProjectFacts {
   /** Every active row of each key and environment, and the row of each port and id, that the commands need. */
   allocations: AllocationRow[];
   reservations: ReservationRow[];
-  /** The environments that commands give a path, and those with a path in which they may release ports. */
+  /** The environments that commands put, and those with a record in which they may release ports. */
   environments: EnvironmentFacts[];
   spaces: SpaceFacts[];
   /** The excluded ports of the ranges. */
@@ -50,7 +50,7 @@ export class ProjectState {
   readonly project: string;
   readonly now: Date;
   readonly room: Room;
-  readonly paths: EnvironmentPaths;
+  readonly environments: Environments;
   /** False until a command has given the project its first range. */
   isThere: boolean;
   readonly #ranges: RangeBounds[];
@@ -68,7 +68,7 @@ export class ProjectState {
     this.project = project;
     this.now = now;
     this.room = new Room(project, room);
-    this.paths = new EnvironmentPaths(project, facts.environments, this.writes.paths);
+    this.environments = new Environments(project, now, facts.environments, this.writes.environments);
     this.#ranges = ranges;
     this.#excluded = new Set(facts.excluded);
     for (const row of allocations) this.#add(row);
@@ -106,10 +106,11 @@ export class ProjectState {
     return this.#heldByKey.get(keyName(key)) ?? [];
   }
 
-  /** The active allocations of an environment in one port space, by port. */
-  heldIn(environment: string, space: Space): AllocationRow[] {
+  /** The active allocations of an environment by port, in one port space or in all. */
+  heldIn(environment: string, { host, protocol }: Partial<Space>): AllocationRow[] {
     return [...this.#allocations.values()]
-      .filter((row) => row.released_at === null && row.environment === environment && nameOf(row) === nameOf(space))
+      .filter((row) => row.released_at === null && row.environment === environment)
+      .filter((row) => row.host === (host ?? row.host) && row.protocol === (protocol ?? row.protocol))
       .sort((a, b) => a.port - b.port);
   }
 
@@ -162,7 +163,7 @@ export class ProjectState {
     this.isThere = true;
     space.allocate(row);
     this.room.addPlace(host, environment);
-    this.paths.addPort(environment);
+    this.environments.addPort(environment);
     this.#add(row);
     this.writes.insertAllocation(row);
     return row;
@@ -174,7 +175,7 @@ export class ProjectState {
     const held = this.#heldByKey.get(keyName(row)) ?? [];
     held.splice(held.indexOf(row), 1);
     this.space(row).release(row);
-    this.paths.removePort(row.environment);
+    this.environments.removePort(row.environment);
     this.#hostnames.giveUp(row);
     this.writes.releaseAllocation(row);
     return row;

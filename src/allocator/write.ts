@@ -3,7 +3,7 @@ import { type Actor, isSameActor } from '../access/actor.js';
 import { tellActors } from '../database/actors.js';
 import { compilePrepared, textArray } from '../database/statements.js';
 import type { AllocationRow, ReservationRow, Tables } from '../database/tables.js';
-import { writePaths } from './environment-paths.js';
+import { tellReleased, writeEnvironments } from './environments.js';
 import { keepHostnames, removeOldKeptHostnames } from './hostnames.js';
 import type { ProjectState } from './project-state.js';
 import type { Writes } from './writes.js';
@@ -19,7 +19,15 @@ export function toStatements(
   trx: Transaction<Tables>,
   { project, writes, now }: Pick<ProjectState, 'project' | 'writes' | 'now'>,
 ): CompiledQuery[] {
-  const { inserted, updated, changedReservations, insertedReservations, keptHostnames, paths } = writes;
+  const {
+    inserted,
+    updated,
+    changedReservations,
+    insertedReservations,
+    keptHostnames,
+    environments,
+    releasedEnvironments,
+  } = writes;
   const statements = [
     ...(updated.size > 0 ? [updateAllocations(updated).compile(trx)] : []),
     ...releasesOf(writes).map(({ actor, ids }) => compilePrepared(releaseAllocations(ids, actor, now), trx)),
@@ -31,7 +39,8 @@ export function toStatements(
     ...(keptHostnames.size > 0
       ? [keepHostnames(project, keptHostnames).compile(trx), removeOldKeptHostnames(now).compile(trx)]
       : []),
-    ...writePaths(project, paths).map((statement) => statement.compile(trx)),
+    ...writeEnvironments(project, environments, now).map((statement) => statement.compile(trx)),
+    ...tellReleased(project, releasedEnvironments).map((statement) => statement.compile(trx)),
   ];
   if (statements.length === 0) return [];
   const { actor, actors } = writes;

@@ -1,6 +1,7 @@
 import { type Actor, SERVICE } from '../access/actor.js';
 import type { AllocationRow, ReservationRow } from '../database/tables.js';
 import type { IdempotencyKey } from '../repositories/idempotency-keys.js';
+import type { EnvironmentRecord, ReleasedEnvironment } from './environments.js';
 
 /** What has to be written so that the decisions hold, and who has made each change. write.ts says in which order. */
 export class Writes {
@@ -16,8 +17,10 @@ export class Writes {
   readonly actors = new Map<string, Actor>();
   /** Hostnames that were given up, and until when each is kept for the project. */
   readonly keptHostnames = new Map<string, Date>();
-  /** Environments whose path changes: the new one, or null if it is removed. */
-  readonly paths = new Map<string, string | null>();
+  /** Environments whose record is written, or removed (null). */
+  readonly environments = new Map<string, EnvironmentRecord | null>();
+  /** Whole environments that were released, each with who released it. */
+  readonly releasedEnvironments: (ReleasedEnvironment & { actor: Actor })[] = [];
   readonly answers: (IdempotencyKey & { response: object })[] = [];
 
   insertAllocation(row: AllocationRow): void {
@@ -29,6 +32,10 @@ export class Writes {
   releaseAllocation(row: AllocationRow): void {
     row.released_by = this.actor;
     if (!this.inserted.has(row)) this.released.set(row.id, this.actor);
+  }
+
+  releaseEnvironment(released: ReleasedEnvironment): void {
+    this.releasedEnvironments.push({ ...released, actor: this.actor });
   }
 
   updateAllocation(row: AllocationRow): void {

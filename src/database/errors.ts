@@ -56,7 +56,7 @@ const NOT_MIGRATED = new Set([
 /** The tables, views and functions of the migrations. A missing one is named in the error, in whatever language. */
 const OF_THE_REGISTRY = new RegExp(
   `\\b(${[
-    'port_ranges|port_allocations|kept_hostnames|environment_paths|port_reservations|port_health_checks|leases|idempotency_keys|api_keys',
+    'port_ranges|port_allocations|kept_hostnames|environments|environment_used_at|environment_notice|environment_expires_at|port_reservations|port_health_checks|leases|idempotency_keys|api_keys',
     'excluded_ports|excluded_ports_of|port_audits|port_allocator_migrations|taken_ports|active_port_allocations|port_range_utilization',
     'canonical_host|require_host|require_protocol|require_read_committed|cooling_ports|unreserved_cooling_ports',
     'free_ports|next_port_available_at|range_counts|find_available_port|allocate_port|release_port',

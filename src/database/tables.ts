@@ -52,11 +52,15 @@ export interface KeptHostnamesTable {
   kept_until: Timestamp;
 }
 
-/** The folder of an environment that holds a port. */
-export interface EnvironmentPathsTable {
+/** What is on record of an environment that holds a port, see migrations/0015_environments.sql. */
+export interface EnvironmentsTable {
   project: string;
   environment: string;
-  path: string;
+  path: string | null;
+  expires_after_seconds: number | null;
+  on_expiry: 'tell' | 'release' | null;
+  used_at: NullableTimestamp;
+  told_at: NullableTimestamp;
 }
 
 export interface PortReservationsTable {
@@ -235,7 +239,7 @@ export interface Tables {
   port_ranges: PortRangesTable;
   port_allocations: PortAllocationsTable;
   kept_hostnames: KeptHostnamesTable;
-  environment_paths: EnvironmentPathsTable;
+  environments: EnvironmentsTable;
   port_reservations: PortReservationsTable;
   port_health_checks: PortHealthChecksTable;
   excluded_ports: ExcludedPortsTable;

@@ -1,5 +1,6 @@
 import { type Expression, type Kysely, type RawBuilder, type Selectable, sql } from 'kysely';
 import type { Access } from '../access/access.js';
+import { statementTime } from '../database/clock.js';
 import { executePrepared, textArray } from '../database/statements.js';
 import type { AllocationRow, PortAllocationsTable, Tables } from '../database/tables.js';
 import type { AllocationKey, EnvironmentKey, Space } from '../keys.js';
@@ -40,30 +41,45 @@ export function leaveOutMetadata(rows: RawBuilder<unknown>): RawBuilder<unknown>
   return sql`select ${sql.join(others)}, null as metadata from (${rows}) a`;
 }
 
-interface HeldRow extends AllocationRow {
-  /** Null if none is on record. Left out unless it was asked for. */
-  path?: string | null;
+/** What is on record of an environment; all null if nothing is. */
+export interface RecordRow {
+  path: string | null;
+  expires_after_seconds: number | null;
+  on_expiry: 'tell' | 'release' | null;
+  expires_at: Date | null;
+  /** Whether it can expire and its last recorded use is so long ago that another one has to be recorded. */
+  is_use_due: boolean | null;
 }
 
-const pathColumn = sql`, (
-      select e.path from environment_paths e where e.project = k.project and e.environment = k.environment) as path`;
+/** `RecordRow` is left out unless it was asked for, and of all keys but the first. */
+type HeldRow = AllocationRow & Partial<RecordRow>;
+
+// A use is recorded at most once an hour, so that asking for ports that are held usually writes nothing.
+const recordOfFirst = sql`
+    left join lateral (
+      select e.path, e.expires_after_seconds, e.on_expiry, environment_expires_at(e) as expires_at,
+             e.used_at <= ${statementTime} - least(interval '1 hour', make_interval(secs => e.expires_after_seconds / 24.0)) as is_use_due
+      from environments e
+      where k.place = 1 and e.project = k.project and e.environment = k.environment offset 0
+    ) e on true`;
+const recordColumns = sql`, e.path, e.expires_after_seconds, e.on_expiry, e.expires_at, e.is_use_due`;
 
 /**
  * The allocation of the lowest port that each key holds, in the order given; null for a key that holds none. One query
  * for any number of keys. `offset 0` leaves the search no index but that of keys: without statistics PostgreSQL finds
  * the index of ports just as good, and by that one it reads everything that a host holds.
- * @param withPaths also reads the path of each key's environment, in the same statement: if it were read by another one,
- * the environment could have been released and taken by another folder in between
+ * @param withRecord also reads what is on record of the first key's environment, in the same statement: if it were read
+ * by another one, the environment could have been released and taken by another folder in between
  */
 export async function findLowestHeld(
   db: Kysely<Tables>,
   keys: readonly AllocationKey[],
-  withPaths = false,
+  withRecord = false,
 ): Promise<(HeldRow | null)[]> {
   const { rows } = await executePrepared(
     db,
     sql<HeldRow & { place: string }>`
-    select k.place, ${columns}${withPaths ? pathColumn : sql``}
+    select k.place, ${columns}${withRecord ? recordColumns : sql``}
     from rows from (
       jsonb_to_recordset(${JSON.stringify(keys)}::jsonb)
         as (project text, service text, environment text, host text, protocol text)
@@ -75,7 +91,7 @@ export async function findLowestHeld(
           and a.environment = k.environment offset 0
       ) a
       where a.host = k.host and a.protocol = k.protocol order by a.port limit 1
-    ) a`,
+    ) a${withRecord ? recordOfFirst : sql``}`,
   );
   return inOrder<HeldRow>(keys.length, rows);
 }
@@ -184,7 +200,7 @@ export async function findHeldInEnvironment(
 export interface Wanted {
   keys: AllocationKey[];
   ids: string[];
-  environments: (Space & { environment: string })[];
+  environments: (Partial<Space> & { environment: string })[];
   ports: (Space & { port: number })[];
 }
 
@@ -209,12 +225,18 @@ export function allocationsWanted(
       ${active(sql`a.service = k.service and a.environment = k.environment`)}
       where a.host = k.host and a.protocol = k.protocol`);
   }
-  if (environments.length > 0) {
-    parts.push(sql`select a.* from (select distinct * from jsonb_to_recordset(${JSON.stringify(environments)}::jsonb)
+  const inSpaces = environments.filter(({ host, protocol }) => host !== undefined && protocol !== undefined);
+  const everywhere = environments.filter((one) => !inSpaces.includes(one)).map(({ environment }) => environment);
+  if (inSpaces.length > 0) {
+    parts.push(sql`select a.* from (select distinct * from jsonb_to_recordset(${JSON.stringify(inSpaces)}::jsonb)
       as k (environment text, host text, protocol text)) k
       join port_ranges r on r.project = ${project}
       ${active(sql`a.environment = k.environment and a.host = k.host and a.protocol = k.protocol
         and a.port between r.start_port and r.end_port`)}`);
+  }
+  if (everywhere.length > 0) {
+    parts.push(sql`select a.* from (select distinct unnest(${textArray(everywhere)}::text[]) as environment) k
+      ${active(sql`a.environment = k.environment`)}`);
   }
   if (ports.length > 0) {
     parts.push(sql`select a.* from (select distinct * from jsonb_to_recordset(${JSON.stringify(ports)}::jsonb)

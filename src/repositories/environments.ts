@@ -3,7 +3,7 @@ import type { Access } from '../access/access.js';
 import { statementTime } from '../database/clock.js';
 import { executePrepared } from '../database/statements.js';
 import type { Tables } from '../database/tables.js';
-import type { Environment, EnvironmentQuery, HeldEnvironment } from '../schemas/environment.js';
+import type { Environment, EnvironmentExpiry, EnvironmentQuery, HeldEnvironment } from '../schemas/environment.js';
 import { decodeCursor, isName, type Page, type PageRequest, toPage } from './pages.js';
 import { requireRange } from './ranges.js';
 import { visibleTo } from './visible.js';
@@ -25,7 +25,7 @@ export async function listEnvironments(
     select environment collate "C" as environment, sum(ports)::integer as ports, sum(in_use)::integer as in_use,
            min(first_time) as first_time, max(last_time) as last_time, max(used_time) as used_time,
            greatest(0, floor(extract(epoch from ${statementTime} - min(first_time))))::integer as age,
-           ${pathOf(sql`${project}`, sql`held.environment`)} as path,
+           ${recordOf(sql`${project}`, sql`held.environment`)},
            jsonb_agg(jsonb_build_object('host', host, 'protocol', protocol, 'allocatedPorts', ports)
                      order by host, protocol) as spaces
     from (
@@ -46,14 +46,13 @@ export async function listEnvironments(
   );
 }
 
-interface EnvironmentRow {
+interface EnvironmentRow extends ExpiryRow {
   environment: string;
   ports: number;
   in_use: number;
   first_time: Date;
   last_time: Date;
   used_time: Date | null;
-  path: string | null;
   age: number;
   spaces: Environment['spaces'];
 }
@@ -69,6 +68,7 @@ function toEnvironment(project: string, row: EnvironmentRow): Environment {
     lastAllocatedAt: row.last_time.toISOString(),
     lastUsedAt: row.used_time?.toISOString() ?? null,
     path: row.path,
+    ...toExpiry(row),
     spaces: row.spaces,
   };
 }
@@ -85,7 +85,45 @@ export async function findEnvironmentPath(
 
 /** The path on record for an environment that holds a port; null if there is none. */
 const pathOf = (project: RawBuilder<unknown>, environment: RawBuilder<unknown>) =>
-  sql`(select p.path from environment_paths p where p.project = ${project} and p.environment = ${environment})`;
+  sql`(select p.path from environments p where p.project = ${project} and p.environment = ${environment})`;
+
+interface ExpiryRow {
+  path: string | null;
+  expires_after_seconds: number | null;
+  on_expiry: 'tell' | 'release' | null;
+  expires_at: Date | null;
+}
+
+/** The columns of `ExpiryRow`. Each environment is one step into the primary key. */
+const recordOf = (project: RawBuilder<unknown>, environment: RawBuilder<unknown>) => {
+  const column = (value: RawBuilder<unknown>) =>
+    sql`(select ${value} from environments p where p.project = ${project} and p.environment = ${environment})`;
+  return sql`${column(sql`p.path`)} as path, ${column(sql`p.expires_after_seconds`)} as expires_after_seconds,
+           ${column(sql`p.on_expiry`)} as on_expiry, ${column(sql`environment_expires_at(p)`)} as expires_at`;
+};
+
+function toExpiry(row: ExpiryRow | undefined): EnvironmentExpiry {
+  return {
+    expiresAfterSeconds: row?.expires_after_seconds ?? null,
+    onExpiry: row?.on_expiry ?? null,
+    expiresAt: row?.expires_at?.toISOString() ?? null,
+  };
+}
+
+/**
+ * When an environment expires.
+ * @throws AppError forbidden
+ */
+export async function findExpiry(
+  db: Kysely<Tables>,
+  access: Access,
+  project: string,
+  environment: string,
+): Promise<EnvironmentExpiry> {
+  access.requireProject(project);
+  const found = sql<ExpiryRow>`select ${recordOf(sql`${project}`, sql`${environment}`)}`;
+  return toExpiry((await executePrepared(db, found)).rows[0]);
+}
 
 /**
  * The environments of all projects that the caller sees and that hold a port, by project and name. They are found one
@@ -110,7 +148,7 @@ export async function listAllEnvironments(
     order by project, environment limit 1`;
   // `offset 0` leaves PostgreSQL no index but that of paths.
   const inFolder = sql`
-    select project, environment from (select * from environment_paths where path = ${path} offset 0) e
+    select project, environment from (select * from environments where path = ${path} offset 0) e
     where (project, environment) > (${start}) and ${visibleTo(access)} and ${ofProject}
     order by project, environment`;
   const { rows } = await sql<HeldRow>`
@@ -118,7 +156,7 @@ export async function listAllEnvironments(
       (${next(start)})
       union all
       select n.project, n.environment from walked w cross join lateral (${next(sql`w.project, w.environment`)}) n)
-    select e.project, e.environment, ${pathOf(sql`e.project`, sql`e.environment`)} as path, held.*
+    select e.project, e.environment, ${recordOf(sql`e.project`, sql`e.environment`)}, held.*
     from ${path === undefined ? sql`walked` : sql`(${inFolder})`} e
     cross join lateral (
       select count(*)::integer as ports, count(*) filter (where a.status = 'in_use')::integer as listening,
@@ -131,10 +169,9 @@ export async function listAllEnvironments(
   return toPage(rows, { limit, maxBytes }, toHeldEnvironment, (row) => [row.project, row.environment]);
 }
 
-interface HeldRow {
+interface HeldRow extends ExpiryRow {
   project: string;
   environment: string;
-  path: string | null;
   ports: number;
   listening: number;
   first_time: Date;
@@ -150,5 +187,6 @@ function toHeldEnvironment(row: HeldRow): HeldEnvironment {
     firstAllocatedAt: row.first_time.toISOString(),
     lastUsedAt: row.used_time?.toISOString() ?? null,
     listening: row.listening,
+    ...toExpiry(row),
   };
 }

@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox';
 import { spaceOf } from '../keys.js';
 import { mediaTypes } from '../media-types.js';
 import { allocateEnvironment, readEnvironment } from '../registry/environments.js';
-import { listAllEnvironments, listEnvironments } from '../repositories/environments.js';
+import { findExpiry, listAllEnvironments, listEnvironments } from '../repositories/environments.js';
 import { CreateProjectQuery, ProjectParams, ReleasedAllocations } from '../schemas/allocation.js';
 import { PageQuery, Ref, SpaceQuery } from '../schemas/common.js';
 import {
@@ -48,7 +48,8 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
       schema: {
         operationId: 'listEnvironments',
         summary: 'List environments',
-        description: 'By name, those that hold a port, with their age and last use. Nothing is taken back unasked.',
+        description:
+          'By name, those that hold a port, with their age and last use. Nothing is taken back unasked: `expiresAfterSeconds` of a PUT asks for it.',
         tags: ['environments'],
         params: ProjectParams,
         querystring: PageQuery,
@@ -74,7 +75,7 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
         description:
           'Every service gets the port that it holds, or else the lowest free one: all of them or none. Idempotent. ' +
           'Services that are not named keep what they hold. With `path`, the environment belongs to that folder as long as ' +
-          'it holds a port.',
+          'it holds a port. With `expiresAfterSeconds`, it expires when nobody has used it for so long.',
         tags: ['environments'],
         params: EnvironmentParams,
         querystring: AllocateQuery,
@@ -92,7 +93,7 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
       // Called only to refuse names that no dotenv file can hold, before anything is allocated.
       if (asText) toVariableNames(services.map(({ service }) => service));
       const environment = { ...request.params, ...spaceOf(request.query) };
-      const { outlines, pages, created } = await allocateEnvironment(
+      const { outlines, pages, created, expiry } = await allocateEnvironment(
         request.session,
         environment,
         request.body,
@@ -100,7 +101,7 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
       );
       reply.code(created ? 201 : 200);
       if (asText) return reply.type(mediaTypes.text).send(toDotenv(outlines));
-      return sendItems(reply, listenerWarnings.addToPages(request.session, pages));
+      return sendItems(reply, listenerWarnings.addToPages(request.session, pages), expiry);
     },
   );
 
@@ -123,9 +124,11 @@ export const environmentRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async 
       },
     },
     async (request, reply) => {
+      const { project, environment } = request.params;
       const pages = readEnvironment(request.session, { ...request.params, ...spaceOf(request.query) });
       if (request.answerType !== mediaTypes.text) {
-        return sendItems(reply, listenerWarnings.addToPages(request.session, pages));
+        const expiry = await request.session.read(findExpiry, project, environment);
+        return sendItems(reply, listenerWarnings.addToPages(request.session, pages), expiry);
       }
       const ports: ServicePort[] = [];
       for await (const page of pages) ports.push(...page.map(({ service, port }) => ({ service, port })));

@@ -13,8 +13,36 @@ import {
   Protocol,
   Ref,
   ServiceName,
+  StringEnum,
   Timestamp,
 } from './common.js';
+
+const EXPIRY_RULE =
+  'Used is an environment when a probe or an audit finds one of its ports open, when a port is allocated for it, and when ' +
+  'it is put, which is recorded at most once an hour.';
+
+/** An hour, because a use is recorded at most once an hour, and a year. */
+const ExpiresAfterSeconds = Type.Integer({
+  minimum: 3600,
+  maximum: 31_536_000,
+  description: `After how long without use it expires. ${EXPIRY_RULE}`,
+  examples: [604_800],
+});
+const OnExpiry = StringEnum(['tell', 'release'], {
+  description:
+    '`tell`: only the event `environment.due` tells of it, a day before (or half of the time, if it is less than two ' +
+    'days). `release`: its ports are also released, if no connection to any of them is accepted.',
+});
+const expiryExample = {
+  expiresAfterSeconds: 604_800,
+  onExpiry: 'release' as const,
+  expiresAt: '2026-02-07T12:45:00.000Z',
+};
+const expiryFields = {
+  expiresAfterSeconds: Nullable(ExpiresAfterSeconds, { description: 'Null: it never expires.' }),
+  onExpiry: Nullable(OnExpiry),
+  expiresAt: Nullable(Timestamp, { description: 'When it expires, if nobody uses it until then. Null: never.' }),
+};
 
 const PATH_ON_RECORD = 'The folder that it lives in; null if none was given.';
 
@@ -28,6 +56,7 @@ const environmentExample = {
   lastAllocatedAt: '2026-01-31T12:30:00.000Z',
   lastUsedAt: '2026-01-31T12:45:00.000Z',
   path: '/home/kim/consilio-feature-x',
+  ...expiryExample,
   spaces: [{ host: 'localhost', protocol: 'tcp', allocatedPorts: 2 }],
 };
 
@@ -42,6 +71,7 @@ export const Environment = Type.Object(
     lastAllocatedAt: Type.String({ ...Timestamp, description: 'When the newest of them was allocated.' }),
     lastUsedAt: Nullable(Timestamp, { description: 'When a probe last found any of them listening.' }),
     path: Nullable(FolderPath, { description: PATH_ON_RECORD }),
+    ...expiryFields,
     spaces: Type.Array(Type.Object({ host: Host, protocol: Protocol, allocatedPorts: Type.Integer({ minimum: 1 }) }), {
       description: 'Where they are: what `host` and `protocol` a DELETE of the environment needs.',
     }),
@@ -67,6 +97,7 @@ const heldExample = {
   firstAllocatedAt: '2026-01-31T12:00:00.000Z',
   lastUsedAt: '2026-01-31T12:45:00.000Z',
   listening: 1,
+  ...expiryExample,
 };
 
 export const HeldEnvironment = Type.Object(
@@ -78,6 +109,7 @@ export const HeldEnvironment = Type.Object(
     firstAllocatedAt: Type.String({ ...Timestamp, description: 'When the oldest of them was allocated.' }),
     lastUsedAt: Nullable(Timestamp, { description: 'When a probe last found any of them listening.' }),
     listening: Type.Integer({ minimum: 0, description: 'How many of them the last probe found listening.' }),
+    ...expiryFields,
   },
   { $id: 'HeldEnvironment', description: 'An environment that holds a port, in short.', examples: [heldExample] },
 );
@@ -116,11 +148,15 @@ export const EnvironmentQuery = Type.Object(
 );
 export type EnvironmentQuery = Static<typeof EnvironmentQuery>;
 
-export const EnvironmentPorts = Items(Allocation, {
-  $id: 'EnvironmentPorts',
-  description: 'The ports of an environment, on one host and protocol.',
-  examples: [{ items: [allocationExample] }],
-});
+export const EnvironmentPorts = Type.Object(
+  { items: Type.Array(Ref(Allocation)), ...expiryFields },
+  {
+    $id: 'EnvironmentPorts',
+    description: 'The ports of an environment, on one host and protocol, and when the environment expires.',
+    examples: [{ items: [allocationExample], ...expiryExample }],
+  },
+);
+export type EnvironmentExpiry = Omit<Static<typeof EnvironmentPorts>, 'items'>;
 
 export const EnvironmentOutline = Items(AllocationOutline, {
   $id: 'EnvironmentOutline',
@@ -153,6 +189,16 @@ export const EnvironmentServices = Type.Object(
           'another one given meanwhile is refused. Left out, nothing is checked or changed.',
       }),
     ),
+    expiresAfterSeconds: Type.Optional(
+      Nullable(ExpiresAfterSeconds, {
+        description: `${ExpiresAfterSeconds.description} Null: never. Left out, nothing is changed.`,
+      }),
+    ),
+    onExpiry: Type.Optional({
+      ...OnExpiry,
+      // No `default`: it would be filled in also where no `expiresAfterSeconds` is given.
+      description: `What is done then: \`tell\` if it is left out. Only beside \`expiresAfterSeconds\`. ${OnExpiry.description}`,
+    }),
   },
   {
     $id: 'EnvironmentServices',

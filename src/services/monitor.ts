@@ -6,6 +6,7 @@ import { keepAudit } from '../registry/audits.js';
 import type { Registry } from '../registry/registry.js';
 import { runAudit } from './audits/audit.js';
 import type { EventFeed } from './events/feed.js';
+import { handleExpiring } from './expiring-environments.js';
 import type { Prober } from './probes/prober.js';
 import { type RetentionConfig, runRetention, sweepReservations } from './retention.js';
 import { type Job, runOnSchedule } from './schedule.js';
@@ -14,6 +15,7 @@ import { type Job, runOnSchedule } from './schedule.js';
 const RETENTION_SCHEDULE = '17 * * * *';
 /** Every minute. Nothing depends on it being prompt: an expired reservation holds no port, marked or not. */
 const SWEEP_SCHEDULE = '* * * * *';
+const EXPIRY_SCHEDULE = '*/5 * * * *';
 
 export interface MonitorParts {
   registry: Registry;
@@ -24,8 +26,8 @@ export interface MonitorParts {
 }
 
 /**
- * Runs the scheduled jobs until `signal` is aborted: retention, marking expired reservations, and audits if they are
- * scheduled.
+ * Runs the scheduled jobs until `signal` is aborted: retention, marking expired reservations, environments that expire, and
+ * audits if they are scheduled.
  */
 export async function runMonitor(db: Kysely<Tables>, parts: MonitorParts, signal: AbortSignal): Promise<void> {
   const { config, feed, log } = parts;
@@ -41,6 +43,12 @@ export async function runMonitor(db: Kysely<Tables>, parts: MonitorParts, signal
       schedule: SWEEP_SCHEDULE,
       catchesUp: true,
       run: (passSignal) => sweepReservations(db, passSignal).finally(() => feed.changed()),
+    },
+    {
+      name: 'environments',
+      schedule: EXPIRY_SCHEDULE,
+      catchesUp: true,
+      run: (passSignal) => handleExpiring(parts, passSignal),
     },
   ];
   if (config.auditSchedule !== null) {

@@ -97,11 +97,11 @@ t.test('an environment that holds a port never changes its path, and one that ho
       const { rows: after } = decideApart(before, [step]);
       const hasPorts = (environment: string) =>
         after.allocations.some((row) => row.environment === environment && row.released_at === null);
-      for (const { environment, path } of before.paths) {
-        const now = after.paths.find((row) => row.environment === environment)?.path;
+      for (const { environment, path } of before.environments) {
+        const now = after.environments.find((row) => row.environment === environment)?.path;
         assert.equal(now, hasPorts(environment) ? path : undefined);
       }
-      for (const { environment } of after.paths) assert.ok(hasPorts(environment));
+      for (const { environment } of after.environments) assert.ok(hasPorts(environment));
       before = after;
     }
   });

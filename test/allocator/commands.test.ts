@@ -94,6 +94,7 @@ const cases: { [Kind in ProjectCommand['kind']]: [Case<Kind>, ...Case<Kind>[]] }
     {
       command: allocateEnvironment(['api', 'web']),
       needs: {
+        put: 'default',
         keys: [api, web],
         takes: [
           { ...api, port: null },
@@ -113,6 +114,7 @@ const cases: { [Kind in ProjectCommand['kind']]: [Case<Kind>, ...Case<Kind>[]] }
         ],
       },
       needs: {
+        put: 'default',
         keys: [api, web],
         takes: [
           { ...api, port: null },

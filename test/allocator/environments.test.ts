@@ -8,7 +8,7 @@ import {
   getOrAllocate,
   refusalOf,
 } from '../helpers/project-commands.js';
-import { held, PROJECT, range, released, TCP, UDP } from '../helpers/project-facts.js';
+import { held, NOW, PROJECT, range, released, secondsFromNow, TCP, UDP } from '../helpers/project-facts.js';
 
 const STAGING = { environment: 'staging' };
 const releaseStaging = { kind: 'release-environment', ...TCP, ...STAGING } as const;
@@ -87,7 +87,11 @@ t.test('an environment is released by port, in one port space', async (t) => {
   ];
   const { ports, written } = decide({ allocations }, releaseStaging, getOrAllocate('new'));
   t.same(ports, [[3000, 3002], 3000]);
-  t.same(written, { releasedIds: ['allocation of 3000', 'allocation of 3002'], inserted: ['3000 new'] });
+  t.same(written, {
+    releasedIds: ['allocation of 3000', 'allocation of 3002'],
+    inserted: ['3000 new'],
+    releasedEnvironments: ['staging 2'],
+  });
 });
 
 t.test('an environment that holds nothing has nothing to release', async (t) => {
@@ -99,4 +103,64 @@ t.test('an environment that holds nothing has nothing to release', async (t) => 
 t.test('an environment can be allocated and released in one batch', async (t) => {
   const { ports } = decide({}, allocateEnvironment(['a', 'b'], STAGING), releaseStaging, allocate('next'));
   t.same(ports, [[3000, 3001], [3000, 3001], 3000]);
+});
+
+const DAY = 86_400;
+const release = { expiresAfterSeconds: DAY, onExpiry: 'release' } as const;
+const releaseIfExpired = { kind: 'release-environment', ...STAGING, ifExpired: true } as const;
+/** Last used two days ago, and told of an hour ago, unless something else is said. */
+const expiring = (given: object = {}, allocatedAt = secondsFromNow(-2 * DAY)) => ({
+  allocations: [
+    held(3000, { ...STAGING, allocated_at: allocatedAt }),
+    held(3001, { ...STAGING, ...UDP, allocated_at: allocatedAt }),
+    held(3002),
+  ],
+  environments: [{ ...STAGING, expiry: release, toldAt: secondsFromNow(-3600), ...given }],
+});
+
+t.test('what has expired and was told of is released on every host and protocol', async (t) => {
+  const { ports, written } = decide(expiring(), releaseIfExpired);
+  t.same(ports, [[3000, 3001]]);
+  t.same(written, {
+    releasedIds: ['allocation of 3000', 'allocation of 3001'],
+    environments: ['staging removed'],
+    releasedEnvironments: ['staging 2'],
+  });
+});
+
+t.test(
+  'it is kept if it was used, if nobody was told, if it is only to be told of, and without an expiry',
+  async (t) => {
+    for (const rows of [
+      expiring({}, NOW),
+      expiring({ usedAt: secondsFromNow(-DAY + 1) }),
+      expiring({ toldAt: null }),
+      expiring({ toldAt: secondsFromNow(-3 * DAY) }),
+      expiring({ expiry: { ...release, onExpiry: 'tell' } }),
+      expiring({ expiry: null, path: '/srv/odin' }),
+    ]) {
+      const { ports, written } = decide(rows, releaseIfExpired);
+      t.same(ports, [[]]);
+      t.same(written, {});
+    }
+  },
+);
+
+t.test('a command before it in the same batch counts as a use', async (t) => {
+  t.same(decide(expiring(), allocateEnvironment(['api'], STAGING), releaseIfExpired).ports, [[3000], []]);
+  t.same(decide(expiring(), getOrAllocate('new', STAGING), releaseIfExpired).ports, [3001, []]);
+});
+
+t.test('a put sets the expiry, keeps it, and clears it', async (t) => {
+  const allocations = [held(3000)];
+  t.same(decide({ allocations }, allocateEnvironment(['api'], { expiry: release })).written, {
+    environments: ['default  86400 release'],
+  });
+  const environments = [{ environment: 'default', path: '/srv/odin', expiry: release }];
+  const kept = decide({ allocations, environments }, allocateEnvironment(['api']));
+  t.same(kept.written, { environments: ['default /srv/odin 86400 release'] }, 'the use is written');
+  t.match(kept.outcomes, [{ value: { expiry: { ...release, at: secondsFromNow(DAY) } } }]);
+  const cleared = decide({ allocations, environments }, allocateEnvironment(['api'], { expiry: null }));
+  t.same(cleared.written, { environments: ['default /srv/odin'] });
+  t.match(cleared.outcomes, [{ value: { expiry: null } }]);
 });

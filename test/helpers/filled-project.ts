@@ -28,7 +28,7 @@ export async function fillProject(db: Kysely<Tables>, project: string, startPort
   const probe = { port: api.port, host: api.host, outcome: 'timeout' as const, responseTimeMs: null };
   await insertHealthChecks(session, [{ allocationId: api.id, ...probe, error: `${word} error` }]);
   await sql`
-    insert into environment_paths (project, environment, path)
+    insert into environments (project, environment, path)
     values (${project}, ${word}, '/shared'), (${project}, ${`${word}-first`}, ${`/${word}/folder`})`.execute(db);
   const texts = { service: `${word}-reserved`, reservedBy: `${word} ci`, reason: `${word} reason` };
   const { reservation } = await session.execute(project, reserve(texts));

@@ -63,6 +63,7 @@ export const made: { [Name in keyof Omit<typeof refusals, 'boundsOf'>]: AppError
   allocationNotFound: refusals.allocationNotFound(id),
   keyNotFound: refusals.keyNotFound({ ...place, ...space }),
   allocationReleased: refusals.allocationReleased(id),
+  expiryWithoutTime: refusals.expiryWithoutTime(),
   serviceListedTwice: refusals.serviceListedTwice(1, 'web'),
   reservationNotFound: refusals.reservationNotFound(id),
   cloudflareNotConfigured: eventRefusals.cloudflareNotConfigured(),

@@ -57,7 +57,7 @@ export const someRows: fc.Arbitrary<Rows> = fc
       hostnamesOfOthers: ['other.example.com'],
       excluded,
       unusable,
-      paths: [],
+      environments: [],
     };
     for (const [index, { is, service, environment, reservedFor, secondsAgo }] of places.entries()) {
       const port = PORTS[index % PORTS.length] as number;
@@ -78,7 +78,7 @@ export const someRows: fc.Arbitrary<Rows> = fc
     // A path is there only as long as its environment holds a port.
     for (const [environment, path] of Object.entries(paths)) {
       const isHeld = rows.allocations.some((row) => row.environment === environment && row.released_at === null);
-      if (path !== null && isHeld) rows.paths.push({ environment, path });
+      if (path !== null && isHeld) rows.environments.push({ environment, path });
     }
     return rows;
   });

@@ -4,6 +4,7 @@ import type { AllocateBoth } from '../../src/allocator/commands/allocate-both.js
 import type { ClaimReservation } from '../../src/allocator/commands/claim-reservation.js';
 import type { Reserve } from '../../src/allocator/commands/reserve.js';
 import { decideAll, type Outcome, type ProjectCommand, type ResultOf } from '../../src/allocator/decide.js';
+import type { Expiry } from '../../src/allocator/environments.js';
 import { ProjectState } from '../../src/allocator/project-state.js';
 import type { Writes } from '../../src/allocator/writes.js';
 import type { AppError } from '../../src/errors.js';
@@ -41,10 +42,10 @@ export function allocateBoth(service: string, given: Partial<AllocateBoth> = {})
 
 export function allocateEnvironment(
   services: string[],
-  { path, ...given }: Partial<AllocationKey> & { path?: string } = {},
+  { path, expiry, ...given }: Partial<AllocationKey> & { path?: string; expiry?: Expiry | null } = {},
 ): CommandOf<'allocate-environment'> {
   const wanted = services.map((name) => ({ key: key(name, given), details: {} }));
-  return { kind: 'allocate-environment', services: wanted, path };
+  return { kind: 'allocate-environment', services: wanted, path, expiry };
 }
 
 export const release = (id: string): CommandOf<'release'> => ({ kind: 'release', id });
@@ -119,7 +120,12 @@ export function written(writes: Writes): Record<string, string[]> {
     changedReservations: describe(writes.changedReservations),
     insertedReservations: describe(writes.insertedReservations),
     keptHostnames: [...writes.keptHostnames.keys()],
-    paths: [...writes.paths].map(([environment, path]) => `${environment} ${path}`),
+    environments: [...writes.environments].map(([environment, record]) =>
+      [environment, ...(record === null ? ['removed'] : [record.path, ...Object.values(record.expiry ?? {})])].join(
+        ' ',
+      ),
+    ),
+    releasedEnvironments: writes.releasedEnvironments.map(({ environment, ports }) => `${environment} ${ports}`),
     answers: writes.answers.map((answer) => `${answer.caller} ${answer.key}`),
   };
   return Object.fromEntries(Object.entries(all).filter(([, list]) => list.length > 0));

@@ -1,3 +1,4 @@
+import type { Expiry } from '../../src/allocator/environments.js';
 import type { RoomFacts } from '../../src/allocator/limits/room.js';
 import type { CoolingPort, RangeBounds, SpaceFacts, TriedPorts } from '../../src/allocator/port-space.js';
 import type { ProjectFacts } from '../../src/allocator/project-state.js';
@@ -28,8 +29,17 @@ export interface Rows {
   unusable: (Space & { port: number })[];
   /** Hostnames that other projects have. */
   hostnamesOfOthers: string[];
-  /** The project's environments that are on record with a folder. */
-  paths: { environment: string; path: string }[];
+  /** The records of the project's environments. */
+  environments: RecordedEnvironment[];
+}
+
+/** What is on record of an environment, when it was used last besides its allocations, and when its end was told. */
+export interface RecordedEnvironment {
+  environment: string;
+  path?: string | null;
+  expiry?: Expiry | null;
+  usedAt?: Date;
+  toldAt?: Date | null;
 }
 
 export const secondsFromNow = (seconds: number): Date => new Date(NOW.getTime() + seconds * 1000);
@@ -102,7 +112,7 @@ export function rowsOf(given: Partial<Rows>): Rows {
     excluded: [],
     unusable: [],
     hostnamesOfOthers: [],
-    paths: [],
+    environments: [],
     ...given,
   };
 }
@@ -131,14 +141,26 @@ export function factsOf(given: Partial<Rows>): ProjectFacts {
   };
 }
 
-function environmentsOf({ allocations, paths }: Rows): ProjectFacts['environments'] {
+function environmentsOf({ allocations, environments }: Rows): ProjectFacts['environments'] {
   const active = allocations.filter((row) => row.project === PROJECT && row.released_at === null);
-  const names = new Set(['default', 'staging', ...[...active, ...paths].map(({ environment }) => environment)]);
-  return [...names].map((environment) => ({
-    environment,
-    path: paths.find((row) => row.environment === environment)?.path ?? null,
-    held: active.filter((row) => row.environment === environment).length,
-  }));
+  const names = new Set(['default', 'staging', ...[...active, ...environments].map(({ environment }) => environment)]);
+  return [...names].map((environment) => {
+    const rows = active.filter((row) => row.environment === environment);
+    const record = environments.find((row) => row.environment === environment);
+    const { path = null, expiry = null, toldAt = null } = record ?? {};
+    const uses = rows.flatMap((row) => [row.allocated_at, row.last_used_at ?? row.allocated_at]);
+    const usedAt = Math.max(...[...uses, record?.usedAt ?? new Date(0)].map(Number));
+    const isTold = toldAt !== null && Number(toldAt) > usedAt;
+    return {
+      environment,
+      path,
+      expires_after_seconds: expiry?.expiresAfterSeconds ?? null,
+      on_expiry: expiry?.onExpiry ?? null,
+      expires_at: expiry && new Date(usedAt + expiry.expiresAfterSeconds * 1000),
+      is_told: isTold,
+      held: rows.length,
+    };
+  });
 }
 
 function factsOfSpace({ host, protocol }: Space, rows: Rows): SpaceFacts {
@@ -201,11 +223,13 @@ function toHolder(kind: Holder['kind'], row: AllocationRow | ReservationRow): Ho
 /** The rows after the writes, which are applied as the statements of write.ts would. */
 export function rowsAfter(given: Partial<Rows>, writes: Writes): Rows {
   const rows = structuredClone(rowsOf(given));
-  const { released, inserted, updated, changedReservations, insertedReservations, answers, paths } =
+  const { released, inserted, updated, changedReservations, insertedReservations, answers, environments } =
     structuredClone(writes);
-  rows.paths = [
-    ...rows.paths.filter(({ environment }) => !paths.has(environment)),
-    ...[...paths].flatMap(([environment, path]) => (path === null ? [] : [{ environment, path }])),
+  rows.environments = [
+    ...rows.environments.filter(({ environment }) => !environments.has(environment)),
+    ...[...environments].flatMap(([environment, record]) =>
+      record === null ? [] : [{ environment, ...record, usedAt: NOW }],
+    ),
   ].sort((a, b) => (a.environment < b.environment ? -1 : 1));
   for (const row of rows.allocations) {
     if (!released.has(row.id)) continue;

@@ -34,7 +34,7 @@ export async function resetRegistry(db: Kysely<Tables>, gaps: readonly number[])
     };
     return { id: randomUUID(), port: 3000 + i, ...key, protocol: 'tcp', status: 'allocated', ...details };
   }).filter((row) => !gaps.includes(row.port));
-  await sql`truncate port_ranges, port_allocations, kept_hostnames, environment_paths, port_health_checks, port_reservations, idempotency_keys`.execute(
+  await sql`truncate port_ranges, port_allocations, kept_hostnames, environments, port_health_checks, port_reservations, idempotency_keys`.execute(
     db,
   );
   await sql`
@@ -61,7 +61,7 @@ async function resetExcluded(db: Kysely<Tables>): Promise<void> {
 }
 
 export async function emptyRegistry(db: Kysely<Tables>): Promise<void> {
-  await sql`truncate port_ranges, port_allocations, kept_hostnames, environment_paths, port_health_checks, port_reservations, idempotency_keys`.execute(
+  await sql`truncate port_ranges, port_allocations, kept_hostnames, environments, port_health_checks, port_reservations, idempotency_keys`.execute(
     db,
   );
 }

@@ -9,7 +9,7 @@ export async function readRegistry(db: Kysely<Tables>): Promise<string> {
       'allocations', (select jsonb_agg(a order by a.id) from port_allocations a),
       'reservations', (select jsonb_agg(v order by v.id) from port_reservations v),
       'excluded', (select jsonb_agg(x order by x.port) from excluded_ports x),
-      'paths', (select jsonb_agg(e order by e.project, e.environment) from environment_paths e),
+      'paths', (select jsonb_agg(e order by e.project, e.environment) from environments e),
       'hostnames', (select jsonb_agg(h order by h.hostname) from kept_hostnames h),
       'events', (select last_position + (select count(*) from new_events) from event_feed),
       'keys', (select jsonb_agg(k order by k.project, k.key) from idempotency_keys k))::text as state`.execute(db);

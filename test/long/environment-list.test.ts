@@ -55,6 +55,9 @@ for (const [name, open] of databases) {
         firstAllocatedAt: '2026-01-31T12:00:00.000Z',
         lastUsedAt: '2026-01-31T12:45:00.000Z',
         listening: 1,
+        expiresAfterSeconds: null,
+        onExpiry: null,
+        expiresAt: null,
       });
       const own = await request('GET', '/v1/projects/consilio/environments');
       t.match(own.body.items, [

@@ -40,7 +40,7 @@ t.test('an environment that holds a port never changes its path', async (t) => {
     return held.status === 200 ? request('DELETE', `/v1/allocations/${held.body.id}`) : held;
   };
   const readPaths = async () =>
-    (await sql<{ path: string }>`select path from environment_paths`.execute(database.db)).rows.map(({ path }) => path);
+    (await sql<{ path: string }>`select path from environments`.execute(database.db)).rows.map(({ path }) => path);
   const codeOf = ({ status, body }: Answer) => (status < 300 ? 'done' : body.code);
 
   const property = fc.asyncProperty(churn, async (calls) => {

@@ -36,7 +36,7 @@ async function fingerprint(db: Kysely<Tables>): Promise<string> {
       union all select a::text from port_allocations a
       union all select v::text from port_reservations v
       union all select h::text from port_health_checks h
-      union all select p::text from environment_paths p
+      union all select p::text from environments p
       union all select e::text from excluded_ports e
       union all select id::text from port_audits
       union all select w::text from webhooks w

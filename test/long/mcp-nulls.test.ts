@@ -95,7 +95,7 @@ async function refill(): Promise<void> {
         from (values (${ALLOCATION}::uuid, 3300, 'odin', 'web', 'default', 'tcp'), (null, 3301, 'odin', 'web', 'feature-x', 'tcp'),
           (null, 3302, 'odin', 'api', 'default', 'tcp'), (null, 3303, 'odin', 'web', 'default', 'udp'),
           (null, 3400, 'thor', 'web', 'default', 'tcp')) v (id, port, project, service, environment, protocol)`,
-    sql`insert into environment_paths (project, environment, path) values ('odin', 'feature-x', '/srv/odin-x')`,
+    sql`insert into environments (project, environment, path) values ('odin', 'feature-x', '/srv/odin-x')`,
     sql`insert into port_reservations (id, port, project, service, reason, expires_at)
         values (${RESERVATION}, 3390, 'odin', 'search', 'soon', now() + interval '1 hour')`,
     sql`insert into excluded_ports (port, reason) values (3399, 'a printer')`,
@@ -113,7 +113,7 @@ async function readState(): Promise<{ table: string; row: Row }[]> {
     port_ranges: 'r.start_port',
     port_allocations: 'r.port, r.allocated_at',
     port_reservations: 'r.port, r.created_at',
-    environment_paths: 'r.environment',
+    environments: 'r.environment',
     excluded_ports: 'r.port',
     kept_hostnames: 'r.hostname',
     idempotency_keys: 'r.key',
@@ -147,7 +147,7 @@ function mayChange(name: string, input: Input, table: string, row: Row): readonl
     row.environment === (input.environment ?? 'default') &&
     (table !== 'port_allocations' || row.protocol === (input.protocol ?? 'tcp'));
   const isNamed = input.id != null ? row.port === 3300 : isOfPlace && row.service === input.service;
-  if (table === 'environment_paths' && name.startsWith('release-')) return isOfPlace ? 'all' : [];
+  if (table === 'environments' && name.startsWith('release-')) return isOfPlace ? 'all' : [];
   const isReservationNamed = /^(claim|cancel)-reservation$/.test(name) || input.reservationId != null;
   if (table === 'port_reservations' && isReservationNamed) return ['status'];
   if (table !== 'port_allocations') return [];

@@ -33,7 +33,7 @@ const TABLES = [
   'port_reservations',
   'port_health_checks',
   'kept_hostnames',
-  'environment_paths',
+  'environments',
   'excluded_ports',
   'port_audits',
 ];
@@ -83,7 +83,7 @@ for (const analyzed of [true, false]) {
         select 'k' || i || '.example', 'other-1', clock_timestamp() + interval '1 hour'
         from generate_series(1, ${RECENT}::integer) i`.execute(db);
       await sql`
-        insert into environment_paths (project, environment, path)
+        insert into environments (project, environment, path)
         select distinct project, environment, '/home/kim/' || project from port_allocations where released_at is null
         union all select 'gone', 'e' || i, '/home/kim/gone-' || i from generate_series(1, ${RECENT}::integer) i
       `.execute(db);

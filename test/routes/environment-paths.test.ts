@@ -17,8 +17,7 @@ for (const [name, open] of databases) {
     const put = (environment: string, path: string | null, services: object[] = WEB) =>
       request('PUT', url(environment), { services, ...(path !== null && { path }) });
     const readPaths = async () =>
-      (await sql`select project, environment, path from environment_paths order by environment`.execute(database.db))
-        .rows;
+      (await sql`select project, environment, path from environments order by environment`.execute(database.db)).rows;
     const row = (environment: string, path: string) => ({ project: 'consilio', environment, path });
 
     t.test('the first path is kept as long as the environment holds a port', async (t) => {

@@ -43,7 +43,7 @@ for (const [name, open] of databases) {
       t.same(portsOf(released.body), ['web 3100', 'api 3101', 'db 3102', 'queue 3103']);
       t.ok(released.body.items.every(({ status }: { status: string }) => status === 'released'));
       t.same((await request('DELETE', url)).body, { items: [] });
-      t.same((await request('GET', url)).body, { items: [] });
+      t.match((await request('GET', url)).body, { items: [], expiresAt: null });
       t.equal((await request('GET', '/v1/projects/consilio/environments/feature-b')).body.items.length, 1);
     });
 

@@ -1,6 +1,7 @@
 import type { AllocationKey } from '../../keys.js';
 import type { Allocation, AllocationDetails } from '../../schemas/allocation.js';
 import { type CommandDefinition, hasNoDetails } from '../command.js';
+import type { Expiry } from '../environments.js';
 import { hostnamesOf } from '../hostnames.js';
 import type { FirstRange } from '../new-range.js';
 import { getOrAllocate } from './get-or-allocate.js';
@@ -10,15 +11,23 @@ export interface AllocateEnvironment {
   services: { key: AllocationKey; details: AllocationDetails }[];
   /** The folder that the environment lives in; left out, it is neither checked nor changed. */
   path?: string | undefined;
+  /** When it expires, or null for never; left out, that is not changed. */
+  expiry?: Expiry | null | undefined;
   firstRange?: FirstRange | undefined;
 }
 
+export interface EnvironmentOfPorts {
+  items: Allocation[];
+  created: boolean;
+  expiry: (Expiry & { at: Date }) | null;
+}
+
 /** Get-or-allocate for every service, or for none of them. */
-export const allocateEnvironment: CommandDefinition<AllocateEnvironment, { items: Allocation[]; created: boolean }> = {
-  needs({ services, path }) {
+export const allocateEnvironment: CommandDefinition<AllocateEnvironment, EnvironmentOfPorts> = {
+  needs({ services }) {
     const keys = services.map(({ key }) => key);
     return {
-      ...(path !== undefined && keys[0] && { pathOf: keys[0].environment }),
+      ...(keys[0] && { put: keys[0].environment }),
       keys,
       takes: keys.map((key) => ({ ...key, port: null })),
       hostnames: services.flatMap(({ details }) => hostnamesOf(details)),
@@ -26,10 +35,10 @@ export const allocateEnvironment: CommandDefinition<AllocateEnvironment, { items
     };
   },
 
-  decide(state, { services, path, firstRange }) {
+  decide(state, { services, path, expiry, firstRange }) {
     state.requireRange(firstRange);
     const environment = services[0]?.key.environment ?? '';
-    if (path !== undefined) state.paths.requireHere(environment, path);
+    if (path !== undefined) state.environments.requireHere(environment, path);
     const missing = services.map(({ key }) => key).filter((key) => state.heldBy(key).length === 0);
     // Once there is a port for every missing service nothing below refuses, so that it is all or none.
     if (missing[0]) {
@@ -37,9 +46,9 @@ export const allocateEnvironment: CommandDefinition<AllocateEnvironment, { items
       state.space(missing[0]).requireRoom(missing);
     }
     const items = services.map((service) => getOrAllocate.decide(state, { ...service, firstRange }).allocation);
-    if (path !== undefined) state.paths.set(environment, path);
-    return { items, created: missing.length > 0 };
+    state.environments.put(environment, { path, expiry });
+    return { items, created: missing.length > 0, expiry: state.environments.expiryOf(environment) };
   },
 
-  repeatable: ({ services }) => services.every(({ details }) => hasNoDetails(details)),
+  repeatable: ({ services, expiry }) => expiry === undefined && services.every(({ details }) => hasNoDetails(details)),
 };

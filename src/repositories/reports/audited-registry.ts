@@ -54,7 +54,7 @@ export async function findAudited(db: Kysely<Tables>, access: Access, scope: Aud
   const inScope = sql`${visible} and (${host ?? null}::text is null or host = ${host ?? null})`;
   const allocations = await sql<AuditedAllocation>`
     select id, port, host, protocol, project, service, environment, path
-    from port_allocations left join environment_paths using (project, environment)
+    from port_allocations left join environments using (project, environment)
     where released_at is null and ${inScope} order by port, host, protocol`.execute(db);
   const reservations = await sql<AuditedReservation>`
     select id, port, host, protocol, project, service from port_reservations
