@@ -69,6 +69,7 @@ t.test('the contract', async (t) => {
         'get /v1/excluded-ports/{port}',
         'get /v1/exports/{format}',
         'get /v1/ports/{port}',
+        'get /v1/ports/{port}/history',
         'get /v1/projects',
         'get /v1/projects/{project}/environments',
         'get /v1/projects/{project}/environments/{environment}',

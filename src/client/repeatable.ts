@@ -7,12 +7,13 @@ const HONOURS_KEY = [
   '/v1/imports',
   '/v1/ranges',
   '/v1/api-keys',
+  '/v1/webhooks',
   // Of a call of a tool. The service itself knows which tools may be repeated.
   '/mcp',
 ].map((path) => new RegExp(`^${path.replaceAll('{}', '[^/]+')}$`));
 
 /** Objects that are never made again after they were deleted. */
-const BY_ID = /^\/v1\/(allocations|reservations|api-keys)\/[^/]+$/;
+const BY_ID = /^\/v1\/(allocations|reservations|api-keys|webhooks)\/[^/]+$/;
 
 export function honoursIdempotencyKey(method: string, path: string): boolean {
   return method === 'POST' && HONOURS_KEY.some((pattern) => pattern.test(path));

@@ -52,6 +52,18 @@ export async function insertAudit(db: Kysely<Tables>, scope: { project?: string 
   return (await keepAudit(new Registry(db).asBackground(), scope, { ...figures, conflicts }, `${word}-key`)).id;
 }
 
+/** A webhook of a project, with one delivery. Returns its id. */
+export async function insertWebhook(db: Kysely<Tables>, project: string, word: string): Promise<string> {
+  const { rows } = await sql<{ id: string }>`
+    with made as (
+      insert into webhooks (url, projects, description, secret, created_by, position)
+      values ('http://localhost:1/', array[${project}], ${`${word} webhook`}, '', '', 0) returning id
+    )
+    insert into webhook_deliveries (webhook_id, position, type, project, error)
+    select id, 1, 'service.down', ${project}, ${`${word} delivery`} from made returning webhook_id as id`.execute(db);
+  return rows[0]?.id ?? '';
+}
+
 /** The ids of what a project holds, and of what is told of it. */
 export async function readIds(db: Kysely<Tables>, project: string): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`

@@ -232,8 +232,9 @@ export function rowsAfter(given: Partial<Rows>, writes: Writes): Rows {
     ),
   ].sort((a, b) => (a.environment < b.environment ? -1 : 1));
   for (const row of rows.allocations) {
-    if (!released.has(row.id)) continue;
-    Object.assign(row, { status: 'released', released_at: NOW, updated_at: NOW });
+    const releasedBy = released.get(row.id);
+    if (releasedBy)
+      Object.assign(row, { status: 'released', released_at: NOW, updated_at: NOW, released_by: releasedBy });
   }
   rows.allocations.push(...inserted);
   for (const {

@@ -15,6 +15,8 @@ const unfiltered: Record<string, string> = {
   findExcludedPort: 'It belongs to no project, and everybody may read it.',
   findPositionBefore: 'It tells where a time begins in the feed, which every reader of events learns from their ids.',
   findEnvironmentPath: 'It is of the environment of an allocation that the caller is about to be answered.',
+  findExpiring: 'Only the scheduled pass asks, which looks after the environments of all projects.',
+  findPortsOf: 'Only the scheduled pass asks, which probes the ports of the environments that it has found.',
   readClock: 'It reads the time.',
   listHealthChecks: 'The allocation whose checks they are has been found for the caller before.',
 };

@@ -1,7 +1,6 @@
 // No query tells a caller of projects that the caller may not see.
 import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
-import { sql } from 'kysely';
 import t, { type Test } from 'tap';
 import type { Access } from '../../src/access/access.js';
 import type { Caller } from '../../src/access/caller.js';
@@ -15,7 +14,7 @@ import type { Session } from '../../src/registry/session.js';
 import { findHeldInEnvironment, listAllocations } from '../../src/repositories/allocations.js';
 import { listApiKeys } from '../../src/repositories/api-keys.js';
 import { findAudit, findLastAudit, findRecentAudit, listAudits } from '../../src/repositories/audits.js';
-import { listAllEnvironments, listEnvironments } from '../../src/repositories/environments.js';
+import { findExpiry, listAllEnvironments, listEnvironments } from '../../src/repositories/environments.js';
 import { listDeliveries } from '../../src/repositories/events/deliveries.js';
 import { listEvents } from '../../src/repositories/events/event-list.js';
 import { moveNewEvents } from '../../src/repositories/events/events.js';
@@ -41,7 +40,7 @@ import { findReservation, listReservations } from '../../src/repositories/reserv
 import { findConflicts } from '../../src/services/audits/conflicts.js';
 import { LocalListeners } from '../../src/services/listeners/local-listeners.js';
 import { openPostgres } from '../helpers/database.js';
-import { fillProject, insertAudit, readIds } from '../helpers/filled-project.js';
+import { fillProject, insertAudit, insertWebhook, readIds } from '../helpers/filled-project.js';
 import { exportedFunctions } from '../helpers/sources.js';
 
 /** The caller's project. Whatever it holds has `shown` in its names and descriptions. */
@@ -62,10 +61,10 @@ const CALLER: Caller = {
 
 const { db } = await openPostgres(t);
 const registry = new Registry(db);
-const own = { ...(await fillProject(db, OWN, OWN_START, 'shown')), webhook: await insertWebhook(OWN, 'shown') };
+const own = { ...(await fillProject(db, OWN, OWN_START, 'shown')), webhook: await insertWebhook(db, OWN, 'shown') };
 const other = {
   ...(await fillProject(db, OTHER, OTHER_START, 'hidden')),
-  webhook: await insertWebhook(OTHER, 'hidden'),
+  webhook: await insertWebhook(db, OTHER, 'hidden'),
 };
 const auditOfAll = await insertAudit(db, {}, 'hidden');
 await moveNewEvents(db);
@@ -163,6 +162,10 @@ const queries: Record<string, Ask[]> = {
     { ask: (s) => s.read(listAllEnvironments, {}), shows: ['shown', '/shown/folder'] },
     { ask: (s) => s.read(listAllEnvironments, { path: '/shared' }), shows: ['shown'] },
     { ask: (s) => s.read(listAllEnvironments, { project: OTHER }) },
+  ],
+  findExpiry: [
+    { ask: (s) => s.read(findExpiry, OWN, 'shown') },
+    { ask: (s) => s.read(findExpiry, OTHER, 'hidden'), refused: 'forbidden' },
   ],
   findExportedPorts: [
     { ask: (s) => s.read(findExportedPorts, {}, null, 100), shows: ['shown-api', 'shown-web'] },
@@ -330,13 +333,3 @@ function environment(project: string, environment: string) {
 }
 
 /** A webhook of one project, with a delivery. */
-async function insertWebhook(project: string, word: string): Promise<string> {
-  const { rows } = await sql<{ id: string }>`
-    with made as (
-      insert into webhooks (url, projects, description, secret, created_by, position)
-      values ('http://localhost:1/', array[${project}], ${`${word} webhook`}, '', '', 0) returning id
-    )
-    insert into webhook_deliveries (webhook_id, position, type, project, error)
-    select id, 1, 'service.down', ${project}, ${`${word} delivery`} from made returning webhook_id as id`.execute(db);
-  return rows[0]?.id ?? '';
-}

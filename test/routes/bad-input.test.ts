@@ -222,5 +222,6 @@ t.test('bad input is refused as a whole and changes nothing', async (t) => {
     await request('DELETE', `/v1/allocations/${answer.body.id}`);
     await db.deleteFrom('port_allocations').where('id', '=', answer.body.id).execute();
     await request('DELETE', '/v1/ranges/3600');
+    await db.deleteFrom('new_events').where('project', '=', name).execute();
   });
 });

@@ -3,13 +3,16 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import t from 'tap';
 import { makeApp, requester } from '../helpers/app.js';
+import { CLOUDFLARE, startCloudflare } from '../helpers/cloudflare/api.js';
 import { openPostgres } from '../helpers/database.js';
+import { insertWebhook } from '../helpers/filled-project.js';
 import { ADMIN, bearer, WITH_KEYS } from '../helpers/keys.js';
 import { insertReservation } from '../helpers/rows.js';
 
 t.test('answers are as the contract describes them', async (t) => {
   const { db } = await openPostgres(t);
-  const app = await makeApp(t, { db });
+  const { url: cloudflareUrl } = await startCloudflare(t);
+  const app = await makeApp(t, { db }, CLOUDFLARE, null, { cloudflareUrl });
   const send = requester(app);
   const withKeys = requester(await makeApp(t, { db }, WITH_KEYS));
   const contract = (await send('GET', '/openapi.json')).body;
@@ -187,6 +190,26 @@ t.test('answers are as the contract describes them', async (t) => {
     await request('POST', allocate, { service: 'w' }, key);
     await request('POST', allocate, { service: 'w' }, key);
     await request('POST', allocate, { service: 'x' }, key);
+
+    await request('GET', '/v1/ports/3100/history');
+    await request('GET', '/v1/allocations?at=2026-01-31T12:00:00Z');
+    await request('GET', '/v1/events?limit=1000');
+    await request('GET', '/v1/events?type=port.created');
+    await request('GET', '/v1/events?cursor=99999999');
+    await request('GET', '/v1/cloudflare');
+    await request('GET', '/v1/cloudflare/plan');
+    await request('POST', '/v1/cloudflare/apply');
+    const target = { url: 'http://localhost:1/', projects: ['consilio'], types: ['service.down'] };
+    const webhook = `/v1/webhooks/${(await request('POST', '/v1/webhooks', target)).body.id}`;
+    await request('POST', '/v1/webhooks', { url: 'http://169.254.169.254/' });
+    await request('GET', '/v1/webhooks');
+    await request('GET', webhook);
+    await request('PATCH', webhook, { description: 'x' });
+    const sent = `/v1/webhooks/${await insertWebhook(db, 'consilio', 'x')}/deliveries`;
+    const { items } = (await request('GET', sent)).body;
+    await request('POST', `${sent}/${items[0].id}/repeat`);
+    await request('DELETE', webhook);
+    await request('GET', webhook);
 
     for (const methods of Object.values<Record<string, { operationId: string; responses: object }>>(contract.paths)) {
       for (const { operationId, responses } of Object.values(methods)) {
