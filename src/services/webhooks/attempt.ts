@@ -99,6 +99,11 @@ export class Sender {
     return new Promise((resolve, reject) => {
       const request = (url.protocol === 'https:' ? https : http).request(options);
       request.on('response', (response) => readAnswer(response).then(resolve, reject));
+      // Without this, Node would drop the connection without an event, and the attempt would never end.
+      request.on('upgrade', ({ statusCode = 0 }, socket) => {
+        socket.destroy();
+        resolve({ status: statusCode, retryAfter: undefined });
+      });
       request.on('error', (error: NodeJS.ErrnoException) => {
         // The receiver closed a connection that was about to be used again.
         if (request.reusedSocket && error.code === 'ECONNRESET' && !isRepeated) {

@@ -74,6 +74,17 @@ t.test('a redirect is not followed', async (t) => {
   t.ok(receiver.received.every(({ path }) => path === '/events'));
 });
 
+t.test('an answer that upgrades the connection is a failure like any other', async (t) => {
+  const { db, allocate, sender } = await open(t, (_request, response) => {
+    response.socket?.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+  });
+  await allocate('a');
+  let [row] = await untilDeliveries(db, 'pending', 1);
+  while (row?.error === null) [row] = await untilDeliveries(db, 'pending', 1);
+  t.match(row, { response_status: 101, error: 'The receiver answered 101.' });
+  await sender.stop();
+});
+
 t.test('Retry-After of 429 and 503 is waited for', async (t) => {
   const { db, allocate, receiver } = await open(t, (request, response) => {
     receiver.answer = answerWith(200);
