@@ -52,7 +52,7 @@ export async function createWebhook(
 
 /**
  * Changes a webhook. Whoever switches it on answers for it from then on, so that a new key can take the place of one that
- * was revoked.
+ * was revoked. So does whoever sets its URL: a key that is revoked must not go on getting events at the URL that it set.
  * @throws AppError forbidden, validation-failed, webhook-not-found, destination-not-allowed
  */
 export async function changeWebhook(
@@ -68,7 +68,7 @@ export async function changeWebhook(
       const keyId = await requireKeyThatAnswers(trx, session);
       const row = await lockWebhook(trx, session.access, id);
       if (change.enabled) await hurryDeliveries(trx, id);
-      return updateWebhook(trx, row, { ...change, ...(url && { url }), ...(change.enabled && { keyId }) });
+      return updateWebhook(trx, row, { ...change, ...(url && { url }), ...((url || change.enabled) && { keyId }) });
     }),
   );
 }

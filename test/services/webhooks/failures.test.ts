@@ -161,6 +161,18 @@ t.test('the metrics tell attempts by their outcome, and the age of the oldest th
   t.ok(oldest > 0);
 });
 
+t.test('a webhook ends with the key that set its URL', async (t) => {
+  const { WITH_KEYS, ADMIN, bearer, makeKey } = await import('../../helpers/keys.js');
+  const request = requester(await makeApp(t, await openPostgres(t), WITH_KEYS));
+  const { id: keyId, key } = await makeKey(request, 'project', 'consilio');
+  const wanted = { url: 'http://localhost:1/', projects: ['consilio'] };
+  const { id } = (await request('POST', '/v1/webhooks', wanted, ADMIN)).body;
+  await request('PATCH', `/v1/webhooks/${id}`, { description: 'x' }, bearer(key));
+  t.equal((await request('PATCH', `/v1/webhooks/${id}`, { url: 'http://localhost:2/' }, bearer(key))).status, 200);
+  await request('DELETE', `/v1/api-keys/${keyId}`, undefined, ADMIN);
+  t.match((await request('GET', `/v1/webhooks/${id}`, undefined, ADMIN)).body, { enabled: false });
+});
+
 t.test('a webhook ends with the key that made it', async (t) => {
   const { WITH_KEYS, ADMIN, bearer, makeKey, expireKey } = await import('../../helpers/keys.js');
   const database = await openPostgres(t);
