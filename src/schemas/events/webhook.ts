@@ -3,10 +3,11 @@ import { Cursor, Limit, Nullable, OneLine, Page, ProjectName, StringEnum, Timest
 import { eventTypes } from './event.js';
 
 const MAX_PROJECTS = 100;
+export const MAX_URL_LENGTH = 2048;
 
 const Url = Type.String({
   minLength: 1,
-  maxLength: 2048,
+  maxLength: MAX_URL_LENGTH,
   pattern: '^[Hh][Tt][Tt][Pp][Ss]?://[^\\s\\u0000-\\u001f\\u007f-\\u009f]+$',
   description:
     'Where events are sent, `https:` or `http:`. Its host is one that this service may probe: `localhost`, one of ' +

@@ -1,5 +1,6 @@
 import type { Config } from '../../config.js';
 import { destinationForbidden, destinationInvalid, destinationNotAllowed } from '../../repositories/events/refusals.js';
+import { MAX_URL_LENGTH } from '../../schemas/events/webhook.js';
 import { canonicalHost } from '../../schemas/host.js';
 import { NameResolver, type NameSources, SYSTEM_NAMES } from '../probes/names.js';
 import { ProbePolicy } from '../probes/probe-policy.js';
@@ -55,6 +56,10 @@ function parseDestination(given: string): { url: URL; host: string } {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw destinationInvalid('must begin with https or http.');
   if (url.username !== '' || url.password !== '') {
     throw destinationInvalid('has a user name or a password, which logs would show. Deliveries are signed instead.');
+  }
+  // A letter such as é takes six characters then.
+  if (url.href.length > MAX_URL_LENGTH) {
+    throw destinationInvalid(`has more than ${MAX_URL_LENGTH} characters when it is written in ASCII.`);
   }
   if (url.hash !== '') throw destinationInvalid('has a fragment, which is never sent.');
   const host = canonicalHost(url.hostname);

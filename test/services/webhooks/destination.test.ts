@@ -38,6 +38,7 @@ t.test('URLs that are refused when a webhook is made', async (t) => {
     'http://a:b@localhost/',
     'http://a@localhost/',
     'http://localhost/#x',
+    `http://localhost/${'é'.repeat(400)}`,
     'x',
     '',
   ]) {
