@@ -45,6 +45,8 @@ for (const [name, open] of Object.entries({ PostgreSQL: openPostgres, embedded: 
       'reservation.created',
     );
     await eventsAre('update port_reservations set expires_at = clock_timestamp()', 'reservation.renewed');
+    await eventsAre("update port_reservations set expires_at = 'infinity'", 'reservation.renewed');
+    await eventsAre('update port_reservations set expires_at = clock_timestamp()', 'reservation.renewed');
     await eventsAre('select cleanup_expired_reservations()', 'reservation.expired');
     await eventsAre('delete from port_reservations');
     await eventsAre("insert into port_ranges values (20000, 20099, 'new')", 'range.created');

@@ -126,11 +126,17 @@ const TIME_FIELD = /_(at|until)$/;
 /** The row of an object, as triggers store it, with the names and the times that answers have. */
 function toWire(value: unknown, name = ''): unknown {
   if (Array.isArray(value)) return value.map((item) => (name === 'changed' ? camelCase(item) : item));
-  if (typeof value === 'string' && TIME_FIELD.test(name)) return new Date(value).toISOString();
+  if (typeof value === 'string' && TIME_FIELD.test(name)) return toTime(value);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value as Json).map(([field, item]) => [camelCase(field), toWire(item, field)]),
   );
+}
+
+/** A time that only a `psql` prompt can have set, such as `infinity`, stays as it is: nobody could read the feed otherwise. */
+function toTime(stored: string): string {
+  const time = new Date(stored);
+  return Number.isNaN(time.getTime()) ? stored : time.toISOString();
 }
 
 const camelCase = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
