@@ -119,13 +119,17 @@ async function probeHeld(prober: Prober, { id, host, port, protocol }: HeldPort,
     if (result.outcome === 'not-judged') return unknown(prober.describeShortage(result.error));
     const check = { allocationId: id, port, host, ...result };
     if (result.outcome === 'open') return { is: 'open', check };
-    if (result.outcome === 'refused') return { is: 'closed', check };
+    if (result.outcome === 'refused') return { is: (await isListening(prober, host, port)) ? 'open' : 'closed', check };
     return { ...unknown(result.error ?? result.outcome), check };
   } catch (error) {
     if (error instanceof AppError && error.code === 'not-probeable') return unknown(error.message);
     throw error;
   }
 }
+
+/** Whether somebody listens on an address of this machine that the probe has not tried: it tries 127.0.0.1 and ::1. */
+const isListening = async ({ listeners }: Prober, host: string, port: number): Promise<boolean> =>
+  listeners.isHere(host) && (await listeners.find(port, 'tcp')) !== null;
 
 /** Only of this machine, whose kernel lists who listens. Nothing where there is no such list. */
 async function findUdp({ listeners }: Prober, host: string, port: number): Promise<Partial<Found>> {

@@ -171,6 +171,23 @@ for (const [name, open] of databases) {
       t.equal(await held(), 1);
     });
 
+    t.test(
+      'where somebody listens on another address of this machine, it is kept',
+      {
+        skip: process.platform !== 'linux' && 'only Linux has 127.0.0.2',
+      },
+      async (t) => {
+        const server = await listen(t, '127.0.0.2');
+        await start(release, server.port);
+        await age(WEEK);
+        await pass();
+        await age(WEEK);
+        await pass();
+        t.same(await events(), []);
+        t.equal(await held(), 1);
+      },
+    );
+
     t.test('a release of a whole environment is one event, and none if it held nothing', async (t) => {
       await start({});
       await request('DELETE', url);
