@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import type { Redact } from '../../access/redact.js';
@@ -14,9 +15,10 @@ import {
   saveTunnelSuccess,
 } from '../../repositories/events/cloudflare.js';
 import * as refusals from '../../repositories/events/refusals.js';
+import { holdLease, type Lease } from '../../repositories/leases.js';
 import type { CloudflareConflict, CloudflarePlan, CloudflareStatus } from '../../schemas/events/cloudflare.js';
 import type { EventFeed } from '../events/feed.js';
-import { runOnce } from '../schedule.js';
+import { runWithLease } from '../schedule.js';
 import { CloudflareApi } from './api.js';
 import { applyPlan } from './apply.js';
 import { readRoutes } from './desired.js';
@@ -24,6 +26,8 @@ import { type Plan, plan, type Remembered } from './plan.js';
 
 /** How often one pass plans again, because somebody else changes the tunnel at the same time. */
 const MOST_PLANS = 3;
+/** If a replica dies during a pass, no other one makes a pass until this time is over. */
+const LEASE_TTL_MS = 60_000;
 /** How long a call waits for the pass of another replica, or of the background, to end. */
 const LEASE_ATTEMPTS = 20;
 const LEASE_PAUSE_MS = 250;
@@ -97,13 +101,11 @@ export class TunnelSync {
   async passAlone(signal: AbortSignal): Promise<CloudflarePlan | null> {
     const { db } = this.#parts;
     let made: CloudflarePlan | null = null;
-    const job = {
-      name: 'cloudflare',
-      run: async (passSignal: AbortSignal) => {
-        made = await this.#redacted(() => this.#pass(AbortSignal.any([signal, passSignal])));
-      },
-    };
-    await runOnce(db, job, new Date(), signal);
+    const lease: Lease = { name: 'cloudflare', holder: randomUUID() };
+    if (!(await holdLease(db, lease, LEASE_TTL_MS))) return null;
+    await runWithLease(db, lease, LEASE_TTL_MS, signal, async (passSignal) => {
+      made = await this.#redacted(() => this.#pass(AbortSignal.any([signal, passSignal])));
+    });
     return made;
   }
 

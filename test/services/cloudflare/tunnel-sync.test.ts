@@ -1,4 +1,5 @@
 // The tunnel end to end: the app on a real database, and the stand-in for Cloudflare's API.
+import { sql } from 'kysely';
 import t, { type Test } from 'tap';
 import type { Database } from '../../../src/database/connect.js';
 import { MARK } from '../../../src/services/cloudflare/plan.js';
@@ -158,6 +159,16 @@ t.test('an API that is slow is given up in time, and told', async (t) => {
   await allocate('web', 'shop.example.com');
   cloudflare.faults.push({ on: /^GET/, delayMs: 1500 });
   t.match(await apply(), { status: 502, body: { code: 'cloudflare-unavailable', detail: /gave no answer/ } });
+});
+
+t.test('a replica whose clock is late makes passes too', async (t) => {
+  const { database, allocate, apply } = await start(t, openPostgres);
+  await allocate('web', 'shop.example.com');
+  t.equal((await apply()).status, 200);
+  await sql`update leases set occurrence = clock_timestamp() + interval '1 hour' where name = 'cloudflare'`.execute(
+    database.db,
+  );
+  t.equal((await apply()).status, 200, 'the pass before was made by a replica whose clock is an hour ahead');
 });
 
 t.test('a record that Cloudflare refuses holds up nothing else', async (t) => {
