@@ -27,6 +27,7 @@ export function build(isWanted = () => true) {
   const built =
     run(tsc, '-p', 'tsconfig.build.json', '--outDir', fresh, '--tsBuildInfoFile', join(fresh, '.tsbuildinfo')) &&
     run('scripts/build-command.js', fresh) &&
+    run('scripts/build-sdk.js', fresh) &&
     run('scripts/build-dashboard.js', join(fresh, 'dashboard')) &&
     run(join(fresh, 'scripts/make-template.js'), fresh);
   if (built && isWanted()) replaceDist(fresh, isWanted);

@@ -16,6 +16,7 @@ if (areTestsStale()) {
     // Types are what `npm run types` checks; here that would make a fresh clone wait three times as long.
     run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json', '--noCheck') ||
     run('scripts/build-command.js', 'dist') ||
+    run('scripts/build-sdk.js', 'dist') ||
     run('scripts/build-dashboard.js', 'dist/dashboard') ||
     run('dist/scripts/make-template.js', 'dist');
   if (process.exitCode === 0) {

@@ -2,11 +2,12 @@
 // dependencies, it does the main job on the oldest and the newest Node that CI has.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, readdir, stat, symlink } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t from 'tap';
 import { packageRoot, version } from '../../src/package-root.js';
+import { ACCOUNT_ID, startCloudflare, TOKEN, TUNNEL_ID } from '../helpers/cloudflare/api.js';
 import { makeDataDir } from '../helpers/database.js';
 import { callerOf } from '../helpers/service.js';
 
@@ -48,7 +49,20 @@ t.test('the package has what runs, and nothing else', async (t) => {
     [],
   );
   const names = await readdir(join(prefix, 'node_modules'));
-  for (const name of ['typescript', 'tap', 'esbuild', '@biomejs']) t.notOk(names.includes(name), name);
+  for (const name of ['typescript', 'tap', 'esbuild', '@biomejs', 'cloudflare']) t.notOk(names.includes(name), name);
+});
+
+t.test("the package calls Cloudflare by the parts of Cloudflare's SDK in it, and has their licences", async (t) => {
+  const folder = join(installed, 'dist/src/services/cloudflare');
+  const { CloudflareApi }: typeof import('../../src/services/cloudflare/api.js') = await import(join(folder, 'api.js'));
+  const { url } = await startCloudflare(t);
+  const config = { apiToken: TOKEN, accountId: ACCOUNT_ID, tunnelId: TUNNEL_ID, zones: ['example.com'] };
+  const { signal } = new AbortController();
+  const api = new CloudflareApi(config, url);
+  t.equal(await api.createRecord('shop.example.com', 'zone-example.com', signal), null);
+  t.match(await api.readAll(signal), { tunnelId: TUNNEL_ID, version: 1, records: [{ name: 'shop.example.com' }] });
+  const bundle = await readFile(join(folder, 'sdk.js'), 'utf8');
+  t.match(bundle, /Apache License.*Copyright \d+ Cloudflare.*BSD 3-Clause License.*Nathan LaFreniere/s);
 });
 
 for (const node of [process.execPath, findNode('24')]) {

@@ -157,12 +157,7 @@ export class CloudflareApi {
  * and the level of a log that would have the requests in it. It repeats nothing, because a pass is repeated as a whole.
  */
 async function loadClient(apiToken: string, baseURL: string) {
-  const [{ BaseCloudflare }, { Records }, { Zones }, { Configurations }] = await Promise.all([
-    import('cloudflare/client'),
-    import('cloudflare/resources/dns/records'),
-    import('cloudflare/resources/zones/zones'),
-    import('cloudflare/resources/zero-trust/tunnels/cloudflared/configurations'),
-  ]);
+  const { BaseCloudflare, Configurations, Records, Zones } = await import('./sdk.js');
   const client = new BaseCloudflare({
     apiToken,
     baseURL,
