@@ -115,10 +115,16 @@ export const suites: Record<string, Suite> = {
   },
   recipes: {
     proves: 'the snippets of docs/recipes.md, as they stand there',
-    takes: '1 min',
+    takes: '2 min',
     requires: 'Linux',
     folder: 'recipes',
-    debian: { direnv: 'direnv', 'systemd-analyze': 'systemd', git: 'git' },
+    debian: {
+      direnv: 'direnv',
+      'systemd-analyze': 'systemd',
+      git: 'git',
+      nginx: 'nginx',
+      prometheus: 'prometheus',
+    },
     timeoutSeconds: 300,
   },
   failover: {

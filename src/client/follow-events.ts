@@ -60,7 +60,8 @@ export async function* followEvents(connection: Connection, options: FollowOptio
         continue;
       }
       if (!isPassing(error)) throw error;
-      reason = (error as Error).message.replace(/\.$/, '');
+      // Of a process that was killed, Node says no more than "aborted".
+      if (code !== 'ECONNRESET') reason = (error as Error).message.replace(/\.$/, '');
     }
     if (state === 'open') onLost(reason);
     state = 'lost';
@@ -85,11 +86,13 @@ function openStream(
   });
 }
 
-const codeOf = (error: unknown) => (error instanceof ClientFailure ? error.problem?.code : undefined);
+/** That of a problem of the service, or of an error of the connection. */
+const codeOf = (error: unknown) =>
+  error instanceof ClientFailure ? error.problem?.code : (error as NodeJS.ErrnoException).code;
 
 /** Whether trying again makes sense: for a service that is away or overloaded, and not for a key that is revoked. */
 function isPassing(error: unknown): boolean {
-  if (!(error instanceof ClientFailure)) return (error as NodeJS.ErrnoException).code !== undefined;
+  if (!(error instanceof ClientFailure)) return codeOf(error) !== undefined;
   if (error.kind === 'unreachable') return true;
   const status = error.problem?.status ?? 0;
   return status >= 500 || status === 429;

@@ -54,6 +54,8 @@ export async function makeProject(t: Test, dataDir: string, files: Record<string
     HOME: dirname(folder),
     XDG_RUNTIME_DIR: dirname(folder),
     PORT_ALLOCATOR_DATA_DIR: dataDir,
+    // Programs that were unpacked for this suite find their libraries by it.
+    ...(process.env.LD_LIBRARY_PATH && { LD_LIBRARY_PATH: process.env.LD_LIBRARY_PATH }),
   };
   const run = (command: string, more: Record<string, string> = {}, cwd = folder) =>
     promisify(execFile)('bash', ['-euc', command], { cwd, env: { ...env, ...more } }).then(({ stdout }) => stdout);
