@@ -146,6 +146,10 @@ function toKnown(facts: EnvironmentFacts): Known {
  * The query for the environments that commands put, and for those that have a record and that commands may leave without
  * a port: environments that they name, and those of allocations. For the usual release that is one step into the primary
  * key, which finds nothing. Null if there are none.
+ *
+ * The project is a column of what is looked up, so that PostgreSQL does not know its name when it plans. If it does, and
+ * most rows of the table are released ones of this project, it expects to find thousands of active ones as well, and
+ * reads what all projects hold.
  */
 export function environmentsOf(
   project: string,
@@ -155,17 +159,17 @@ export function environmentsOf(
   return sql`
     select n.environment, e.path, e.expires_after_seconds, e.on_expiry, e.expires_at, coalesce(e.is_told, false) as is_told, (
       select count(*)::integer from port_allocations a
-      where a.released_at is null and a.project = ${project} and a.environment = n.environment) as held
+      where a.released_at is null and a.project = n.project and a.environment = n.environment) as held
     from (
-      select unnest(${textArray([...put, ...named])}::text[]) as environment
+      select ${project}::text as project, unnest(${textArray([...put, ...named])}::text[]) as environment
       union
-      select a.environment from port_allocations a
+      select a.project, a.environment from port_allocations a
       where a.id = any(${textArray(ids)}::uuid[]) and a.project = ${project} and a.released_at is null
     ) n
     left join lateral (
       select true as is_known, r.path, r.expires_after_seconds, r.on_expiry, environment_expires_at(r) as expires_at,
              r.told_at is not null and r.told_at > environment_used_at(r) as is_told
-      from environments r where r.project = ${project} and r.environment = n.environment offset 0
+      from environments r where r.project = n.project and r.environment = n.environment offset 0
     ) e on true
     where e.is_known or n.environment = any(${textArray(put)}::text[])`;
 }

@@ -235,8 +235,13 @@ export function allocationsWanted(
         and a.port between r.start_port and r.end_port`)}`);
   }
   if (everywhere.length > 0) {
-    parts.push(sql`select a.* from (select distinct unnest(${textArray(everywhere)}::text[]) as environment) k
-      ${active(sql`a.environment = k.environment`)}`);
+    // The project is a column of `k` for the reason that environmentsOf gives (../allocator/environments.ts).
+    parts.push(sql`select a.* from (
+        select distinct ${project}::text as project, unnest(${textArray(everywhere)}::text[]) as environment
+      ) k
+      cross join lateral (
+        select * from port_allocations a
+        where a.released_at is null and a.project = k.project and a.environment = k.environment offset 0) a`);
   }
   if (ports.length > 0) {
     parts.push(sql`select a.* from (select distinct * from jsonb_to_recordset(${JSON.stringify(ports)}::jsonb)

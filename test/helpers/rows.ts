@@ -1,7 +1,10 @@
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../../src/database/tables.js';
 
-/** Returns everything in the registry as a text, to show that a refusal changed nothing. */
+/**
+ * Returns everything in the registry as a text, to show that a refusal changed nothing. Audits and the events that tell of
+ * them are left out: whoever may read may also audit, and that changes nothing else.
+ */
 export async function readRegistry(db: Kysely<Tables>): Promise<string> {
   const { rows } = await sql<{ state: string }>`
     select jsonb_build_object(
@@ -11,7 +14,8 @@ export async function readRegistry(db: Kysely<Tables>): Promise<string> {
       'excluded', (select jsonb_agg(x order by x.port) from excluded_ports x),
       'paths', (select jsonb_agg(e order by e.project, e.environment) from environments e),
       'hostnames', (select jsonb_agg(h order by h.hostname) from kept_hostnames h),
-      'events', (select last_position + (select count(*) from new_events) from event_feed),
+      'events', (select count(*) from (select type from events union all select type from new_events) e
+                 where type <> 'audit.finished'),
       'keys', (select jsonb_agg(k order by k.project, k.key) from idempotency_keys k))::text as state`.execute(db);
   return rows[0]?.state ?? '';
 }

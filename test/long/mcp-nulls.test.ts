@@ -151,9 +151,9 @@ function mayChange(name: string, input: Input, table: string, row: Row): readonl
   const isReservationNamed = /^(claim|cancel)-reservation$/.test(name) || input.reservationId != null;
   if (table === 'port_reservations' && isReservationNamed) return ['status'];
   if (table !== 'port_allocations') return [];
-  if (name === 'release-environment') return isOfPlace ? ['status'] : [];
+  if (name === 'release-environment') return isOfPlace ? ['status', 'released_by'] : [];
   if (!isNamed) return name === 'audit-ports' ? ['status'] : [];
-  if (name === 'release-port') return ['status'];
+  if (name === 'release-port') return ['status', 'released_by'];
   if (name === 'audit-ports') return ['status'];
   if (name !== 'update-port') return [];
   const cleared = (input.clear ?? []) as unknown[];
