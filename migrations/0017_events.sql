@@ -9,6 +9,14 @@
 -- their transaction has committed, by one process at a time (src/repositories/events/events.ts). It gives each a position, and 7
 -- gets a position behind 8.
 
+-- Whether this is an actor as readers of events expect it.
+create function is_actor(actor jsonb) returns boolean
+language sql immutable
+as $$
+  select jsonb_typeof(actor) = 'object' and actor ->> 'kind' in ('key', 'anonymous', 'service', 'sql')
+    and actor ?& '{keyId,name,client}'
+$$;
+
 create table new_events (
   id bigint generated always as identity primary key,
   type text not null,
@@ -18,7 +26,18 @@ create table new_events (
   subject text not null,
   time timestamptz(3) not null default clock_timestamp(),
   actor jsonb not null,
-  data jsonb not null
+  data jsonb not null,
+  -- What somebody at a psql prompt writes must not make the feed unreadable.
+  constraint new_events_type check (type in (
+    'allocation.created', 'allocation.updated', 'allocation.released',
+    'reservation.created', 'reservation.renewed', 'reservation.cancelled', 'reservation.claimed', 'reservation.expired',
+    'range.created', 'range.changed', 'range.deleted', 'service.up', 'service.down', 'audit.finished',
+    'api-key.created', 'api-key.changed', 'api-key.revoked',
+    'environment.changed', 'environment.due', 'environment.released',
+    'excluded-port.added', 'excluded-port.changed', 'excluded-port.removed',
+    'webhook.created', 'webhook.changed', 'webhook.deleted')),
+  constraint new_events_actor check (is_actor(actor)),
+  constraint new_events_data check (jsonb_typeof(data) = 'object')
 );
 
 create table events (
@@ -76,7 +95,8 @@ $$;
 -- Who allocated and who released: history is kept longer than events are.
 alter table port_allocations
   add column allocated_by jsonb not null default current_actor(),
-  add column released_by jsonb;
+  add column released_by jsonb,
+  add constraint port_allocations_actors check (is_actor(allocated_by) and is_actor(released_by));
 
 create function set_released_by() returns trigger
 language plpgsql
@@ -258,8 +278,11 @@ declare
   type text := case tg_op when 'INSERT' then tg_argv[3] when 'UPDATE' then tg_argv[4] else tg_argv[5] end;
   fields jsonb := case when tg_op = 'UPDATE' then changed_fields(to_jsonb(old), to_jsonb(new)) end;
   -- Secrets, and what may be large.
-  hidden text[] := '{hash,secret,conflicts,json_bytes}';
+  hidden text[] := '{hash,conflicts,json_bytes}';
 begin
+  if fields = '{}' then
+    return null;
+  end if;
   insert into new_events (type, project, subject, actor, data)
   values (type, object ->> 'project', tg_argv[1] || '/' || (object ->> tg_argv[2]), current_actor(),
           jsonb_build_object(tg_argv[0], object - hidden) || case when fields is null then '{}' else
@@ -272,12 +295,44 @@ create trigger port_ranges_recorded after insert or update or delete on port_ran
 create trigger excluded_ports_recorded after insert or update or delete on excluded_ports
   for each row execute function record_change(
     'excludedPort', 'excluded-ports', 'port', 'excluded-port.added', 'excluded-port.changed', 'excluded-port.removed');
--- Not its updates, which say when it was last used.
-create trigger api_keys_recorded after insert or delete on api_keys
-  for each row execute function record_change('apiKey', 'api-keys', 'id', 'api-key.created', '', 'api-key.revoked');
+-- Not the updates that say when it was last used.
+create trigger api_keys_recorded
+  after insert or delete or update of name, role, projects, hostnames, hosts, hash, expires_at on api_keys
+  for each row execute function record_change('apiKey', 'api-keys', 'id', 'api-key.created', 'api-key.changed', 'api-key.revoked');
 -- Not its deletes, which make room for newer ones.
 create trigger port_audits_recorded after insert on port_audits
   for each row execute function record_change('audit', 'audits', 'id', 'audit.finished', '', '');
+
+-- Who has opted in to the expiry of an environment, or out of it. When it was used is no event.
+create function record_environment_change() returns trigger
+language plpgsql
+set search_path from current
+as $$
+begin
+  insert into new_events (type, project, subject, actor, data)
+  values ('environment.changed', new.project, 'projects/' || new.project || '/environments/' || new.environment, current_actor(),
+          jsonb_build_object('environment', to_jsonb(new) - '{used_at,told_at}'::text[]));
+  return null;
+end
+$$;
+create trigger environments_recorded_insert after insert on environments
+  for each row when (new.expires_after_seconds is not null) execute function record_environment_change();
+create trigger environments_recorded_update after update of expires_after_seconds, on_expiry on environments
+  for each row when ((old.expires_after_seconds, old.on_expiry) is distinct from (new.expires_after_seconds, new.on_expiry))
+  execute function record_environment_change();
+
+-- An allocation or a reservation that changed its id would be another one in the feed, without a beginning.
+create function refuse_new_id() returns trigger
+language plpgsql
+as $$
+begin
+  raise exception 'the id of a row of % never changes', tg_table_name using errcode = 'PA004';
+end
+$$;
+create trigger port_allocations_id before update of id on port_allocations
+  for each row when (old.id <> new.id) execute function refuse_new_id();
+create trigger port_reservations_id before update of id on port_reservations
+  for each row when (old.id <> new.id) execute function refuse_new_id();
 
 -- For changes that are no change of one row, such as the release of a whole environment.
 create function record_event(type text, project text, subject text, actor jsonb, data jsonb) returns void

@@ -63,7 +63,7 @@ const OF_THE_REGISTRY = new RegExp(
     'cleanup_expired_reservations|events|new_events|event_feed|current_actors?|changed_fields|told_of_allocation',
     'webhooks|webhook_deliveries|disable_webhooks_of_key|end_pending_deliveries|record_webhook_change|told_of_webhook',
     'cloudflare_hostnames|cloudflare_tunnels',
-    'set_released_by|record_(change|event)|record_(inserted|updated|deleted)_(allocations|reservations)',
+    'is_actor|refuse_new_id|record_environment_change|set_released_by|record_(change|event)|record_(inserted|updated|deleted)_(allocations|reservations)',
   ].join('|')})\\b`,
 );
 

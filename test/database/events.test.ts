@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { type Test, test } from 'tap';
 import type { Database } from '../../src/database/connect.js';
 import { findEventsAfter, moveNewEvents } from '../../src/repositories/events/events.js';
+import { eventTypes } from '../../src/schemas/events/event.js';
 import { openEmbedded, openPostgres } from '../helpers/database.js';
 
 /** The types and subjects of the events that `statement` makes. */
@@ -52,6 +53,45 @@ for (const [name, open] of Object.entries({ PostgreSQL: openPostgres, embedded: 
     await eventsAre("insert into port_ranges values (20000, 20099, 'new')", 'range.created');
     await eventsAre("update port_ranges set description = 'x' where start_port = 20000", 'range.changed');
     await eventsAre('delete from port_ranges where start_port = 20000', 'range.deleted');
+    await eventsAre('update port_ranges set end_port = end_port');
     await eventsAre("insert into excluded_ports values (3999, 'x')", 'excluded-port.added');
+    await eventsAre(
+      "insert into api_keys (name, role, hash, created_by) values ('x', 'reader', sha256('x'), 'me')",
+      'api-key.created',
+    );
+    await eventsAre("update api_keys set role = 'admin'", 'api-key.changed');
+    await eventsAre('update api_keys set last_used_at = now()');
+    await eventsAre('delete from api_keys', 'api-key.revoked');
+    await eventsAre(
+      "insert into environments (project, environment, expires_after_seconds, on_expiry, used_at) values ('consilio', 'x', 3600, 'tell', now())",
+      'environment.changed',
+    );
+    await eventsAre("update environments set on_expiry = 'release'", 'environment.changed');
+    await eventsAre('update environments set used_at = now()');
   });
 }
+
+test('what would make the feed unreadable is refused', async (t: Test) => {
+  const { db } = await openPostgres(t);
+  await sql`select allocate_port('consilio', 'web')`.execute(db);
+  for (const statement of [
+    "update port_allocations set released_by = '[]'",
+    `update port_allocations set allocated_by = '{"kind":"odd","keyId":null,"name":null,"client":null}'`,
+    "select record_event('no.type', null, 's', current_actor(), '{}')",
+    "select record_event('range.created', null, 's', '5', '{}')",
+    "select record_event('range.created', null, 's', current_actor(), '[]')",
+    'update port_allocations set id = gen_random_uuid()',
+  ]) {
+    await t.rejects(sql.raw(statement).execute(db), { code: /^(23514|PA004)$/ }, statement);
+  }
+});
+
+test('the database knows the types of the contract', async (t: Test) => {
+  const { db } = await openPostgres(t);
+  for (const type of eventTypes) {
+    await sql`select record_event(${type}, null, 'x', current_actor(), '{}')`.execute(db);
+  }
+  await moveNewEvents(db);
+  const events = await findEventsAfter(db, 0, 1000, 'urn:test');
+  t.same(new Set(events.map(({ event }) => event.type)), new Set(eventTypes));
+});
