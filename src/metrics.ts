@@ -180,9 +180,9 @@ export class Metrics implements Observer {
     this.#webhooksPending.set(oldestSeconds);
   }
 
-  cloudflarePass(outcome: 'succeeded' | 'failed', pendingChanges: number): void {
+  cloudflarePass(outcome: 'succeeded' | 'failed', pendingChanges: number | null): void {
     this.#cloudflarePasses.inc({ outcome });
-    this.#cloudflarePending.set(pendingChanges);
+    if (pendingChanges !== null) this.#cloudflarePending.set(pendingChanges);
     if (outcome === 'succeeded') this.#cloudflareSucceededAt.setToCurrentTime();
   }
 

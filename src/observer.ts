@@ -23,9 +23,9 @@ export interface Observer {
   /**
    * A comparison of the tunnel with the registry ended.
    * @param outcome `succeeded` if Cloudflare has all that was to be changed
-   * @param pendingChanges how many changes are still to be made
+   * @param pendingChanges how many changes are still to be made; null if the pass failed before that was known
    */
-  cloudflarePass(outcome: 'succeeded' | 'failed', pendingChanges: number): void;
+  cloudflarePass(outcome: 'succeeded' | 'failed', pendingChanges: number | null): void;
 }
 
 export const unobserved: Observer = {

@@ -134,7 +134,7 @@ export class TunnelSync {
         return { tunnelId: config.tunnelId, changes, conflicts: all };
       }
     } catch (error) {
-      observer.cloudflarePass('failed', pending ?? 0);
+      observer.cloudflarePass('failed', pending);
       if (signal.aborted && !(error instanceof AppError)) throw error;
       const seconds = error instanceof AppError ? error.extras.retryAfter : undefined;
       await saveTunnelFailure(db, config.tunnelId, {

@@ -1,10 +1,11 @@
 // The tunnel end to end: the app on a real database, and the stand-in for Cloudflare's API.
 import { sql } from 'kysely';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { Database } from '../../../src/database/connect.js';
 import { MARK } from '../../../src/services/cloudflare/plan.js';
 import { makeApp, requester } from '../../helpers/app.js';
-import { CLOUDFLARE, startCloudflare, TARGET, TOKEN } from '../../helpers/cloudflare/api.js';
+import { CLOUDFLARE, startCloudflare, TARGET, TOKEN, TUNNEL_ID } from '../../helpers/cloudflare/api.js';
 import { openEmbedded, openPostgres } from '../../helpers/database.js';
 
 type Open = (t: Test) => Promise<Database>;
@@ -95,6 +96,60 @@ for (const [name, open] of [
     t.match((await request('GET', '/v1/cloudflare')).body, { configured: true, pendingChanges: 0, lastError: null });
   });
 }
+
+t.test('a rule follows the port of its hostname, and the record stays', async (t) => {
+  const { cloudflare, allocate, apply, request } = await start(t, openPostgres);
+  const port = await allocate('web', 'shop.example.com');
+  await apply();
+  const { config, records } = cloudflare;
+  t.match(config?.ingress, [{ hostname: 'shop.example.com', service: `http://localhost:${port}` }, CATCH_ALL]);
+  await request('DELETE', '/v1/projects/shop/services/web');
+  const moved = port + 7;
+  const again = { service: 'web', cloudflareHostname: 'shop.example.com', port: moved };
+  t.equal((await request('POST', '/v1/projects/shop/allocations', again)).body.port, moved);
+  cloudflare.requests.length = 0;
+  t.match((await apply()).body, { changes: [{ action: 'update', kind: 'rule' }], conflicts: [] });
+  t.match(cloudflare.config?.ingress, [{ service: `http://localhost:${moved}` }, CATCH_ALL]);
+  t.match(cloudflare.writes, [/^PUT/]);
+  t.strictSame(cloudflare.records, records);
+});
+
+t.test('a record behind the first thousand of its zone is found', async (t) => {
+  const { cloudflare, allocate, plan, apply } = await start(t, openPostgres);
+  for (let i = 0; i < 1000; i += 1) {
+    const name = `txt-${i}.example.com`;
+    cloudflare.add({ type: 'TXT', name, content: '"x"', proxied: false, comment: null, zone: 'example.com' });
+  }
+  await allocate('web', 'shop.example.com');
+  await apply();
+  t.match(cloudflare.records[1000], ours('shop.example.com'));
+  t.strictSame(await plan(), { tunnelId: TUNNEL_ID, changes: [], conflicts: [] });
+});
+
+t.test('metrics tell what a pass has done and what it has left', async (t) => {
+  const { cloudflare, allocate, apply, request, endPause } = await start(t, openPostgres);
+  const read = async () => {
+    await sleep(1050); // the text is made once a second
+    const { text } = await request('GET', '/metrics');
+    const value = (name: string) => Number(text.split(`\nport_allocator_cloudflare_${name} `)[1]?.split('\n')[0]);
+    const count = (outcome: string) => value(`passes_total{outcome="${outcome}"}`) || 0;
+    const succeededAt = value('last_success_timestamp_seconds');
+    return { succeeded: count('succeeded'), failed: count('failed'), pending: value('pending_changes'), succeededAt };
+  };
+  await allocate('web', 'shop.example.com');
+  for (const [failed, on] of [/^PUT/, /^GET/].entries()) {
+    cloudflare.faults.push({ on, status: 503 });
+    t.equal((await apply()).status, 502);
+    // The second pass could read nothing, and so still tells what the first one has left: the rule and the record.
+    t.strictSame(await read(), { succeeded: 0, failed: failed + 1, pending: 2, succeededAt: 0 });
+    await endPause();
+  }
+  const before = Date.now() / 1000;
+  t.equal((await apply()).status, 200);
+  const { succeededAt, ...counts } = await read();
+  t.strictSame(counts, { succeeded: 1, failed: 2, pending: 0 });
+  t.ok(succeededAt >= before && succeededAt <= Date.now() / 1000, `${before} ${succeededAt}`);
+});
 
 t.test('what others change between reading and writing is kept', async (t) => {
   const { cloudflare, allocate, apply } = await start(t, openPostgres);
