@@ -1,4 +1,5 @@
 import { Argument, type Command } from 'commander';
+import { ClientFailure } from '../../client/failure.js';
 import type { CloudflareChange, CloudflarePlan, CloudflareStatus } from '../../schemas/events/cloudflare.js';
 import { openContext } from '../context.js';
 import type { Output } from '../output.js';
@@ -18,11 +19,13 @@ export function registerCloudflare(program: Command): void {
     .option('--exit-code', 'plan ends with 2 if there is something to change')
     .addHelpText(
       'after',
-      '\nExamples:\n  pa cloudflare plan\n  pa cloudflare apply\n  pa cloudflare status --json\n\n' +
-        'A plan has a line for each change: + is made, - is deleted, ~ is changed. What others have made is never touched, ' +
-        'and told with !.',
+      '\nA plan has a line for each change: + is made, - is deleted, ~ is changed. What others have made is never touched,\n' +
+        'and told with !.\n\nExamples:\n  pa cloudflare plan\n  pa cloudflare apply\n  pa cloudflare status --json',
     )
     .action(async (action: 'plan' | 'apply' | 'status', options: Options, command: Command) => {
+      if (options.exitCode && action !== 'plan') {
+        throw new ClientFailure('usage', `--exit-code is about plan, and not ${action}.`, 'Leave --exit-code out.');
+      }
       const { connection, output } = openContext(command);
       if (action === 'status') {
         const status = await connection.send<CloudflareStatus>({ method: 'GET', path: '/v1/cloudflare' });

@@ -48,6 +48,8 @@ export function registerWatch(program: Command): void {
 
 function requireUsable({ format, write, host, exec }: WatchOptions): void {
   const fail = (wrong: string, nextStep: string) => new ClientFailure('usage', wrong, nextStep);
+  if (write?.trim() === '') throw fail('--write names no file.', 'Name the file that is to be kept up to date.');
+  if (exec?.trim() === '') throw fail('--exec has no command.', 'Add the command that is to run, or leave --exec out.');
   if (write !== undefined && format === undefined) {
     throw fail('--write needs a format.', `Add --format with one of ${EXPORT_FORMATS.join(', ')}.`);
   }

@@ -126,7 +126,7 @@ export const EventQuery = Type.Object(
       Type.String({
         pattern: '^[a-z-]+\\.[a-z]+(,[a-z-]+\\.[a-z]+)*$',
         maxLength: 1024,
-        description: 'Only these types, separated by commas.',
+        description: 'The types of the events that are wanted, separated by commas.',
         examples: ['service.down,service.up'],
       }),
     ),

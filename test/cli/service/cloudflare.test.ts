@@ -24,6 +24,7 @@ t.test('plan, apply and status tell what is to be done, what was done, and when'
   t.strictSame(await pa('plan', '--exit-code'), { code: 0, stdout: done, ...told });
   t.match(JSON.parse((await pa('status', '--json')).stdout), { configured: true, pendingChanges: 0 });
   t.match((await pa('status')).stdout, /^last in step {2}20/m);
+  t.match(await pa('apply', '--exit-code'), { code: 2, stderr: /^--exit-code is about plan, and not apply\./ });
   cloudflare.faults.push({ on: /^GET/, status: 500, message: 'Down' });
   t.match(await pa('plan'), { code: 1, stdout: '', stderr: /Cloudflare answered 500: Down/ });
 });

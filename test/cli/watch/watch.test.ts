@@ -14,13 +14,11 @@ t.test('it knows the event types and the formats that there are', async (t) => {
 
 t.test('a line for each event: of this folder, of a project, of all, and of chosen types', async (t) => {
   const { pa, folder, variables } = await openShop(t);
-  const here = await startWatch(t, [], variables, folder);
-  const all = await startWatch(
-    t,
-    ['--all', '--json', '--on', 'allocation.released', '--on', 'range,service'],
-    variables,
-  );
-  const atlas = await startWatch(t, ['--project', 'atlas', '--json'], variables, folder);
+  const [here, all, atlas] = await Promise.all([
+    startWatch(t, [], variables, folder),
+    startWatch(t, ['--all', '--json', '--on', 'allocation.released', '--on', 'range,service'], variables),
+    startWatch(t, ['--project', 'atlas', '--json'], variables, folder),
+  ]);
   await pa(['port', 'web']);
   await pa(['port', 'web', '--environment', 'staging']);
   await pa(['port', 'api', '--project', 'atlas']);
@@ -59,6 +57,8 @@ t.test('a wrong command line is told before anything is asked', async (t) => {
   );
   t.match(await wrong('--write', 'x'), /^--write needs a format\.\nAdd --format with one of dotenv, /);
   t.match(await wrong('--format', 'dotenv'), /^--format is about the file of --write\./);
+  t.match(await wrong('--write', ' ', '--format', 'dotenv'), /^--write names no file\./);
+  t.match(await wrong('--exec', ''), /^--exec has no command\./);
   t.match(await wrong('--host', 'localhost'), /^--host is about the file of --write\./);
   t.match(await wrong('--format', 'dotenv', '--write', 'x', '--exec', 'a {port}'), /^With --write, --exec runs after /);
   t.match(await callCli(['watch', '--all'], { variables: { PORT_ALLOCATOR_URL: 'http://127.0.0.1:1' } }), { code: 3 });
@@ -66,12 +66,14 @@ t.test('a wrong command line is told before anything is asked', async (t) => {
 
 t.test('a signal ends it by that signal, and a reader that leaves ends it quietly', async (t) => {
   const { request, variables } = await serveShop(t);
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const end = async (signal: NodeJS.Signals) => {
     const watch = await startWatch(t, ['--all'], variables);
     watch.child.kill(signal);
     t.match(await watch.ended, { signal });
     t.equal(watch.stderr(), 'Watching every project.\n');
-  }
+  };
+  await Promise.all(signals.map(end));
   const watch = await startWatch(t, ['--all'], variables);
   watch.child.stdout.destroy();
   await request('PUT', '/v1/projects/shop');
