@@ -13,6 +13,7 @@ import {
   toolUses,
 } from '../helpers/access-cases.js';
 import { makeApp, requester } from '../helpers/app.js';
+import { CLOUDFLARE, startCloudflare } from '../helpers/cloudflare/api.js';
 import { openPostgres } from '../helpers/database.js';
 import { ADMIN, ADMIN_KEY, bearer, expireKey, makeKey, WITH_KEYS } from '../helpers/keys.js';
 import { readRegistry } from '../helpers/rows.js';
@@ -21,7 +22,8 @@ t.setTimeout(180_000);
 
 const database = await openPostgres(t);
 const { db } = database;
-const request = requester(await makeApp(t, database, WITH_KEYS));
+const { url: cloudflareUrl } = await startCloudflare(t);
+const request = requester(await makeApp(t, database, { ...WITH_KEYS, ...CLOUDFLARE }, null, { cloudflareUrl }));
 
 const keys = {
   expired: await makeKey(request, 'admin'),
