@@ -38,10 +38,7 @@ export async function listEvents(
   const projects = project === undefined ? access.projects : access.sees(project) ? [project] : [];
   const allowedTypes = types?.filter((type) => access.isAdmin || !isForAdmins(type));
   const conditions = [
-    // Nothing before the first position is wanted. `+ 0` keeps PostgreSQL from searching for it position by position.
-    since === undefined || after !== undefined
-      ? null
-      : sql`position >= (select min(position + 0) from events where time >= ${since}::timestamptz)`,
+    since === undefined || after !== undefined ? null : sql`position >= ${firstPosition(since)}`,
     since === undefined ? null : sql`time >= ${since}::timestamptz`,
     allowedTypes === undefined || projects === null ? null : sql`type = any(${allowedTypes}::text[])`,
     access.isAdmin || allowedTypes
@@ -94,10 +91,22 @@ function firstRows(
     order by e.position limit ${limit}`;
 }
 
+/**
+ * The first position of an event of this time or later; null if there is none. The search reads the index entries of all
+ * such events, because a later event may have a lower position. If every event is that young, nothing is searched.
+ * `+ 0` keeps PostgreSQL from searching position by position.
+ */
+const firstPosition = (since: string): RawBuilder<string | null> => sql`(
+  select case
+    when (select time from events order by time limit 1) >= ${since}::timestamptz
+    then (select position from events order by position limit 1)
+    else (select min(position + 0) from events where time >= ${since}::timestamptz)
+  end)`;
+
 /** The position before the first event of this time or later; `last` if there is none. */
 export async function findPositionBefore(db: Kysely<Tables>, since: string, last: number): Promise<number> {
   const { rows } = await sql<{ first: string | null }>`
-    select min(position + 0) as first from events where time >= ${since}::timestamptz`.execute(db);
+    select ${firstPosition(since)} as first`.execute(db);
   const first = rows[0]?.first ?? null;
   return first === null ? last : Number(first) - 1;
 }
