@@ -7,6 +7,7 @@ import t from 'tap';
 import type { Tables } from '../../src/database/tables.js';
 import { problems } from '../../src/errors.js';
 import { makeApp, requester } from '../helpers/app.js';
+import { CLOUDFLARE, startCloudflare } from '../helpers/cloudflare/api.js';
 import { openPostgres } from '../helpers/database.js';
 import { type KnownValues, operationIds, requests } from '../helpers/fuzz.js';
 import { ADMIN, WITH_KEYS } from '../helpers/keys.js';
@@ -56,7 +57,9 @@ t.setTimeout(280_000);
 
 t.test(`${RUNS} valid and invalid requests`, async (t) => {
   const { db } = await openPostgres(t);
-  const request = requester(await makeApp(t, { db }, { ...WITH_KEYS, PROBE_TIMEOUT_MS: '50' }));
+  const { url: cloudflareUrl } = await startCloudflare(t);
+  const variables = { ...WITH_KEYS, ...CLOUDFLARE, PROBE_TIMEOUT_MS: '50' };
+  const request = requester(await makeApp(t, { db }, variables, null, { cloudflareUrl }));
   const ids: Record<Collection, string[]> = {
     allocations: [],
     reservations: [],
