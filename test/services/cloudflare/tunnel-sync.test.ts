@@ -1,6 +1,7 @@
 // The tunnel end to end: the app on a real database, and the stand-in for Cloudflare's API.
-import { sql } from 'kysely';
+
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'kysely';
 import t, { type Test } from 'tap';
 import type { Database } from '../../../src/database/connect.js';
 import { MARK } from '../../../src/services/cloudflare/plan.js';
