@@ -7,6 +7,7 @@ import type { Tables } from '../../src/database/tables.js';
 import { findEventsAfter, findFeedBounds, moveNewEvents } from '../../src/repositories/events/events.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { openEmbedded, openPostgres, silentLog } from '../helpers/database.js';
+import { insertWebhook } from '../helpers/filled-project.js';
 
 /**
  * Tables with every type of column that a copy as JSON could damage. No migration creates them, so they are copied only
@@ -45,6 +46,11 @@ async function fill(): Promise<void> {
   await request('DELETE', '/v1/excluded-ports/6000');
   await sql`insert into kept_hostnames values ('www.example', 'odin', clock_timestamp())`.execute(source.db);
   await sql`insert into leases values ('audit', 'someone', clock_timestamp(), clock_timestamp())`.execute(source.db);
+  await insertWebhook(source.db, 'odin', 'x');
+  await sql`insert into cloudflare_hostnames values ('tunnel', 'www.example', '{http://localhost:3300}')`.execute(
+    source.db,
+  );
+  await sql`insert into cloudflare_tunnels (tunnel_id, position) values ('tunnel', 7)`.execute(source.db);
   await moveNewEvents(source.db);
   await request('PUT', '/v1/excluded-ports/3781', { reason: 'Its event has no position yet' });
   await sql.raw(LATER_TABLE).execute(source.db);
