@@ -173,9 +173,9 @@ async function loadClient(apiToken: string, baseURL: string) {
     },
   });
   return {
-    records: new Records(client as never),
-    zones: new Zones(client as never),
-    configurations: new Configurations(client as never),
+    records: new Records(client),
+    zones: new Zones(client),
+    configurations: new Configurations(client),
   };
 }
 
