@@ -3,7 +3,6 @@ import type { Transaction } from 'kysely';
 import { hashApiKey, makeApiKey } from '../access/api-key.js';
 import { type Caller, CONFIGURED_ADMIN, callerId } from '../access/caller.js';
 import * as refusals from '../access/refusals.js';
-import { actingAs } from '../database/actors.js';
 import type { Tables } from '../database/tables.js';
 import { deleteApiKey, insertApiKey, lockApiKeys } from '../repositories/api-keys.js';
 import { type IdempotencyKey, insertAnswers, lockAndFindAnswer, NO_PROJECT } from '../repositories/idempotency-keys.js';
@@ -21,31 +20,27 @@ export function createApiKey(
 ): Promise<{ apiKey: CreatedApiKey; replayed: boolean }> {
   requireLimitsThatFitTheRole(wanted);
   const { caller } = session.access;
-  return session.change('api-keys', (db) =>
-    actingAs(db, session.actor, async (trx) => {
-      await requireKeyInForce(trx, caller);
-      const answer = idempotency && (await lockAndFindAnswer(trx, NO_PROJECT, idempotency));
-      if (answer) return { apiKey: answer as CreatedApiKey, replayed: true };
-      const id = randomUUID();
-      const key = makeApiKey(id);
-      const created = await insertApiKey(trx, id, hashApiKey(key), callerId(caller), wanted);
-      if (idempotency) {
-        const withoutSecret = { ...created, key: null };
-        await insertAnswers(trx, NO_PROJECT, [{ ...idempotency, response: withoutSecret }]);
-      }
-      return { apiKey: { ...created, key }, replayed: false };
-    }),
-  );
+  return session.change('api-keys', async (trx) => {
+    await requireKeyInForce(trx, caller);
+    const answer = idempotency && (await lockAndFindAnswer(trx, NO_PROJECT, idempotency));
+    if (answer) return { apiKey: answer as CreatedApiKey, replayed: true };
+    const id = randomUUID();
+    const key = makeApiKey(id);
+    const created = await insertApiKey(trx, id, hashApiKey(key), callerId(caller), wanted);
+    if (idempotency) {
+      const withoutSecret = { ...created, key: null };
+      await insertAnswers(trx, NO_PROJECT, [{ ...idempotency, response: withoutSecret }]);
+    }
+    return { apiKey: { ...created, key }, replayed: false };
+  });
 }
 
 /** @throws AppError unauthorized, forbidden, api-key-not-found */
 export function revokeApiKey(session: Session, id: string): Promise<void> {
-  return session.change('api-keys', (db) =>
-    actingAs(db, session.actor, async (trx) => {
-      await requireKeyInForce(trx, session.access.caller, id);
-      if (!(await deleteApiKey(trx, id))) throw refusals.apiKeyNotFound(id);
-    }),
-  );
+  return session.change('api-keys', async (trx) => {
+    await requireKeyInForce(trx, session.access.caller, id);
+    if (!(await deleteApiKey(trx, id))) throw refusals.apiKeyNotFound(id);
+  });
 }
 
 /**

@@ -1,5 +1,4 @@
 import type { Caller } from '../access/caller.js';
-import { actingAs } from '../database/actors.js';
 import * as audits from '../repositories/audits.js';
 import type { Audit, AuditFigures, AuditScope } from '../schemas/audit.js';
 import type { Session } from './session.js';
@@ -23,13 +22,11 @@ export async function keepAudit(
   requestedBy = nameOf(session.access.caller),
 ): Promise<Audit> {
   const covers = audits.coveredBy(session.access, scope);
-  return session.change('audits', (db) =>
-    actingAs(db, session.actor, async (trx) => {
-      const audit = await audits.insertAudit(trx, { ...figures, scope, covers, requestedBy });
-      await audits.deleteSurplusAudits(trx, covers, KEPT);
-      return audit;
-    }),
-  );
+  return session.change('audits', async (trx) => {
+    const audit = await audits.insertAudit(trx, { ...figures, scope, covers, requestedBy });
+    await audits.deleteSurplusAudits(trx, covers, KEPT);
+    return audit;
+  });
 }
 
 const nameOf = (caller: Caller): string => (caller.kind === 'key' ? caller.name : caller.kind);

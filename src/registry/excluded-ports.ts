@@ -1,4 +1,3 @@
-import { actingAs } from '../database/actors.js';
 import * as refusals from '../refusals.js';
 import { deleteExcludedPort, upsertExcludedPort } from '../repositories/excluded-ports.js';
 import type { ExcludedPort } from '../schemas/port.js';
@@ -15,15 +14,11 @@ export function excludePort(
   port: number,
   reason: string,
 ): Promise<{ excluded: ExcludedPort; created: boolean }> {
-  return session.change('excluded-ports', (db) =>
-    actingAs(db, session.actor, (trx) => upsertExcludedPort(trx, port, reason)),
-  );
+  return session.change('excluded-ports', (trx) => upsertExcludedPort(trx, port, reason));
 }
 
 /** @throws AppError excluded-port-not-found, forbidden */
 export async function removeExcludedPort(session: Session, port: number): Promise<void> {
-  const isRemoved = await session.change('excluded-ports', (db) =>
-    actingAs(db, session.actor, (trx) => deleteExcludedPort(trx, port)),
-  );
+  const isRemoved = await session.change('excluded-ports', (trx) => deleteExcludedPort(trx, port));
   if (!isRemoved) throw refusals.excludedPortNotFound(port);
 }

@@ -1,7 +1,6 @@
-import type { Kysely, Transaction } from 'kysely';
+import type { Transaction } from 'kysely';
 import type { Allowances } from '../allocator/limits/allowances.js';
 import { lockRanges } from '../allocator/transaction.js';
-import { actingAs } from '../database/actors.js';
 import type { Tables } from '../database/tables.js';
 import * as refusals from '../refusals.js';
 import type { NewHealthCheck } from '../repositories/health-checks.js';
@@ -37,11 +36,10 @@ export async function insertHealthCheck(
   idempotency: IdempotencyKey | null,
 ): Promise<{ healthCheck: HealthCheck; replayed: boolean }> {
   const insert = (trx: Transaction<Tables>) => insertOnce(trx, session.allowances, project, check, idempotency);
-  const work = (db: Kysely<Tables>) => actingAs(db, session.actor, insert);
   // With an idempotency key it takes the project's lock, and so waits in a queue. What was probed is stored for all
   // that read it, also when its caller has left.
   const options = idempotency ? { queue: project, evenIfAbandoned: true } : {};
-  const stored = await session.change({ project }, work, options);
+  const stored = await session.change({ project }, insert, options);
   if (!stored.replayed) await session.healthCheckLimit.stored(new Map([[project, 1]]));
   return stored;
 }
@@ -68,9 +66,7 @@ async function insertOnce(
  * @throws AppError forbidden
  */
 export async function insertHealthChecks(session: Session, checks: readonly NewHealthCheck[]): Promise<void> {
-  const stored = await session.change('audits', (db) =>
-    actingAs(db, session.actor, (trx) => healthChecks.insertHealthChecks(trx, checks)),
-  );
+  const stored = await session.change('audits', (trx) => healthChecks.insertHealthChecks(trx, checks));
   await session.healthCheckLimit.stored(stored);
 }
 

@@ -1,8 +1,7 @@
-import type { Kysely, Transaction } from 'kysely';
+import type { Transaction } from 'kysely';
 import type { Access } from '../access/access.js';
 import type { Adopt, Adoption } from '../allocator/commands/adopt.js';
 import { executeLocked } from '../allocator/transaction.js';
-import { actingAs } from '../database/actors.js';
 import type { Tables } from '../database/tables.js';
 import { countOutcomes } from '../input/import-counts.js';
 import type { Space } from '../keys.js';
@@ -42,7 +41,7 @@ const IMPORTS = 'imports of ports';
  * @param options with `dryRun`, the same report, and nothing is written, not even an answer for `idempotency`
  * @throws AppError idempotency-key-reused, limit-reached, forbidden
  */
-export function importPorts(
+export async function importPorts(
   session: Session,
   toImport: ToImport,
   options: { dryRun: boolean; idempotency: IdempotencyKey | null },
@@ -50,24 +49,22 @@ export function importPorts(
   const { allowances, observer } = session;
   const { dryRun } = options;
   const idempotency = dryRun ? null : options.idempotency;
-  const work = async (db: Kysely<Tables>) => {
-    const imported = await actingAs(db, session.actor, async (trx) => {
-      const answer = idempotency && (await lockAndFindAnswer(trx, NO_PROJECT, idempotency));
-      if (answer) return { report: answer as Import, replayed: true };
-      if (idempotency) await requireRoomForAnswer(trx, allowances, NO_PROJECT, idempotency.caller);
-      const items = await adoptAll(trx, session, toImport.items, dryRun);
-      const { given, passedOver } = toImport;
-      const report: Import = { dryRun, given, counts: countOutcomes(items, given), items, passedOver };
-      if (idempotency) await insertAnswers(trx, NO_PROJECT, [{ ...idempotency, response: report }]);
-      return { report, replayed: false };
-    });
-    if (imported.replayed || dryRun) return imported;
-    for (const { outcome, allocation } of imported.report.items) {
-      if (outcome === 'adopted' && allocation) observer.wrote(allocation.project, { allocated: 1, released: 0 });
-    }
-    return imported;
+  const work = async (trx: Transaction<Tables>) => {
+    const answer = idempotency && (await lockAndFindAnswer(trx, NO_PROJECT, idempotency));
+    if (answer) return { report: answer as Import, replayed: true };
+    if (idempotency) await requireRoomForAnswer(trx, allowances, NO_PROJECT, idempotency.caller);
+    const items = await adoptAll(trx, session, toImport.items, dryRun);
+    const { given, passedOver } = toImport;
+    const report: Import = { dryRun, given, counts: countOutcomes(items, given), items, passedOver };
+    if (idempotency) await insertAnswers(trx, NO_PROJECT, [{ ...idempotency, response: report }]);
+    return { report, replayed: false };
   };
-  return session.change('imports', work, { queue: IMPORTS });
+  const imported = await session.change('imports', work, { queue: IMPORTS });
+  if (imported.replayed || dryRun) return imported;
+  for (const { outcome, allocation } of imported.report.items) {
+    if (outcome === 'adopted' && allocation) observer.wrote(allocation.project, { allocated: 1, released: 0 });
+  }
+  return imported;
 }
 
 async function adoptAll(

@@ -1,7 +1,6 @@
-import type { Kysely, Transaction } from 'kysely';
+import type { Transaction } from 'kysely';
 import { CREATIONS, type FirstRange, insertFirstRange, insertNewRange, lockCreations } from '../allocator/new-range.js';
 import { lockRanges } from '../allocator/transaction.js';
-import { actingAs } from '../database/actors.js';
 import { toAppError } from '../database/errors.js';
 import type { RangeRow, Tables } from '../database/tables.js';
 import { spaceOf } from '../keys.js';
@@ -35,20 +34,16 @@ export function createRange(
   range: NewRange,
   options: CreationOptions,
 ): Promise<{ range: Range; replayed: boolean }> {
-  const create = (db: Kysely<Tables>) => searchAgain(range.startPort, () => insertOnce(db, session, range, options));
-  return session.change('ranges', create, { queue: CREATIONS });
-}
-
-function insertOnce(db: Kysely<Tables>, { access, actor }: Session, range: NewRange, options: CreationOptions) {
   const { idempotency } = options;
-  return actingAs(db, actor, async (trx) => {
+  const create = async (trx: Transaction<Tables>) => {
     await lockCreations(trx);
     const answer = idempotency && (await findAnswer(trx, range.project, idempotency));
     if (answer) return { range: answer as Range, replayed: true };
-    const created = await findRange(trx, access, await insertNewRange(trx, range, options));
+    const created = await findRange(trx, session.access, await insertNewRange(trx, range, options));
     if (idempotency) await insertAnswers(trx, range.project, [{ ...idempotency, response: created }]);
     return { range: created, replayed: false };
-  });
+  };
+  return session.change('ranges', create, { queue: CREATIONS, repeat: (once) => searchAgain(range.startPort, once) });
 }
 
 /**
@@ -65,12 +60,11 @@ export async function ensureProject(
   if (await session.readUnfiltered(hasRange, project)) {
     return { summary: await session.read(summarizeProject, project, spaceOf({})), created: false };
   }
-  const create = (db: Kysely<Tables>) =>
-    actingAs(db, session.actor, async (trx) => {
-      const created = await insertFirstRange(trx, range, options);
-      return { summary: await summarizeProject(trx, session.access, project, spaceOf({})), created };
-    });
-  return session.change('ranges', (db) => searchAgain(startPort, () => create(db)), { queue: CREATIONS });
+  const create = async (trx: Transaction<Tables>) => {
+    const created = await insertFirstRange(trx, range, options);
+    return { summary: await summarizeProject(trx, session.access, project, spaceOf({})), created };
+  };
+  return session.change('ranges', create, { queue: CREATIONS, repeat: (once) => searchAgain(startPort, once) });
 }
 
 /** Repeats a creation whose free block was taken meanwhile by somebody at a `psql` prompt, who takes no lock. */
@@ -116,11 +110,10 @@ async function changeRange<T>(
 ): Promise<T> {
   session.access.requireChange('ranges');
   const { project } = await session.readUnfiltered(findRangeRow, startPort);
-  const work = (db: Kysely<Tables>) =>
-    actingAs(db, session.actor, async (trx) => {
-      // A range may have been deleted and created anew for another project while this change waited for its turn.
-      await lockRanges(trx, (await findRangeRow(trx, startPort)).project);
-      return change(trx, await findRangeRow(trx, startPort));
-    });
+  const work = async (trx: Transaction<Tables>) => {
+    // A range may have been deleted and created anew for another project while this change waited for its turn.
+    await lockRanges(trx, (await findRangeRow(trx, startPort)).project);
+    return change(trx, await findRangeRow(trx, startPort));
+  };
   return session.change('ranges', work, { queue: project });
 }

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import type { LRUCache } from 'lru-cache';
 import type { LimitFunction } from 'p-limit';
 import { Access, type Intent, type Subject } from '../access/access.js';
@@ -8,6 +8,7 @@ import type { ProjectCommand, ResultOf } from '../allocator/decide.js';
 import type { Allowances } from '../allocator/limits/allowances.js';
 import { namesOf } from '../allocator/network-names.js';
 import type { FirstRange } from '../allocator/new-range.js';
+import { actingAs } from '../database/actors.js';
 import type { AllocationRow, Tables } from '../database/tables.js';
 import { AppError } from '../errors.js';
 import { findClosest } from '../input/closest.js';
@@ -44,6 +45,15 @@ export interface SessionOptions {
   isAbandoned?: IsAbandoned | undefined;
   /** Who makes the changes; without it, the caller, of whose program nothing is known. */
   actor?: (() => Actor) | undefined;
+}
+
+export interface ChangeOptions {
+  /** Changes of one queue are made one at a time. */
+  queue?: string;
+  /** Also makes a change that waited in a queue and whose caller has left meanwhile. */
+  evenIfAbandoned?: boolean;
+  /** Makes the transaction, and again where it failed for a reason that may be gone. */
+  repeat?: <R>(once: () => Promise<R>) => Promise<R>;
 }
 
 /** The project and the port of an allocation. */
@@ -122,25 +132,23 @@ export class Session {
   }
 
   /**
-   * Makes a change that is no command of one project. The changes of one `queue` are made one at a time: a change that
-   * takes a project's lock in a transaction of its own goes through a queue, so that however many wait for the lock,
-   * they hold one database connection of this process.
-   * @param options with `evenIfAbandoned` a change that waited in a queue is also made when its caller has left
-   * meanwhile
+   * Makes a change that is no command of one project, in a transaction that knows who makes it. A change that takes a
+   * project's lock goes through a queue, so that however many wait for the lock, they hold one database connection of
+   * this process.
    * @throws AppError what `work` throws; forbidden; project-busy when too many wait
    */
   async change<T>(
     subject: Subject,
-    work: (db: Kysely<Tables>) => Promise<T>,
-    { queue, evenIfAbandoned = false }: { queue?: string; evenIfAbandoned?: boolean } = {},
+    work: (trx: Transaction<Tables>) => Promise<T>,
+    { queue, evenIfAbandoned = false, repeat = (once) => once() }: ChangeOptions = {},
   ): Promise<T> {
     this.access.requireChange(subject);
     const { db, changes, onChange } = this.#shared;
+    const { actor } = this;
+    const make = () => repeat(() => actingAs(db, actor, work));
     const isAbandoned = evenIfAbandoned ? undefined : this.#isAbandoned;
     const changed =
-      queue === undefined
-        ? work(db)
-        : (changes.submit(queue, () => work(db), isAbandoned).catch(refuseUnexecuted) as Promise<T>);
+      queue === undefined ? make() : (changes.submit(queue, make, isAbandoned).catch(refuseUnexecuted) as Promise<T>);
     return changed.finally(onChange);
   }
 

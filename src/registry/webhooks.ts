@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import type { Transaction } from 'kysely';
 import { callerId } from '../access/caller.js';
 import { keyWrong } from '../access/refusals.js';
-import { actingAs } from '../database/actors.js';
 import type { Tables } from '../database/tables.js';
 import { lockApiKeys } from '../repositories/api-keys.js';
 import { hurryDeliveries, repeatDelivery } from '../repositories/events/deliveries.js';
@@ -34,20 +33,18 @@ export async function createWebhook(
 ): Promise<{ webhook: CreatedWebhook; replayed: boolean }> {
   session.access.requireWebhookProjects(wanted.projects ?? []);
   const url = await requireUrl(session, wanted.url, requireDestination);
-  return session.change('webhooks', (db) =>
-    actingAs(db, session.actor, async (trx) => {
-      const keyId = await requireKeyThatAnswers(trx, session);
-      const answer = idempotency && (await lockAndFindAnswer(trx, NO_PROJECT, idempotency));
-      if (answer) return { webhook: answer as CreatedWebhook, replayed: true };
-      const secret = `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`;
-      const by = { caller: callerId(session.access.caller), keyId };
-      const webhook = await insertWebhook(trx, { ...wanted, url }, secret, by);
-      if (idempotency) {
-        await insertAnswers(trx, NO_PROJECT, [{ ...idempotency, response: { ...webhook, secret: null } }]);
-      }
-      return { webhook: { ...webhook, secret }, replayed: false };
-    }),
-  );
+  return session.change('webhooks', async (trx) => {
+    const keyId = await requireKeyThatAnswers(trx, session);
+    const answer = idempotency && (await lockAndFindAnswer(trx, NO_PROJECT, idempotency));
+    if (answer) return { webhook: answer as CreatedWebhook, replayed: true };
+    const secret = `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`;
+    const by = { caller: callerId(session.access.caller), keyId };
+    const webhook = await insertWebhook(trx, { ...wanted, url }, secret, by);
+    if (idempotency) {
+      await insertAnswers(trx, NO_PROJECT, [{ ...idempotency, response: { ...webhook, secret: null } }]);
+    }
+    return { webhook: { ...webhook, secret }, replayed: false };
+  });
 }
 
 /**
@@ -63,35 +60,29 @@ export async function changeWebhook(
 ): Promise<Webhook> {
   if (change.projects) session.access.requireWebhookProjects(change.projects);
   const url = wantedUrl === undefined ? undefined : await requireUrl(session, wantedUrl, requireDestination);
-  return session.change('webhooks', (db) =>
-    actingAs(db, session.actor, async (trx) => {
-      const keyId = await requireKeyThatAnswers(trx, session);
-      const row = await lockWebhook(trx, session.access, id);
-      if (change.enabled) await hurryDeliveries(trx, id);
-      return updateWebhook(trx, row, { ...change, ...(url && { url }), ...((url || change.enabled) && { keyId }) });
-    }),
-  );
+  return session.change('webhooks', async (trx) => {
+    const keyId = await requireKeyThatAnswers(trx, session);
+    const row = await lockWebhook(trx, session.access, id);
+    if (change.enabled) await hurryDeliveries(trx, id);
+    return updateWebhook(trx, row, { ...change, ...(url && { url }), ...((url || change.enabled) && { keyId }) });
+  });
 }
 
 /** Deletes a webhook with its deliveries. @throws AppError forbidden, webhook-not-found */
 export function removeWebhook(session: Session, id: string): Promise<void> {
-  return session.change('webhooks', (db) =>
-    actingAs(db, session.actor, async (trx) => {
-      await lockWebhook(trx, session.access, id);
-      await deleteWebhook(trx, id);
-    }),
-  );
+  return session.change('webhooks', async (trx) => {
+    await lockWebhook(trx, session.access, id);
+    await deleteWebhook(trx, id);
+  });
 }
 
 /** @throws AppError forbidden, webhook-not-found, delivery-not-found, webhook-disabled */
 export function repeat(session: Session, id: string, deliveryId: string): Promise<WebhookDelivery> {
-  return session.change('webhooks', (db) =>
-    actingAs(db, session.actor, async (trx) => {
-      const { disabled_reason } = await lockWebhook(trx, session.access, id);
-      if (disabled_reason !== null) throw webhookDisabled(id, disabled_reason);
-      return repeatDelivery(trx, id, deliveryId);
-    }),
-  );
+  return session.change('webhooks', async (trx) => {
+    const { disabled_reason } = await lockWebhook(trx, session.access, id);
+    if (disabled_reason !== null) throw webhookDisabled(id, disabled_reason);
+    return repeatDelivery(trx, id, deliveryId);
+  });
 }
 
 /** A key that takes ports on some hosts alone sends nothing to others. */

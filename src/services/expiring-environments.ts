@@ -15,7 +15,6 @@
  * released is decided anew under the lock of its project.
  */
 
-import { actingAs } from '../database/actors.js';
 import type { Log } from '../database/connect.js';
 import { AppError } from '../errors.js';
 import { readUdpListeners } from '../machine/listeners.js';
@@ -65,7 +64,7 @@ async function handle(
   if (isInUse) return;
   const subject = { project };
   if (!isTold) {
-    await session.change(subject, (db) => actingAs(db, session.actor, (trx) => tellDue(trx, project, environment)));
+    await session.change(subject, (trx) => tellDue(trx, project, environment));
     return;
   }
   if (!isReleasable) return;
@@ -98,9 +97,7 @@ async function probeEnvironment(
   const isInUse = found.some(({ is }) => is === 'open');
   // Also for TCP, because the status of a port that is being changed at this moment is not moved.
   if (isInUse) {
-    const record = (db: Parameters<typeof actingAs>[0]) =>
-      actingAs(db, session.actor, (trx) => recordUse(trx, project, environment));
-    await session.change({ project }, record);
+    await session.change({ project }, (trx) => recordUse(trx, project, environment));
   }
   return { isInUse, unknown: found.flatMap(({ is }) => (is === 'open' || is === 'closed' ? [] : is)) };
 }
