@@ -8,7 +8,7 @@
  * environment the same name, do not share ports.
  *
  * A caller may also say that the environment expires when nobody has used it for some time (`Expiry`). Without that it
- * never does. When it was used last, and so when it expires, is computed in migrations/0015_environments.sql.
+ * never does. When it was used last, and so when it expires, is computed in migrations/0015_environment_records.sql.
  *
  * All that changes an environment's ports or its record has locked the project's ranges. So whoever releases the last
  * port also removes the record (`release_port()` too), and none is left of environments that are gone. A batch of

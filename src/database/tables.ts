@@ -52,7 +52,7 @@ export interface KeptHostnamesTable {
   kept_until: Timestamp;
 }
 
-/** What is on record of an environment that holds a port, see migrations/0015_environments.sql. */
+/** What is on record of an environment that holds a port, see migrations/0015_environment_records.sql. */
 export interface EnvironmentsTable {
   project: string;
   environment: string;

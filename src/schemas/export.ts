@@ -1,8 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
+import { exportFormats } from '../input/export-formats.js';
 import { EnvironmentName, HostFilter, ProjectName, StringEnum } from './common.js';
-
-export const exportFormats = ['dotenv', 'cloudflared', 'prometheus', 'traefik', 'consul'] as const;
-export type ExportFormat = (typeof exportFormats)[number];
 
 export const ExportParams = Type.Object({
   format: StringEnum(exportFormats, {

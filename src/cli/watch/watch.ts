@@ -1,12 +1,14 @@
 import { type Command, Option } from 'commander';
 import { ClientFailure } from '../../client/failure.js';
 import { followEvents } from '../../client/follow-events.js';
+import { eventTypes } from '../../input/event-types.js';
+import { exportFormats } from '../../input/export-formats.js';
 import type { Event } from '../../schemas/events/event.js';
 import { type Context, openContext } from '../context.js';
 import { endAs } from '../ports/child.js';
 import { chooseFilters, type Filters } from '../ports/here.js';
 import { formatEvent, hasPlaceholders, valuesOf } from './event.js';
-import { addEventTypes, EVENT_TYPES, EXPORT_FORMATS } from './event-types.js';
+import { addEventTypes } from './event-types.js';
 import { openReaction, type WatchOptions } from './reactions.js';
 
 const EXPLANATION = `
@@ -28,10 +30,10 @@ export function registerWatch(program: Command): void {
     .option('--all', 'of every project and environment')
     .addOption(
       new Option('--on <types>', 'only these events, or all of a kind such as service; may be repeated')
-        .choices(EVENT_TYPES)
+        .choices(eventTypes)
         .argParser(addEventTypes),
     )
-    .addOption(new Option('--format <format>', 'the export that --write keeps up to date').choices(EXPORT_FORMATS))
+    .addOption(new Option('--format <format>', 'the export that --write keeps up to date').choices(exportFormats))
     .option('--write <file>', 'replaces the file as a whole, when the export differs from it')
     .option('--host <host>', 'the export has the ports of this host alone')
     .option('--exec <command>', 'runs a command after changes')
@@ -51,7 +53,7 @@ function requireUsable({ format, write, host, exec }: WatchOptions): void {
   if (write?.trim() === '') throw fail('--write names no file.', 'Name the file that is to be kept up to date.');
   if (exec?.trim() === '') throw fail('--exec has no command.', 'Add the command that is to run, or leave --exec out.');
   if (write !== undefined && format === undefined) {
-    throw fail('--write needs a format.', `Add --format with one of ${EXPORT_FORMATS.join(', ')}.`);
+    throw fail('--write needs a format.', `Add --format with one of ${exportFormats.join(', ')}.`);
   }
   if (write === undefined && (format !== undefined || host !== undefined)) {
     const given = format === undefined ? '--host' : '--format';

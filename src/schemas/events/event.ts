@@ -1,38 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
+import { eventTypes } from '../../input/event-types.js';
 import { AllocationOutline, allocationExample, withoutMetadata } from '../allocation.js';
 import { Cursor, Limit, Nullable, Page, ProjectName, Ref, StringEnum, Timestamp } from '../common.js';
 import { Reservation } from '../reservation.js';
-
-/** Each says what has happened to which kind of object. */
-export const eventTypes = [
-  'allocation.created',
-  'allocation.updated',
-  'allocation.released',
-  'reservation.created',
-  'reservation.renewed',
-  'reservation.cancelled',
-  'reservation.claimed',
-  'reservation.expired',
-  'range.created',
-  'range.changed',
-  'range.deleted',
-  'service.up',
-  'service.down',
-  'audit.finished',
-  'api-key.created',
-  'api-key.changed',
-  'api-key.revoked',
-  'environment.changed',
-  'environment.due',
-  'environment.released',
-  'excluded-port.added',
-  'excluded-port.changed',
-  'excluded-port.removed',
-  'webhook.created',
-  'webhook.changed',
-  'webhook.deleted',
-] as const;
-export type EventType = (typeof eventTypes)[number];
 
 const actorExample = {
   kind: 'key',

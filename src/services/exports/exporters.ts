@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
+import type { ExportFormat } from '../../input/export-formats.js';
 import { type MediaType, mediaTypes } from '../../media-types.js';
 import type { ExportedPort } from '../../repositories/reports/exports.js';
-import type { ExportFormat } from '../../schemas/export.js';
 import { addressOf, toTunnelRule } from './addresses.js';
 import { writeExportedDotenv } from './dotenv.js';
 import { LIST, mapPages, toJson, writeElements } from './json.js';
