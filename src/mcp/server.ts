@@ -1,5 +1,6 @@
 import { type CallToolResult, McpServer, ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server';
 import type { Redact } from '../access/redact.js';
+import { nameClient } from '../input/client-name.js';
 import { makeVisible } from '../input/visible.js';
 import { version } from '../package-root.js';
 import { publish } from './published.js';
@@ -46,15 +47,9 @@ export function createServer(
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
     }
     const { name, arguments: input } = params;
-    const client = clientIn(params._meta) ?? origin.client;
+    // By the current revision each request says what client it comes from.
+    const client = nameClient(params._meta?.['io.modelcontextprotocol/clientInfo']) ?? origin.client;
     return callTool({ ...origin, client, name, input, signal: mcpReq.signal });
   });
   return server;
-}
-
-/** By the current revision each request says what client it comes from. */
-function clientIn(meta: { [name: string]: unknown } | undefined): string | null {
-  const { name, version } = (meta?.['io.modelcontextprotocol/clientInfo'] ?? {}) as Record<string, unknown>;
-  if (typeof name !== 'string') return null;
-  return typeof version === 'string' ? `${name}/${version}` : name;
 }

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { type Test, test } from 'tap';
 import type { Database } from '../../src/database/connect.js';
-import { eventTypes } from '../../src/input/event-types.js';
 import { findEventsAfter, moveNewEvents } from '../../src/repositories/events/events.js';
+import { eventTypes } from '../../src/schemas/events/event-types.js';
 import { openEmbedded, openPostgres } from '../helpers/database.js';
 
 /** The types and subjects of the events that `statement` makes. */

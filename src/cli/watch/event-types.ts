@@ -1,5 +1,5 @@
 import { ClientFailure } from '../../client/failure.js';
-import { type EventType, eventTypes } from '../../input/event-types.js';
+import { type EventType, eventTypes } from '../../schemas/events/event-types.js';
 
 /**
  * Adds what one `--on` names: types with commas between them, and of a kind such as `service` all types.

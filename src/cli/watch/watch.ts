@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
 import { ClientFailure } from '../../client/failure.js';
 import { followEvents } from '../../client/follow-events.js';
-import { eventTypes } from '../../input/event-types.js';
 import { exportFormats } from '../../input/export-formats.js';
 import type { Event } from '../../schemas/events/event.js';
+import { eventTypes } from '../../schemas/events/event-types.js';
 import { type Context, openContext } from '../context.js';
 import { endAs } from '../ports/child.js';
 import { chooseFilters, type Filters } from '../ports/here.js';

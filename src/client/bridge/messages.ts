@@ -1,3 +1,5 @@
+import { nameClient } from '../../input/client-name.js';
+
 /** A message of JSON-RPC 2.0, as far as the bridge reads it. */
 export interface Message {
   jsonrpc?: string;
@@ -64,10 +66,8 @@ export function headersOf({ method, params }: Message, negotiated: string | null
 /** What the client calls itself, as a header can have it; null if the message does not say. */
 export function clientOf({ method, params }: Message): string | null {
   const meta = params?._meta as { [name: string]: unknown } | undefined;
-  const told = method === 'initialize' ? params?.clientInfo : meta?.[CLIENT_IN_META];
-  const { name, version } = (told ?? {}) as { name?: unknown; version?: unknown };
-  if (typeof name !== 'string' || name === '') return null;
-  return `${name}${typeof version === 'string' ? `/${version}` : ''}`.replace(/[^\x20-\x7e]/g, '?').slice(0, 200);
+  const name = nameClient(method === 'initialize' ? params?.clientInfo : meta?.[CLIENT_IN_META]);
+  return name?.replace(/[^\x20-\x7e]/g, '?').slice(0, 200) ?? null;
 }
 
 /** As the protocol encodes a text that a header cannot have. */

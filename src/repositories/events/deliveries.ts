@@ -1,7 +1,7 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Access } from '../../access/access.js';
 import type { Tables, WebhookDeliveryRow } from '../../database/tables.js';
-import type { EventType } from '../../input/event-types.js';
+import type { EventType } from '../../schemas/events/event-types.js';
 import type { WebhookDelivery, WebhookDeliveryQuery } from '../../schemas/events/webhook.js';
 import { decodeCursor, type Page, type PageRequest, toPage } from '../pages.js';
 import { deliveryNotFound } from './refusals.js';

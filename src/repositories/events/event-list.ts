@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Access } from '../../access/access.js';
 import type { Tables } from '../../database/tables.js';
-import type { EventType } from '../../input/event-types.js';
+import type { EventType } from '../../schemas/events/event-types.js';
 import { PAGE_BYTES } from '../pages.js';
 import { type EventRow, type FeedEvent, toFeedEvent } from './events.js';
 

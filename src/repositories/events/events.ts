@@ -1,7 +1,7 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import type { EventsTable, Json, Tables } from '../../database/tables.js';
-import type { EventType } from '../../input/event-types.js';
 import type { Event } from '../../schemas/events/event.js';
+import type { EventType } from '../../schemas/events/event-types.js';
 
 /** An event as the feed has it, before it is known who reads it. */
 export interface FeedEvent {

@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import type { Access } from '../../access/access.js';
 import type { Tables, WebhookRow } from '../../database/tables.js';
-import type { EventType } from '../../input/event-types.js';
+import type { EventType } from '../../schemas/events/event-types.js';
 import type { NewWebhook, Webhook } from '../../schemas/events/webhook.js';
 import { decodeCursor, isTime, isUuid, type Page, type PageRequest, toPage } from '../pages.js';
 import { webhookNotFound, webhooksLimitReached } from './refusals.js';

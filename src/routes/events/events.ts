@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { eventTypes } from '../../input/event-types.js';
 import { mediaTypes } from '../../media-types.js';
 import { listEvents } from '../../repositories/events/event-list.js';
 import { EventHeaders, EventPage, EventQuery } from '../../schemas/events/event.js';
+import { eventTypes } from '../../schemas/events/event-types.js';
 import { type NamedPosition, parsePosition, parseTypes, requireKept } from '../../services/events/reading.js';
 import { EventStreams } from '../../services/events/streams.js';
 import { answerOrEvents, LINK, refusals } from '../answers/responses.js';

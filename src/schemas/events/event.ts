@@ -1,8 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { eventTypes } from '../../input/event-types.js';
 import { AllocationOutline, allocationExample, withoutMetadata } from '../allocation.js';
 import { Cursor, Limit, Nullable, Page, ProjectName, Ref, StringEnum, Timestamp } from '../common.js';
 import { Reservation } from '../reservation.js';
+import { eventTypes } from './event-types.js';
 
 const actorExample = {
   kind: 'key',

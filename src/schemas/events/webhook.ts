@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { eventTypes } from '../../input/event-types.js';
 import { Cursor, Limit, Nullable, OneLine, Page, ProjectName, StringEnum, Timestamp, Uuid } from '../common.js';
+import { eventTypes } from './event-types.js';
 
 const MAX_PROJECTS = 100;
 export const MAX_URL_LENGTH = 2048;

@@ -1,10 +1,10 @@
 import type { Access } from '../../access/access.js';
-import { type EventType, eventTypes } from '../../input/event-types.js';
 import type { Session } from '../../registry/session.js';
 import { type EventFilter, isForAdmins, listEvents } from '../../repositories/events/event-list.js';
 import type { FeedEvent } from '../../repositories/events/events.js';
 import * as refusals from '../../repositories/events/refusals.js';
 import type { Event } from '../../schemas/events/event.js';
+import { type EventType, eventTypes } from '../../schemas/events/event-types.js';
 import type { EventFeed } from './feed.js';
 
 /** How many events a reader is given at a time. */

@@ -1,8 +1,8 @@
 // What `pa watch` tells, and how it ends.
 import t from 'tap';
 import { renderContract } from '../../../scripts/contract.js';
-import { eventTypes } from '../../../src/input/event-types.js';
 import { exportFormats } from '../../../src/input/export-formats.js';
+import { eventTypes } from '../../../src/schemas/events/event-types.js';
 import { callCli, openShop } from '../../helpers/cli.js';
 import { ADMIN, bearer, WITH_KEYS } from '../../helpers/keys.js';
 import { serveShop, startWatch, until } from '../../helpers/watching.js';
@@ -10,7 +10,8 @@ import { serveShop, startWatch, until } from '../../helpers/watching.js';
 t.test('it knows the event types and the formats that there are', async (t) => {
   const { components, paths } = JSON.parse((await renderContract()).json);
   t.same(eventTypes, components.schemas.Event.properties.type.enum);
-  t.same(exportFormats, paths['/v1/exports/{format}'].get.parameters[0].schema.enum);
+  const parameters: { name: string; schema: { enum?: string[] } }[] = paths['/v1/exports/{format}'].get.parameters;
+  t.same(exportFormats, parameters.find(({ name }) => name === 'format')?.schema.enum);
 });
 
 t.test('a line for each event: of this folder, of a project, of all, and of chosen types', async (t) => {

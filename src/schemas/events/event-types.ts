@@ -1,6 +1,6 @@
 /**
- * The types of events: each says what has happened to which kind of object. They stand apart from the schemas, because
- * the command needs them too, and takes longer to load the schemas than for all its work.
+ * The types of events: each says what has happened to which kind of object. They stand apart from the schema, because
+ * the command needs them too, and takes longer to load TypeBox than for all its work.
  */
 export const eventTypes = [
   'allocation.created',
