@@ -1,10 +1,10 @@
 // Receivers that fail, each in its way. Waits are of milliseconds here.
 import { createServer } from 'node:net';
 import t, { type Test } from 'tap';
-import { makeApp, requester } from '../../helpers/app.js';
-import { openPostgres } from '../../helpers/database.js';
-import { type Answerer, startReceiver } from '../../helpers/receiver.js';
-import { QUICK, sendWebhooks, untilDeliveries } from '../../helpers/webhooks.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { openPostgres } from '../helpers/database.js';
+import { type Answerer, startReceiver } from '../helpers/receiver.js';
+import { QUICK, sendWebhooks, untilDeliveries } from '../helpers/webhooks.js';
 
 const TYPES = ['allocation.created'];
 const answerWith =
@@ -144,7 +144,7 @@ t.test('the metrics tell attempts by their outcome, and the age of the oldest th
   const outcomes: string[] = [];
   let oldest = 0;
   const observer = {
-    ...(await import('../../../src/observer.js')).unobserved,
+    ...(await import('../../src/observer.js')).unobserved,
     webhookAttempted: (outcome: string) => outcomes.push(outcome),
     webhooksPending: (seconds: number) => {
       oldest = Math.max(oldest, seconds);
@@ -162,7 +162,7 @@ t.test('the metrics tell attempts by their outcome, and the age of the oldest th
 });
 
 t.test('a webhook ends with the key that set its URL', async (t) => {
-  const { WITH_KEYS, ADMIN, bearer, makeKey } = await import('../../helpers/keys.js');
+  const { WITH_KEYS, ADMIN, bearer, makeKey } = await import('../helpers/keys.js');
   const request = requester(await makeApp(t, await openPostgres(t), WITH_KEYS));
   const { id: keyId, key } = await makeKey(request, 'project', 'consilio');
   const wanted = { url: 'http://localhost:1/', projects: ['consilio'] };
@@ -174,7 +174,7 @@ t.test('a webhook ends with the key that set its URL', async (t) => {
 });
 
 t.test('a webhook ends with the key that made it', async (t) => {
-  const { WITH_KEYS, ADMIN, bearer, makeKey, expireKey } = await import('../../helpers/keys.js');
+  const { WITH_KEYS, ADMIN, bearer, makeKey, expireKey } = await import('../helpers/keys.js');
   const database = await openPostgres(t);
   const request = requester(await makeApp(t, database, WITH_KEYS));
   const keys = [await makeKey(request, 'project', 'consilio'), await makeKey(request, 'project', 'consilio')] as const;

@@ -3,11 +3,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import t, { type Test } from 'tap';
-import type { Database } from '../../../src/database/connect.js';
-import { MARK } from '../../../src/services/cloudflare/plan.js';
-import { makeApp, requester } from '../../helpers/app.js';
-import { CLOUDFLARE, startCloudflare, TARGET, TOKEN, TUNNEL_ID } from '../../helpers/cloudflare/api.js';
-import { openEmbedded, openPostgres } from '../../helpers/database.js';
+import type { Database } from '../../src/database/connect.js';
+import { MARK } from '../../src/services/cloudflare/plan.js';
+import { makeApp, requester } from '../helpers/app.js';
+import { CLOUDFLARE, startCloudflare, TARGET, TOKEN, TUNNEL_ID } from '../helpers/cloudflare/api.js';
+import { openEmbedded, openPostgres } from '../helpers/database.js';
 
 type Open = (t: Test) => Promise<Database>;
 const CATCH_ALL = { service: 'http_status:404' };
