@@ -21,7 +21,7 @@ t.test('kill -9 of the replica that sends loses nothing, and keeps the order of 
   receiver.secret = body.secret;
   await sql`
     insert into new_events (type, project, subject, actor, data)
-    select 'service.up', 'project-' || i % 3, 'allocations/' || i, '{}', '{}'
+    select 'service.up', 'project-' || i % 3, 'allocations/' || i, current_actor(), '{}'
     from generate_series(1, ${EVENTS}::integer) i`.execute(db);
   await receiver.has(EVENTS / 10, 60_000);
 

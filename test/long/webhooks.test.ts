@@ -33,7 +33,7 @@ for (const [name, open] of databases) {
     }
     await sql`
       insert into new_events (type, project, subject, actor, data)
-      select 'service.up', 'project-' || i % ${PROJECTS}, 'allocations/' || i, '{}', '{"allocation": {"port": 3100}}'
+      select 'service.up', 'project-' || i % ${PROJECTS}, 'allocations/' || i, current_actor(), '{"allocation": {"port": 3100}}'
       from generate_series(1, ${EVENTS}::integer) i`.execute(database.db);
     global.gc?.();
     const before = process.memoryUsage().rss;
