@@ -25,7 +25,7 @@ export interface Suite {
   readonly debian?: Record<string, string>;
   /** What one file may take, if it is more than usual. */
   readonly timeoutSeconds?: number;
-  /** Its files run one after another, because they assert how long something takes. */
+  /** Its files run one after another, because they assert how long something takes, or listen on the same ports. */
   readonly oneAtATime?: true;
 }
 
@@ -126,6 +126,7 @@ export const suites: Record<string, Suite> = {
       prometheus: 'prometheus',
     },
     timeoutSeconds: 300,
+    oneAtATime: true,
   },
   failover: {
     proves: 'nothing acknowledged is lost when the primary of a Patroni cluster fails',

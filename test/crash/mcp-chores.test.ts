@@ -46,7 +46,7 @@ t.test('the service in the background sweeps reservations and deletes old health
   const expected = {
     reservations: [{ status: 'expired' }],
     checks: [{ port: 3300 }],
-    leases: [{ name: 'reservations' }, { name: 'retention' }],
+    leases: [{ name: 'environments' }, { name: 'reservations' }, { name: 'retention' }],
   };
   let found: unknown;
   for (const waitMs of WAITS_MS) {
