@@ -2,7 +2,7 @@ import t from 'tap';
 import { assertClean, cell, openBrowser, visit } from '../helpers/browser.js';
 import { fillRegistry, PROBED, runServices, serve } from '../helpers/dashboard.js';
 import { openPostgres } from '../helpers/database.js';
-import { listen } from '../helpers/listeners.js';
+import { openBlackHole } from '../helpers/listeners.js';
 
 t.test('the main journeys', async (t) => {
   const browser = await openBrowser(t);
@@ -226,10 +226,12 @@ t.test('the main journeys', async (t) => {
       PROBE_TIMEOUT_MS: '60000',
     });
     await fillRegistry(request);
-    await listen(t, PROBED, 3150);
-    const { page } = await visit(t, browser, url);
+    await openBlackHole(t, PROBED, 3150); // the audit waits there until it is stopped
+    const visited = await visit(t, browser, url);
+    const { page } = visited;
     await page.getByRole('button', { name: 'Run an audit' }).click();
     await page.getByRole('button', { name: 'Stop', exact: true }).click();
     await page.getByText('The audit was not finished. Stopped before it was done.').waitFor();
+    assertClean(t, visited);
   });
 });
