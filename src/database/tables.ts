@@ -169,6 +169,8 @@ export interface NewEventsTable {
 export interface EventsTable extends Omit<NewEventsTable, 'id'> {
   /** A bigint, which pg reads as text. */
   position: string;
+  /** Of the events up to this one. */
+  latest_time: Date;
   /** About how many bytes the row has as JSON. The database computes it. */
   json_bytes: ColumnType<number, never, never>;
 }

@@ -30,19 +30,15 @@ export async function deleteOldAudits(db: Kysely<Tables>, days: number, limit: n
 
 /**
  * Deletes up to `limit` events that are older than `days`, from the beginning of the feed on, and remembers up to where in
- * the same transaction. It stops at the first event that is younger, even if older ones follow, so that no reader misses
- * an event in between.
+ * the same transaction. Older ones behind a younger one stay, so that no reader misses an event in between.
  * @returns how many were deleted
  */
 export async function deleteOldEvents(trx: Transaction<Tables>, days: number, limit: number): Promise<number> {
   const { rows } = await sql<{ deleted: number; last: string | null }>`
-    with oldest as (
-      select position, time < statement_timestamp() - make_interval(days => ${days}) as is_old
-      from events where position > (select deleted_position from event_feed) order by position limit ${limit}
-    ), deleted as (
+    with deleted as (
       delete from events where position = any(array(
-        select position from oldest
-        where position < coalesce((select min(position) from oldest where not is_old), 9223372036854775807)))
+        select position from events where latest_time < statement_timestamp() - make_interval(days => ${days})
+        order by latest_time, position limit ${limit}))
       returning position
     )
     select count(*)::integer as deleted, max(position)::text as last from deleted`.execute(trx);

@@ -70,8 +70,8 @@ export async function deleteOldDeliveries(trx: Transaction<Tables>, days: number
     with old as (
       select greatest(
         (select deleted_position from event_feed),
-        (select position from events where time < statement_timestamp() - make_interval(days => ${days})
-         order by time desc, position desc limit 1)
+        (select position from events where latest_time < statement_timestamp() - make_interval(days => ${days})
+         order by latest_time desc, position desc limit 1)
       ) as position
     )
     delete from webhook_deliveries where id in (

@@ -91,17 +91,9 @@ function firstRows(
     order by e.position limit ${limit}`;
 }
 
-/**
- * The first position of an event of this time or later; null if there is none. The search reads the index entries of all
- * such events, because a later event may have a lower position. If every event is that young, nothing is searched.
- * `+ 0` keeps PostgreSQL from searching position by position.
- */
+/** The first position of an event of this time or later; null if there is none. */
 const firstPosition = (since: string): RawBuilder<string | null> => sql`(
-  select case
-    when (select time from events order by time limit 1) >= ${since}::timestamptz
-    then (select position from events order by position limit 1)
-    else (select min(position + 0) from events where time >= ${since}::timestamptz)
-  end)`;
+  select position from events where latest_time >= ${since}::timestamptz order by latest_time, position limit 1)`;
 
 /** The position before the first event of this time or later; `last` if there is none. */
 export async function findPositionBefore(db: Kysely<Tables>, since: string, last: number): Promise<number> {

@@ -11,7 +11,7 @@ export interface FeedEvent {
   bytes: number;
 }
 
-export type EventRow = Selectable<EventsTable>;
+export type EventRow = Omit<Selectable<EventsTable>, 'latest_time'>;
 
 /** Tells other replicas that there are events, see `Database.listen`. Channels belong to a database, not to a schema. */
 export const EVENTS_CHANNEL = 'port_allocator_events';
@@ -36,8 +36,11 @@ export function moveNewEvents(db: Kysely<Tables>): Promise<{ last: number; isMor
         delete from new_events where id = any(array(select id from new_events order by id limit ${MOVED_AT_ONCE}))
         returning *
       ), inserted as (
-        insert into events (position, type, project, subject, time, actor, data)
-        select ${last}::bigint + row_number() over (order by id), type, project, subject, time, actor, data from moved
+        insert into events (position, type, project, subject, time, latest_time, actor, data)
+        select ${last}::bigint + row_number() over (order by id), type, project, subject, time,
+               greatest(max(time) over (order by id), (select latest_time from events order by position desc limit 1)),
+               actor, data
+        from moved
       ), counted as (
         select count(*)::integer as moved from moved
       ), remembered as (

@@ -70,7 +70,9 @@ t.test('what cannot be read is refused, with what to do', async (t) => {
     await refused(`?cursor=${last + 1}`, 400, /no event \d+ yet: the newest is/, headers);
   await refused('', 400, /no event 999999 yet/, { ...stream, 'last-event-id': '999999' });
 
-  await sql`update events set time = time - interval '10 days' where position < ${last}`.execute(database.db);
+  await sql`update events set time = time - interval '10 days', latest_time = latest_time - interval '10 days' where position < ${last}`.execute(
+    database.db,
+  );
   const kept = { healthCheckRetentionDays: 7, historyRetentionDays: null, eventRetentionDays: 4 };
   t.match(await runRetention(database.db, kept), { events: last - 1 });
   for (const headers of [{}, stream])
@@ -79,6 +81,36 @@ t.test('what cannot be read is refused, with what to do', async (t) => {
   t.match((await request('GET', '/v1/events')).body, { items: [{ id: `${last}` }] });
   t.match(await take(readStream(`${url}/v1/events?cursor=${last - 1}`), 1), [{ id: `${last}` }]);
   t.equal((await request('HEAD', '/v1/events', undefined, stream)).status, 200);
+});
+
+t.test('the event of a slow transaction stands behind later ones, and is found and kept like them', async (t) => {
+  const database = await openPostgres(t);
+  const { request, service, url } = await serveFeed(t, database);
+  await request(...PUT('before'));
+  await service.feed.moveNew();
+  const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString();
+  await sql`update events set time = ${daysAgo(9)}, latest_time = ${daysAgo(9)}`.execute(database.db);
+  const times = [daysAgo(3), daysAgo(8), daysAgo(1)];
+  for (const [i, time] of times.entries()) {
+    await sql`
+      insert into new_events (type, subject, time, actor, data)
+      values ('range.changed', ${`ranges/${i}`}, ${time}, current_actor(), '{}')`.execute(database.db);
+  }
+  const since = async (days: number) => {
+    const { items } = (await request('GET', `/v1/events?type=range.changed&since=${daysAgo(days)}`)).body;
+    return items.map(({ subject }: { subject: string }) => subject);
+  };
+  t.strictSame(await since(8.5), ['ranges/0', 'ranges/1', 'ranges/2']);
+  t.strictSame(await since(2.5), ['ranges/2']);
+  t.strictSame(await since(3.5), ['ranges/0', 'ranges/2'], 'not what happened before');
+  t.strictSame(await since(0.5), []);
+  const [first] = await take(readStream(`${url}/v1/events?since=${daysAgo(3.5)}`), 1);
+  t.equal(first?.subject, 'ranges/0');
+  const kept = { healthCheckRetentionDays: 7, historyRetentionDays: null, eventRetentionDays: 7 };
+  await runRetention(database.db, kept);
+  t.strictSame(await since(8.5), ['ranges/0', 'ranges/1', 'ranges/2'], 'no gap behind what is kept');
+  const left = (await request('GET', '/v1/events')).body.items;
+  t.equal(left[0].subject, 'ranges/0');
 });
 
 t.test('a key sees the events of its projects, in a running stream too, and none when it is revoked', async (t) => {
