@@ -50,15 +50,20 @@ export class EventStream {
     if (!this.isClosed) this.#raw.write(text);
   }
 
-  /** Waits until the reader has taken what was written, or has left. `registerUnreadAnswers` cuts one who takes nothing. */
-  async taken(): Promise<void> {
-    if (!this.isFull || this.isClosed) return;
+  /**
+   * Waits until the reader has taken what was written, or has left, or `signal` is aborted. `registerUnreadAnswers` cuts
+   * one who takes nothing.
+   */
+  async taken(signal: AbortSignal): Promise<void> {
+    if (!this.isFull || this.isClosed || signal.aborted) return;
     await new Promise<void>((resolve) => {
       const done = () => {
         this.#raw.off('drain', done).off('close', done);
+        signal.removeEventListener('abort', done);
         resolve();
       };
       this.#raw.once('drain', done).once('close', done);
+      signal.addEventListener('abort', done);
     });
   }
 
@@ -76,6 +81,12 @@ export class EventStream {
   end(): void {
     clearInterval(this.#heartbeat);
     this.#raw.end();
+  }
+
+  /** Ends, also for a reader that does not take what was written: it can resume, and a process that stops waits for none. */
+  cut(): void {
+    if (this.isFull) this.#raw.destroy();
+    else this.end();
   }
 }
 

@@ -57,7 +57,7 @@ export async function streamEvents(
     stream.write(`retry: ${RETRY_MS}\nid: ${position}\n\n`);
     for await (const reading of readFeed(feed, session, filter, position, ending.signal)) {
       for (const one of reading.events) {
-        await stream.taken();
+        await stream.taken(ending.signal);
         await key.requireValid();
         if (ending.signal.aborted) break;
         stream.write(frameOf(one));
@@ -68,7 +68,7 @@ export async function streamEvents(
       position = reading.position;
     }
     if (key.refusal) throw key.refusal;
-    stream.end();
+    stream.cut();
   } catch (error) {
     stream.refuse(error, request);
   } finally {
