@@ -9,6 +9,7 @@ import { webhookDisabled } from '../repositories/events/refusals.js';
 import { deleteWebhook, insertWebhook, lockWebhook, updateWebhook } from '../repositories/events/webhooks.js';
 import { type IdempotencyKey, insertAnswers, lockAndFindAnswer, NO_PROJECT } from '../repositories/idempotency-keys.js';
 import type { CreatedWebhook, NewWebhook, Webhook, WebhookChange, WebhookDelivery } from '../schemas/events/webhook.js';
+import { canonicalHost } from '../schemas/host.js';
 import type { Session } from './session.js';
 
 /** Standard Webhooks asks for 24 to 64 bytes. */
@@ -16,10 +17,10 @@ const SECRET_BYTES = 32;
 
 /**
  * Finds out where a URL leads, and refuses what nothing may be sent to.
- * @returns the URL as it is stored, and its host
+ * @returns the URL as it is stored
  * @throws AppError validation-failed, destination-not-allowed
  */
-export type RequireDestination = (url: string) => Promise<{ url: string; host: string }>;
+export type RequireDestination = (url: string) => Promise<string>;
 
 /**
  * Makes a webhook. Its secret is in this answer and nowhere else; a repeated request is answered without it.
@@ -63,7 +64,10 @@ export async function changeWebhook(
   return session.change('webhooks', async (trx) => {
     const keyId = await requireKeyThatAnswers(trx, session);
     const row = await lockWebhook(trx, session.access, id);
-    if (change.enabled) await hurryDeliveries(trx, id);
+    if (change.enabled) {
+      requireHostOf(session, url ?? row.url);
+      await hurryDeliveries(trx, id);
+    }
     return updateWebhook(trx, row, { ...change, ...(url && { url }), ...((url || change.enabled) && { keyId }) });
   });
 }
@@ -79,18 +83,23 @@ export function removeWebhook(session: Session, id: string): Promise<void> {
 /** @throws AppError forbidden, webhook-not-found, delivery-not-found, webhook-disabled */
 export function repeat(session: Session, id: string, deliveryId: string): Promise<WebhookDelivery> {
   return session.change('webhooks', async (trx) => {
-    const { disabled_reason } = await lockWebhook(trx, session.access, id);
+    const { url, disabled_reason } = await lockWebhook(trx, session.access, id);
+    requireHostOf(session, url);
     if (disabled_reason !== null) throw webhookDisabled(id, disabled_reason);
     return repeatDelivery(trx, id, deliveryId);
   });
 }
 
-/** A key that takes ports on some hosts alone sends nothing to others. */
 async function requireUrl(session: Session, wanted: string, requireDestination: RequireDestination): Promise<string> {
   session.access.requireChange('webhooks');
-  const { url, host } = await requireDestination(wanted);
-  session.access.requireNames({ hosts: [host] });
+  const url = await requireDestination(wanted);
+  requireHostOf(session, url);
   return url;
+}
+
+/** A key that takes ports on some hosts alone sends nothing to others. @throws AppError forbidden */
+function requireHostOf({ access }: Session, url: string): void {
+  access.requireNames({ hosts: [canonicalHost(new URL(url).hostname) ?? ''] });
 }
 
 /**

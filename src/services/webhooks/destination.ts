@@ -32,13 +32,13 @@ export class Destinations {
 
   /**
    * Refuses a URL that nothing may be sent to. A name that cannot be resolved is accepted: that may change.
-   * @returns the URL as it is stored, and its host
+   * @returns the URL as it is stored
    * @throws AppError validation-failed, destination-not-allowed
    */
-  async require(given: string): Promise<{ url: string; host: string }> {
+  async require(given: string): Promise<string> {
     const { url, host } = parseDestination(given);
     await this.#policy.resolve(host, AbortSignal.timeout(2 * NAME_TIMEOUT_MS));
-    return { url: url.href, host };
+    return url.href;
   }
 
   /** @throws AppError destination-not-allowed; the reason of `signal` when it is aborted */

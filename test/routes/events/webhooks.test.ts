@@ -86,6 +86,14 @@ t.test('who may have webhooks', async (t) => {
     assertProblem(t, await request('GET', path, undefined, keys.reader), 'forbidden');
   }
   assertProblem(t, await post(keys.reader, []), 'forbidden');
+  const elsewhere = { role: 'project', projects: ['odin'], hosts: ['build-1'], name: 'elsewhere' };
+  const limited = bearer((await request('POST', '/v1/api-keys', elsewhere, ADMIN)).body.key);
+  t.equal((await request('PATCH', `/v1/webhooks/${odin}`, { enabled: false }, limited)).status, 200);
+  const enabled = await request('PATCH', `/v1/webhooks/${odin}`, { enabled: true }, limited);
+  t.match(assertProblem(t, enabled, 'forbidden').detail, 'localhost', 'it sends nothing to another host');
+  const delivery = `/v1/webhooks/${odin}/deliveries/00000000-0000-4000-8000-000000000000`;
+  assertProblem(t, await request('POST', `${delivery}/repeat`, undefined, limited), 'forbidden');
+  assertProblem(t, await request('POST', `${delivery}/repeat`, undefined, keys.odin), 'webhook-disabled');
   for (let count = 1; count < 20; count += 1) t.equal((await post(keys.odin, ['odin'])).status, 201);
   assertProblem(t, await post(keys.odin, ['odin']), 'limit-reached');
   t.equal((await post(ADMIN, [])).status, 201);

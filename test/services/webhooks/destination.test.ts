@@ -20,13 +20,13 @@ t.test('URLs that are refused when a webhook is made', async (t) => {
   );
   const codeOf = (url: string) =>
     destinations.require(url).then(
-      ({ url, host }) => `${host} ${url}`,
+      (stored) => stored,
       (error) => error.code,
     );
-  t.equal(await codeOf('http://[::1]:3105/events'), 'localhost http://[::1]:3105/events');
-  t.equal(await codeOf('HTTPS://Hooks.Test/a?b'), 'hooks.test https://hooks.test/a?b');
-  t.equal(await codeOf('http://10.0.0.7/'), '10.0.0.7 http://10.0.0.7/');
-  t.equal(await codeOf('http://gone.test/'), 'gone.test http://gone.test/', 'the name may come');
+  t.equal(await codeOf('http://[::1]:3105/events'), 'http://[::1]:3105/events');
+  t.equal(await codeOf('HTTPS://Hooks.Test/a?b'), 'https://hooks.test/a?b');
+  t.equal(await codeOf('http://10.0.0.7/'), 'http://10.0.0.7/');
+  t.equal(await codeOf('http://gone.test/'), 'http://gone.test/', 'the name may come');
   for (const url of ['http://other.test/', 'http://10.0.0.8/', 'http://2130706433.example/', `http://${METADATA}/`]) {
     t.equal(await codeOf(url), 'destination-not-allowed', url);
   }
