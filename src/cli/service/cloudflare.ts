@@ -62,7 +62,12 @@ function describe({ action, before, after }: CloudflareChange): string {
 }
 
 function formatStatus(status: CloudflareStatus): string {
-  if (!status.configured) return 'No Cloudflare tunnel is configured.';
+  if (!status.configured) {
+    return (
+      'No Cloudflare tunnel is configured. Start the service with CLOUDFLARE_API_TOKEN, CLOUDFLARE_ACCOUNT_ID,\n' +
+      'CLOUDFLARE_TUNNEL_ID and CLOUDFLARE_ZONES (docs/cloudflare.md).'
+    );
+  }
   const { tunnelId, zones, lastSuccessAt, lastError, lastErrorAt, nextAttemptAt, pendingChanges, conflicts } = status;
   return [
     `tunnel        ${tunnelId}`,

@@ -94,7 +94,6 @@ export const EventQuery = Type.Object(
     project: Type.Optional(ProjectName),
     type: Type.Optional(
       Type.String({
-        pattern: '^[a-z-]+\\.[a-z]+(,[a-z-]+\\.[a-z]+)*$',
         maxLength: 1024,
         description: 'The types of the events that are wanted, separated by commas.',
         examples: ['service.down,service.up'],

@@ -134,8 +134,8 @@ export class TunnelSync {
         return { tunnelId: config.tunnelId, changes, conflicts: all };
       }
     } catch (error) {
+      if (signal.aborted && !(error instanceof AppError)) throw error; // this process stops, and the next pass goes on
       observer.cloudflarePass('failed', pending);
-      if (signal.aborted && !(error instanceof AppError)) throw error;
       const seconds = error instanceof AppError ? error.extras.retryAfter : undefined;
       await saveTunnelFailure(db, config.tunnelId, {
         error: this.#parts.redact((error as Error).message),
