@@ -52,7 +52,7 @@ export const suites: Record<string, Suite> = {
     takes: '6 min',
     folder: 'long',
     postgres: true,
-    timeoutSeconds: 300,
+    timeoutSeconds: 600,
   },
   crash: {
     proves: 'what was acknowledged is kept, whatever is killed; starts, stops, outages',
