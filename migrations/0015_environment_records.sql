@@ -1,5 +1,5 @@
 -- What is on record of an environment besides its ports: the folder that it lives in, where a caller has told it, and
--- when it expires, where a caller has said so.
+-- when it expires, where a caller has said so. Where neither is on record any more the row stays, with null in both.
 
 -- A row is there only as long as its environment holds a port, on any host and protocol. Whoever releases ports removes
 -- the rows of the environments that hold nothing any more, under the lock of the project's ranges. So an environment that
@@ -12,7 +12,8 @@ create table environments (
   expires_after_seconds integer,
   -- 'tell' only writes the event environment.due. 'release' also releases the environment.
   on_expiry text,
-  -- When the ports of the environment were last asked for together. Written only if it expires, and at most once an hour.
+  -- When the ports of the environment were last asked for together. Written only if it expires, and at most once an
+  -- hour, or every 24th part of a time that is shorter than a day.
   used_at timestamptz(3),
   -- When environment.due was last written. It counts only if the environment was not used since.
   told_at timestamptz(3),
@@ -21,8 +22,7 @@ create table environments (
   constraint environments_expires_after check (expires_after_seconds between 3600 and 31536000),
   constraint environments_on_expiry check (on_expiry in ('tell', 'release')),
   constraint environments_policy check (
-    num_nulls(expires_after_seconds, on_expiry, used_at) in (0, 3) and (told_at is null or used_at is not null)),
-  constraint environments_something check (path is not null or expires_after_seconds is not null)
+    num_nulls(expires_after_seconds, on_expiry, used_at) in (0, 3) and (told_at is null or used_at is not null))
 );
 -- Finds which environment is on record for a folder. A B-tree cannot hold texts of this length.
 create index environments_by_path on environments using hash (path);

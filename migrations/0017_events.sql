@@ -9,12 +9,12 @@
 -- their transaction has committed, by one process at a time (src/repositories/events/events.ts). It gives each a position, and 7
 -- gets a position behind 8.
 
--- Whether this is an actor as readers of events expect it.
+-- Whether this is an actor as readers of events expect it. A constraint that is null is met, and so this is never null.
 create function is_actor(actor jsonb) returns boolean
 language sql immutable
 as $$
-  select jsonb_typeof(actor) = 'object' and actor ->> 'kind' in ('key', 'anonymous', 'service', 'sql')
-    and actor ?& '{keyId,name,client}'
+  select coalesce(jsonb_typeof(actor) = 'object' and actor ->> 'kind' in ('key', 'anonymous', 'service', 'sql')
+    and actor ?& '{keyId,name,client}', false)
 $$;
 
 create table new_events (
@@ -37,6 +37,7 @@ create table new_events (
     'excluded-port.added', 'excluded-port.changed', 'excluded-port.removed',
     'webhook.created', 'webhook.changed', 'webhook.deleted')),
   constraint new_events_actor check (is_actor(actor)),
+  constraint new_events_time check (isfinite(time)),
   constraint new_events_data check (jsonb_typeof(data) = 'object')
 );
 
@@ -72,8 +73,8 @@ create table event_feed (
 insert into event_feed default values;
 
 -- Who makes the changes of this transaction. The service tells it in the setting port_allocator.actors (src/database/actors.ts):
--- an object with an actor for each id that is changed, and under '' the one of everything else. At a psql prompt the
--- setting is empty, and it is the SQL role.
+-- an object with an actor for each id that is changed, for each 'environment ' and its name, for reservations that are found
+-- 'expired' on the way, and under '' for everything else. At a psql prompt the setting is empty, and it is the SQL role.
 create function current_actors() returns jsonb
 language plpgsql stable
 as $$
@@ -99,7 +100,7 @@ $$;
 alter table port_allocations
   add column allocated_by jsonb not null default current_actor(),
   add column released_by jsonb,
-  add constraint port_allocations_actors check (is_actor(allocated_by) and is_actor(released_by));
+  add constraint port_allocations_actors check (is_actor(allocated_by) and (released_by is null or is_actor(released_by)));
 
 create function set_released_by() returns trigger
 language plpgsql
@@ -130,7 +131,7 @@ as $$
   select allocation - '{metadata,hostname_withheld_at,json_bytes,allocated_by,released_by}'::text[]
 $$;
 
--- A row that one batch both allocates and releases is inserted as released.
+-- A row that is inserted at a psql prompt may be a released one.
 create function record_inserted_allocations() returns trigger
 language plpgsql
 set search_path from current
@@ -207,7 +208,7 @@ create trigger port_allocations_deleted after delete on port_allocations
   referencing old table as deleted
   for each statement execute function record_deleted_allocations();
 
--- A reservation that one batch both makes and ends is inserted as ended.
+-- One that is inserted at a psql prompt may have ended.
 create function record_inserted_reservations() returns trigger
 language plpgsql
 set search_path from current
@@ -216,13 +217,12 @@ declare
   actors jsonb := current_actors();
 begin
   insert into new_events (type, project, subject, actor, data)
-  select e.type, n.project, 'reservations/' || n.id, coalesce(e.actor, actors -> n.id::text, actors -> ''),
-         jsonb_build_object('reservation', to_jsonb(n))
+  select e.type, n.project, 'reservations/' || n.id, coalesce(actors -> n.id::text, actors -> ''),
+         jsonb_build_object('reservation', to_jsonb(n) - 'ended_at')
   from inserted n
   cross join lateral (
-    values ('reservation.created', actors -> ('created ' || n.id), true),
-           ('reservation.' || n.status, null, n.status <> 'active')
-  ) e (type, actor, happened)
+    values ('reservation.created', true), ('reservation.' || n.status, n.status <> 'active')
+  ) e (type, happened)
   where e.happened;
   return null;
 end
@@ -240,8 +240,9 @@ declare
 begin
   insert into new_events (type, project, subject, actor, data)
   select case when n.status = 'active' then 'reservation.renewed' else 'reservation.' || n.status end,
-         n.project, 'reservations/' || n.id, coalesce(actors -> n.id::text, actors -> ''),
-         jsonb_build_object('reservation', to_jsonb(n))
+         n.project, 'reservations/' || n.id,
+         coalesce(actors -> n.id::text, case n.status when 'expired' then actors -> 'expired' end, actors -> ''),
+         jsonb_build_object('reservation', to_jsonb(n) - 'ended_at')
   from before o
   join after n on n.id = o.id
   where n.status <> o.status or (n.status = 'active' and n.expires_at <> o.expires_at);
@@ -260,7 +261,7 @@ as $$
 begin
   insert into new_events (type, project, subject, actor, data)
   select 'reservation.cancelled', o.project, 'reservations/' || o.id, current_actor(),
-         jsonb_build_object('reservation', to_jsonb(o))
+         jsonb_build_object('reservation', to_jsonb(o) - 'ended_at')
   from deleted o where o.status = 'active';
   return null;
 end
@@ -298,11 +299,11 @@ create trigger port_ranges_recorded after insert or update or delete on port_ran
 create trigger excluded_ports_recorded after insert or update or delete on excluded_ports
   for each row execute function record_change(
     'excludedPort', 'excluded-ports', 'port', 'excluded-port.added', 'excluded-port.changed', 'excluded-port.removed');
--- Not the updates that say when it was last used.
+-- There is no event for the updates that say when a key was last used.
 create trigger api_keys_recorded
   after insert or delete or update of name, role, projects, hostnames, hosts, hash, expires_at on api_keys
   for each row execute function record_change('apiKey', 'api-keys', 'id', 'api-key.created', 'api-key.changed', 'api-key.revoked');
--- Not its deletes, which make room for newer ones.
+-- There is no event for its deletes, which make room for newer audits.
 create trigger port_audits_recorded after insert on port_audits
   for each row execute function record_change('audit', 'audits', 'id', 'audit.finished', '', '');
 
@@ -313,7 +314,8 @@ set search_path from current
 as $$
 begin
   insert into new_events (type, project, subject, actor, data)
-  values ('environment.changed', new.project, 'projects/' || new.project || '/environments/' || new.environment, current_actor(),
+  values ('environment.changed', new.project, 'projects/' || new.project || '/environments/' || new.environment,
+          coalesce(current_actors() -> ('environment ' || new.environment), current_actor()),
           jsonb_build_object('environment', to_jsonb(new) - '{used_at,told_at}'::text[]));
   return null;
 end

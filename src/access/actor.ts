@@ -30,10 +30,33 @@ export const isSameActor = (one: Actor, other: Actor): boolean =>
   (one.kind === other.kind && one.keyId === other.keyId && one.name === other.name && one.client === other.client);
 
 /** In a sentence, behind "by". */
-export function tellActor({ kind, name, client }: Pick<Actor, 'kind' | 'name' | 'client'>): string {
+export function tellActor({ kind, name, client }: Told): string {
   if (kind === 'service') return 'the service';
   if (kind === 'sql') return `${name} in the database`;
   return name ?? client ?? 'a client without a name';
+}
+
+type Told = Pick<Actor, 'kind' | 'name' | 'client'>;
+
+/** Who held a port last, in a sentence. */
+export function tellLastHolder({
+  service,
+  project,
+  environment,
+  releasedAt,
+  releasedBy,
+}: {
+  service: string;
+  project: string;
+  environment: string;
+  /** Null if the port was given out again a moment ago. */
+  releasedAt: string | null;
+  releasedBy: Told | null;
+}): string {
+  const holder = `${service} of ${project} (environment ${environment})`;
+  if (releasedAt === null) return `By now it is held by ${holder}.`;
+  const by = releasedBy === null ? '' : `, released by ${makeVisible(tellActor(releasedBy))}`;
+  return `Last held by ${holder} until ${releasedAt}${by}.`;
 }
 
 /** Of what a program calls itself. */

@@ -56,7 +56,7 @@ export const isRepeatable = (command: ProjectCommand): boolean => definitionOf(c
 /** Decides commands one after another, in the order given, as if each had a transaction of its own. */
 export function decideAll(state: ProjectState, given: readonly ProjectCommand[]): Outcome[] {
   return given.map((command) => {
-    state.writes.actor = command.by ?? SERVICE;
+    state.writes.beginCommand(command.by ?? SERVICE);
     try {
       return { ok: true, value: definitionOf(command).decide(state, command) };
     } catch (error) {

@@ -10,10 +10,10 @@
  * A caller may also say that the environment expires when nobody has used it for some time (`Expiry`). Without that it
  * never does. When it was used last, and so when it expires, is computed in migrations/0015_environment_records.sql.
  *
- * All that changes an environment's ports or its record has locked the project's ranges. So whoever releases the last
- * port also removes the record (`release_port()` too), and none is left of environments that are gone. A batch of
- * commands may release the last port and take another in between. The decisions therefore count how many ports the
- * environment holds after each command; the database sees only the end.
+ * Whoever changes an environment's ports, its path or its expiry has locked the project's ranges. So whoever releases
+ * the last port also removes the record (`release_port()` too), and none is left of environments that are gone. One
+ * command of a batch may release the last port, and the next take another. The decisions therefore count how many ports
+ * the environment holds after each command.
  */
 import { type RawBuilder, sql } from 'kysely';
 import type { Actor } from '../access/actor.js';
@@ -30,6 +30,7 @@ export interface Expiry {
 /** What look.ts reads of an environment that has a record, or that a command puts. */
 export interface EnvironmentFacts {
   environment: string;
+  is_on_record: boolean;
   path: string | null;
   expires_after_seconds: number | null;
   on_expiry: Expiry['onExpiry'] | null;
@@ -55,7 +56,14 @@ export interface ReleasedEnvironment {
   ports: number;
 }
 
+/** Takes what has to be written of records. */
+interface RecordWrites {
+  changeEnvironment(environment: string, record: EnvironmentRecord | null): void;
+  useEnvironment(environment: string, record: EnvironmentRecord): void;
+}
+
 interface Known extends EnvironmentRecord {
+  isOnRecord: boolean;
   held: number;
   expiresAt: Date | null;
   isTold: boolean;
@@ -65,12 +73,11 @@ interface Known extends EnvironmentRecord {
 export class Environments {
   readonly #environments: Map<string, Known>;
 
-  /** @param changed gets the environments whose record changes or whose use has to be written; null for one that has none any more */
   constructor(
     private readonly project: string,
     private readonly now: Date,
     facts: readonly EnvironmentFacts[],
-    private readonly changed: Map<string, EnvironmentRecord | null>,
+    private readonly writes: RecordWrites,
   ) {
     this.#environments = new Map(facts.map((known) => [known.environment, toKnown(known)]));
   }
@@ -89,9 +96,11 @@ export class Environments {
     const known = this.#find(environment);
     const { path = known.path, expiry = known.expiry } = given;
     if (path === known.path && expiry === null && known.expiry === null) return;
-    Object.assign(known, { path, expiry });
+    const record = { path, expiry };
+    if (path === known.path && isSameExpiry(expiry, known.expiry)) this.writes.useEnvironment(environment, record);
+    else this.writes.changeEnvironment(environment, record);
+    Object.assign(known, record, { isOnRecord: true });
     this.#use(known);
-    this.changed.set(environment, path === null && expiry === null ? null : { path, expiry });
   }
 
   /** When the environment expires, if nobody uses it. */
@@ -118,9 +127,9 @@ export class Environments {
     const known = this.#environments.get(environment);
     if (!known) return;
     known.held -= 1;
-    if (known.held > 0 || (known.path === null && known.expiry === null)) return;
-    Object.assign(known, { path: null, expiry: null, expiresAt: null });
-    this.changed.set(environment, null);
+    if (known.held > 0 || !known.isOnRecord) return;
+    Object.assign(known, { path: null, expiry: null, expiresAt: null, isOnRecord: false });
+    this.writes.changeEnvironment(environment, null);
   }
 
   #use(known: Known): void {
@@ -135,11 +144,15 @@ export class Environments {
   }
 }
 
+const isSameExpiry = (one: Expiry | null, other: Expiry | null): boolean =>
+  one?.expiresAfterSeconds === other?.expiresAfterSeconds && one?.onExpiry === other?.onExpiry;
+
 function toKnown(facts: EnvironmentFacts): Known {
   const { held, path, expires_after_seconds: expiresAfterSeconds, on_expiry: onExpiry, expires_at, is_told } = facts;
-  if (held === 0) return { held, path: null, expiry: null, expiresAt: null, isTold: false };
+  const isOnRecord = facts.is_on_record;
+  if (held === 0) return { isOnRecord, held, path: null, expiry: null, expiresAt: null, isTold: false };
   const expiry = expiresAfterSeconds === null || onExpiry === null ? null : { expiresAfterSeconds, onExpiry };
-  return { held, path, expiry, expiresAt: expires_at, isTold: is_told };
+  return { isOnRecord, held, path, expiry, expiresAt: expires_at, isTold: is_told };
 }
 
 /**
@@ -157,7 +170,7 @@ export function environmentsOf(
 ): RawBuilder<unknown> | null {
   if (put.length + named.length + ids.length === 0) return null;
   return sql`
-    select n.environment, e.path, e.expires_after_seconds, e.on_expiry, e.expires_at, coalesce(e.is_told, false) as is_told, (
+    select n.environment, coalesce(e.is_known, false) as is_on_record, e.path, e.expires_after_seconds, e.on_expiry, e.expires_at, coalesce(e.is_told, false) as is_told, (
       select count(*)::integer from port_allocations a
       where a.released_at is null and a.project = n.project and a.environment = n.environment) as held
     from (

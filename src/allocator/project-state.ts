@@ -68,7 +68,7 @@ export class ProjectState {
     this.project = project;
     this.now = now;
     this.room = new Room(project, room);
-    this.environments = new Environments(project, now, facts.environments, this.writes.environments);
+    this.environments = new Environments(project, now, facts.environments, this.writes);
     this.#ranges = ranges;
     this.#excluded = new Set(facts.excluded);
     for (const row of allocations) this.#add(row);
@@ -171,13 +171,12 @@ export class ProjectState {
 
   release(row: AllocationRow): AllocationRow {
     if (row.released_at !== null) return row;
-    Object.assign(row, { status: 'released', released_at: this.now, updated_at: this.now });
+    this.writes.releaseAllocation(row, { status: 'released', released_at: this.now, updated_at: this.now });
     const held = this.#heldByKey.get(keyName(row)) ?? [];
     held.splice(held.indexOf(row), 1);
     this.space(row).release(row);
     this.environments.removePort(row.environment);
     this.#hostnames.giveUp(row);
-    this.writes.releaseAllocation(row);
     return row;
   }
 
@@ -194,8 +193,7 @@ export class ProjectState {
       ...(hostname !== undefined && { hostname_withheld_at: this.#hostnames.replace(row, hostname) }),
     };
     if (!isChange(row, columns)) return row;
-    Object.assign(row, { ...columns, updated_at: this.now });
-    this.writes.updateAllocation(row);
+    this.writes.updateAllocation(row, { ...columns, updated_at: this.now });
     return row;
   }
 
@@ -230,8 +228,7 @@ export class ProjectState {
   }
 
   changeReservation(row: ReservationRow, change: Partial<ReservationRow>): void {
-    Object.assign(row, change);
-    this.writes.changeReservation(row);
+    this.writes.changeReservation(row, change);
   }
 
   secondsFromNow(seconds: number): Date {

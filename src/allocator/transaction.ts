@@ -82,7 +82,7 @@ import type { RangeBounds } from './port-space.js';
 import { type ProjectFacts, ProjectState } from './project-state.js';
 import { FreePortMemory, type Machine, NO_MACHINE, requireTried, Trials, UntriedPortsError } from './trials.js';
 import { toStatements } from './write.js';
-import type { Writes } from './writes.js';
+import type { Round, Writes } from './writes.js';
 
 /** How often to look again when others create and delete the project's only range meanwhile, or take the free block. */
 const MAX_LOOKS = 3;
@@ -245,7 +245,7 @@ async function decideAndWrite(trx: Transaction<Tables>, facts: ProjectFacts, com
 }
 
 /** An allocation that a later command of the same transaction released counts as allocated and as released. */
-function countChanges({ inserted, released }: Writes): { allocated: number; released: number } {
-  const insertedAndReleased = [...inserted].filter((row) => row.released_at !== null).length;
-  return { allocated: inserted.size, released: released.size + insertedAndReleased };
+function countChanges({ rounds }: Writes): { allocated: number; released: number } {
+  const count = (part: (round: Round) => number) => rounds.reduce((sum, round) => sum + part(round), 0);
+  return { allocated: count(({ inserted }) => inserted.size), released: count(({ released }) => released.size) };
 }

@@ -1,55 +1,52 @@
 import { type CompiledQuery, type RawBuilder, sql, type Transaction } from 'kysely';
-import { type Actor, isSameActor } from '../access/actor.js';
+import { type Actor, isSameActor, SERVICE } from '../access/actor.js';
 import { tellActors } from '../database/actors.js';
 import { compilePrepared, textArray } from '../database/statements.js';
 import type { AllocationRow, ReservationRow, Tables } from '../database/tables.js';
 import { tellReleased, writeEnvironments } from './environments.js';
 import { keepHostnames, removeOldKeptHostnames } from './hostnames.js';
 import type { ProjectState } from './project-state.js';
-import type { Writes } from './writes.js';
+import type { Round } from './writes.js';
 
-/**
- * The statements that make the decisions hold, in the order in which they have to run; none if nothing was decided. The
- * triggers that write the events are told first who makes the changes. Updates come before releases, so that the
- * events of an allocation end with its release. Releases come before inserts, because a port that one command released
- * may have been allocated by the next. Reservations come after allocations, because a claimed reservation refers to its
- * allocation.
- */
+/** The statements that make the decisions hold, in the order in which they have to run; none if nothing was decided. */
 export function toStatements(
   trx: Transaction<Tables>,
-  { project, writes, now }: Pick<ProjectState, 'project' | 'writes' | 'now'>,
+  { project, writes: { rounds, keptHostnames }, now }: Pick<ProjectState, 'project' | 'writes' | 'now'>,
 ): CompiledQuery[] {
-  const {
-    inserted,
-    updated,
-    changedReservations,
-    insertedReservations,
-    keptHostnames,
-    environments,
-    releasedEnvironments,
-  } = writes;
+  return [
+    ...rounds.flatMap((round) => statementsOf(trx, project, round, now)),
+    ...(keptHostnames.size > 0
+      ? [keepHostnames(project, keptHostnames).compile(trx), removeOldKeptHostnames(now).compile(trx)]
+      : []),
+  ];
+}
+
+/**
+ * The triggers that write the events are told first who makes the changes. Releases come before inserts, because a port
+ * that one command released may have been allocated by the next. Reservations come after allocations, because a claimed
+ * reservation refers to its allocation.
+ */
+function statementsOf(trx: Transaction<Tables>, project: string, round: Round, now: Date): CompiledQuery[] {
+  const { inserted, updated, changedReservations, insertedReservations, environments, releasedEnvironments } = round;
   const statements = [
     ...(updated.size > 0 ? [updateAllocations(updated).compile(trx)] : []),
-    ...releasesOf(writes).map(({ actor, ids }) => compilePrepared(releaseAllocations(ids, actor, now), trx)),
+    ...releasesOf(round).map(({ actor, ids }) => compilePrepared(releaseAllocations(ids, actor, now), trx)),
+    ...tellReleased(project, releasedEnvironments).map((statement) => statement.compile(trx)),
     ...(inserted.size > 0 ? [compilePrepared(insertAllocations(inserted), trx)] : []),
     ...(changedReservations.size > 0 ? [updateReservations(changedReservations).compile(trx)] : []),
     ...(insertedReservations.size > 0
       ? [endExpired(insertedReservations, now).compile(trx), insertReservations(insertedReservations).compile(trx)]
       : []),
-    ...(keptHostnames.size > 0
-      ? [keepHostnames(project, keptHostnames).compile(trx), removeOldKeptHostnames(now).compile(trx)]
-      : []),
     ...writeEnvironments(project, environments, now).map((statement) => statement.compile(trx)),
-    ...tellReleased(project, releasedEnvironments).map((statement) => statement.compile(trx)),
   ];
   if (statements.length === 0) return [];
-  const { actor, actors } = writes;
-  const others = [...actors].filter(([, other]) => !isSameActor(actor, other));
-  return [compilePrepared(tellActors(actor, others), trx), ...statements];
+  const others = [...round.actors].filter(([, other]) => !isSameActor(round.actor, other));
+  if (insertedReservations.size > 0) others.push(['expired', SERVICE]);
+  return [compilePrepared(tellActors(round.actor, others), trx), ...statements];
 }
 
 /** The ids that are released, by who releases them: usually one caller. */
-function releasesOf({ released }: Writes): { actor: Actor; ids: string[] }[] {
+function releasesOf({ released }: Round): { actor: Actor; ids: string[] }[] {
   const releases: { actor: Actor; ids: string[] }[] = [];
   for (const [id, actor] of released) {
     const found = releases.find((release) => isSameActor(release.actor, actor));

@@ -3,9 +3,9 @@ import type { AllocationRow, ReservationRow } from '../database/tables.js';
 import type { IdempotencyKey } from '../repositories/idempotency-keys.js';
 import type { EnvironmentRecord, ReleasedEnvironment } from './environments.js';
 
-/** What has to be written so that the decisions hold, and who has made each change. write.ts says in which order. */
-export class Writes {
-  /** Whose command is being decided. */
+/** What is written together: of each row the change of one command, and who has made it. */
+export class Round {
+  /** Whose command came last. */
   actor: Actor = SERVICE;
   /** The ids of the allocations that are released, each with who releases it. */
   readonly released = new Map<string, Actor>();
@@ -13,44 +13,116 @@ export class Writes {
   readonly inserted = new Set<AllocationRow>();
   readonly changedReservations = new Set<ReservationRow>();
   readonly insertedReservations = new Set<ReservationRow>();
-  /** Who has made the changes of which no row says so: by the id of the row, or for new reservations `created ID`. */
+  /** Who has made the changes of which no row says so: by the id of the row, or `environment NAME`. */
   readonly actors = new Map<string, Actor>();
-  /** Hostnames that were given up, and until when each is kept for the project. */
-  readonly keptHostnames = new Map<string, Date>();
   /** Environments whose record is written, or removed (null). */
   readonly environments = new Map<string, EnvironmentRecord | null>();
   /** Whole environments that were released, each with who released it. */
   readonly releasedEnvironments: (ReleasedEnvironment & { actor: Actor })[] = [];
+
+  /** Keeps the rows as they are now. */
+  close(): void {
+    for (const rows of [this.updated, this.inserted]) keepCopies(rows);
+    for (const rows of [this.changedReservations, this.insertedReservations]) keepCopies(rows);
+  }
+}
+
+function keepCopies<Row extends object>(rows: Set<Row>): void {
+  const copies = [...rows].map((row) => ({ ...row }));
+  rows.clear();
+  for (const copy of copies) rows.add(copy);
+}
+
+/**
+ * What has to be written so that the decisions hold. write.ts says in which order.
+ *
+ * The triggers that write the events see each statement, and not the commands behind it. If one command sets a
+ * description and another one changes it, and only the last state were written, the feed would have one event with the
+ * name of one caller. So the change of a row that another command of the transaction has changed begins a new round,
+ * whose statements follow those of the last one. Nearly always there is one round.
+ */
+export class Writes {
+  readonly rounds: Round[] = [];
+  /** Hostnames that were given up, and until when each is kept for the project. */
+  readonly keptHostnames = new Map<string, Date>();
   readonly answers: (IdempotencyKey & { response: object })[] = [];
+  #round = this.#beginRound();
+  /** By row or environment of this round, the number of the command that has changed it. */
+  readonly #changedBy = new Map<string, number>();
+  #command = 0;
+
+  /** What is changed from now on is changed by the next command, which `actor` has sent. */
+  beginCommand(actor: Actor): void {
+    this.#command += 1;
+    this.#round.actor = actor;
+  }
 
   insertAllocation(row: AllocationRow): void {
-    row.allocated_by = this.actor;
-    this.inserted.add(row);
+    this.#begin(row.id);
+    row.allocated_by = this.#round.actor;
+    this.#round.inserted.add(row);
   }
 
-  /** Of a row that is inserted by the same transaction, only the last state is written. */
-  releaseAllocation(row: AllocationRow): void {
-    row.released_by = this.actor;
-    if (!this.inserted.has(row)) this.released.set(row.id, this.actor);
+  releaseAllocation(row: AllocationRow, change: Partial<AllocationRow>): void {
+    const { actor, released } = this.#begin(row.id);
+    Object.assign(row, change, { released_by: actor });
+    released.set(row.id, actor);
   }
 
-  releaseEnvironment(released: ReleasedEnvironment): void {
-    this.releasedEnvironments.push({ ...released, actor: this.actor });
-  }
-
-  updateAllocation(row: AllocationRow): void {
-    if (this.inserted.has(row)) return;
-    this.updated.add(row);
-    this.actors.set(row.id, this.actor);
+  updateAllocation(row: AllocationRow, change: Partial<AllocationRow>): void {
+    const { actor, actors, updated } = this.#begin(row.id);
+    Object.assign(row, change);
+    updated.add(row);
+    actors.set(row.id, actor);
   }
 
   insertReservation(row: ReservationRow): void {
-    this.insertedReservations.add(row);
-    this.actors.set(`created ${row.id}`, this.actor);
+    const { actor, actors, insertedReservations } = this.#begin(row.id);
+    insertedReservations.add(row);
+    actors.set(row.id, actor);
   }
 
-  changeReservation(row: ReservationRow): void {
-    this.actors.set(row.id, this.actor);
-    if (!this.insertedReservations.has(row)) this.changedReservations.add(row);
+  changeReservation(row: ReservationRow, change: Partial<ReservationRow>): void {
+    const { actor, actors, changedReservations } = this.#begin(row.id);
+    Object.assign(row, change);
+    changedReservations.add(row);
+    actors.set(row.id, actor);
+  }
+
+  /** @param record null if the environment has no record any more */
+  changeEnvironment(environment: string, record: EnvironmentRecord | null): void {
+    const { actor, actors, environments } = this.#begin(`environment ${environment}`);
+    environments.set(environment, record);
+    actors.set(`environment ${environment}`, actor);
+  }
+
+  /** Writes when the environment was used. Its record stays as it is, so that there is no event. */
+  useEnvironment(environment: string, record: EnvironmentRecord): void {
+    this.#round.environments.set(environment, record);
+  }
+
+  /** After its allocations were released. */
+  releaseEnvironment(released: ReleasedEnvironment): void {
+    this.#round.releasedEnvironments.push({ ...released, actor: this.#round.actor });
+  }
+
+  /** Call it before a row is changed. @returns the round that the change belongs to */
+  #begin(row: string): Round {
+    const by = this.#changedBy.get(row);
+    if (by !== undefined && by !== this.#command) {
+      const { actor } = this.#round;
+      this.#round.close();
+      this.#changedBy.clear();
+      this.#round = this.#beginRound();
+      this.#round.actor = actor;
+    }
+    this.#changedBy.set(row, this.#command);
+    return this.#round;
+  }
+
+  #beginRound(): Round {
+    const round = new Round();
+    this.rounds.push(round);
+    return round;
   }
 }

@@ -134,10 +134,12 @@ async function listenOnce(
   signal: AbortSignal,
 ): Promise<boolean> {
   const client = new pg.Client({ ...connection, keepAliveInitialDelayMillis: KEEP_ALIVE_MS });
+  let end = () => {};
   const ended = new Promise<void>((resolve) => {
-    client.once('end', resolve).on('error', () => resolve());
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    end = resolve;
   });
+  client.once('end', end).on('error', end);
+  signal.addEventListener('abort', end);
   client.on('notification', ({ payload }) => payload === schema && onMessage());
   try {
     await client.connect();
@@ -149,6 +151,7 @@ async function listenOnce(
   } catch {
     // The pool's queries tell of an outage. This connection is only tried again.
   } finally {
+    signal.removeEventListener('abort', end);
     await client.end().catch(() => {});
   }
   return true;

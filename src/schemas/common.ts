@@ -1,4 +1,4 @@
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { type Static, type TProperties, type TSchema, Type } from '@sinclair/typebox';
 import { NAME_PATTERN } from '../input/slug.js';
 
 /**
@@ -127,9 +127,15 @@ export const SpaceQuery = Type.Object(
   { additionalProperties: false },
 );
 
-export function Page<T extends TSchema>(item: T, options: { $id: string; description: string; examples: object[] }) {
+/** @param more properties besides those that all pages have */
+export function Page<T extends TSchema, More extends TProperties = Record<never, never>>(
+  item: T,
+  options: { $id: string; description: string; examples: object[] },
+  more: More = {} as More,
+) {
   return Type.Object(
     {
+      ...more,
       items: Type.Array(Ref(item)),
       nextCursor: Type.Union([Type.String(), Type.Null()], {
         description: 'Pass it as `cursor` for the next page; `null` on the last one.',

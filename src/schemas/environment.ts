@@ -19,9 +19,9 @@ import {
 
 const EXPIRY_RULE =
   'Used is an environment when a probe or an audit finds one of its ports open, when a port is allocated for it, and when ' +
-  'it is put, which is recorded at most once an hour.';
+  'it is put, which is recorded at most once an hour, or every 24th part of a time that is shorter than a day.';
 
-/** An hour, because a use is recorded at most once an hour, and a year. */
+/** An hour, in which 24 uses are recorded at most, and a year. */
 const ExpiresAfterSeconds = Type.Integer({
   minimum: 3600,
   maximum: 31_536_000,

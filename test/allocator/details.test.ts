@@ -1,5 +1,6 @@
 // Changing what describes an allocation.
 import t from 'tap';
+import type { Round } from '../../src/allocator/writes.js';
 import { allocate, decide, decideOne, getOrAllocate, key, refusalOf, release } from '../helpers/project-commands.js';
 import { held, NOW, released } from '../helpers/project-facts.js';
 
@@ -48,16 +49,18 @@ t.test('metadata that differs deep inside is a change', async (t) => {
   t.same(decide(rows, update({ metadata })).written, { updated: ['3000 api'] });
 });
 
-t.test('several changes of one row are written once, as they are in the end', async (t) => {
-  const { state, written } = decide(rows, update({ description: 'One' }), update({ description: 'Two' }));
-  t.same(written, { updated: ['3000 api'] });
-  t.match([...state.writes.updated], [{ description: 'Two', service_type: 'http' }]);
+t.test('each change of a row is written as it was then, so that the feed tells of each', async (t) => {
+  const { state, rounds } = decide(rows, update({ description: 'One' }), update({ description: 'Two' }));
+  t.same(rounds, [{ updated: ['3000 api'] }, { updated: ['3000 api'] }]);
+  const [first, second] = state.writes.rounds.map(({ updated }) => [...updated][0]);
+  t.match([first, second], [{ description: 'One' }, { description: 'Two', service_type: 'http' }]);
 });
 
-t.test('a row that is new in the batch is inserted with its changes', async (t) => {
-  const { state, written } = decide({}, allocate('api'), updateService({ description: 'Later' }));
-  t.same(written, { inserted: ['3000 api'] });
-  t.match([...state.writes.inserted], [{ description: 'Later' }]);
+t.test('a row that is new in the batch is inserted without its changes, which follow', async (t) => {
+  const { state, rounds } = decide({}, allocate('api'), updateService({ description: 'Later' }));
+  t.same(rounds, [{ inserted: ['3000 api'] }, { updated: ['3000 api'] }]);
+  const [{ inserted }, { updated }] = state.writes.rounds as [Round, Round];
+  t.match([...inserted, ...updated], [{ description: null }, { description: 'Later' }]);
 });
 
 t.test('a released allocation is history, and cannot be changed', async (t) => {

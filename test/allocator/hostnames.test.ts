@@ -15,8 +15,8 @@ const cooling = { ranges: [range(3000, 3003, 60)] };
 
 /** The hostname of the only row that is written, and since when it is withheld. */
 function writtenHostname(rows: Partial<Rows>, command: ProjectCommand) {
-  const { writes } = decide(rows, command).state;
-  const [row] = [...writes.inserted, ...writes.updated];
+  const { inserted, updated } = decide(rows, command).lastRound;
+  const [row] = [...inserted, ...updated];
   return row && [row.cloudflare_hostname, row.hostname_withheld_at];
 }
 

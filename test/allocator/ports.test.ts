@@ -81,14 +81,14 @@ t.test('a port that is free can be asked for by its number', async (t) => {
 });
 
 t.test('a port that is asked for and was taken earlier in the batch is refused, and who has it is told', async (t) => {
-  const { ports, outcomes, state } = decide(
+  const { ports, outcomes, lastRound } = decide(
     {},
     allocate('first'),
     allocate('a', { port: 3000 }),
     reserve({ port: 3000 }),
   );
   t.same(ports, [3000, 'port-taken', 'port-taken']);
-  const [row] = state.writes.inserted;
+  const [row] = lastRound.inserted;
   const holder = { kind: 'allocation', id: row?.id, project: PROJECT, service: 'first', environment: 'default' };
   for (const outcome of outcomes.slice(1)) t.match(outcome, { error: { extras: { holder } } });
 });

@@ -38,11 +38,11 @@ t.test('nobody gets a reserved port, not even the service that it is reserved fo
 });
 
 t.test('a claim makes the reservation an allocation of its port, for the service that it names', async (t) => {
-  const { state, outcomes, written } = decide(
+  const { lastRound, outcomes, written } = decide(
     forApi,
     claim(ID, { environment: 'staging', details: { description: 'x' } }),
   );
-  const [row] = state.writes.inserted;
+  const [row] = lastRound.inserted;
   t.match(outcomes, [
     {
       value: {
@@ -53,7 +53,7 @@ t.test('a claim makes the reservation an allocation of its port, for the service
     },
   ]);
   t.same(written, { inserted: ['3001 api'], changedReservations: ['3001 api'] });
-  t.match([...state.writes.changedReservations], [{ status: 'claimed', ended_at: NOW, allocation_id: row?.id }]);
+  t.match([...lastRound.changedReservations], [{ status: 'claimed', ended_at: NOW, allocation_id: row?.id }]);
 });
 
 t.test('a claim may be for another service than the reservation names', async (t) => {
@@ -113,10 +113,10 @@ t.test('the port of an expired reservation is free', async (t) => {
 
 t.test('a renewal counts from now, and may shorten', async (t) => {
   for (const ttlSeconds of [5, 3600]) {
-    const { outcomes, state, written } = decide(forApi, renew(ttlSeconds));
+    const { outcomes, lastRound, written } = decide(forApi, renew(ttlSeconds));
     t.match(outcomes, [{ value: { status: 'active', expiresAt: secondsFromNow(ttlSeconds).toISOString() } }]);
     t.same(written, { changedReservations: ['3001 api'] });
-    t.match([...state.writes.changedReservations], [{ status: 'active', expires_at: secondsFromNow(ttlSeconds) }]);
+    t.match([...lastRound.changedReservations], [{ status: 'active', expires_at: secondsFromNow(ttlSeconds) }]);
   }
 });
 

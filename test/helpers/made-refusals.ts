@@ -83,6 +83,7 @@ export const made: { [Name in keyof Omit<typeof refusals, 'boundsOf'>]: AppError
   eventNotYet: eventRefusals.eventNotYet('/query/cursor', 99, 42),
   eventIdUnknown: eventRefusals.eventIdUnknown('/query/cursor'),
   eventTypesUnknown: eventRefusals.eventTypesUnknown(['port.created'], ['allocation.created']),
+  feedBusy: eventRefusals.feedBusy(new Error('canceling statement due to lock timeout')),
   tooManyStreamsOfKey: eventRefusals.tooManyStreamsOfKey(100),
   tooManyStreams: eventRefusals.tooManyStreams(1000),
   momentWithStatus: refusals.momentWithStatus(),

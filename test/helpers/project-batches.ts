@@ -214,8 +214,8 @@ export function decideTogether(rows: Rows, steps: readonly Step[]): DecidedToget
     const before = toText(writes);
     const command = resolve(
       step,
-      [...rows.allocations, ...writes.inserted],
-      [...rows.reservations, ...writes.insertedReservations],
+      [...rows.allocations, ...writes.rounds.flatMap(({ inserted }) => [...inserted])],
+      [...rows.reservations, ...writes.rounds.flatMap(({ insertedReservations }) => [...insertedReservations])],
     );
     const [outcome] = decideAll(state, [command]) as [Outcome];
     if (!outcome.ok && toText(writes) !== before) writingRefused.push(command.kind);

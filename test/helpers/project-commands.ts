@@ -6,7 +6,7 @@ import type { Reserve } from '../../src/allocator/commands/reserve.js';
 import { decideAll, type Outcome, type ProjectCommand, type ResultOf } from '../../src/allocator/decide.js';
 import type { Expiry } from '../../src/allocator/environments.js';
 import { ProjectState } from '../../src/allocator/project-state.js';
-import type { Writes } from '../../src/allocator/writes.js';
+import type { Round, Writes } from '../../src/allocator/writes.js';
 import type { AppError } from '../../src/errors.js';
 import type { AllocationKey } from '../../src/keys.js';
 import type { AllocationDetails } from '../../src/schemas/allocation.js';
@@ -77,7 +77,15 @@ export function adopt(port: number, given: Partial<Adopt> = {}): CommandOf<'adop
 export function decide(rows: Partial<Rows>, ...commands: ProjectCommand[]) {
   const state = new ProjectState(factsOf(rows));
   const outcomes = decideAll(state, commands);
-  return { state, outcomes, ports: outcomes.map(portsOf), written: written(state.writes) };
+  const { rounds } = state.writes;
+  return {
+    state,
+    outcomes,
+    ports: outcomes.map(portsOf),
+    written: written(state.writes),
+    rounds: rounds.map(describeRound),
+    lastRound: rounds.at(-1) as Round,
+  };
 }
 
 /** Decides one command. @throws AppError its refusal */
@@ -110,23 +118,31 @@ function portsIn(value: unknown): Ports {
 }
 
 /** What has to be written, in short and without new ids. Kinds of writes of which there are none are left out. */
-export function written(writes: Writes): Record<string, string[]> {
+export function written({ rounds, keptHostnames, answers }: Writes): Record<string, string[]> {
+  const all: Record<string, string[]> = {};
+  for (const [kind, list] of rounds.flatMap((round) => Object.entries(describeRound(round)))) {
+    all[kind] = [...(all[kind] ?? []), ...list];
+  }
+  if (keptHostnames.size > 0) all.keptHostnames = [...keptHostnames.keys()];
+  if (answers.length > 0) all.answers = answers.map((answer) => `${answer.caller} ${answer.key}`);
+  return all;
+}
+
+function describeRound(round: Round): Record<string, string[]> {
   const describe = (rows: Iterable<{ port: number; service: string | null }>) =>
     [...rows].map(({ port, service }) => `${port} ${service}`);
   const all = {
-    releasedIds: [...writes.released.keys()],
-    inserted: describe(writes.inserted),
-    updated: describe(writes.updated),
-    changedReservations: describe(writes.changedReservations),
-    insertedReservations: describe(writes.insertedReservations),
-    keptHostnames: [...writes.keptHostnames.keys()],
-    environments: [...writes.environments].map(([environment, record]) =>
+    releasedIds: [...round.released.keys()],
+    inserted: describe(round.inserted),
+    updated: describe(round.updated),
+    changedReservations: describe(round.changedReservations),
+    insertedReservations: describe(round.insertedReservations),
+    environments: [...round.environments].map(([environment, record]) =>
       [environment, ...(record === null ? ['removed'] : [record.path, ...Object.values(record.expiry ?? {})])].join(
         ' ',
       ),
     ),
-    releasedEnvironments: writes.releasedEnvironments.map(({ environment, ports }) => `${environment} ${ports}`),
-    answers: writes.answers.map((answer) => `${answer.caller} ${answer.key}`),
+    releasedEnvironments: round.releasedEnvironments.map(({ environment, ports }) => `${environment} ${ports}`),
   };
   return Object.fromEntries(Object.entries(all).filter(([, list]) => list.length > 0));
 }

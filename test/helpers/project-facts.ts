@@ -2,7 +2,7 @@ import type { Expiry } from '../../src/allocator/environments.js';
 import type { RoomFacts } from '../../src/allocator/limits/room.js';
 import type { CoolingPort, RangeBounds, SpaceFacts, TriedPorts } from '../../src/allocator/port-space.js';
 import type { ProjectFacts } from '../../src/allocator/project-state.js';
-import type { Writes } from '../../src/allocator/writes.js';
+import type { Round, Writes } from '../../src/allocator/writes.js';
 import { UNLIMITED } from '../../src/config/project-limits.js';
 import type { AllocationRow, ReservationRow } from '../../src/database/tables.js';
 import type { Holder } from '../../src/errors.js';
@@ -153,6 +153,7 @@ function environmentsOf({ allocations, environments }: Rows): ProjectFacts['envi
     const isTold = toldAt !== null && Number(toldAt) > usedAt;
     return {
       environment,
+      is_on_record: record !== undefined,
       path,
       expires_after_seconds: expiry?.expiresAfterSeconds ?? null,
       on_expiry: expiry?.onExpiry ?? null,
@@ -221,10 +222,21 @@ function toHolder(kind: Holder['kind'], row: AllocationRow | ReservationRow): Ho
 }
 
 /** The rows after the writes, which are applied as the statements of write.ts would. */
-export function rowsAfter(given: Partial<Rows>, writes: Writes): Rows {
+export function rowsAfter(given: Partial<Rows>, { rounds, answers }: Writes): Rows {
   const rows = structuredClone(rowsOf(given));
-  const { released, inserted, updated, changedReservations, insertedReservations, answers, environments } =
-    structuredClone(writes);
+  for (const round of rounds) applyRound(rows, structuredClone(round));
+  rows.answers.push(
+    ...structuredClone(answers).map(({ caller, key, requestHash, response }) => {
+      return { caller, key, request_hash: requestHash, response: response as Rows['answers'][number]['response'] };
+    }),
+  );
+  return rows;
+}
+
+function applyRound(
+  rows: Rows,
+  { released, inserted, updated, changedReservations, insertedReservations, environments }: Round,
+): void {
   rows.environments = [
     ...rows.environments.filter(({ environment }) => !environments.has(environment)),
     ...[...environments].flatMap(([environment, record]) =>
@@ -263,12 +275,6 @@ export function rowsAfter(given: Partial<Rows>, writes: Writes): Rows {
     }
   }
   rows.reservations.push(...insertedReservations);
-  rows.answers.push(
-    ...answers.map(({ caller, key, requestHash, response }) => {
-      return { caller, key, request_hash: requestHash, response: response as Rows['answers'][number]['response'] };
-    }),
-  );
-  return rows;
 }
 
 /** What must never be: two active rows on one port, and active rows outside the project's ranges. */

@@ -74,7 +74,9 @@ for (const [name, open] of databases) {
       t.match((await put(release)).body, release);
       t.match((await request('GET', url)).body, release);
       t.match((await put({ expiresAfterSeconds: null })).body, { expiresAfterSeconds: null, expiresAt: null });
-      t.same((await sql`select * from environments`.execute(db)).rows, []);
+      t.match((await sql`select * from environments`.execute(db)).rows, [
+        { path: null, expires_after_seconds: null, on_expiry: null, used_at: null },
+      ]);
       t.equal((await put({ onExpiry: 'release' })).body.code, 'validation-failed');
       t.equal((await put({ expiresAfterSeconds: 3599 })).status, 400);
     });

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { tellActor } from '../../access/actor.js';
+import { tellActor, tellLastHolder } from '../../access/actor.js';
 import type { Connection } from '../../client/connection.js';
 import { ClientFailure } from '../../client/failure.js';
 import { findListening, isAccepted, tellListening } from '../../client/machine/listening.js';
@@ -97,11 +97,6 @@ function tellOwner({ state, range, allocation, reservation }: Port, reason: stri
   // Held or reserved in a project that the caller's key does not cover.
   if (state === 'allocated') return `taken, ${place}.`;
   return state === 'cooling' ? `released a short while ago, ${place}.` : `nobody has it; it is ${place}.`;
-}
-
-function tellLastHolder({ service, project, environment, releasedAt, releasedBy }: PortHistoryItem): string {
-  const by = releasedBy === null ? '' : `, released by ${makeVisible(tellActor(releasedBy))}`;
-  return `Last held by ${service} of ${project} (environment ${environment}) until ${releasedAt}${by}.`;
 }
 
 function formatHistory(items: readonly PortHistoryItem[]): string {

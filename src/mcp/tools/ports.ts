@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { tellActor } from '../../access/actor.js';
+import { tellActor, tellLastHolder } from '../../access/actor.js';
 import { type Space, spaceOf } from '../../keys.js';
 import { tellListener } from '../../machine/listener.js';
 import type { Session } from '../../registry/session.js';
@@ -53,11 +53,6 @@ function giveLastHolder({ service, project, environment, releasedAt, releasedBy 
     environment,
     ...omitNulls({ releasedAt, releasedBy: releasedBy && tellActor(releasedBy) }),
   };
-}
-
-function tellLastHolder({ service, project, environment, releasedAt, releasedBy }: PortHistoryItem): string {
-  const by = releasedBy === null ? '' : `, released by ${tellActor(releasedBy)}`;
-  return `Last held by ${service} of ${project} (environment ${environment}) until ${releasedAt}${by}.`;
 }
 
 const STATES: { [State in Port['state']]: string } = {

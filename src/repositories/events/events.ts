@@ -1,7 +1,9 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
+import { toAppError } from '../../database/errors.js';
 import type { EventsTable, Json, Tables } from '../../database/tables.js';
 import type { Event } from '../../schemas/events/event.js';
 import type { EventType } from '../../schemas/events/event-types.js';
+import { feedBusy } from './refusals.js';
 
 /** An event as the feed has it, before it is known who reads it. */
 export interface FeedEvent {
@@ -54,12 +56,12 @@ export function moveNewEvents(db: Kysely<Tables>): Promise<{ last: number; isMor
   });
 }
 
+/** @throws AppError overloaded if another transaction holds the lock for longer than LOCK_TIMEOUT_MS */
 async function lockFeed(trx: Transaction<Tables>): Promise<number> {
-  const { last_position } = await trx
-    .selectFrom('event_feed')
-    .select('last_position')
-    .forUpdate()
-    .executeTakeFirstOrThrow();
+  const lock = trx.selectFrom('event_feed').select('last_position').forUpdate();
+  const { last_position } = await lock.executeTakeFirstOrThrow().catch((error: unknown) => {
+    throw toAppError(error)?.code === 'project-busy' ? feedBusy(error) : error;
+  });
   return Number(last_position);
 }
 

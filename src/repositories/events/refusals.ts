@@ -1,4 +1,4 @@
-// What is refused to those who follow events, and of what follows them by itself: webhooks and the tunnel. The same rules as in src/refusals.ts hold.
+// Refusals of the change feed, of webhooks and of the Cloudflare tunnel. The same rules as in src/refusals.ts hold.
 import { AppError, invalid } from '../../errors.js';
 
 const RETRY_LATER = { retryAfter: 5 };
@@ -29,6 +29,13 @@ export function eventIdUnknown(pointer: string): AppError {
 
 export function eventTypesUnknown(unknown: string[], types: readonly string[]): AppError {
   return invalid('/query/type', `There is no type ${unknown.join(', ')}. The types are ${types.join(', ')}.`);
+}
+
+export function feedBusy(cause: unknown): AppError {
+  const message =
+    'Another transaction has held the change feed for longer than LOCK_TIMEOUT_MS, so that new events get no place in it. ' +
+    'Nothing is lost; try again.';
+  return new AppError('overloaded', message, RETRY_LATER, { cause });
 }
 
 export function tooManyStreamsOfKey(open: number): AppError {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { keyWrong } from '../../access/refusals.js';
 import { AppError } from '../../errors.js';
@@ -86,7 +87,10 @@ export async function streamEvents(
   }
 }
 
-/** The key of a running stream. A key that is revoked or expires ends the stream within seconds. */
+/**
+ * The key of a running stream. A key that is revoked or expires ends the stream within seconds. So does one that somebody
+ * has given another role or other projects in the database: its reader comes back, and sees what the key sees now.
+ */
 class RunningKey {
   refusal: AppError | null = null;
   #checkedAt = performance.now();
@@ -114,8 +118,9 @@ class RunningKey {
   async #check(): Promise<void> {
     const startedAt = performance.now();
     try {
-      await this.keyring.identify(bearerOf(this.request));
+      const caller = await this.keyring.identify(bearerOf(this.request));
       this.#checkedAt = startedAt;
+      if (!isDeepStrictEqual(caller, this.request.caller)) this.end();
     } catch (error) {
       if (error instanceof AppError && error.code === 'unauthorized') {
         this.refusal = error;

@@ -17,8 +17,8 @@ export const eventRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, 
   app.get(
     '/v1/events',
     {
-      // REQUEST_TIMEOUT_MS does not apply, because a stream goes on for ever.
-      config: { produces: [mediaTypes.json, mediaTypes.events], timeoutMs: null },
+      // REQUEST_TIMEOUT_MS is the time in which a stream has to begin.
+      config: { produces: [mediaTypes.json, mediaTypes.events] },
       schema: {
         operationId: 'listEvents',
         summary: 'Read the change feed',
@@ -42,18 +42,20 @@ export const eventRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app, 
     },
     async (request, reply) => {
       const { cursor, type, project, since, limit } = request.query;
-      const lastEventId = request.headers['last-event-id'] || undefined;
+      const named = request.headers['last-event-id'] || undefined;
       const filter = { project, types: parseTypes(type), since };
       const isStream = request.answerType === mediaTypes.events;
-      const from = positionOf(isStream ? lastEventId : undefined, cursor);
+      const from = positionOf(isStream ? named : undefined, cursor);
       if (isStream && request.method === 'HEAD') return reply.type(mediaTypes.events).send('');
       if (isStream) return streamEvents(request, reply, service, streams, { filter, from });
-      await feed.moveNew(); // a caller reads what it has just written
+      const last = await feed.moveNew(); // a caller reads what it has just written
       const asked = { ...filter, after: from?.position, limit };
       const { events, hasNext } = await request.session.readLarge(listEvents, asked, feed.source);
       if (from) await requireKept(feed, from);
-      const nextCursor = hasNext ? (events.at(-1)?.event.id ?? null) : null;
-      return sendPage(request, reply, publicUrl, { items: events.map(({ event }) => event), nextCursor });
+      const lastListed = events.at(-1)?.position ?? 0;
+      const lastEventId = String(hasNext ? lastListed : Math.max(lastListed, last));
+      const page = { items: events.map(({ event }) => event), nextCursor: hasNext ? lastEventId : null };
+      return { ...sendPage(request, reply, publicUrl, page), lastEventId };
     },
   );
 };

@@ -83,11 +83,22 @@ export const Event = Type.Object(
 );
 export type Event = Static<typeof Event>;
 
-export const EventPage = Page(Event, {
-  $id: 'EventPage',
-  description: 'A page of the change feed, the oldest first.',
-  examples: [{ items: [eventExample], nextCursor: null }],
-});
+export const EventPage = Page(
+  Event,
+  {
+    $id: 'EventPage',
+    description: 'A page of the change feed, the oldest first.',
+    examples: [{ items: [eventExample], nextCursor: null, lastEventId: eventExample.id }],
+  },
+  {
+    lastEventId: Type.String({
+      description:
+        'The place up to which this page has read the feed. To poll, go on with it as `cursor`, also where no event was ' +
+        'for you.',
+      examples: [eventExample.id],
+    }),
+  },
+);
 
 export const EventQuery = Type.Object(
   {

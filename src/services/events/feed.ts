@@ -42,7 +42,8 @@ export class EventFeed {
   #last = 0;
   #isFailing = false;
   #kicked = withResolvers<void>();
-  #grown = withResolvers<void>();
+  /** Wakes up those who wait for the next event. */
+  readonly #waiting = new Set<() => void>();
   #pass: Promise<number> | null = null;
   #nextPass: Promise<number> | null = null;
   #filling: Promise<void> | null = null;
@@ -123,7 +124,7 @@ export class EventFeed {
 
   /** Waits until there is an event behind a position, or `signal` is aborted. */
   async waitBeyond(position: number, signal: AbortSignal): Promise<void> {
-    while (this.#last <= position && !signal.aborted) await waitFor(this.#grown.promise, null, signal);
+    while (this.#last <= position && !signal.aborted) await this.#growth(signal);
   }
 
   /** Every event behind a position, page after page, for ever, until `signal` is aborted. */
@@ -159,8 +160,23 @@ export class EventFeed {
   #noteLast(last: number): void {
     if (last <= this.#last) return;
     this.#last = last;
-    this.#grown.resolve();
-    this.#grown = withResolvers<void>();
+    for (const wake of [...this.#waiting]) wake();
+  }
+
+  /**
+   * Waits until there is a further event, or `signal` is aborted. Of a reader that leaves, nothing is kept: a promise that
+   * all share would keep the reactions of those who have left until the next event.
+   */
+  #growth(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#waiting.delete(wake);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.#waiting.add(wake);
+      signal.addEventListener('abort', wake);
+    });
   }
 
   /** Logs when it begins to fail, and when it works again, and not each second of an outage. */
@@ -187,10 +203,10 @@ export class EventFeed {
 }
 
 /** Waits for a promise that is never rejected, but at most `ms`, and not longer than until `signal` is aborted. */
-async function waitFor(event: Promise<void> | null, ms: number | null, signal: AbortSignal): Promise<void> {
+async function waitFor(event: Promise<void> | null, ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   const { promise, resolve } = withResolvers<void>();
-  const timer = ms === null ? undefined : setTimeout(resolve, ms);
+  const timer = setTimeout(resolve, ms);
   const onAbort = () => resolve();
   signal.addEventListener('abort', onAbort, { once: true });
   await (event ? Promise.race([event, promise]) : promise);

@@ -1,5 +1,6 @@
-import { sql } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import t, { type Test } from 'tap';
+import type { Tables } from '../../../src/database/tables.js';
 import { runRetention } from '../../../src/services/retention.js';
 import { databases, openPostgres } from '../../helpers/database.js';
 import { readStream, serveFeed, take } from '../../helpers/events.js';
@@ -22,9 +23,10 @@ for (const [name, open] of databases) {
     t.equal(first.body.nextCursor, first.body.items[1].id);
     t.match(first.headers.link, /<\/v1\/events\?type=allocation\.created&limit=2&cursor=\d+>; rel="next"/);
     const next = await request('GET', `${created}&limit=2&cursor=${first.body.nextCursor}`);
-    t.strictSame(next.body, { items: [all.items[2]], nextCursor: null });
+    const { lastEventId } = all;
+    t.strictSame(next.body, { items: [all.items[2]], nextCursor: null, lastEventId });
     const end = await request('GET', `${created}&cursor=${all.items[2].id}`);
-    t.strictSame(end.body, { items: [], nextCursor: null }, 'a poller goes on behind the last event');
+    t.strictSame(end.body, { items: [], nextCursor: null, lastEventId }, 'a poller goes on behind the last event');
     const { time } = all.items[1];
     const since = (await request('GET', `${created}&since=${time}`)).body.items;
     t.strictSame(
@@ -139,6 +141,89 @@ t.test('a key sees the events of its projects, in a running stream too, and none
   t.match(await take(streams.admin, 2), [{ subject: `api-keys/${own.id}` }, { subject: `api-keys/${reader.id}` }]);
   const listed = (await request('GET', '/v1/events?type=api-key.created', undefined, ADMIN)).body.items;
   t.equal(listed.length, 2);
+});
+
+t.test('the stream of a key that gets other projects in the database ends, and its reader sees those', async (t) => {
+  const database = await openPostgres(t);
+  const { request, url } = await serveFeed(t, database, WITH_KEYS);
+  const { key, id } = await makeKey(request, 'project', 'consilio', 'odin');
+  const stream = readStream(`${url}/v1/events`, bearer(key));
+  await stream.next();
+  await database.db
+    .updateTable('api_keys')
+    .set({ projects: ['consilio'] })
+    .where('id', '=', id)
+    .execute();
+  const began = Date.now();
+  for await (const block of stream) t.equal(block.event, '', 'it ends without a word');
+  t.ok(Date.now() - began < 9000);
+  const again = readStream(`${url}/v1/events`, bearer(key));
+  await again.next();
+  await request('PUT', '/v1/projects/odin/services/hidden', undefined, ADMIN);
+  await request(...PUT('shown'), undefined, ADMIN);
+  t.match(await take(again, 1), [{ project: 'consilio' }]);
+});
+
+t.test('whoever polls for what hardly ever happens misses nothing, and is not told so', async (t) => {
+  const database = await openPostgres(t);
+  const { request } = await serveFeed(t, database);
+  const poll = async (cursor: string) =>
+    (await request('GET', `/v1/events?type=api-key.revoked${cursor && `&cursor=${cursor}`}`)).body;
+  await request(...PUT('a'));
+  const first = await poll('');
+  t.match(first, { items: [], nextCursor: null, lastEventId: /^[1-9]/ });
+  await request(...PUT('b'));
+  await request('GET', '/v1/events');
+  await sql`
+    update events set time = time - interval '10 days', latest_time = latest_time - interval '10 days'
+    where position <= ${first.lastEventId}`.execute(database.db);
+  await runRetention(database.db, { healthCheckRetentionDays: 7, historyRetentionDays: null, eventRetentionDays: 4 });
+  const second = await poll(first.lastEventId);
+  t.match(second, { items: [] });
+  t.ok(Number(second.lastEventId) > Number(first.lastEventId));
+  const page = (await request('GET', `/v1/events?cursor=${first.lastEventId}&limit=1`)).body;
+  t.match(page, { lastEventId: page.items[0].id });
+});
+
+t.test('while somebody holds the feed, a call says so, and not that a project is busy', async (t) => {
+  const database = await openPostgres(t);
+  const { request } = await serveFeed(t, database);
+  await request('GET', '/v1/events');
+  const hold = async (trx: Transaction<Tables>) => {
+    await sql`select * from event_feed for update`.execute(trx);
+    await request(...PUT('a'));
+    const { status, body } = await request('GET', '/v1/events');
+    t.equal(status, 503);
+    t.match(body, { code: 'overloaded', detail: /held the change feed .*Nothing is lost; try again/ });
+  };
+  await database.withoutLimits((own) => own.transaction().execute(hold));
+  t.match((await request('GET', '/v1/events?type=allocation.created')).body.items, [{ type: 'allocation.created' }]);
+});
+
+t.test('an event is the same in a list and in a stream', async (t) => {
+  const { request, url } = await serveFeed(t, await openPostgres(t), WITH_KEYS);
+  const send = (method: 'PUT' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: object) =>
+    request(method, `/v1/${path}`, body, ADMIN);
+  await send('PUT', 'projects/consilio/services/a', { description: 'x', metadata: { a: 1 } });
+  await send('PUT', 'projects/consilio/services/a', { description: 'y' });
+  const { id } = (await send('POST', 'projects/consilio/reservations', { ttlSeconds: 60, service: 'b' })).body;
+  await send('POST', `reservations/${id}/claim`);
+  const other = (await send('POST', 'projects/consilio/reservations', { ttlSeconds: 60 })).body.id;
+  await send('PATCH', `reservations/${other}`, { ttlSeconds: 90 });
+  await send('DELETE', `reservations/${other}`);
+  await send('PUT', 'projects/consilio/environments/e', { services: [{ service: 'c' }], expiresAfterSeconds: 7200 });
+  await send('DELETE', 'projects/consilio/environments/e');
+  await send('POST', 'ranges', { project: 'consilio', startPort: 20000 });
+  await send('PATCH', 'ranges/20000', { reuseCooldownSeconds: 60 });
+  await send('DELETE', 'ranges/20000');
+  await send('PUT', 'excluded-ports/3120', { reason: 'x' });
+  await send('POST', 'audits', { project: 'consilio' });
+  const key = (await send('POST', 'api-keys', { name: 'x', role: 'reader' })).body.id;
+  await send('DELETE', `api-keys/${key}`);
+  await send('POST', 'webhooks', { url: 'http://localhost:1/' });
+  const { items } = (await request('GET', '/v1/events?limit=1000', undefined, ADMIN)).body;
+  t.ok(new Set(items.map(({ type }: { type: string }) => type)).size >= 16, 'events of most types');
+  t.strictSame(await take(readStream(`${url}/v1/events?cursor=0`, ADMIN), items.length), items);
 });
 
 t.test('a process that stops ends its streams, and counts them while they are open', async (t) => {
