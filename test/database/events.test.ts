@@ -77,6 +77,10 @@ test('what would make the feed unreadable is refused', async (t: Test) => {
   for (const statement of [
     "update port_allocations set released_by = '[]'",
     `update port_allocations set allocated_by = '{"kind":"odd","keyId":null,"name":null,"client":null}'`,
+    `select set_config('port_allocator.actors', '{"":{"keyId":null,"name":null,"client":null}}', true),
+            release_port(3100)`,
+    `insert into new_events (type, subject, time, actor, data)
+     values ('range.created', 's', 'infinity', current_actor(), '{}')`,
     "select record_event('no.type', null, 's', current_actor(), '{}')",
     "select record_event('range.created', null, 's', '5', '{}')",
     "select record_event('range.created', null, 's', current_actor(), '[]')",
