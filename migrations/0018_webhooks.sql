@@ -21,6 +21,8 @@ create table webhooks (
   created_at timestamptz(3) not null default clock_timestamp(),
   -- Of the feed: deliveries are written for all events up to this one.
   position bigint not null,
+  -- How often it was switched off. What was pending then has a lower number, and is not sent any more.
+  generation integer not null default 0,
   -- Null while it is switched on.
   disabled_at timestamptz(3),
   disabled_reason text,
@@ -38,6 +40,8 @@ create table webhook_deliveries (
   type text not null,
   -- Deliveries of one webhook and one project are sent one after another. Empty where the event has none.
   project text not null,
+  -- That of the webhook when it was written, or was last repeated by request.
+  generation integer not null default 0,
   status text not null default 'pending',
   attempts integer not null default 0,
   -- Null if it may be sent at once.
@@ -54,26 +58,28 @@ create table webhook_deliveries (
 -- The list of a webhook, newest first. Also holds that no event is written twice.
 create unique index webhook_deliveries_pages on webhook_deliveries (webhook_id, position);
 create index webhook_deliveries_failed on webhook_deliveries (webhook_id, position) where status = 'failed';
--- What is to be sent next, project after project.
-create index webhook_deliveries_pending on webhook_deliveries (webhook_id, project, position) where status = 'pending';
+-- What is to be sent next, project after project. What is left of earlier generations comes before that, and is found apart.
+create index webhook_deliveries_pending on webhook_deliveries (webhook_id, generation, project, position)
+  where status = 'pending';
+-- What is tried at once when a webhook is switched on.
+create index webhook_deliveries_waiting on webhook_deliveries (webhook_id)
+  where status = 'pending' and next_attempt_at is not null;
 
--- What is pending when a webhook is switched off is not sent any more. Were it kept, a webhook that is switched on again
--- would send what happened long ago. The service locks the row of the webhook before it writes deliveries.
-create function end_pending_deliveries() returns trigger
+-- What is pending when a webhook is switched off is not sent any more, also when it is switched on again: it would send what
+-- happened long ago. A million deliveries may be pending, and to end them here would take longer than the statement of
+-- whoever switches it off may take, or revokes its key. So this counts the generation up, and the replica that sends ends
+-- them afterwards. The service locks the row of the webhook before it writes deliveries.
+create function begin_webhook_generation() returns trigger
 language plpgsql
-set search_path from current
 as $$
 begin
-  update webhook_deliveries
-  set status = 'failed', ended_at = clock_timestamp(), next_attempt_at = null,
-      error = coalesce(error || ' ', '') || 'The webhook was switched off.'
-  where webhook_id = new.id and status = 'pending';
-  return null;
+  new.generation := old.generation + 1;
+  return new;
 end
 $$;
-create trigger webhooks_disabled after update of disabled_at on webhooks
+create trigger webhooks_disabled before update of disabled_at on webhooks
   for each row when (old.disabled_at is null and new.disabled_at is not null)
-  execute function end_pending_deliveries();
+  execute function begin_webhook_generation();
 
 -- Whoever loses the key must not go on getting events.
 create function disable_webhooks_of_key() returns trigger
@@ -93,7 +99,7 @@ create trigger api_keys_webhooks after delete on api_keys
 create function told_of_webhook(webhook jsonb) returns jsonb
 language sql immutable
 as $$
-  select (webhook - '{secret,position,key_id}'::text[])
+  select (webhook - '{secret,position,generation,key_id}'::text[])
     || case when webhook ? 'url' then jsonb_build_object('url', substring(webhook ->> 'url' from '^[a-z]+://[^/?#]+')) else '{}' end
 $$;
 
@@ -103,7 +109,7 @@ set search_path from current
 as $$
 declare
   webhook jsonb := case when tg_op = 'DELETE' then to_jsonb(old) else to_jsonb(new) end;
-  fields jsonb := case when tg_op = 'UPDATE' then changed_fields(to_jsonb(old), to_jsonb(new)) - '{position,key_id}'::text[] end;
+  fields jsonb := case when tg_op = 'UPDATE' then changed_fields(to_jsonb(old), to_jsonb(new)) - '{position,generation,key_id}'::text[] end;
 begin
   if fields = '{}' then
     return null;

@@ -61,7 +61,7 @@ const OF_THE_REGISTRY = new RegExp(
     'canonical_host|require_host|require_protocol|require_read_committed|cooling_ports|unreserved_cooling_ports',
     'free_ports|next_port_available_at|range_counts|find_available_port|allocate_port|release_port',
     'cleanup_expired_reservations|events|new_events|event_feed|current_actors?|changed_fields|told_of_allocation',
-    'webhooks|webhook_deliveries|disable_webhooks_of_key|end_pending_deliveries|record_webhook_change|told_of_webhook',
+    'webhooks|webhook_deliveries|disable_webhooks_of_key|begin_webhook_generation|record_webhook_change|told_of_webhook',
     'cloudflare_hostnames|cloudflare_tunnels',
     'is_actor|refuse_new_id|record_environment_change|set_released_by|record_(change|event)|record_(inserted|updated|deleted)_(allocations|reservations)',
   ].join('|')})\\b`,

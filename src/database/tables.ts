@@ -194,6 +194,7 @@ export interface WebhooksTable {
   created_at: ColumnType<Date, never, never>;
   /** A bigint, which pg reads as text. */
   position: string;
+  generation: Generated<number>;
   disabled_at: NullableTimestamp;
   disabled_reason: string | null;
 }
@@ -207,6 +208,7 @@ export interface WebhookDeliveriesTable {
   type: string;
   /** Empty where the event has none. */
   project: string;
+  generation: Generated<number>;
   status: 'pending' | 'delivered' | 'failed';
   attempts: number;
   next_attempt_at: NullableTimestamp;

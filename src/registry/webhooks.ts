@@ -83,10 +83,10 @@ export function removeWebhook(session: Session, id: string): Promise<void> {
 /** @throws AppError forbidden, webhook-not-found, delivery-not-found, webhook-disabled */
 export function repeat(session: Session, id: string, deliveryId: string): Promise<WebhookDelivery> {
   return session.change('webhooks', async (trx) => {
-    const { url, disabled_reason } = await lockWebhook(trx, session.access, id);
-    requireHostOf(session, url);
-    if (disabled_reason !== null) throw webhookDisabled(id, disabled_reason);
-    return repeatDelivery(trx, id, deliveryId);
+    const webhook = await lockWebhook(trx, session.access, id);
+    requireHostOf(session, webhook.url);
+    if (webhook.disabled_reason !== null) throw webhookDisabled(id, webhook.disabled_reason);
+    return repeatDelivery(trx, webhook, deliveryId);
   });
 }
 

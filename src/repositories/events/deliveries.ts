@@ -1,6 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Access } from '../../access/access.js';
-import type { Tables, WebhookDeliveryRow } from '../../database/tables.js';
+import type { Tables, WebhookDeliveryRow, WebhookRow } from '../../database/tables.js';
 import type { EventType } from '../../schemas/events/event-types.js';
 import type { WebhookDelivery, WebhookDeliveryQuery } from '../../schemas/events/webhook.js';
 import { decodeCursor, type Page, type PageRequest, toPage } from '../pages.js';
@@ -30,16 +30,16 @@ export async function listDeliveries(
   return toPage(rows, { limit, maxBytes }, toDelivery, (row) => [row.position]);
 }
 
-/** Makes it pending again, as if its event had just happened. @throws AppError delivery-not-found */
+/** Makes it pending again, as if its event had just happened. Its webhook is locked. @throws AppError delivery-not-found */
 export async function repeatDelivery(
   trx: Transaction<Tables>,
-  webhookId: string,
+  { id: webhookId, generation }: WebhookRow,
   deliveryId: string,
 ): Promise<WebhookDelivery> {
   const row = await trx
     .updateTable('webhook_deliveries')
     .set({
-      ...{ status: 'pending', attempts: 0, next_attempt_at: null, ended_at: null },
+      ...{ status: 'pending', attempts: 0, next_attempt_at: null, ended_at: null, generation },
       ...{ response_status: null, error: null, queued_at: sql<Date>`clock_timestamp()` },
     })
     .where('webhook_id', '=', webhookId)
@@ -52,13 +52,9 @@ export async function repeatDelivery(
 
 /** Lets what waits after a failure be tried at once. */
 export async function hurryDeliveries(trx: Transaction<Tables>, webhookId: string): Promise<void> {
-  await trx
-    .updateTable('webhook_deliveries')
-    .set({ next_attempt_at: null })
-    .where('webhook_id', '=', webhookId)
-    .where('status', '=', 'pending')
-    .where('next_attempt_at', 'is not', null)
-    .execute();
+  await sql`
+    update webhook_deliveries set next_attempt_at = null
+    where webhook_id = ${webhookId} and status = 'pending' and next_attempt_at is not null`.execute(trx);
 }
 
 /**

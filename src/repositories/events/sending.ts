@@ -30,8 +30,8 @@ export function enqueueDeliveries(
     const to = Math.min(last, from + Math.max(LEAST_EVENTS, Math.floor(WRITTEN_AT_ONCE / rows.length)));
     if (to <= from) return { written: 0, position: to, isMore: false };
     const { numAffectedRows = 0n } = await sql`
-      insert into webhook_deliveries (webhook_id, position, type, project)
-      select w.id, e.position, e.type, coalesce(e.project, '')
+      insert into webhook_deliveries (webhook_id, position, type, project, generation)
+      select w.id, e.position, e.type, coalesce(e.project, ''), w.generation
       from events e join webhooks w on w.position < e.position
       where e.position > ${from} and e.position <= ${to} and w.disabled_at is null
         and (w.types = '{}' or e.type = any(w.types))
@@ -47,6 +47,7 @@ export interface DeliveryQueue {
   webhookId: string;
   url: string;
   secret: string;
+  generation: number;
   project: string;
   /** How often its first delivery was tried. */
   attempts: number;
@@ -63,9 +64,9 @@ export interface DeliveryQueue {
 export async function findQueues(db: Kysely<Tables>): Promise<DeliveryQueue[]> {
   const first = sql`
     select project, position, attempts, next_attempt_at, queued_at from webhook_deliveries d
-    where d.webhook_id = w.id and d.status = 'pending'`;
+    where d.webhook_id = w.id and d.generation = w.generation and d.status = 'pending'`;
   const { rows } = await sql<DeliveryQueue>`
-    select w.id as "webhookId", w.url, w.secret, h.project, h.attempts,
+    select w.id as "webhookId", w.url, w.secret, w.generation, h.project, h.attempts,
       extract(epoch from clock_timestamp() - h.queued_at)::double precision as "pendingSeconds",
       coalesce(h.next_attempt_at <= clock_timestamp(), true) as "isDue"
     from webhooks w cross join lateral (
@@ -94,7 +95,7 @@ export interface PendingDelivery {
 /** The first pending deliveries of a queue, in their order. */
 export async function findPendingDeliveries(
   db: Kysely<Tables>,
-  { webhookId, project }: DeliveryQueue,
+  { webhookId, generation, project }: DeliveryQueue,
   limit: number,
   source: string,
 ): Promise<PendingDelivery[]> {
@@ -108,7 +109,7 @@ export async function findPendingDeliveries(
     select d.id, d.attempts, extract(epoch from clock_timestamp() - d.queued_at)::double precision as "pendingSeconds",
       d.position, d.type, e.project, e.subject, e.time, e.actor, e.data
     from webhook_deliveries d left join events e on e.position = d.position
-    where d.webhook_id = ${webhookId} and d.project = ${project} and d.status = 'pending'
+    where d.webhook_id = ${webhookId} and d.generation = ${generation} and d.project = ${project} and d.status = 'pending'
     order by d.position limit ${limit}`.execute(db);
   return rows.map(({ id, attempts, pendingSeconds, time, ...event }) => ({
     ...{ id, attempts, pendingSeconds },
@@ -130,15 +131,10 @@ export interface AttemptResult {
 }
 
 /**
- * Stores results, all in one statement. It locks the webhooks first, as whoever switches one off does before its pending
- * deliveries are ended: the two would otherwise lock the same deliveries in different orders.
- * @param giveUpSeconds where a delivery was given up, those behind it that are as old are given up with it
+ * Stores results, all in one statement. It locks the webhooks first, as whoever repeats a delivery or lets what waits be
+ * tried at once: the two would otherwise lock the webhook and its deliveries in different orders.
  */
-export async function storeResults(
-  db: Kysely<Tables>,
-  results: readonly AttemptResult[],
-  giveUpSeconds: number,
-): Promise<void> {
+export async function storeResults(db: Kysely<Tables>, results: readonly AttemptResult[]): Promise<void> {
   const webhookIds = [...new Set(results.map(({ webhookId }) => webhookId))];
   await actingAs(db, SERVICE, async (trx) => {
     await sql`select from webhooks where id = any(${webhookIds}::uuid[]) order by id for update`.execute(trx);
@@ -150,18 +146,6 @@ export async function storeResults(
       from jsonb_to_recordset(${JSON.stringify(results)}::jsonb)
         as r (id uuid, status text, "responseStatus" integer, error text, "waitMs" double precision)
       where d.id = r.id and (d.status = 'pending' or r.status = 'delivered')`.execute(trx);
-    const givenUp = results.filter(({ status }) => status === 'failed').map(({ id }) => id);
-    if (givenUp.length > 0) {
-      await sql`
-        update webhook_deliveries d
-        set status = 'failed', ended_at = clock_timestamp(), next_attempt_at = null,
-          error = 'It was not sent, because those before it failed until it was too old.'
-        from webhook_deliveries f
-        where f.id = any(${givenUp}::uuid[]) and d.webhook_id = f.webhook_id and d.project = f.project
-          and d.status = 'pending' and d.queued_at <= clock_timestamp() - make_interval(secs => ${giveUpSeconds})`.execute(
-        trx,
-      );
-    }
     for (const { webhookId, disable } of results) {
       if (disable) await disableWebhook(trx, webhookId, disable.url, disable.reason);
     }
@@ -169,15 +153,15 @@ export async function storeResults(
 }
 
 /** Whether there is something to do for a replica that sends. Switches off the webhooks whose key has expired. */
-export function hasEnabledWebhooks(db: Kysely<Tables>): Promise<boolean> {
+export function hasWork(db: Kysely<Tables>): Promise<boolean> {
   return actingAs(db, SERVICE, async (trx) => {
     await disableWebhooksOfExpiredKeys(trx);
-    const row = await trx
-      .selectFrom('webhooks')
-      .select('id')
-      .where('disabled_at', 'is', null)
-      .limit(1)
-      .executeTakeFirst();
-    return row !== undefined;
+    const { rows } = await sql`
+      select from webhooks w
+      where disabled_at is null or exists (
+        select from webhook_deliveries d
+        where d.webhook_id = w.id and d.generation < w.generation and d.status = 'pending')
+      limit 1`.execute(trx);
+    return rows.length > 0;
   });
 }

@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import type { Log } from '../../database/connect.js';
 import type { Tables } from '../../database/tables.js';
 import type { Observer } from '../../observer.js';
+import { endTooOld } from '../../repositories/events/ending.js';
 import {
   type AttemptResult,
   type DeliveryQueue,
@@ -45,13 +46,13 @@ export class Deliverer {
   /** The queues that are being sent, as `webhookId project`. */
   readonly #running = new Map<string, Promise<void>>();
   /** The webhooks that are switched on and have something pending, as they were looked up last. */
-  #webhooks = new Map<string, { url: string; secret: string }>();
+  #webhooks = new Map<string, Omit<DeliveryQueue, 'project'>>();
   #wake = () => {};
 
   constructor(parts: DelivererParts, signal: AbortSignal) {
     this.#parts = parts;
     this.#signal = signal;
-    this.#results = new Results(parts.db, parts.backoff.giveUpMs / 1000, parts.log, signal);
+    this.#results = new Results(parts.db, parts.log, signal);
   }
 
   /** Tells that there is something to send. */
@@ -84,7 +85,7 @@ export class Deliverer {
   /** Begins with the queues that are due, as far as their webhooks have room. */
   #start(queues: readonly DeliveryQueue[]): void {
     this.#parts.observer.webhooksPending(Math.max(0, ...queues.map(({ pendingSeconds }) => pendingSeconds)));
-    this.#webhooks = new Map(queues.map(({ webhookId, url, secret }) => [webhookId, { url, secret }]));
+    this.#webhooks = new Map(queues.map((queue) => [queue.webhookId, queue]));
     const counts = new Map<string, number>();
     const count = (id: string) => counts.set(id, (counts.get(id) ?? 0) + 1);
     for (const key of this.#running.keys()) count(key.slice(0, key.indexOf(' ')));
@@ -93,41 +94,47 @@ export class Deliverer {
       if (!queue.isDue || this.#running.has(key) || (counts.get(queue.webhookId) ?? 0) >= QUEUES_PER_WEBHOOK) continue;
       count(queue.webhookId);
       const sent = this.#sendPage(queue)
-        .catch((error: unknown) => {
-          if (!this.#signal.aborted) this.#parts.log.warn({ err: error }, 'Webhook deliveries could not be read');
-        })
-        .finally(() => {
-          this.#running.delete(key);
-          this.#wake();
-        });
+        .then(
+          () => this.#wake(),
+          (error: unknown) => {
+            if (!this.#signal.aborted)
+              this.#parts.log.warn({ err: error }, 'Webhook deliveries could not be read or ended');
+          },
+        )
+        .finally(() => this.#running.delete(key));
       this.#running.set(key, sent);
     }
   }
 
   /**
    * Sends the next deliveries of a queue until one fails. Where the first one has failed before, sends only that one. All
-   * results are written when it returns: what is still pending is read again then.
+   * results are written when it returns: what is still pending is read again then. Where one is given up, those behind it
+   * that are as old are given up with it; if that fails, it is done when the next one is given up.
    */
   async #sendPage(queue: DeliveryQueue): Promise<void> {
-    const { db, source } = this.#parts;
+    const { db, source, backoff } = this.#parts;
     const pending = await findPendingDeliveries(db, queue, queue.attempts === 0 ? PAGE : 1, source);
     const readAt = performance.now();
     let written: Promise<void> | undefined;
+    let isGivenUp = false;
     for (const delivery of pending) {
       const webhook = this.#webhooks.get(queue.webhookId);
-      if (webhook === undefined) break; // switched off or deleted meanwhile
+      if (webhook?.generation !== queue.generation) break; // switched off or deleted meanwhile
       const age = delivery.pendingSeconds + (performance.now() - readAt) / 1000;
-      const result = await this.#sendOne(delivery, { ...webhook, webhookId: queue.webhookId }, age);
+      const result = await this.#sendOne(delivery, webhook, age);
       written = this.#results.add(result);
-      if (result.status !== 'delivered') break;
+      if (result.status === 'delivered') continue;
+      isGivenUp = result.status === 'failed';
+      break;
     }
     await written;
+    while (isGivenUp && !this.#signal.aborted) isGivenUp = await endTooOld(db, queue, backoff.giveUpMs / 1000);
   }
 
   /** @throws the reason of the signal when it is aborted */
   async #sendOne(
     { id, event, attempts }: PendingDelivery,
-    { webhookId, url, secret }: { webhookId: string; url: string; secret: string },
+    { webhookId, url, secret }: Pick<DeliveryQueue, 'webhookId' | 'url' | 'secret'>,
     ageSeconds: number,
   ): Promise<AttemptResult> {
     const { sender, backoff, observer } = this.#parts;

@@ -18,7 +18,6 @@ export class Results {
 
   constructor(
     private readonly db: Kysely<Tables>,
-    private readonly giveUpSeconds: number,
     private readonly log: Log,
     private readonly signal: AbortSignal,
   ) {}
@@ -41,7 +40,7 @@ export class Results {
     this.#write = null;
     for (;;) {
       try {
-        return await storeResults(this.db, results, this.giveUpSeconds);
+        return await storeResults(this.db, results);
       } catch (error) {
         if (this.signal.aborted) return; // whoever sends next sends these again
         this.log.warn({ err: error }, 'The results of webhook deliveries could not be written');

@@ -4,7 +4,8 @@ import type { Kysely } from 'kysely';
 import type { Log } from '../../database/connect.js';
 import type { Tables } from '../../database/tables.js';
 import type { Observer } from '../../observer.js';
-import { enqueueDeliveries, hasEnabledWebhooks } from '../../repositories/events/sending.js';
+import { endSwitchedOff } from '../../repositories/events/ending.js';
+import { enqueueDeliveries, hasWork } from '../../repositories/events/sending.js';
 import { holdLease, type Lease } from '../../repositories/leases.js';
 import type { EventFeed } from '../events/feed.js';
 import { runWithLease } from '../schedule.js';
@@ -50,7 +51,7 @@ export async function runWebhooks(
   const sender = new Sender(parts.destinations, attemptTimeoutMs);
   while (!signal.aborted) {
     try {
-      if ((await hasEnabledWebhooks(db)) && (await holdLease(db, lease, leaseTtlMs))) {
+      if ((await hasWork(db)) && (await holdLease(db, lease, leaseTtlMs))) {
         await runWithLease(db, lease, leaseTtlMs, signal, (held) => sendAll(parts, sender, backoff, standbyMs, held));
       }
     } catch (error) {
@@ -61,7 +62,7 @@ export async function runWebhooks(
   sender.close();
 }
 
-/** Goes along the feed and sends, until `signal` is aborted or no webhook is switched on any more. */
+/** Goes along the feed and sends, until `signal` is aborted or there is nothing more to do. */
 async function sendAll(
   parts: WebhookParts,
   sender: Sender,
@@ -72,7 +73,7 @@ async function sendAll(
   const ending = new AbortController();
   const ended = AbortSignal.any([signal, ending.signal]);
   const deliverer = new Deliverer({ ...parts, sender, backoff }, ended);
-  const sending = deliverer.run();
+  const sending = Promise.all([deliverer.run(), endAll(parts, ended)]);
   try {
     await Promise.race([enqueueAll(parts, deliverer, ended), endWhenUnused(parts, standbyMs, ended)]);
   } finally {
@@ -99,9 +100,21 @@ async function enqueueAll({ db, feed, log }: WebhookParts, deliverer: Deliverer,
   }
 }
 
+/** Ends what was pending when its webhook was switched off. */
+async function endAll({ db, log }: WebhookParts, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      if (await endSwitchedOff(db)) continue;
+    } catch (error) {
+      if (!signal.aborted) log.warn({ err: error }, 'Deliveries of webhooks that are switched off could not be ended');
+    }
+    await sleep(RETRY_MS, undefined, { signal }).catch(() => {});
+  }
+}
+
 /** Also switches off the webhooks whose key has expired. */
 async function endWhenUnused({ db }: WebhookParts, standbyMs: number, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted && (await hasEnabledWebhooks(db).catch(() => true))) {
+  while (!signal.aborted && (await hasWork(db).catch(() => true))) {
     await sleep(standbyMs, undefined, { signal }).catch(() => {});
   }
 }
