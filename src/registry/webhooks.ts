@@ -86,7 +86,7 @@ export function repeat(session: Session, id: string, deliveryId: string): Promis
     const webhook = await lockWebhook(trx, session.access, id);
     requireHostOf(session, webhook.url);
     if (webhook.disabled_reason !== null) throw webhookDisabled(id, webhook.disabled_reason);
-    return repeatDelivery(trx, webhook, deliveryId);
+    return repeatDelivery(trx, session.access, webhook, deliveryId);
   });
 }
 

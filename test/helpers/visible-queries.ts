@@ -8,7 +8,7 @@ import { findHeldInEnvironment, listAllocations } from '../../src/repositories/a
 import { listApiKeys } from '../../src/repositories/api-keys.js';
 import { findAudit, findLastAudit, findRecentAudit, listAudits } from '../../src/repositories/audits.js';
 import { findExpiry, listAllEnvironments, listEnvironments } from '../../src/repositories/environments.js';
-import { listDeliveries } from '../../src/repositories/events/deliveries.js';
+import { listDeliveries, repeatDelivery } from '../../src/repositories/events/deliveries.js';
 import { listEvents } from '../../src/repositories/events/event-list.js';
 import { findWebhook, listWebhooks, lockWebhook } from '../../src/repositories/events/webhooks.js';
 import { listProjectNames, listProjects, summarizeProject } from '../../src/repositories/projects.js';
@@ -92,6 +92,10 @@ export const queriesOf = ({
   listDeliveries: [
     { ask: (s) => s.read(listDeliveries, own.webhook, {}), shows: ['shown delivery'] },
     { ask: (s) => s.read(listDeliveries, other.webhook, {}), refused: 'webhook-not-found' },
+  ],
+  repeatDelivery: [
+    { ask: (s) => s.read(repeatOnlyDelivery, own.webhook), shows: [OWN] },
+    { ask: (s) => s.read(repeatOnlyDelivery, other.webhook), refused: 'delivery-not-found' },
   ],
   listApiKeys: [{ ask: (s) => s.read(listApiKeys, {}), refused: 'forbidden' }],
   findAudited: [
@@ -211,4 +215,15 @@ function inTransaction<T>(work: (trx: Parameters<typeof lockRangesAround>[0], ac
 
 function environment(project: string, environment: string) {
   return { project, environment, ...SPACE };
+}
+
+async function repeatOnlyDelivery(db: Kysely<Tables>, access: Access, id: string) {
+  const delivery = await db
+    .selectFrom('webhook_deliveries')
+    .where('webhook_id', '=', id)
+    .select('id')
+    .executeTakeFirst();
+  return db
+    .transaction()
+    .execute((trx) => repeatDelivery(trx, access, { id, generation: 0, projects: [] }, delivery?.id ?? ''));
 }

@@ -1,4 +1,4 @@
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import type { Access } from '../../access/access.js';
 import type { Tables, WebhookDeliveryRow, WebhookRow } from '../../database/tables.js';
 import type { EventType } from '../../schemas/events/event-types.js';
@@ -8,6 +8,11 @@ import { deliveryNotFound } from './refusals.js';
 import { findWebhook } from './webhooks.js';
 
 const isPosition = (part: unknown): part is string => typeof part === 'string' && /^\d{1,18}$/.test(part);
+
+/** A webhook may have had other projects once, also some that those who see it now may not see. */
+function isVisibleTo({ projects }: Access): RawBuilder<boolean> {
+  return projects === null ? sql`true` : sql`project = any(${projects}::text[])`;
+}
 
 /** Newest first. @throws AppError forbidden, webhook-not-found */
 export async function listDeliveries(
@@ -22,6 +27,7 @@ export async function listDeliveries(
     .selectFrom('webhook_deliveries')
     .selectAll()
     .where('webhook_id', '=', webhookId)
+    .where(isVisibleTo(access))
     .$if(status !== undefined, (q) => q.where(sql<boolean>`status = ${sql.lit(status)}`)) // as the indexes say it
     .$if(before !== null, (q) => q.where('position', '<', before?.[0] as string))
     .orderBy('position', 'desc')
@@ -30,10 +36,15 @@ export async function listDeliveries(
   return toPage(rows, { limit, maxBytes }, toDelivery, (row) => [row.position]);
 }
 
-/** Makes it pending again, as if its event had just happened. Its webhook is locked. @throws AppError delivery-not-found */
+/**
+ * Makes it pending again, as if its event had just happened.
+ * @param webhook locked
+ * @throws AppError delivery-not-found, also for one of a project of which the webhook gets no events any more
+ */
 export async function repeatDelivery(
   trx: Transaction<Tables>,
-  { id: webhookId, generation }: WebhookRow,
+  access: Access,
+  { id: webhookId, generation, projects }: Pick<WebhookRow, 'id' | 'generation' | 'projects'>,
   deliveryId: string,
 ): Promise<WebhookDelivery> {
   const row = await trx
@@ -44,6 +55,8 @@ export async function repeatDelivery(
     })
     .where('webhook_id', '=', webhookId)
     .where('id', '=', deliveryId)
+    .where(isVisibleTo(access))
+    .$if(projects.length > 0, (q) => q.where('project', 'in', projects))
     .returningAll()
     .executeTakeFirst();
   if (row === undefined) throw deliveryNotFound(deliveryId);

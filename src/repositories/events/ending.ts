@@ -4,7 +4,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { SERVICE } from '../../access/actor.js';
 import { actingAs } from '../../database/actors.js';
 import type { Tables } from '../../database/tables.js';
-import type { DeliveryQueue } from './sending.js';
+import { type DeliveryQueue, QUEUE_HEADS } from './sending.js';
 
 /** How many deliveries one statement ends at most. */
 const ENDED_AT_ONCE = 2000;
@@ -21,6 +21,23 @@ export function endSwitchedOff(db: Kysely<Tables>): Promise<boolean> {
       order by generation, project, position limit ${ENDED_AT_ONCE} for update skip locked
     ) d limit ${ENDED_AT_ONCE}`;
   return endBatch(db, ids, 'The webhook was switched off.');
+}
+
+/**
+ * Ends a batch of the deliveries of projects that were taken from their webhook, so that nobody gets them whom it was
+ * left to. The queue and what is pending in it are read in one statement with the projects: what is written after a
+ * project was given back is not ended.
+ * @returns whether there may be more
+ */
+export function endOfOtherProjects(db: Kysely<Tables>): Promise<boolean> {
+  const ids = sql`
+    select d.id from webhooks w cross join lateral (${QUEUE_HEADS}) h cross join lateral (
+      select id from webhook_deliveries d
+      where d.webhook_id = w.id and d.generation = w.generation and d.project = h.project and d.status = 'pending'
+      order by d.position limit ${ENDED_AT_ONCE} for update skip locked
+    ) d
+    where w.projects <> '{}' and h.project <> all(w.projects) limit ${ENDED_AT_ONCE}`;
+  return endBatch(db, ids, 'The webhook gets no events of this project any more.');
 }
 
 /**

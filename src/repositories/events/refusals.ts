@@ -54,7 +54,10 @@ export function webhookNotFound(id: string): AppError {
 }
 
 export function deliveryNotFound(id: string): AppError {
-  return new AppError('delivery-not-found', `There is no delivery ${id} of this webhook (any more).`);
+  return new AppError(
+    'delivery-not-found',
+    `There is no delivery ${id} of this webhook (any more), or the webhook gets no events of its project any more.`,
+  );
 }
 
 export function webhookDisabled(id: string, reason: string): AppError {

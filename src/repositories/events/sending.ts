@@ -48,6 +48,9 @@ export interface DeliveryQueue {
   url: string;
   secret: string;
   generation: number;
+  /** Of the webhook: those whose events it gets; empty for all. */
+  projects: string[];
+  /** Of the deliveries. */
   project: string;
   /** How often its first delivery was tried. */
   attempts: number;
@@ -57,29 +60,35 @@ export interface DeliveryQueue {
   isDue: boolean;
 }
 
+const FIRST = sql`
+  select project, position, attempts, next_attempt_at, queued_at from webhook_deliveries d
+  where d.webhook_id = w.id and d.generation = w.generation and d.status = 'pending'`;
 /**
- * The queues in which a delivery is pending, of the webhooks that are switched on; the one with the oldest event first.
- * It goes from project to project by the index, so that it does not read all that is pending.
+ * The first pending delivery of each project of a webhook `w`. It goes from project to project by the index, so that it
+ * does not read all that is pending.
  */
+export const QUEUE_HEADS = sql`
+  with recursive heads as (
+    (${FIRST} order by project, position limit 1)
+    union all
+    select next.* from heads cross join lateral (
+      ${FIRST} and d.project > heads.project order by project, position limit 1
+    ) next
+  )
+  select * from heads`;
+
+/** Whether a webhook gets events of a project, empty for those of none. What was written before that was changed is not sent. */
+export const getsEventsOf = (project: string, { projects }: Pick<DeliveryQueue, 'projects'>): boolean =>
+  projects.length === 0 || projects.includes(project);
+
+/** The queues in which a delivery is to be sent, of the webhooks that are switched on; the one with the oldest event first. */
 export async function findQueues(db: Kysely<Tables>): Promise<DeliveryQueue[]> {
-  const first = sql`
-    select project, position, attempts, next_attempt_at, queued_at from webhook_deliveries d
-    where d.webhook_id = w.id and d.generation = w.generation and d.status = 'pending'`;
   const { rows } = await sql<DeliveryQueue>`
-    select w.id as "webhookId", w.url, w.secret, w.generation, h.project, h.attempts,
+    select w.id as "webhookId", w.url, w.secret, w.generation, w.projects, h.project, h.attempts,
       extract(epoch from clock_timestamp() - h.queued_at)::double precision as "pendingSeconds",
       coalesce(h.next_attempt_at <= clock_timestamp(), true) as "isDue"
-    from webhooks w cross join lateral (
-      with recursive heads as (
-        (${first} order by project, position limit 1)
-        union all
-        select next.* from heads cross join lateral (
-          ${first} and d.project > heads.project order by project, position limit 1
-        ) next
-      )
-      select * from heads
-    ) h
-    where w.disabled_at is null
+    from webhooks w cross join lateral (${QUEUE_HEADS}) h
+    where w.disabled_at is null and (w.projects = '{}' or h.project = any(w.projects))
     order by h.position`.execute(db);
   return rows;
 }

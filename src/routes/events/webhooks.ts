@@ -84,7 +84,9 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
       schema: {
         operationId: 'updateWebhook',
         summary: 'Change a webhook',
-        description: `Also what is pending goes to a new URL; types and projects count for events from now on. ${WHO}`,
+        description:
+          'Also what is pending goes to a new URL. Types and projects count for events from now on; what is pending of ' +
+          `projects that it gets no events of any more is given up. ${WHO}`,
         tags: ['webhooks'],
         params: schemas.WebhookParams,
         body: Ref(schemas.WebhookChange),
@@ -125,7 +127,9 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
       schema: {
         operationId: 'listWebhookDeliveries',
         summary: 'List deliveries',
-        description: `Of one webhook, newest event first. They are kept for 30 days, or as long as their events. ${WHO}`,
+        description:
+          'Of one webhook, newest event first, as far as the key may see their projects. They are kept for 30 days, or as ' +
+          `long as their events. ${WHO}`,
         tags: ['webhooks'],
         params: schemas.WebhookParams,
         querystring: schemas.WebhookDeliveryQuery,

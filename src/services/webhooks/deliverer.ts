@@ -9,6 +9,7 @@ import {
   type DeliveryQueue,
   findPendingDeliveries,
   findQueues,
+  getsEventsOf,
   type PendingDelivery,
 } from '../../repositories/events/sending.js';
 import type { Outcome, Sender } from './attempt.js';
@@ -120,6 +121,7 @@ export class Deliverer {
     for (const delivery of pending) {
       const webhook = this.#webhooks.get(queue.webhookId);
       if (webhook?.generation !== queue.generation) break; // switched off or deleted meanwhile
+      if (!getsEventsOf(queue.project, webhook)) break;
       const age = delivery.pendingSeconds + (performance.now() - readAt) / 1000;
       const result = await this.#sendOne(delivery, webhook, age);
       written = this.#results.add(result);

@@ -4,7 +4,7 @@ import type { Kysely } from 'kysely';
 import type { Log } from '../../database/connect.js';
 import type { Tables } from '../../database/tables.js';
 import type { Observer } from '../../observer.js';
-import { endSwitchedOff } from '../../repositories/events/ending.js';
+import { endOfOtherProjects, endSwitchedOff } from '../../repositories/events/ending.js';
 import { enqueueDeliveries, hasWork } from '../../repositories/events/sending.js';
 import { holdLease, type Lease } from '../../repositories/leases.js';
 import type { EventFeed } from '../events/feed.js';
@@ -100,13 +100,14 @@ async function enqueueAll({ db, feed, log }: WebhookParts, deliverer: Deliverer,
   }
 }
 
-/** Ends what was pending when its webhook was switched off. */
+/** Ends what is pending and is not sent any more, because of what was changed of its webhook. */
 async function endAll({ db, log }: WebhookParts, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
-      if (await endSwitchedOff(db)) continue;
+      while (!signal.aborted && (await endSwitchedOff(db)));
+      while (!signal.aborted && (await endOfOtherProjects(db)));
     } catch (error) {
-      if (!signal.aborted) log.warn({ err: error }, 'Deliveries of webhooks that are switched off could not be ended');
+      if (!signal.aborted) log.warn({ err: error }, 'Webhook deliveries that are not sent any more could not be ended');
     }
     await sleep(RETRY_MS, undefined, { signal }).catch(() => {});
   }

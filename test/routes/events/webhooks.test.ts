@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import t from 'tap';
 import { makeApp, requester } from '../../helpers/app.js';
 import { openPostgres } from '../../helpers/database.js';
@@ -97,4 +98,34 @@ t.test('who may have webhooks', async (t) => {
   for (let count = 1; count < 20; count += 1) t.equal((await post(keys.odin, ['odin'])).status, 201);
   assertProblem(t, await post(keys.odin, ['odin']), 'limit-reached');
   t.equal((await post(ADMIN, [])).status, 201);
+});
+
+t.test('a key sees and repeats no deliveries of projects that it may not see', async (t) => {
+  const { db, ...database } = await openPostgres(t);
+  const request = requester(await makeApp(t, { db, ...database }, WITH_KEYS));
+  const { body: webhook } = await request('POST', '/v1/webhooks', { url, types: ['service.up'] }, ADMIN);
+  await sql`
+    insert into webhook_deliveries (webhook_id, position, type, project, status, ended_at)
+    select ${webhook.id}, i, 'service.up', p, 'delivered', now()
+    from unnest('{consilio,odin,""}'::text[]) with ordinality p (p, i)`.execute(db);
+  const path = `/v1/webhooks/${webhook.id}`;
+  const { items: all } = (await request('GET', `${path}/deliveries`, undefined, ADMIN)).body;
+  t.equal(all.length, 3);
+  await request('PATCH', path, { projects: ['consilio'] }, ADMIN);
+
+  const consilio = bearer((await makeKey(request, 'project', 'consilio')).key);
+  const seen = (await request('GET', `${path}/deliveries`, undefined, consilio)).body.items;
+  t.match(
+    seen.map(({ project }: { project: string }) => project),
+    ['consilio'],
+  );
+  const repeat = (id: string, key: typeof ADMIN) => request('POST', `${path}/deliveries/${id}/repeat`, undefined, key);
+  for (const { id, project } of all) {
+    for (const key of [consilio, ADMIN]) {
+      if (project === 'consilio') t.equal((await repeat(id, key)).status, 200);
+      else assertProblem(t, await repeat(id, key), 'delivery-not-found');
+    }
+  }
+  await request('PATCH', path, { projects: [] }, ADMIN);
+  t.equal((await repeat(all[0].id, ADMIN)).status, 200, 'also one of no project');
 });
