@@ -31,13 +31,17 @@ export class Destinations {
   }
 
   /**
-   * Refuses a URL that nothing may be sent to. A name that cannot be resolved is accepted: that may change.
+   * Refuses a URL that nothing may be sent to. A name that cannot be resolved, or not in time, because many others are
+   * looked up as well, is accepted: that may change, and each attempt checks it.
    * @returns the URL as it is stored
    * @throws AppError validation-failed, destination-not-allowed
    */
   async require(given: string): Promise<string> {
     const { url, host } = parseDestination(given);
-    await this.#policy.resolve(host, AbortSignal.timeout(2 * NAME_TIMEOUT_MS));
+    const late = AbortSignal.timeout(NAME_TIMEOUT_MS);
+    await this.#policy.resolve(host, late).catch((error) => {
+      if (error !== late.reason) throw error;
+    });
     return url.href;
   }
 

@@ -46,6 +46,16 @@ t.test('URLs that are refused when a webhook is made', async (t) => {
   }
 });
 
+t.test('names that are not looked up in time are accepted, however many there are', async (t) => {
+  const { address } = await startDnsServer(t, {}, () => true);
+  const destinations = new Destinations(
+    { probeAllowedHosts: ['silent.test'], probeTargets: new Map() },
+    { ...NO_FILES, servers: [address] },
+  );
+  const urls = Array.from({ length: 100 }, (_, index) => `http://silent.test/${index}`);
+  t.same(await Promise.all(urls.map((url) => destinations.require(url))), urls);
+});
+
 t.test('a name that leads to a forbidden address later is refused by each attempt', async (t) => {
   const database = await openPostgres(t);
   const receiver = await startReceiver(t);
