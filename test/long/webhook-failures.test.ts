@@ -105,6 +105,7 @@ t.test('receivers that hang, are down or answer without an end delay no other', 
   const endless = await startReceiver(t, (_request, response) => {
     response.writeHead(200).write('x'.repeat(100_000));
   });
+  const unended = await startReceiver(t, (_request, response) => response.writeHead(200).flushHeaders());
   const closed = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => closed.once('listening', resolve));
   const { port } = closed.address() as { port: number };
@@ -113,11 +114,13 @@ t.test('receivers that hang, are down or answer without an end delay no other', 
   silent.secret = hanging.secret;
   const down = await makeWebhook(`http://localhost:${port}/?token=hush`);
   endless.secret = (await makeWebhook(endless.url)).secret;
+  unended.secret = (await makeWebhook(unended.url)).secret;
   for (const service of ['a', 'b', 'c']) await allocate(service);
   await receiver.has(3);
   t.same(services(receiver.received), ['a', 'b', 'c']);
   await endless.has(3);
-  await untilDeliveries(db, 'delivered', 6);
+  await unended.has(3);
+  await untilDeliveries(db, 'delivered', 9);
   await silent.has(2);
   const first = async (id: string) => (await request('GET', `/v1/webhooks/${id}/deliveries`)).body.items.at(-1);
   t.match(await first(hanging.id), { status: 'pending', error: 'The receiver did not answer within 0.3 s.' });

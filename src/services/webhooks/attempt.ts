@@ -8,10 +8,14 @@ import type { Event } from '../../schemas/events/event.js';
 import { readRetryAfter } from './backoff.js';
 import type { Destination, Destinations } from './destination.js';
 
-/** How long one attempt may take in all, from the look-up of the name to the end of the answer. */
+/** How long one attempt may take in all, from the look-up of the name to the headers of the answer. */
 export const ATTEMPT_TIMEOUT_MS = 15_000;
-/** So much of an answer is read and dropped, so that its connection can be used again. Of a longer one it is closed. */
-const ANSWER_BYTES = 4096;
+/**
+ * So much of a body is read and dropped, for so long, that its connection can be used again. The connection of a longer one
+ * is closed. The wait is short, because the next delivery waits as well.
+ */
+const BODY_BYTES = 4096;
+const BODY_TIMEOUT_MS = 200;
 /** Connections that no address accepted. Nothing was sent, so that the next address can be tried. */
 const NOT_CONNECTED = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT']);
 
@@ -98,7 +102,7 @@ export class Sender {
     };
     return new Promise((resolve, reject) => {
       const request = (url.protocol === 'https:' ? https : http).request(options);
-      request.on('response', (response) => readAnswer(response).then(resolve, reject));
+      request.on('response', (response) => readAnswer(response).then(resolve));
       // Without this, Node would drop the connection without an event, and the attempt would never end.
       request.on('upgrade', ({ statusCode = 0 }, socket) => {
         socket.destroy();
@@ -135,20 +139,21 @@ function sign({ id, secret }: Message, body: string): http.OutgoingHttpHeaders {
   };
 }
 
-/** Waits for the end of the answer, or for ANSWER_BYTES of it. */
+/** What the headers say, whatever becomes of the body. */
 function readAnswer(response: http.IncomingMessage): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const answer = { status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] };
+  return new Promise((resolve) => {
+    const drop = () => response.destroy();
+    const timer = setTimeout(drop, BODY_TIMEOUT_MS);
     let bytes = 0;
     response.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes <= ANSWER_BYTES) return;
-      resolve(answer);
-      response.destroy();
+      if (bytes > BODY_BYTES) drop();
     });
-    response.on('end', () => resolve(answer));
-    response.on('error', reject); // has no effect if it was longer
-    response.on('close', () => reject(new Error('The answer broke off')));
+    response.on('error', () => {}); // it broke off; `close` follows
+    response.on('close', () => {
+      clearTimeout(timer);
+      resolve({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] });
+    });
   });
 }
 
