@@ -16,7 +16,8 @@ create table webhooks (
   secret text not null,
   -- The id of the caller that made it.
   created_by text not null,
-  -- The key with the role project that answers for it. It is switched off when that key ends. Null where an admin made it.
+  -- The key with the role project that answers for it: that made it, switched it on, or set its URL last. It is switched off
+  -- when that key ends. Null where that was an admin.
   key_id uuid,
   created_at timestamptz(3) not null default clock_timestamp(),
   -- Of the feed: deliveries are written for all events up to this one.
@@ -81,19 +82,29 @@ create trigger webhooks_disabled before update of disabled_at on webhooks
   for each row when (old.disabled_at is null and new.disabled_at is not null)
   execute function begin_webhook_generation();
 
--- Whoever loses the key must not go on getting events.
+-- Whoever has a key of a project must not go on getting events when it is revoked, or when projects are taken from it, which
+-- somebody can do at a psql prompt. Webhooks that admins made go on without their keys. The service locks the row of every
+-- key before it writes a webhook with it.
 create function disable_webhooks_of_key() returns trigger
 language plpgsql
 set search_path from current
 as $$
 begin
-  update webhooks set disabled_at = clock_timestamp(), disabled_reason = 'The key that made it was revoked.'
-  where key_id = old.id and disabled_at is null;
+  if tg_op = 'DELETE' then
+    update webhooks set disabled_at = clock_timestamp(), disabled_reason = 'The key that answers for it was revoked.'
+    where key_id = old.id and disabled_at is null;
+  else
+    update webhooks
+    set disabled_at = clock_timestamp(), disabled_reason = 'The key that answers for it may not see all its projects any more.'
+    where key_id = new.id and disabled_at is null and not (cardinality(projects) > 0 and projects <@ new.projects);
+  end if;
   return null;
 end
 $$;
 create trigger api_keys_webhooks after delete on api_keys
   for each row execute function disable_webhooks_of_key();
+create trigger api_keys_webhooks_of_projects after update of role, projects on api_keys
+  for each row when (new.role <> 'admin') execute function disable_webhooks_of_key();
 
 -- What an event has of a webhook.
 create function told_of_webhook(webhook jsonb) returns jsonb

@@ -45,8 +45,8 @@ export function revokeApiKey(session: Session, id: string): Promise<void> {
 
 /**
  * Refuses a caller whose own key was revoked or has expired, and keeps it in force until the transaction ends. A replica
- * accepts a revoked key for up to 5 seconds. Whatever its holder does in that time ends with it, except for a key that
- * he makes and for the revocation of another one.
+ * accepts a revoked key for up to 5 seconds. What its holder makes in that time and outlasts it is a key, the revocation
+ * of another one, or a webhook, for which webhooks.ts does the same.
  * @param revoked a key that the caller revokes; locked together with the caller's, as `lockApiKeys` explains
  * @throws AppError unauthorized
  */

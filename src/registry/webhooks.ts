@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Transaction } from 'kysely';
-import { callerId } from '../access/caller.js';
+import { CONFIGURED_ADMIN, callerId } from '../access/caller.js';
 import { keyWrong } from '../access/refusals.js';
 import type { Tables } from '../database/tables.js';
 import { lockApiKeys } from '../repositories/api-keys.js';
 import { hurryDeliveries, repeatDelivery } from '../repositories/events/deliveries.js';
 import { webhookDisabled } from '../repositories/events/refusals.js';
+import { enqueueDeliveries } from '../repositories/events/sending.js';
 import { deleteWebhook, insertWebhook, lockWebhook, updateWebhook } from '../repositories/events/webhooks.js';
 import { type IdempotencyKey, insertAnswers, lockAndFindAnswer, NO_PROJECT } from '../repositories/idempotency-keys.js';
 import type { CreatedWebhook, NewWebhook, Webhook, WebhookChange, WebhookDelivery } from '../schemas/events/webhook.js';
@@ -24,7 +25,7 @@ export type RequireDestination = (url: string) => Promise<string>;
 
 /**
  * Makes a webhook. Its secret is in this answer and nowhere else; a repeated request is answered without it.
- * @throws AppError forbidden, validation-failed, destination-not-allowed, limit-reached, idempotency-key-reused
+ * @throws AppError unauthorized, forbidden, validation-failed, destination-not-allowed, limit-reached, idempotency-key-reused
  */
 export async function createWebhook(
   session: Session,
@@ -49,9 +50,9 @@ export async function createWebhook(
 }
 
 /**
- * Changes a webhook. Whoever switches it on answers for it from then on, so that a new key can take the place of one that
- * was revoked. So does whoever sets its URL: a key that is revoked must not go on getting events at the URL that it set.
- * @throws AppError forbidden, validation-failed, webhook-not-found, destination-not-allowed
+ * Changes a webhook. Whoever switches it on that was off answers for it from then on, so that a new key can take the place of one that
+ * was revoked. So does whoever gives it another URL: a key that is revoked must not go on getting events at the URL that it set.
+ * @throws AppError unauthorized, forbidden, validation-failed, webhook-not-found, destination-not-allowed
  */
 export async function changeWebhook(
   session: Session,
@@ -61,15 +62,34 @@ export async function changeWebhook(
 ): Promise<Webhook> {
   if (change.projects) session.access.requireWebhookProjects(change.projects);
   const url = wantedUrl === undefined ? undefined : await requireUrl(session, wantedUrl, requireDestination);
+  const isFiltered = change.types !== undefined || change.projects !== undefined;
+  if (isFiltered) await enqueueBacklog(session, id);
   return session.change('webhooks', async (trx) => {
     const keyId = await requireKeyThatAnswers(trx, session);
     const row = await lockWebhook(trx, session.access, id);
+    while (isFiltered && (await enqueueDeliveries(trx, id)).isMore); // what has happened since
     if (change.enabled) {
       requireHostOf(session, url ?? row.url);
       await hurryDeliveries(trx, id);
     }
-    return updateWebhook(trx, row, { ...change, ...(url && { url }), ...((url || change.enabled) && { keyId }) });
+    const isTakenOver = (url !== undefined && url !== row.url) || (change.enabled && row.disabled_at !== null);
+    return updateWebhook(trx, row, { ...change, ...(url && { url }), ...(isTakenOver && { keyId }) });
   });
+}
+
+/**
+ * Writes the deliveries of what has happened by now, which is of the types and projects that the webhook had until now. If
+ * nothing was sent for long, that may be more than one transaction has time for. Whoever is refused because it takes too
+ * long can repeat his request, and the rest is less.
+ * @throws AppError forbidden, webhook-not-found
+ */
+async function enqueueBacklog(session: Session, id: string): Promise<void> {
+  const enqueue = () =>
+    session.change('webhooks', async (trx) => {
+      await lockWebhook(trx, session.access, id);
+      return enqueueDeliveries(trx, id);
+    });
+  while ((await enqueue()).isMore);
 }
 
 /** Deletes a webhook with its deliveries. @throws AppError forbidden, webhook-not-found */
@@ -103,14 +123,16 @@ function requireHostOf({ access }: Session, url: string): void {
 }
 
 /**
- * The key that answers for a webhook, if it is one with the role `project`: it is then in force until the transaction
- * ends. A replica accepts a revoked key for up to 5 seconds, and a webhook would outlast that.
+ * Refuses a caller whose key was revoked or has expired, and keeps it in force until the transaction ends. A replica
+ * accepts a revoked key for up to 5 seconds, and what it makes of a webhook in that time would outlast it.
+ * @returns the key that answers for a webhook, if the caller's has the role `project`. What an admin makes belongs to the
+ * service, and goes on when his key is replaced by another one.
  * @throws AppError unauthorized
  */
 async function requireKeyThatAnswers(trx: Transaction<Tables>, { access }: Session): Promise<string | null> {
   const { caller, projects } = access;
-  if (caller.kind !== 'key' || projects === null) return null;
+  if (caller.kind !== 'key' || caller === CONFIGURED_ADMIN) return null; // has no row
   const inForce = await lockApiKeys(trx, [caller.id]);
   if (!inForce.has(caller.id)) throw keyWrong();
-  return caller.id;
+  return projects === null ? null : caller.id;
 }

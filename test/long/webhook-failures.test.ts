@@ -194,10 +194,10 @@ t.test('a webhook ends with the key that made it', async (t) => {
   sendWebhooks(t, database, QUICK);
   await request('DELETE', `/v1/api-keys/${keys[0].id}`, undefined, ADMIN);
   const read = async (id?: string) => (await request('GET', `/v1/webhooks/${id}`, undefined, ADMIN)).body;
-  t.match(await read(ids[0]), { enabled: false, disabledReason: 'The key that made it was revoked.' });
+  t.match(await read(ids[0]), { enabled: false, disabledReason: 'The key that answers for it was revoked.' });
   t.match(await read(ids[1]), { enabled: true });
   await expireKey(database, keys[1].id);
   while ((await read(ids[1])).enabled) await new Promise((resolve) => setTimeout(resolve, 20));
-  t.match(await read(ids[1]), { disabledReason: 'The key that made it has expired.' });
+  t.match(await read(ids[1]), { disabledReason: 'The key that answers for it has expired.' });
   t.match((await request('PATCH', `/v1/webhooks/${ids[0]}`, { enabled: true }, ADMIN)).body, { enabled: true });
 });

@@ -1,5 +1,5 @@
 // What the replica that sends reads and writes (src/services/webhooks/).
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import { SERVICE } from '../../access/actor.js';
 import { actingAs } from '../../database/actors.js';
 import type { EventsTable, Tables } from '../../database/tables.js';
@@ -12,34 +12,37 @@ const WRITTEN_AT_ONCE = 2000;
 const LEAST_EVENTS = 10;
 
 /**
- * Writes the deliveries of the next events, for all webhooks that are switched on, and advances their positions in the
- * same transaction. The webhooks are locked first, so that none is switched off or deleted meanwhile.
+ * Writes the deliveries of the next events, for all webhooks that are switched on or for one of them, and advances their
+ * positions in the same transaction. The webhooks are locked first, so that none is switched off, changed or deleted
+ * meanwhile.
  * @returns how many deliveries were written; the position up to which all is written, null if no webhook is switched on;
  * and whether there is more
  */
-export function enqueueDeliveries(
-  db: Kysely<Tables>,
+export async function enqueueDeliveries(
+  trx: Transaction<Tables>,
+  webhookId: string | null = null,
 ): Promise<{ written: number; position: number | null; isMore: boolean }> {
-  return db.transaction().execute(async (trx) => {
-    const { rows } = await sql<{ id: string; position: string }>`
-      select id, position from webhooks where disabled_at is null order by id for update`.execute(trx);
-    if (rows.length === 0) return { written: 0, position: null, isMore: false };
-    const feed = await trx.selectFrom('event_feed').select('last_position').executeTakeFirstOrThrow();
-    const last = Number(feed.last_position);
-    const from = Math.min(...rows.map(({ position }) => Number(position)));
-    const to = Math.min(last, from + Math.max(LEAST_EVENTS, Math.floor(WRITTEN_AT_ONCE / rows.length)));
-    if (to <= from) return { written: 0, position: to, isMore: false };
-    const { numAffectedRows = 0n } = await sql`
+  const { rows } = await sql<{ id: string; position: string }>`
+    select id, position from webhooks
+    where disabled_at is null and (${webhookId}::uuid is null or id = ${webhookId}::uuid)
+    order by id for update`.execute(trx);
+  if (rows.length === 0) return { written: 0, position: null, isMore: false };
+  const ids = rows.map(({ id }) => id);
+  const feed = await trx.selectFrom('event_feed').select('last_position').executeTakeFirstOrThrow();
+  const last = Number(feed.last_position);
+  const from = Math.min(...rows.map(({ position }) => Number(position)));
+  const to = Math.min(last, from + Math.max(LEAST_EVENTS, Math.floor(WRITTEN_AT_ONCE / rows.length)));
+  if (to <= from) return { written: 0, position: to, isMore: false };
+  const { numAffectedRows = 0n } = await sql`
       insert into webhook_deliveries (webhook_id, position, type, project, generation)
       select w.id, e.position, e.type, coalesce(e.project, ''), w.generation
       from events e join webhooks w on w.position < e.position
-      where e.position > ${from} and e.position <= ${to} and w.disabled_at is null
+      where e.position > ${from} and e.position <= ${to} and w.id = any(${ids}::uuid[])
         and (w.types = '{}' or e.type = any(w.types))
         and (w.projects = '{}' or e.project = any(w.projects))
       order by e.position`.execute(trx);
-    await sql`update webhooks set position = ${to} where disabled_at is null and position < ${to}`.execute(trx);
-    return { written: Number(numAffectedRows), position: to, isMore: to < last };
-  });
+  await sql`update webhooks set position = ${to} where id = any(${ids}::uuid[]) and position < ${to}`.execute(trx);
+  return { written: Number(numAffectedRows), position: to, isMore: to < last };
 }
 
 /** Deliveries of one webhook and one project, which are sent one after another. */

@@ -149,7 +149,7 @@ export async function disableWebhook(trx: Transaction<Tables>, id: string, url: 
 /** Switches off the webhooks whose key has expired. When a key is revoked, a trigger does it. */
 export async function disableWebhooksOfExpiredKeys(trx: Transaction<Tables>): Promise<void> {
   await sql`
-    update webhooks set disabled_at = clock_timestamp(), disabled_reason = 'The key that made it has expired.'
+    update webhooks set disabled_at = clock_timestamp(), disabled_reason = 'The key that answers for it has expired.'
     where disabled_at is null
       and key_id in (select id from api_keys where expires_at <= clock_timestamp())`.execute(trx);
 }

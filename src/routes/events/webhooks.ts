@@ -97,7 +97,8 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (
       },
     },
     async (request) => {
-      if (request.body.enabled) await feed.moveNew();
+      const { enabled, types, projects } = request.body;
+      if (enabled || types || projects) await feed.moveNew(); // the change counts for what happens from now on
       return changeWebhook(request.session, request.params.id, request.body, requireDestination);
     },
   );

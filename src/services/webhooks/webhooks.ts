@@ -86,7 +86,7 @@ async function sendAll(
 async function enqueueAll({ db, feed, log }: WebhookParts, deliverer: Deliverer, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
-      const { written, position, isMore } = await enqueueDeliveries(db);
+      const { written, position, isMore } = await db.transaction().execute((trx) => enqueueDeliveries(trx));
       if (written > 0) deliverer.wake();
       if (isMore) continue;
       if (position === null) await sleep(RETRY_MS, undefined, { signal }).catch(() => {});
