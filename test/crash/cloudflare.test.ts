@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { MARK } from '../../src/services/cloudflare/plan.js';
+import { MARK } from '../../src/services/cloudflare/remote.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { CLOUDFLARE, startCloudflare, TARGET, TOKEN } from '../helpers/cloudflare/api.js';
 import { createDatabase, openPostgres } from '../helpers/database.js';

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import t, { type Test } from 'tap';
 import type { Database } from '../../src/database/connect.js';
-import { MARK } from '../../src/services/cloudflare/plan.js';
+import { MARK } from '../../src/services/cloudflare/remote.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { CLOUDFLARE, startCloudflare, TARGET, TOKEN, TUNNEL_ID } from '../helpers/cloudflare/api.js';
 import { openEmbedded, openPostgres } from '../helpers/database.js';

@@ -4,7 +4,7 @@ import { setMaxListeners } from 'node:events';
 import type { CloudflareConfig } from '../../config/cloudflare.js';
 import { AppError } from '../../errors.js';
 import * as refusals from '../../repositories/events/refusals.js';
-import { type DnsRecord, MARK, type Remote, type TunnelConfiguration, targetOf } from './plan.js';
+import { type DnsRecord, MARK, type Remote, type TunnelConfiguration, targetOf } from './remote.js';
 
 const CLOUDFLARE_URL = 'https://api.cloudflare.com/client/v4';
 /** How long one call may take. The SDK itself would wait for a minute. */

@@ -3,7 +3,8 @@ import type { Tables } from '../../database/tables.js';
 import { deleteWrittenServices, saveWrittenServices } from '../../repositories/events/cloudflare.js';
 import type { CloudflareConflict } from '../../schemas/events/cloudflare.js';
 import type { CloudflareApi } from './api.js';
-import { isMarked, type Plan, type Remembered } from './plan.js';
+import type { Plan, Remembered } from './plan.js';
+import { isMarked } from './remote.js';
 
 export interface Applied {
   /** Whether the tunnel was changed by somebody else meanwhile, so that another plan has to be made. */

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Ajv } from 'ajv';
 import type { Test } from 'tap';
 import { packageRoot } from '../../../src/package-root.js';
-import type { DnsRecord, Rule, TunnelConfiguration } from '../../../src/services/cloudflare/plan.js';
+import type { DnsRecord, Rule, TunnelConfiguration } from '../../../src/services/cloudflare/remote.js';
 
 export const TOKEN = 'cf-secret-0123456789abcdefghijklmnopqrst';
 export const ACCOUNT_ID = '023e105f4ecef8ad9ca31a8372d0c353';

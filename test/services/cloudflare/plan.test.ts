@@ -1,16 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import {
-  type DnsRecord,
-  isMarked,
-  MARK,
-  type Plan,
-  plan,
-  type Remembered,
-  type Remote,
-  type Route,
-  type Rule,
-} from '../../../src/services/cloudflare/plan.js';
+import { type Plan, plan, type Remembered, type Route } from '../../../src/services/cloudflare/plan.js';
+import { type DnsRecord, isMarked, MARK, type Remote, type Rule } from '../../../src/services/cloudflare/remote.js';
 import { covers } from '../../../src/services/cloudflare/rule-order.js';
 
 const TUNNEL = 'f70ff985-a4ef-4643-bbbc-4a0ed4fc8415';
@@ -67,7 +58,7 @@ t.test('rules of others stay, and ours change only while they are as they were w
   const remembered = new Map([['shop.example.com', ['http://localhost:3100']]]);
   const wanted = [
     { hostname: 'shop.example.com', service: 'http://localhost:3200' },
-    { hostname: 'b.example.com', service: 'http://localhost:3300' },
+    { hostname: 'a.example.com', service: 'http://localhost:3300' },
     { hostname: '*.dev.example.com', service: 'http://localhost:3400' },
     { hostname: 'shop.elsewhere.org', service: 'http://localhost:3500' },
   ];
@@ -91,7 +82,7 @@ t.test('rules of others stay, and ours change only while they are as they were w
   t.strictSame(made.creations, [{ hostname: '*.dev.example.com', zoneId: 'z2' }]);
   t.match(made.conflicts, [
     { kind: 'outside-zones', hostname: 'shop.elsewhere.org' },
-    { kind: 'rule-of-others', hostname: 'b.example.com' },
+    { kind: 'rule-of-others', hostname: 'a.example.com' },
   ]);
 
   const changed = remoteOf([{ ...ours, path: '/x' }, CATCH_ALL]);
@@ -116,6 +107,37 @@ t.test('a rule that is right is taken over where the record has the mark', async
   t.match(plan([route], remoteOf(rules), nothing), { conflicts: [{ kind: 'rule-of-others' }], changes: [] });
 });
 
+t.test('our rule stays behind those of others for paths of its hostname', async (t) => {
+  const ours = { hostname: 'shop.example.com', service: 'http://localhost:3100' };
+  const path = { hostname: 'shop.example.com', path: '/api', service: 'http://10.0.0.2:80' };
+  const another = { hostname: 'b.example.com', service: 'http://10.0.0.3:80' };
+  const wildcard = { hostname: '*.example.com', service: 'http://10.0.0.4:80' };
+  const records = [markedRecord('shop.example.com')];
+  const remembered = new Map([['shop.example.com', [ours.service]]]);
+  const planned = (ingress: Rule[], routes = [ours]) => plan(routes, remoteOf(ingress, records), remembered);
+  for (const rules of [
+    [path, ours, another],
+    [path, ours, wildcard],
+    [ours, wildcard, path],
+  ]) {
+    t.match(planned([...rules, CATCH_ALL]), { changes: [], conflicts: [], config: null });
+  }
+
+  const moved = planned([ours, another, path, CATCH_ALL]);
+  t.strictSame(moved.config?.ingress, [another, path, ours, CATCH_ALL]);
+  t.strictSame(lines(moved), ['move rule shop.example.com']);
+  t.strictSame(planned([path, another, CATCH_ALL]).config?.ingress, [path, ours, another, CATCH_ALL]);
+  const gone = planned([path, ours, CATCH_ALL], []);
+  t.strictSame(gone.config?.ingress, [path, CATCH_ALL]);
+  t.match(gone.conflicts, [{ kind: 'rule-of-others', detail: /made or changed/ }]);
+});
+
+t.test('a last rule for * is the one that matches all', async (t) => {
+  const catchAll = { hostname: '*', service: 'http_status:503' };
+  const route = { hostname: 'shop.example.com', service: 'http://localhost:3100' };
+  t.strictSame(plan([route], remoteOf([catchAll]), nothing).config?.ingress, [route, catchAll]);
+});
+
 // Random states
 
 const hostname = fc.constantFrom(
@@ -126,7 +148,7 @@ const hostname = fc.constantFrom(
 const service = fc.constantFrom('http://localhost:3100', 'http://localhost:3101', 'https://10.0.0.7:443');
 const rule: fc.Arbitrary<Rule> = fc.record(
   {
-    hostname: fc.oneof(hostname, fc.constant('')),
+    hostname: fc.oneof(hostname, fc.constantFrom('', '*')),
     service,
     path: fc.constantFrom('', '/api'),
     originRequest: fc.constantFrom({}, { noTLSVerify: true }),
@@ -142,16 +164,17 @@ const record: fc.Arbitrary<DnsRecord> = fc.record({
   proxied: fc.boolean(),
   comment: fc.constantFrom(MARK, 'mine', null),
 });
+const catchAll = fc.constantFrom<Rule>(CATCH_ALL, { hostname: '', ...CATCH_ALL }, { hostname: '*', ...CATCH_ALL });
+const matchesAll = ({ hostname = '', path = '' }: Rule) => ['', '*'].includes(hostname) && path === '';
 const state = fc.record({
   desired: fc.uniqueArray(fc.record({ hostname, service }), { selector: (route) => route.hostname }),
   remote: fc
     .tuple(
       fc.array(rule, { maxLength: 6 }),
       fc.uniqueArray(record, { maxLength: 6, selector: ({ name, type }) => `${name} ${type}` }),
+      catchAll,
     )
-    .map(([rules, records]) =>
-      remoteOf([...rules.filter(({ hostname, path = '' }) => hostname !== '' || path !== ''), CATCH_ALL], records),
-    ),
+    .map(([rules, records, last]) => remoteOf([...rules.filter((one) => !matchesAll(one)), last], records)),
   remembered: fc
     .uniqueArray(fc.tuple(hostname, fc.array(service, { minLength: 1, maxLength: 2 })), { selector: ([name]) => name })
     .map((entries): Remembered => new Map(entries)),
@@ -194,7 +217,21 @@ t.test('in every state: others are not touched, the order holds, and a second pl
         others,
       );
       expectSame({ ...next.remote.config, ingress: null }, { ...remote.config, ingress: null });
-      expectSame(after.at(-1), CATCH_ALL);
+      expectSame(after.filter(matchesAll), [before.at(-1)]);
+      expectSame(after.at(-1), before.at(-1));
+      for (const { hostname } of desired.filter((route) => !route.hostname.endsWith('.org'))) {
+        const isOf = (one: Rule) => one.hostname === hostname;
+        const competes = others.some((one) => isOf(one) && (one.path ?? '') === '');
+        const place = after.findIndex((one) => isOf(one) && !others.includes(one));
+        if (competes !== (place === -1)) throw new Error(`${hostname} has ${place === -1 ? 'no' : 'a'} rule`);
+        const covering = (one: Rule, at: number) =>
+          at !== place && (one.path ?? '') === '' && covers(one.hostname ?? '', hostname);
+        const taken = after.findIndex(covering);
+        const isBeforePaths = after.slice(place + 1, taken).some(isOf);
+        if (place !== -1 && (isBeforePaths || (!hostname.startsWith('*') && taken < place))) {
+          throw new Error(`${hostname} is at the wrong place`);
+        }
+      }
       for (const gone of made.deletions) if (!isMarked(gone, TUNNEL)) throw new Error('a record of others');
       after.forEach((one, place) => {
         if (others.includes(one) || !one.hostname?.startsWith('*')) return;
