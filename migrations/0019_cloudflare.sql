@@ -12,14 +12,18 @@ create table cloudflare_hostnames (
 
 create table cloudflare_tunnels (
   tunnel_id text primary key,
+  -- When somebody called apply for the first time. Before that, nothing is changed unasked.
+  following_since timestamptz(3),
   -- Of the change feed: up to here all hostnames have been brought to Cloudflare.
   position bigint not null default 0,
   succeeded_at timestamptz(3),
   pending_changes integer,
   conflicts integer,
-  -- The failures since the last success, and why the last one failed. Nothing is tried before retry_at.
+  -- The failures since the last success, and why the last one failed. No pass is made unasked before retry_at.
   failures integer not null default 0,
   failed_at timestamptz(3),
   error text,
-  retry_at timestamptz(3)
+  retry_at timestamptz(3),
+  -- Cloudflare wants no call before that, not even one that somebody asks for (Retry-After).
+  calls_at timestamptz(3)
 );

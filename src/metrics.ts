@@ -73,7 +73,7 @@ export class Metrics implements Observer {
   readonly #eventStreams = this.#gauge('event_streams', 'Readers that this process streams events to.');
   readonly #cloudflareSucceededAt = this.#gauge(
     'cloudflare_last_success_timestamp_seconds',
-    'When this process last found or put the Cloudflare tunnel in step with the registry.',
+    'When a replica last found or put the Cloudflare tunnel in step with the registry.',
   );
   readonly #cloudflarePasses = this.#counter(
     'cloudflare_passes_total',
@@ -180,10 +180,13 @@ export class Metrics implements Observer {
     this.#webhooksPending.set(oldestSeconds);
   }
 
-  cloudflarePass(outcome: 'succeeded' | 'failed', pendingChanges: number | null): void {
+  cloudflarePass(outcome: 'succeeded' | 'failed'): void {
     this.#cloudflarePasses.inc({ outcome });
-    if (pendingChanges !== null) this.#cloudflarePending.set(pendingChanges);
-    if (outcome === 'succeeded') this.#cloudflareSucceededAt.setToCurrentTime();
+  }
+
+  cloudflareState(succeededAt: Date | null, pendingChanges: number | null): void {
+    this.#cloudflareSucceededAt.set((succeededAt?.getTime() ?? 0) / 1000);
+    this.#cloudflarePending.set(pendingChanges ?? 0);
   }
 
   /**

@@ -23,9 +23,14 @@ export interface Observer {
   /**
    * A comparison of the tunnel with the registry ended.
    * @param outcome `succeeded` if Cloudflare has all that was to be changed
-   * @param pendingChanges how many changes are still to be made; null if the pass failed before that was known
    */
-  cloudflarePass(outcome: 'succeeded' | 'failed', pendingChanges: number | null): void;
+  cloudflarePass(outcome: 'succeeded' | 'failed'): void;
+  /**
+   * What the database has of the passes of all replicas.
+   * @param succeededAt when the last one succeeded; null if none has
+   * @param pendingChanges how many changes the last one has left; null if that is not known
+   */
+  cloudflareState(succeededAt: Date | null, pendingChanges: number | null): void;
 }
 
 export const unobserved: Observer = {
@@ -40,4 +45,5 @@ export const unobserved: Observer = {
   webhookAttempted() {},
   webhooksPending() {},
   cloudflarePass() {},
+  cloudflareState() {},
 };

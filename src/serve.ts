@@ -84,7 +84,7 @@ export async function serve(config: Config, log: Logger, mode: Mode): Promise<st
     closers.push(() => Promise.all([feed, listening]).then(() => {}));
     const webhooks = runWebhooks({ ...service, db: database.db, source: sourceOf(config) }, stopping);
     closers.push(() => webhooks);
-    const parts = { db: database.db, config: config.cloudflare, feed: service.feed, log };
+    const parts = { config: config.cloudflare, feed: service.feed, log };
     const tunnel = runTunnelSync(service.tunnelSync, parts, stopping);
     closers.push(() => tunnel);
     log.info({ database: database.kind, ...(local && { dataDir: config.dataDir }) }, 'Ready');

@@ -228,6 +228,7 @@ export interface CloudflareHostnamesTable {
 
 export interface CloudflareTunnelsTable {
   tunnel_id: string;
+  following_since: NullableTimestamp;
   /** A bigint, which pg reads as text. */
   position: string;
   succeeded_at: NullableTimestamp;
@@ -237,6 +238,7 @@ export interface CloudflareTunnelsTable {
   failed_at: NullableTimestamp;
   error: string | null;
   retry_at: NullableTimestamp;
+  calls_at: NullableTimestamp;
 }
 
 export interface Tables {

@@ -12,7 +12,9 @@ t.test('the next pass completes what a killed replica has begun, and no log has 
   const cloudflare = await startCloudflare(t);
   const url = await createDatabase(t, process.env.TEST_TEMPLATE);
   const database = await openPostgres(t, url);
-  const request = requester(await makeApp(t, database));
+  const app = await makeApp(t, database, CLOUDFLARE, null, { cloudflareUrl: cloudflare.url });
+  const request = requester(app);
+  t.equal((await request('POST', '/v1/cloudflare/apply')).status, 200);
   const path = '/v1/projects/shop/services/web?createProject=true';
   await request('PUT', path, { cloudflareHostname: 'shop.example.com' });
 

@@ -13,11 +13,10 @@ type Open = (t: Test) => Promise<Database>;
 const CATCH_ALL = { service: 'http_status:404' };
 
 /** Every test is run on a database of its own, with these hostnames, of which the first is also claimed a second time. */
-async function start(t: Test, open: Open, variables: Record<string, string> = {}) {
+async function start(t: Test, open: Open) {
   const cloudflare = await startCloudflare(t);
   const database = await open(t);
-  const given = { ...CLOUDFLARE, ...variables };
-  const app = await makeApp(t, database, given, null, { cloudflareUrl: cloudflare.url });
+  const app = await makeApp(t, database, CLOUDFLARE, null, { cloudflareUrl: cloudflare.url });
   const request = requester(app);
   const allocate = async (service: string, cloudflareHostname: string | null) => {
     const path = `/v1/projects/shop/services/${service}?createProject=true`;
@@ -26,13 +25,7 @@ async function start(t: Test, open: Open, variables: Record<string, string> = {}
   };
   const plan = async () => (await request('GET', '/v1/cloudflare/plan')).body;
   const apply = () => request('POST', '/v1/cloudflare/apply');
-  /** As if the pause after a failure were over. */
-  const endPause = () =>
-    database.db
-      .updateTable('cloudflare_tunnels')
-      .set({ retry_at: new Date(0) })
-      .execute();
-  return { cloudflare, database, app, request, allocate, plan, apply, endPause };
+  return { cloudflare, database, app, request, allocate, plan, apply };
 }
 
 const ours = (name: string) => ({ type: 'CNAME', name, content: TARGET, proxied: true, comment: MARK });
@@ -128,7 +121,7 @@ t.test('a record behind the first thousand of its zone is found', async (t) => {
 });
 
 t.test('metrics tell what a pass has done and what it has left', async (t) => {
-  const { cloudflare, allocate, apply, request, endPause } = await start(t, openPostgres);
+  const { cloudflare, allocate, apply, request } = await start(t, openPostgres);
   const read = async () => {
     await sleep(1050); // the text is made once a second
     const { text } = await request('GET', '/metrics');
@@ -143,7 +136,6 @@ t.test('metrics tell what a pass has done and what it has left', async (t) => {
     t.equal((await apply()).status, 502);
     // The second pass could read nothing, and so still tells what the first one has left: the rule and the record.
     t.strictSame(await read(), { succeeded: 0, failed: failed + 1, pending: 2, succeededAt: 0 });
-    await endPause();
   }
   const before = Date.now() / 1000;
   t.equal((await apply()).status, 200);
@@ -176,13 +168,12 @@ t.test('a 5xx in the middle, or an answer that never comes, is completed by the 
   for (const fault of [{ status: 503 }, { breaksAfter: true }]) {
     for (const on of [/^PUT/, /^POST/, /^GET .*dns_records/]) {
       await t.test(`${on} ${JSON.stringify(fault)}`, async (t) => {
-        const { cloudflare, allocate, apply, request, endPause } = await start(t, openPostgres);
+        const { cloudflare, allocate, apply, request } = await start(t, openPostgres);
         await allocate('web', 'shop.example.com');
         cloudflare.faults.push({ on, ...fault });
         const failed = await apply();
         t.match(failed, { status: 502, body: { code: 'cloudflare-unavailable' }, headers: { 'retry-after': /^\d+$/ } });
         t.match((await request('GET', '/v1/cloudflare')).body, { lastError: /Cloudflare/, lastSuccessAt: null });
-        await endPause();
         t.equal((await apply()).status, 200);
         t.match(cloudflare.config?.ingress, [{ hostname: 'shop.example.com' }, CATCH_ALL]);
         t.match(cloudflare.records, [ours('shop.example.com')]);
@@ -193,28 +184,6 @@ t.test('a 5xx in the middle, or an answer that never comes, is completed by the 
       });
     }
   }
-});
-
-t.test('after a 429 nothing is asked before its Retry-After is over', async (t) => {
-  const { cloudflare, allocate, apply, request, endPause } = await start(t, openPostgres);
-  await allocate('web', 'shop.example.com');
-  cloudflare.faults.push({ on: /^GET/, status: 429, headers: { 'retry-after': '120' } });
-  t.equal((await apply()).headers['retry-after'], '120');
-  const { length } = cloudflare.requests;
-  const again = await apply();
-  t.equal(again.status, 502);
-  t.ok(Number(again.headers['retry-after']) > 100);
-  t.equal((await request('GET', '/v1/cloudflare/plan')).status, 502);
-  t.equal(cloudflare.requests.length, length);
-  await endPause();
-  t.equal((await apply()).status, 200);
-});
-
-t.test('an API that is slow is given up in time, and told', async (t) => {
-  const { cloudflare, allocate, apply } = await start(t, openPostgres, { REQUEST_TIMEOUT_MS: '500' });
-  await allocate('web', 'shop.example.com');
-  cloudflare.faults.push({ on: /^GET/, delayMs: 1500 });
-  t.match(await apply(), { status: 502, body: { code: 'cloudflare-unavailable', detail: /gave no answer/ } });
 });
 
 t.test('a replica whose clock is late makes passes too', async (t) => {
@@ -262,14 +231,6 @@ t.test('where no tunnel is configured that is told, and nothing fails', async (t
     const answer = await request(method, `/v1/cloudflare/${path}`);
     t.match(answer, { status: 409, body: { code: 'cloudflare-not-configured' } });
   }
-});
-
-t.test('a tunnel that is configured by a file is not touched', async (t) => {
-  const { cloudflare, allocate, apply } = await start(t, openPostgres);
-  cloudflare.source = 'local';
-  await allocate('web', 'shop.example.com');
-  t.match(await apply(), { status: 502, body: { detail: /configured by a file/ } });
-  t.equal(cloudflare.writes.length, 0);
 });
 
 t.test('settings of a shell for the SDK reach nobody', async (t) => {

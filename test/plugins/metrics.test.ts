@@ -133,7 +133,8 @@ t.test('what the service tells of events, webhooks and the tunnel is measured', 
   metrics.webhookAttempted('failed');
   metrics.webhookAttempted('failed');
   metrics.webhooksPending(90);
-  metrics.cloudflarePass('failed', 4);
+  metrics.cloudflarePass('failed');
+  metrics.cloudflareState(null, 4);
   const before = parse(await metrics.registry.metrics());
   t.equal(before.get('port_allocator_events_oldest_waiting_seconds'), 3);
   t.equal(before.get('port_allocator_event_streams'), 2);
@@ -142,10 +143,12 @@ t.test('what the service tells of events, webhooks and the tunnel is measured', 
   t.equal(before.get('port_allocator_webhook_oldest_pending_seconds'), 90);
   t.equal(before.get('port_allocator_cloudflare_pending_changes'), 4);
   t.equal(before.get('port_allocator_cloudflare_last_success_timestamp_seconds'), 0);
-  metrics.cloudflarePass('succeeded', 0);
+  metrics.cloudflarePass('succeeded');
+  metrics.cloudflareState(new Date(1_700_000_000_000), 0);
   const after = parse(await metrics.registry.metrics());
   t.equal(after.get('port_allocator_cloudflare_passes_total{outcome="succeeded"}'), 1);
-  t.ok(Date.now() / 1000 - (after.get('port_allocator_cloudflare_last_success_timestamp_seconds') ?? 0) < 10);
+  t.equal(after.get('port_allocator_cloudflare_last_success_timestamp_seconds'), 1_700_000_000);
+  t.equal(after.get('port_allocator_cloudflare_pending_changes'), 0);
 });
 
 t.test('without the database, the metrics of the process itself are still served', async (t) => {

@@ -68,13 +68,16 @@ function formatStatus(status: CloudflareStatus): string {
       'CLOUDFLARE_TUNNEL_ID and CLOUDFLARE_ZONES (docs/cloudflare.md).'
     );
   }
-  const { tunnelId, zones, lastSuccessAt, lastError, lastErrorAt, nextAttemptAt, pendingChanges, conflicts } = status;
+  const { tunnelId, zones, nextStep, lastSuccessAt, lastError, lastErrorAt, nextAttemptAt } = status;
+  const { pendingChanges, conflicts } = status;
   return [
     `tunnel        ${tunnelId}`,
     `zones         ${zones.join(', ')}`,
     `last in step  ${lastSuccessAt ?? 'never yet'}`,
-    ...(lastError === null ? [] : [`last error    ${lastError} (${lastErrorAt})`, `next attempt  ${nextAttemptAt}`]),
+    ...(lastError === null ? [] : [`last error    ${lastError} (${lastErrorAt})`]),
+    ...(nextAttemptAt === null ? [] : [`next attempt  ${nextAttemptAt}`]),
     `pending       ${pendingChanges ?? 'unknown'}`,
     `conflicts     ${conflicts ?? 'unknown'}`,
+    ...(nextStep === null ? [] : [nextStep]),
   ].join('\n');
 }

@@ -37,6 +37,8 @@ export async function deleteWrittenServices(db: Kysely<Tables>, tunnelId: string
 }
 
 export interface TunnelState {
+  /** Null until somebody has called apply for the first time. */
+  followingSince: Date | null;
   position: number;
   succeededAt: Date | null;
   pendingChanges: number | null;
@@ -44,24 +46,33 @@ export interface TunnelState {
   failures: number;
   failedAt: Date | null;
   error: string | null;
+  /** No pass is made unasked before that. */
   retryAt: Date | null;
-  /** By the clock of the database, which is the same for all replicas. */
+  // By the clock of the database, which is the same for all replicas.
   secondsSinceSuccess: number | null;
-  mayTry: boolean;
+  secondsUntilRetry: number;
+  /** Until Cloudflare wants to be called at all. */
+  secondsUntilCalls: number;
 }
 
 export async function findTunnelState(db: Kysely<Tables>, tunnelId: string): Promise<TunnelState | null> {
+  const until = (time: ReturnType<typeof sql>) =>
+    sql<number>`greatest(coalesce(extract(epoch from ${time} - clock_timestamp()), 0), 0)::float8`;
+  const retryAt = sql<Date | null>`greatest(retry_at, case when calls_at > clock_timestamp() then calls_at end)`;
   const row = await db
     .selectFrom('cloudflare_tunnels')
     .selectAll()
     .select([
+      retryAt.as('next_at'),
       sql<number | null>`extract(epoch from clock_timestamp() - succeeded_at)::float8`.as('age'),
-      sql<boolean>`coalesce(retry_at <= clock_timestamp(), true)`.as('may_try'),
+      until(retryAt).as('until_retry'),
+      until(sql`calls_at`).as('until_calls'),
     ])
     .where('tunnel_id', '=', tunnelId)
     .executeTakeFirst();
   if (!row) return null;
   return {
+    followingSince: row.following_since,
     position: Number(row.position),
     succeededAt: row.succeeded_at,
     pendingChanges: row.pending_changes,
@@ -69,10 +80,27 @@ export async function findTunnelState(db: Kysely<Tables>, tunnelId: string): Pro
     failures: row.failures,
     failedAt: row.failed_at,
     error: row.error,
-    retryAt: row.retry_at,
+    retryAt: row.next_at,
     secondsSinceSuccess: row.age,
-    mayTry: row.may_try,
+    secondsUntilRetry: row.until_retry,
+    secondsUntilCalls: row.until_calls,
   };
+}
+
+/** Has the background keep the tunnel in step from now on. */
+export async function saveTunnelFollowing(db: Kysely<Tables>, tunnelId: string): Promise<void> {
+  await sql`
+    insert into cloudflare_tunnels (tunnel_id, following_since) values (${tunnelId}, clock_timestamp())
+    on conflict (tunnel_id) do update set following_since = excluded.following_since
+      where cloudflare_tunnels.following_since is null`.execute(db);
+}
+
+/** Has nobody call Cloudflare for so many seconds. */
+export async function saveTunnelPause(db: Kysely<Tables>, tunnelId: string, seconds: number): Promise<void> {
+  await sql`
+    insert into cloudflare_tunnels (tunnel_id, calls_at)
+    values (${tunnelId}, clock_timestamp() + make_interval(secs => ${seconds}))
+    on conflict (tunnel_id) do update set calls_at = excluded.calls_at`.execute(db);
 }
 
 export async function saveTunnelSuccess(
@@ -90,15 +118,15 @@ export async function saveTunnelSuccess(
         retry_at = null`.execute(db);
 }
 
-/** The pause doubles with every failure, between the two bounds. */
+/** The pause until the next pass is 2 s after the first failure, and doubles with every further one. */
 export async function saveTunnelFailure(
   db: Kysely<Tables>,
   tunnelId: string,
-  failure: { error: string; pendingChanges: number | null; leastPauseSeconds: number; longestPauseSeconds: number },
+  failure: { error: string; pendingChanges: number | null; longestPauseSeconds: number },
 ): Promise<void> {
-  const { error, pendingChanges, leastPauseSeconds, longestPauseSeconds } = failure;
+  const { error, pendingChanges, longestPauseSeconds } = failure;
   const pause = (failures: ReturnType<typeof sql>) =>
-    sql`make_interval(secs => greatest(${leastPauseSeconds}::float8, least(${longestPauseSeconds}::float8, 2 ^ least(${failures}, 20))))`;
+    sql`make_interval(secs => least(${longestPauseSeconds}::float8, 2 ^ least(${failures}, 20)))`;
   await sql`
     insert into cloudflare_tunnels (tunnel_id, pending_changes, failures, failed_at, error, retry_at)
     values (${tunnelId}, ${pendingChanges}, 1, clock_timestamp(), ${error}, clock_timestamp() + ${pause(sql`1`)})

@@ -86,10 +86,17 @@ export const CloudflareStatus = Type.Object(
     configured: Type.Boolean({ description: 'Whether a tunnel is kept in step with the registry.' }),
     tunnelId: Nullable(Type.String()),
     zones: Type.Array(Type.String(), { description: 'The names of the DNS zones.' }),
+    followingSince: Nullable(Timestamp, {
+      description:
+        'When the plan was applied for the first time; `null`: not yet. From then on passes are made also unasked.',
+    }),
+    nextStep: Nullable(Type.String(), { description: 'What to do before the tunnel follows; `null` if it does.' }),
     lastSuccessAt: Nullable(Timestamp, { description: 'When the tunnel was last in step; `null`: never yet.' }),
     lastError: Nullable(Type.String(), { description: 'Why the last attempt failed; `null` if it did not.' }),
     lastErrorAt: Nullable(Timestamp),
-    nextAttemptAt: Nullable(Timestamp, { description: 'After a failure: nothing is tried before.' }),
+    nextAttemptAt: Nullable(Timestamp, {
+      description: 'After a failure, or where Cloudflare asked for a pause: no pass is made unasked before.',
+    }),
     pendingChanges: Nullable(Type.Integer(), { description: 'How many changes the last attempt has left to be made.' }),
     conflicts: Nullable(Type.Integer(), { description: 'How many conflicts the last attempt has found.' }),
   },
@@ -101,6 +108,8 @@ export const CloudflareStatus = Type.Object(
         configured: true,
         tunnelId,
         zones: ['example.com'],
+        followingSince: '2026-01-31T12:00:00.000Z',
+        nextStep: null,
         lastSuccessAt: '2026-01-31T12:05:00.000Z',
         lastError: null,
         lastErrorAt: null,

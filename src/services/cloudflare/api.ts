@@ -2,15 +2,12 @@
 // call, and so only where a tunnel is configured.
 import { setMaxListeners } from 'node:events';
 import type { CloudflareConfig } from '../../config/cloudflare.js';
-import { AppError } from '../../errors.js';
-import * as refusals from '../../repositories/events/refusals.js';
 import { type DnsRecord, MARK, type Remote, type TunnelConfiguration, targetOf } from './remote.js';
 
 const CLOUDFLARE_URL = 'https://api.cloudflare.com/client/v4';
 /** How long one call may take. The SDK itself would wait for a minute. */
 const CALL_TIMEOUT_MS = 15_000;
 const RECORDS_PER_PAGE = 1000;
-const DEFAULT_PAUSE_SECONDS = 5;
 /** A longer `Retry-After` is not believed. */
 const LONGEST_PAUSE_SECONDS = 3600;
 /** Headers that the SDK may send. It would also send those of CLOUDFLARE_CUSTOM_HEADERS, from whatever shell it runs in. */
@@ -25,7 +22,25 @@ export interface Tunnel {
 
 type Client = Awaited<ReturnType<typeof loadClient>>;
 
-/** The tunnel and the zones of the configuration, at Cloudflare. Every function throws `cloudflare-unavailable`. */
+/** Why Cloudflare did not do what it was asked for. */
+export class CloudflareFailure extends Error {
+  /**
+   * @param message in a sentence; it may repeat what Cloudflare answered, and so the token
+   * @param retryAfterSeconds for how long Cloudflare wants no further call; null if it did not say so
+   */
+  constructor(
+    message: string,
+    readonly retryAfterSeconds: number | null = null,
+    cause?: unknown,
+  ) {
+    super(message, { cause });
+  }
+}
+
+/**
+ * The tunnel and the zones of the configuration, at Cloudflare. Every function throws CloudflareFailure, and the reason
+ * of `signal` once that is aborted.
+ */
 export class CloudflareApi {
   readonly #config: CloudflareConfig;
   readonly #baseUrl: string;
@@ -43,9 +58,8 @@ export class CloudflareApi {
       configurations.get(tunnelId, { account_id: accountId }, options),
     );
     if (tunnel?.source === 'local') {
-      throw refusals.cloudflareUnavailable(
+      throw new CloudflareFailure(
         `The tunnel ${tunnelId} is configured by a file on its own machine. Only one that is configured remotely can follow.`,
-        LONGEST_PAUSE_SECONDS,
       );
     }
     return { version: tunnel?.version ?? 0, config: (tunnel?.config ?? null) as TunnelConfiguration | null };
@@ -76,9 +90,8 @@ export class CloudflareApi {
     );
     const found = page.result.find((zone) => zone.name === name);
     if (found) return { id: found.id, name };
-    throw refusals.cloudflareUnavailable(
+    throw new CloudflareFailure(
       `There is no zone ${name} that the token may read. Correct CLOUDFLARE_ZONES, or give the token Zone Read for it.`,
-      DEFAULT_PAUSE_SECONDS,
     );
   }
 
@@ -131,7 +144,7 @@ export class CloudflareApi {
     );
   }
 
-  /** @param doing what failed, in the words of the refusal */
+  /** @param doing what failed, in the words of the failure */
   async #call<T>(
     doing: string,
     signal: AbortSignal,
@@ -145,9 +158,9 @@ export class CloudflareApi {
       setMaxListeners(0, own);
       return await work(await this.#client, { signal: own });
     } catch (error) {
-      if (error instanceof AppError) throw error;
-      const { retryAfter } = readFailure(error);
-      throw refusals.cloudflareUnavailable(`${doing}: ${describeFailure(error)}.`, retryAfter, error);
+      // The SDK has an error of its own for this, without the reason.
+      signal.throwIfAborted();
+      throw new CloudflareFailure(`${doing}: ${describeFailure(error)}.`, readFailure(error).retryAfter, error);
     }
   }
 }
@@ -179,11 +192,11 @@ async function loadClient(apiToken: string, baseURL: string) {
   };
 }
 
-function readFailure(error: unknown): { status: number | null; codes: number[]; retryAfter: number } {
+function readFailure(error: unknown): { status: number | null; codes: number[]; retryAfter: number | null } {
   const { status, headers, errors } = error as { status?: number; headers?: Headers; errors?: { code?: number }[] };
   const given = headers?.get?.('retry-after') ?? '';
   const seconds = /^\d+$/.test(given) ? Number(given) : Math.ceil((Date.parse(given) - Date.now()) / 1000);
-  const retryAfter = seconds > 0 ? Math.min(seconds, LONGEST_PAUSE_SECONDS) : DEFAULT_PAUSE_SECONDS;
+  const retryAfter = seconds > 0 ? Math.min(seconds, LONGEST_PAUSE_SECONDS) : null;
   return { status: status ?? null, codes: (errors ?? []).map(({ code = 0 }) => code), retryAfter };
 }
 

@@ -1,15 +1,19 @@
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/tables.js';
 import { deleteWrittenServices, saveWrittenServices } from '../../repositories/events/cloudflare.js';
-import type { CloudflareConflict } from '../../schemas/events/cloudflare.js';
+import type { CloudflareChange, CloudflareConflict } from '../../schemas/events/cloudflare.js';
 import type { CloudflareApi } from './api.js';
-import type { Plan, Remembered } from './plan.js';
+import { type Plan, recordChange } from './plan.js';
 import { isMarked } from './remote.js';
+import type { Remembered } from './situation.js';
 
-export interface Applied {
-  /** Whether the tunnel was changed by somebody else meanwhile, so that another plan has to be made. */
-  isOutdated: boolean;
+/** What a pass has done so far. It holds also when the pass breaks off. */
+export interface Progress {
+  /** What Cloudflare has changed, by all plans of the pass. */
+  changes: CloudflareChange[];
   conflicts: CloudflareConflict[];
+  /** How many changes of the plan are still to be made; null until there is a plan. */
+  left: number | null;
 }
 
 /**
@@ -20,6 +24,7 @@ export interface Applied {
  * Cloudflare replaces the configuration of a tunnel as a whole and knows no condition for that. So its version is read
  * right before and right after. What somebody else writes between the two is lost, if it comes within the milliseconds
  * between the first reading and the writing; then Cloudflare has counted one version more, and that is told.
+ * @returns whether it is carried out; false if somebody else changed something meanwhile, so that it has to be made again
  */
 export async function applyPlan(
   api: CloudflareApi,
@@ -27,33 +32,44 @@ export async function applyPlan(
   tunnelId: string,
   plan: Plan,
   remembered: Remembered,
+  progress: Progress,
   signal: AbortSignal,
-): Promise<Applied> {
-  const conflicts: CloudflareConflict[] = [];
+): Promise<boolean> {
+  let left = plan.changes.length;
+  progress.left = left;
+  const ended = (count: number, made: CloudflareChange[]) => {
+    left -= count;
+    progress.left = left;
+    progress.changes.push(...made);
+  };
+
   for (const record of plan.deletions) {
     const current = await api.findRecord(record, signal);
-    if (current && isMarked(current, tunnelId)) await api.deleteRecord(record, signal);
-    else if (current) return { isOutdated: true, conflicts };
+    if (current && !isMarked(current, tunnelId)) return false;
+    if (current) await api.deleteRecord(record, signal);
+    ended(1, current ? [recordChange('delete', record.name, tunnelId)] : []);
   }
 
   if (plan.config !== null) {
     const { version } = await api.readTunnel(signal);
-    if (version !== plan.version) return { isOutdated: true, conflicts };
+    if (version !== plan.version) return false;
     // Before it is written, because this process may not live to learn that Cloudflare has it.
     await saveWrittenServices(db, tunnelId, withFormer(plan.rules, remembered));
     const written = await api.writeTunnel(plan.config, signal);
-    if (written > version + 1) conflicts.push(overwritten(version, written));
+    ended(plan.ruleChanges.length, plan.ruleChanges);
+    if (written > version + 1) progress.conflicts.push(overwritten(version, written));
     const after = await api.readTunnel(signal);
-    if (after.version !== written) return { isOutdated: true, conflicts };
+    if (after.version !== written) return false;
   }
   await saveWrittenServices(db, tunnelId, findNew(plan.rules, remembered));
   await deleteWrittenServices(db, tunnelId, plan.forgotten);
 
   for (const { hostname, zoneId } of plan.creations) {
     const refusal = await api.createRecord(hostname, zoneId, signal);
-    if (refusal !== null) conflicts.push({ kind: 'refused', hostname, detail: `${refusal}.` });
+    if (refusal !== null) progress.conflicts.push({ kind: 'refused', hostname, detail: `${refusal}.` });
+    ended(1, refusal === null ? [recordChange('create', hostname, tunnelId)] : []);
   }
-  return { isOutdated: false, conflicts };
+  return true;
 }
 
 const withFormer = (rules: ReadonlyMap<string, string>, remembered: Remembered) =>

@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Kysely } from 'kysely';
 import type { CloudflareConfig } from '../../config/cloudflare.js';
 import type { Log } from '../../database/connect.js';
-import type { Tables } from '../../database/tables.js';
-import { findTunnelState } from '../../repositories/events/cloudflare.js';
+import type { TunnelState } from '../../repositories/events/cloudflare.js';
 import type { FeedEvent } from '../../repositories/events/events.js';
 import type { EventFeed } from '../events/feed.js';
 import type { TunnelSync } from './tunnel-sync.js';
@@ -16,26 +14,26 @@ const TICK_MS = 2000;
 const GATHER_MS = 500;
 
 export interface BackgroundParts {
-  db: Kysely<Tables>;
   config: CloudflareConfig | null;
   feed: EventFeed;
   log: Log;
 }
 
 /**
- * Makes a pass after each change of a hostname and every five minutes, until `signal` is aborted. All replicas run this,
+ * Makes a pass after each change of a hostname and every five minutes, until `signal` is aborted. It begins once somebody
+ * has called apply, so that the first plan can be seen before anything is changed. All replicas run this,
  * and one makes the pass: what was done, up to which event, and when the next attempt may be made is in the database. So
  * another replica does what one that has died has left.
  */
 export async function runTunnelSync(sync: TunnelSync, parts: BackgroundParts, signal: AbortSignal): Promise<void> {
-  const { db, config, feed, log } = parts;
+  const { config, feed, log } = parts;
   if (config === null) return;
-  const state = await findTunnelState(db, config.tunnelId).catch(() => null);
+  const state = await sync.readState().catch(() => null);
   const seen = { position: 0, wake: () => {} };
   const following = follow(feed, state?.position ?? 0, seen, log, signal);
   while (!signal.aborted) {
     try {
-      if (await isDue(db, config.tunnelId, seen.position)) await sync.passAlone(signal);
+      if (isDue(await sync.readState(), seen.position)) await sync.passUnlessBusy(signal);
     } catch (error) {
       if (!signal.aborted)
         log.warn({ reason: (error as Error).message }, 'The Cloudflare tunnel could not be brought up to date');
@@ -54,11 +52,9 @@ export async function runTunnelSync(sync: TunnelSync, parts: BackgroundParts, si
   await following;
 }
 
-async function isDue(db: Kysely<Tables>, tunnelId: string, position: number): Promise<boolean> {
-  const state = await findTunnelState(db, tunnelId);
-  if (state === null) return true;
-  const { mayTry, failures, secondsSinceSuccess } = state;
-  if (!mayTry) return false;
+function isDue(state: TunnelState | null, position: number): boolean {
+  if (state === null || state.followingSince === null || state.secondsUntilRetry > 0) return false;
+  const { failures, secondsSinceSuccess } = state;
   return failures > 0 || state.position < position || (secondsSinceSuccess ?? INTERVAL_SECONDS) >= INTERVAL_SECONDS;
 }
 

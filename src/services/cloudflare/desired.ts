@@ -3,7 +3,7 @@ import { findDuplicateHostnames } from '../../repositories/reports/exports.js';
 import type { CloudflareConflict } from '../../schemas/events/cloudflare.js';
 import { toTunnelRule } from '../exports/addresses.js';
 import { readExported } from '../exports/source.js';
-import type { Route } from './plan.js';
+import type { Route } from './situation.js';
 
 const MOST_DUPLICATES = 1000;
 

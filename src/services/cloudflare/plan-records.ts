@@ -1,12 +1,16 @@
 // The part of a plan that is about DNS records.
 import type { CloudflareConflict } from '../../schemas/events/cloudflare.js';
-import type { Plan, Situation } from './plan.js';
 import { type DnsRecord, findZone, isMarked, MARK, recordName } from './remote.js';
+import type { Situation } from './situation.js';
 
 /** A name with one of these can have no CNAME besides. */
 const BLOCKING_TYPES = ['A', 'AAAA', 'CNAME', 'NS'];
 
-type RecordPlan = Pick<Plan, 'deletions' | 'creations' | 'conflicts'>;
+export interface RecordPlan {
+  deletions: DnsRecord[];
+  creations: { hostname: string; zoneId: string }[];
+  conflicts: CloudflareConflict[];
+}
 
 /** @param rules the registry's rules. A hostname without one gets no record, which would lead to nothing. */
 export function planRecords(situation: Situation, rules: ReadonlyMap<string, string>): RecordPlan {
@@ -19,7 +23,7 @@ export function planRecords(situation: Situation, rules: ReadonlyMap<string, str
   const tell = (kind: CloudflareConflict['kind'], hostname: string, detail: string) =>
     conflicts.push({ kind, hostname, detail });
 
-  const creations: Plan['creations'] = [];
+  const creations: RecordPlan['creations'] = [];
   for (const { hostname } of routes) {
     if (findMarked(hostname) !== null) continue;
     const blocking = records.get(hostname)?.find(({ type }) => BLOCKING_TYPES.includes(type));

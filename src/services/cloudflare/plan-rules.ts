@@ -1,9 +1,9 @@
 // The part of a plan that is about the tunnel's rules.
 import { isDeepStrictEqual } from 'node:util';
 import type { CloudflareChange, CloudflareConflict } from '../../schemas/events/cloudflare.js';
-import type { Situation } from './plan.js';
 import { findZone, type Rule } from './remote.js';
 import { covers, hasPath, isWildcard, nameOf, placeRules } from './rule-order.js';
+import type { Situation } from './situation.js';
 
 const CATCH_ALL: Rule = { service: 'http_status:404' };
 

@@ -7,7 +7,7 @@
 //   that were written are remembered by hostname (migrations/0019_cloudflare.sql).
 // Everything else belongs to others and stays as it is, also a rule or a record of the registry that somebody changed.
 import type { CloudflareChange, CloudflareConflict } from '../../schemas/events/cloudflare.js';
-import { planRecords } from './plan-records.js';
+import { planRecords, type RecordPlan } from './plan-records.js';
 import { planRules } from './plan-rules.js';
 import {
   type DnsRecord,
@@ -18,15 +18,7 @@ import {
   type TunnelConfiguration,
   targetOf,
 } from './remote.js';
-
-/** A hostname of the registry, and the address to which the tunnel has to bring its requests. */
-export interface Route {
-  hostname: string;
-  service: string;
-}
-
-/** By hostname, every service that may stand in a rule that the registry has written. */
-export type Remembered = ReadonlyMap<string, readonly string[]>;
+import type { Remembered, Route, Situation } from './situation.js';
 
 export interface Plan {
   /** Those of `deletions`, then those of the rules, then those of `creations`. */
@@ -38,23 +30,11 @@ export interface Plan {
   config: TunnelConfiguration | null;
   ruleChanges: CloudflareChange[];
   deletions: DnsRecord[];
-  creations: { hostname: string; zoneId: string }[];
+  creations: RecordPlan['creations'];
   /** The registry's rules as they are once the plan is carried out. */
   rules: ReadonlyMap<string, string>;
   /** Hostnames of which nothing of the registry is left then. */
   forgotten: string[];
-}
-
-/** What has to be in Cloudflare, and what is there. */
-export interface Situation {
-  /** By hostname, the service of every route. */
-  wanted: ReadonlyMap<string, string>;
-  /** The routes that are in a zone, in the order in which their rules have to be tried. */
-  routes: readonly Route[];
-  remote: Remote;
-  remembered: Remembered;
-  /** Of this hostname. @returns the registry's own record; null if there is none */
-  findMarked(hostname: string): DnsRecord | null;
 }
 
 /** @param desired with one route for each hostname */

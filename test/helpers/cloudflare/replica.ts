@@ -13,9 +13,5 @@ const database = await connectDatabase(config, log);
 const service = createService({ database, config, log, cloudflareUrl: TEST_CLOUDFLARE_URL });
 const { signal } = new AbortController();
 const feed = service.feed.run(signal);
-await runTunnelSync(
-  service.tunnelSync,
-  { db: database.db, config: config.cloudflare, feed: service.feed, log },
-  signal,
-);
+await runTunnelSync(service.tunnelSync, { config: config.cloudflare, feed: service.feed, log }, signal);
 await feed;

@@ -36,7 +36,7 @@ async function start() {
   const request = requester(app);
   const path = '/v1/projects/shop/services/web?createProject=true';
   await request('PUT', path, { cloudflareHostname: 'shop.example.com' });
-  const parts = { db: database.db, config: config.cloudflare, feed: service.feed, log };
+  const parts = { config: config.cloudflare, feed: service.feed, log };
   const { db } = database;
   /** Runs the background's passes until one has failed and is logged. */
   const failOnce = async () => {
@@ -56,6 +56,8 @@ async function start() {
 
 t.test('the token is in no line, after a pass that failed and after a call that was refused', async (t) => {
   const { cloudflare, request, lines, failOnce, endPause } = await start();
+  cloudflare.faults.push({ on: /^GET/, status: 503 });
+  t.equal((await request('POST', '/v1/cloudflare/apply')).status, 502, 'the background makes passes from now on');
   for (const fault of FAULTS) {
     for (const [name, path] of [
       ['a pass', null],

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { type Plan, plan, type Remembered, type Route } from '../../../src/services/cloudflare/plan.js';
+import { type Plan, plan } from '../../../src/services/cloudflare/plan.js';
 import { type DnsRecord, isMarked, MARK, type Remote, type Rule } from '../../../src/services/cloudflare/remote.js';
 import { covers } from '../../../src/services/cloudflare/rule-order.js';
+import type { Remembered, Route } from '../../../src/services/cloudflare/situation.js';
 
 const TUNNEL = 'f70ff985-a4ef-4643-bbbc-4a0ed4fc8415';
 const TARGET = `${TUNNEL}.cfargotunnel.com`;
