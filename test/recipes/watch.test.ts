@@ -69,4 +69,16 @@ t.test('nginx leads to the port that the service has', async (t) => {
   await watch.end();
   await sleep(100);
   t.match((await fetch(`http://127.0.0.1:${proxy}/`)).status, 502, 'nginx goes on without the watch');
+
+  // As after a restart of the machine: nginx does not run, its PID file is there, and ports.env is the same.
+  await run('kill -9 -$(ps -o pgid= $(cat nginx.pid) | tr -d " ")');
+  await until(() =>
+    answer().then(
+      () => false,
+      () => true,
+    ),
+  );
+  const again = serve(command);
+  await again.answerOn(proxy);
+  await again.end();
 });

@@ -43,12 +43,16 @@ export function openReaction(
   fail: (error: unknown) => void,
 ): Reaction | null {
   const { exec, write } = options;
+  /** @returns whether it went well */
   const run = async (command: string, variables: Record<string, string> = {}) => {
     context.output.detail(`Running: ${command}`);
     const failure = await runInShell(command, variables, signal);
     if (failure !== null) context.output.warn(failure);
+    return failure === null;
   };
-  if (write !== undefined) return keepFile(context, options, filters, signal, fail, async () => exec && run(exec));
+  if (write !== undefined) {
+    return keepFile(context, options, filters, signal, fail, async () => exec === undefined || run(exec));
+  }
   if (exec === undefined) return null;
   return hasPlaceholders(exec) ? runForEach(context, exec, run) : runAfterBursts(() => run(exec));
 }
@@ -56,7 +60,7 @@ export function openReaction(
 function runForEach(
   { output }: Context,
   exec: string,
-  run: (command: string, variables: Record<string, string>) => Promise<void>,
+  run: (command: string, variables: Record<string, string>) => Promise<boolean>,
 ): Reaction {
   return {
     onOpen() {},
@@ -69,33 +73,48 @@ function runForEach(
   };
 }
 
-function runAfterBursts(run: () => Promise<void>): Reaction {
-  const work = new Debounced(run);
+/** A run that fails is not repeated, because it was for changes that are over. The next change makes the next run. */
+function runAfterBursts(run: () => Promise<boolean>): Reaction {
+  const work = new Debounced(async () => {
+    await run();
+    return true;
+  });
   return { onOpen() {}, onEvent: () => work.changed(), end: () => work.end() };
 }
 
-/** Keeps a file up to date. What fails at the beginning ends the watch. What fails later is told, and tried again. */
+/**
+ * Keeps a file up to date. If it cannot be written at the beginning, the watch ends. Whatever fails later is told, and
+ * tried again.
+ * @param onChange answers whether it went well
+ */
 function keepFile(
   context: Context,
   options: WatchOptions,
   filters: Filters,
   signal: AbortSignal,
   fail: (error: unknown) => void,
-  onChange: () => Promise<unknown>,
+  onChange: () => Promise<boolean>,
 ): Reaction {
   const { output } = context;
   let isFirst = true;
+  /**
+   * Whether `onChange` has to be called although the file stays as it is. At the beginning nobody knows whether an
+   * earlier watch has got that far: it may have been ended between the two, or the machine has been started since.
+   */
+  let isDue = true;
   const work = new Debounced(async () => {
     try {
       const isChanged = await writeExport(context, options, filters, signal);
       isFirst = false;
-      if (!isChanged || signal.aborted) return;
-      output.note(`Wrote ${options.write}.`);
-      await onChange();
+      if (isChanged) output.note(`Wrote ${options.write}.`);
+      if (signal.aborted || !(isChanged || isDue)) return true;
+      isDue = !(await onChange());
+      return !isDue;
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted) return true;
       if (isFirst || !(error instanceof ClientFailure) || [401, 403].includes(error.problem?.status ?? 0)) fail(error);
       else output.warn(`${options.write} was left as it is: ${error.text}`);
+      return false;
     }
   });
   return {

@@ -7,7 +7,7 @@ const END_MS = 5000;
 /**
  * Runs a command in the shell, which is `cmd` on Windows, until it ends. It has no stdin, and its output is that of this
  * process.
- * @param signal ends the command with all processes that it has started
+ * @param signal ends the command with all processes that it has started, as does the exit of this process
  * @returns what to tell of a command that has failed, or null
  */
 export async function runInShell(
@@ -23,11 +23,13 @@ export async function runInShell(
     detached: process.platform !== 'win32', // a process group of its own
   });
   let killing: NodeJS.Timeout | undefined;
+  const kill = () => endTree(child, 'SIGKILL');
   const end = () => {
     endTree(child, 'SIGTERM');
-    killing = setTimeout(() => endTree(child, 'SIGKILL'), END_MS);
+    killing = setTimeout(kill, END_MS);
   };
   signal.addEventListener('abort', end, { once: true });
+  process.once('exit', kill); // of this process, which does not wait for the command then
   try {
     const [code, ending] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
     if (signal.aborted || code === 0) return null;
@@ -37,6 +39,7 @@ export async function runInShell(
   } finally {
     clearTimeout(killing);
     signal.removeEventListener('abort', end);
+    process.removeListener('exit', kill);
   }
 }
 

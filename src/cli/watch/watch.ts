@@ -12,9 +12,10 @@ import { addEventTypes } from './event-types.js';
 import { openReaction, type WatchOptions } from './reactions.js';
 
 const EXPLANATION = `
---exec runs the command in the shell after a burst of changes, and with --write only if the file has changed; never twice
-at the same time. A command with {service}, {project}, {environment}, {port}, {type} or {id} runs once for each event,
-one after another, with the event as JSON in PORT_ALLOCATOR_EVENT.
+--exec runs the command in the shell after a burst of changes; never twice at the same time. With --write it runs once at
+the beginning, when the file is there, then only when the file has changed, and again after a pause if it has failed. A
+command with {service}, {project}, {environment}, {port}, {type} or {id} runs once for each event, one after another,
+with the event as JSON in PORT_ALLOCATOR_EVENT.
 
 Examples:
   pa watch --all
@@ -124,6 +125,9 @@ function endOnClosedPipe(stop: () => void): void {
   });
 }
 
+/** What sends a signal twice, such as npm on Ctrl-C or a shell whose terminal was closed, does it within this time. */
+const SAME_MS = 200;
+
 /**
  * Works until it ends, or until a signal asks it to. A second signal ends the process at once.
  * @returns the signal, or null
@@ -132,13 +136,19 @@ async function untilStopped(
   work: (signal: AbortSignal, stop: () => void) => Promise<void>,
 ): Promise<NodeJS.Signals | null> {
   const controller = new AbortController();
-  let received: NodeJS.Signals | null = null;
+  let received: { signal: NodeJS.Signals; at: number } | null = null;
   const receive = (signal: NodeJS.Signals) => {
-    received = signal;
+    if (received !== null && performance.now() - received.at > SAME_MS) endNow(signal);
+    received ??= { signal, at: performance.now() };
     controller.abort();
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.once(signal, receive);
+  const endNow = (signal: NodeJS.Signals) => {
+    for (const signal of signals) process.removeListener(signal, receive);
+    process.once('exit', () => endAs({ signal })); // behind the listener that kills a command
+    process.exit();
+  };
+  for (const signal of signals) process.on(signal, receive);
   try {
     await work(controller.signal, () => controller.abort());
   } catch (error) {
@@ -146,5 +156,5 @@ async function untilStopped(
   } finally {
     for (const signal of signals) process.removeListener(signal, receive);
   }
-  return received;
+  return (received as { signal: NodeJS.Signals } | null)?.signal ?? null;
 }
