@@ -98,22 +98,23 @@ function keepFile(
   const { output } = context;
   let isFirst = true;
   /**
-   * Whether `onChange` has to be called although the file stays as it is. At the beginning nobody knows whether an
-   * earlier watch has got that far: it may have been ended between the two, or the machine has been started since.
+   * With which content `onChange` went well the last time. At the beginning nobody knows whether an earlier watch has got
+   * that far: it may have been ended between the two, or the machine has been started since. And where two watch with the
+   * same file, the other one may have written it.
    */
-  let isDue = true;
+  let applied: Buffer | null = null;
   const work = new Debounced(async () => {
     try {
-      const isChanged = await writeExport(context, options, filters, signal);
+      const { content, isChanged } = await writeExport(context, options, filters, signal);
       isFirst = false;
       if (isChanged) output.note(`Wrote ${options.write}.`);
-      if (signal.aborted || !(isChanged || isDue)) return true;
-      isDue = !(await onChange());
-      return !isDue;
+      if (signal.aborted || !(isChanged || applied === null || !content.equals(applied))) return true;
+      applied = (await onChange()) ? content : null;
+      return applied !== null;
     } catch (error) {
       if (signal.aborted) return true;
       if (isFirst || !(error instanceof ClientFailure) || [401, 403].includes(error.problem?.status ?? 0)) fail(error);
-      else output.warn(`${options.write} was left as it is: ${error.text}`);
+      else output.warn(`${options.write} is out of date: ${error.text}`);
       return false;
     }
   });
@@ -124,13 +125,13 @@ function keepFile(
   };
 }
 
-/** @returns whether the content of the file is another one now */
+/** @returns the content of the file, and whether it had another one before */
 async function writeExport(
   { connection }: Context,
   { format, write, host }: WatchOptions,
   filters: Filters,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<{ content: Buffer; isChanged: boolean }> {
   const path = `/v1/exports/${format}`;
   const call = { method: 'GET', path, query: { ...filters, host }, headers: { accept: '*/*' }, signal } as const;
   const content = await connection.exchange(call, async (answer) => {
@@ -138,5 +139,5 @@ async function writeExport(
     if (refusal !== null) throw refusal;
     return buffer(answer);
   });
-  return replaceFile(write as string, () => content);
+  return { content, isChanged: await replaceFile(write as string, () => content) };
 }

@@ -85,6 +85,20 @@ t.test('a run that fails is made again with the next change, whatever the file, 
   t.equal(watch.stderr().match(/The command ended with 1: /g)?.length, 3, watch.stderr());
 });
 
+t.test('of two that keep the same file, each runs its command, whoever has written', async (t) => {
+  const { folder, file, log } = await makeFiles(t);
+  const start = (name: string) =>
+    startWatch(t, [...dotenv(file), '--exec', `echo ${name} >> ${log}`], variables, folder);
+  await Promise.all([start('one'), start('two')]);
+  for (let runs = 1; runs <= 3; runs++) {
+    await until(async () => (await linesOf(log)).length >= 2 * runs);
+    await sleep(500);
+    t.same((await linesOf(log)).slice(-2).sort(), ['one', 'two']);
+    if (runs < 3) await hold(`further-${runs}`);
+  }
+  for (const i of [1, 2]) await request('DELETE', `/v1/projects/shop/services/further-${i}`);
+});
+
 t.test('a burst of changes gives few runs, never two at a time, and the last content', async (t) => {
   const { folder, file, log } = await makeFiles(t);
   const exec = `echo begin >> ${log}; sleep 0.4; echo end >> ${log}`;
@@ -109,7 +123,7 @@ t.test('an export that fails keeps the old file and is told; at the beginning it
   await until(async () => (await text(file)) !== '');
   const before = await text(file);
   await request('PUT', '/v1/projects/shop/services/web?environment=staging');
-  await until(() => watch.stderr().includes(`${file} was left as it is: `));
+  await until(() => watch.stderr().includes(`${file} is out of date: `));
   t.equal(await text(file), before);
   const second = await startWatch(t, dotenv(file), variables, folder);
   t.match(await second.ended, { code: 1 });
