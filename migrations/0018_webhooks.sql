@@ -133,6 +133,6 @@ begin
   return null;
 end
 $$;
--- Not for each advance of the position.
+-- There is no event for the advances of its position.
 create trigger webhooks_recorded after insert or delete or update of url, types, projects, description, secret, disabled_at on webhooks
   for each row execute function record_webhook_change();

@@ -50,8 +50,9 @@ export async function createWebhook(
 }
 
 /**
- * Changes a webhook. Whoever switches it on that was off answers for it from then on, so that a new key can take the place of one that
- * was revoked. So does whoever gives it another URL: a key that is revoked must not go on getting events at the URL that it set.
+ * Changes a webhook. Whoever switches on one that was off answers for it from then on, so that a new key can take the
+ * place of one that was revoked. So does whoever gives it another URL: a key that is revoked must not go on getting events
+ * at the URL that it set.
  * @throws AppError unauthorized, forbidden, validation-failed, webhook-not-found, destination-not-allowed
  */
 export async function changeWebhook(
@@ -79,8 +80,8 @@ export async function changeWebhook(
 
 /**
  * Writes the deliveries of what has happened by now, which is of the types and projects that the webhook had until now. If
- * nothing was sent for long, that may be more than one transaction has time for. Whoever is refused because it takes too
- * long can repeat his request, and the rest is less.
+ * nothing was sent for long, that may be more than one transaction has time for. A request that is refused because it takes
+ * too long can be repeated, and less is left then.
  * @throws AppError forbidden, webhook-not-found
  */
 async function enqueueBacklog(session: Session, id: string): Promise<void> {
@@ -126,7 +127,7 @@ function requireHostOf({ access }: Session, url: string): void {
  * Refuses a caller whose key was revoked or has expired, and keeps it in force until the transaction ends. A replica
  * accepts a revoked key for up to 5 seconds, and what it makes of a webhook in that time would outlast it.
  * @returns the key that answers for a webhook, if the caller's has the role `project`. What an admin makes belongs to the
- * service, and goes on when his key is replaced by another one.
+ * service, and goes on when the admin's key is replaced by another one.
  * @throws AppError unauthorized
  */
 async function requireKeyThatAnswers(trx: Transaction<Tables>, { access }: Session): Promise<string | null> {
