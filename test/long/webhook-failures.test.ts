@@ -1,5 +1,6 @@
 // Receivers that fail, each in its way. Waits are of milliseconds here.
 import { createServer } from 'node:net';
+import { sql } from 'kysely';
 import t, { type Test } from 'tap';
 import { makeApp, requester } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
@@ -162,6 +163,24 @@ t.test('the metrics tell attempts by their outcome, and the age of the oldest th
   await untilDeliveries(db, 'delivered', 1);
   t.same(outcomes, ['failed', 'delivered']);
   t.ok(oldest > 0);
+});
+
+t.test('the metrics also tell of events whose deliveries cannot be written', async (t) => {
+  let pending = 0;
+  const observer = {
+    ...(await import('../../src/observer.js')).unobserved,
+    webhooksPending: (seconds: number) => {
+      pending = seconds;
+    },
+  };
+  const { db, allocate } = await open(t, answerWith(200), { observer });
+  await sql`alter table webhook_deliveries add constraint refuse check (false) not valid`.execute(db);
+  await allocate('a');
+  while (pending < 1.5) await new Promise((resolve) => setTimeout(resolve, 50));
+  await sql`alter table webhook_deliveries drop constraint refuse`.execute(db);
+  await untilDeliveries(db, 'delivered', 1);
+  while (pending > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+  t.pass('and not any more when they were sent');
 });
 
 t.test('a webhook ends with the key that set its URL', async (t) => {

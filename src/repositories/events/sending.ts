@@ -45,6 +45,15 @@ export async function enqueueDeliveries(
   return { written: Number(numAffectedRows), position: to, isMore: to < last };
 }
 
+/** For how many seconds the first event has waited whose deliveries are not written yet; 0 if there is none. */
+export async function findEnqueueLag(db: Kysely<Tables>): Promise<number> {
+  const { rows } = await sql<{ seconds: number }>`
+    select greatest(0, extract(epoch from clock_timestamp() - time))::double precision as seconds from events
+    where position > (select min(position) from webhooks where disabled_at is null)
+    order by position limit 1`.execute(db);
+  return rows[0]?.seconds ?? 0;
+}
+
 /** Deliveries of one webhook and one project, which are sent one after another. */
 export interface DeliveryQueue {
   webhookId: string;

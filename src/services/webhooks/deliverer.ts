@@ -7,6 +7,7 @@ import { endTooOld } from '../../repositories/events/ending.js';
 import {
   type AttemptResult,
   type DeliveryQueue,
+  findEnqueueLag,
   findPendingDeliveries,
   findQueues,
   getsEventsOf,
@@ -69,7 +70,10 @@ export class Deliverer {
         this.#wake = resolve;
       });
       try {
-        this.#start(await findQueues(db));
+        const lagSeconds = await findEnqueueLag(db);
+        const queues = await findQueues(db);
+        observer.webhooksPending(Math.max(lagSeconds, ...queues.map(({ pendingSeconds }) => pendingSeconds)));
+        this.#start(queues);
       } catch (error) {
         if (!this.#signal.aborted) log.warn({ err: error }, 'The pending webhook deliveries could not be read');
       }
@@ -85,7 +89,6 @@ export class Deliverer {
 
   /** Begins with the queues that are due, as far as their webhooks have room. */
   #start(queues: readonly DeliveryQueue[]): void {
-    this.#parts.observer.webhooksPending(Math.max(0, ...queues.map(({ pendingSeconds }) => pendingSeconds)));
     this.#webhooks = new Map(queues.map((queue) => [queue.webhookId, queue]));
     const counts = new Map<string, number>();
     const count = (id: string) => counts.set(id, (counts.get(id) ?? 0) + 1);
