@@ -18,20 +18,45 @@ const AT_A_TIME = 2;
 /** Reads a folder of this machine. @throws AppError validation-failed for a folder of which nothing can be said */
 export type ReadHere = (cwd: string) => Promise<AgentsFolder>;
 
+/** The reading of a folder that has not begun yet. */
+interface Waiting {
+  folder: Promise<AgentsFolder | null>;
+  /** How many wait for it. */
+  callers: number;
+}
+
 export function openFolderReader(): ReadHere {
   const inTurn = pLimit(AT_A_TIME);
-  return async (cwd) => {
+  /** By folder. Whoever names the same folder before its reading has begun shares it, and learns what is there now. */
+  const waiting = new Map<string, Waiting>();
+
+  const join = (cwd: string): Waiting => {
     const question = { folder: cwd, maxManifestBytes: MAX_MANIFEST_BYTES };
+    const known = waiting.get(cwd);
+    if (known) return known;
+    const folder = inTurn(async () => {
+      waiting.delete(cwd);
+      return reading.callers > 0 ? detectAgentsFolder(question) : null;
+    });
+    folder.catch(() => {}); // all who wait may have given up
+    const reading: Waiting = { folder, callers: 0 };
+    waiting.set(cwd, reading);
+    return reading;
+  };
+
+  return async (cwd) => {
     const ended = new AbortController();
+    const reading = join(cwd);
+    reading.callers += 1;
     try {
-      const detecting = inTurn(async () => (ended.signal.aborted ? null : await detectAgentsFolder(question)));
-      const folder = await Promise.race([detecting, sleep(READ_TIMEOUT_MS, null, { signal: ended.signal })]);
+      const folder = await Promise.race([reading.folder, sleep(READ_TIMEOUT_MS, null, { signal: ended.signal })]);
       if (folder !== null) return folder;
       throw new FolderProblem(`${cwd} was not read within ${READ_TIMEOUT_MS / 1000} s.`, 'Call again');
     } catch (error) {
       if (!(error instanceof FolderProblem)) throw error;
       throw noFolder(tellAgent(error));
     } finally {
+      reading.callers -= 1;
       ended.abort();
     }
   };

@@ -1,8 +1,9 @@
 // Agents that name folders, all at once, and a folder that is never read.
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Database } from '../../src/database/connect.js';
+import { openFolderReader } from '../../src/mcp/read-folder.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { createDatabase, openEmbedded, openPostgres } from '../helpers/database.js';
 import { makeFolder, makeRepository } from '../helpers/git.js';
@@ -76,16 +77,10 @@ for (const [name, open] of [
 
 t.test('folders that are never read keep up nobody else', async (t) => {
   const { call } = await caller(t, await openPostgres(t));
-  const folder = makeRepository(t, 'cart');
-  const bin = makeFolder(t, 'bin');
-  writeFileSync(join(bin, 'git'), '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
-  const before = process.env.PATH as string;
-  process.env.PATH = [bin, before].join(delimiter);
-  t.teardown(() => {
-    process.env.PATH = before;
-  });
+  const folders = Array.from({ length: 14 }, (_, i) => makeRepository(t, `cart-${i}`));
+  replaceGit(t, 'exec sleep 60');
   const begun = performance.now();
-  const waiting = Promise.all(Array.from({ length: 14 }, () => call('get-port', { service: 'web', cwd: folder })));
+  const waiting = Promise.all(folders.map((cwd) => call('get-port', { service: 'web', cwd })));
   const other = await call('get-port', { service: 'web', project: 'odin' });
   t.match(other, { structuredContent: { port: 3300 } });
   t.ok(performance.now() - begun < 5000);
@@ -97,3 +92,30 @@ t.test('folders that are never read keep up nobody else', async (t) => {
   t.match(told.slice(-2), Array(2).fill(/ was not read within 15 s\. Call again, or name project and environment /));
   t.ok(performance.now() - begun < 20_000);
 });
+
+t.test('those who name the same folder at once share its reading', async (t) => {
+  const folder = makeRepository(t, 'cart');
+  const calls = join(makeFolder(t, 'calls'), 'calls');
+  const readHere = openFolderReader();
+  await readHere(folder);
+  replaceGit(t, `echo call >> ${calls}; PATH=${process.env.PATH} exec git "$@"`);
+  await readHere(folder);
+  const each = readFileSync(calls, 'utf8').length;
+  writeFileSync(calls, '');
+  const found = await Promise.all(Array.from({ length: 30 }, () => readHere(folder)));
+  t.equal(new Set(found.map(({ project, path }) => `${project} ${path}`)).size, 1);
+  t.ok(readFileSync(calls, 'utf8').length <= 2 * each, 'one under way, and one for all who came later');
+  writeFileSync(join(folder, 'ports.yaml'), 'project: other\nservices: { web: {} }\n');
+  t.match(await readHere(folder), { project: 'other' }, 'what is there now');
+});
+
+/** Lets a script of `sh` take the place of git. */
+function replaceGit(t: Test, script: string): void {
+  const bin = makeFolder(t, 'bin');
+  writeFileSync(join(bin, 'git'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  const before = process.env.PATH as string;
+  process.env.PATH = [bin, before].join(delimiter);
+  t.teardown(() => {
+    process.env.PATH = before;
+  });
+}

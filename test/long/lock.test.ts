@@ -191,11 +191,17 @@ t.test('transactions over several ranges of one project never deadlock', async (
       return (calls[i % calls.length] as (typeof calls)[number])();
     }),
   );
-  const statuses = new Set(outcomes.map((outcome) => ('status' in outcome ? outcome.status : 200)));
-  const expected: unknown[] = [200, 201, 204, 404, 409, 422, 'PA001'];
+  // On a slow machine the last of so many callers may have waited for the lock for too long.
+  const isExpected = (outcome: object) =>
+    !('status' in outcome) ||
+    [200, 201, 204, 404, 409, 422, 'PA001'].includes(outcome.status as number) ||
+    (outcome.status === 503 && 'body' in outcome && / longer than /.test(JSON.stringify(outcome.body)));
   t.same(
-    [...statuses].filter((status) => !expected.includes(status)),
+    outcomes.filter((outcome) => !isExpected(outcome)),
     [],
   );
+  await sleep(1500); // until the backends have reported their counts
+  const { rows } = await psql.query('select deadlocks from pg_stat_database where datname = current_database()');
+  t.same(rows, [{ deadlocks: '0' }]);
   t.same(await findViolations(db), []);
 });

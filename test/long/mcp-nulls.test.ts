@@ -20,7 +20,7 @@ const RESERVATION = '00000000-0000-4000-8000-000000000002';
 
 const database = await openPostgres(t);
 const { db } = database;
-const request = requester(await makeApp(t, database, { PROBE_TIMEOUT_MS: '50', RATE_LIMIT_PER_MINUTE: '0' }));
+const request = requester(await makeApp(t, database, { PROBE_TIMEOUT_MS: '2000', RATE_LIMIT_PER_MINUTE: '0' }));
 
 type Input = Record<string, unknown>;
 type Row = Record<string, unknown>;

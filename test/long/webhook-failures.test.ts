@@ -50,9 +50,17 @@ t.test('500, and then 200: again with the same id, before what happened after it
 });
 
 t.test('410 switches the webhook off, and ends what is pending', async (t) => {
-  const { db, allocate, receiver, request, webhook } = await open(t, answerWith(410));
+  let answer = () => {};
+  const bothPending = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const { db, allocate, receiver, request, webhook } = await open(t, (_request, response) => {
+    void bothPending.then(() => response.writeHead(410).end());
+  });
   await allocate('a');
   await allocate('b');
+  await untilDeliveries(db, 'pending', 2);
+  answer();
   const rows = await untilDeliveries(db, 'failed', 2);
   t.match(
     rows.map(({ error }) => error),
