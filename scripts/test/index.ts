@@ -10,7 +10,7 @@ import { provideDebianPrograms } from './debian-packages.js';
 import { providePostgres } from './postgres.js';
 import { coveredBy, describeSuites, type Provided, quick, type Suite, suites } from './suites.js';
 
-const JOBS = 3;
+const FILES_AT_A_TIME = 3;
 const FILE_TIMEOUT_SECONDS = 200;
 /** tap ends a file that takes too long and tells what it waits for. One that does not even end then is killed. */
 const KILL_AFTER_SECONDS = 20;
@@ -68,7 +68,7 @@ function runFiles(files: string[], chosen: Suite[], env: NodeJS.ProcessEnv): Pro
     process.execPath,
     '--enable-source-maps',
     '--test',
-    `--test-concurrency=${chosen.some(({ oneAtATime }) => oneAtATime) ? 1 : JOBS}`,
+    `--test-concurrency=${Math.min(...chosen.map(({ filesAtATime = FILES_AT_A_TIME }) => filesAtATime))}`,
     `--test-timeout=${(seconds + KILL_AFTER_SECONDS) * 1000}`,
     '--test-reporter=spec',
     ...files.map(toCompiled),

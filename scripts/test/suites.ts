@@ -25,8 +25,11 @@ export interface Suite {
   readonly debian?: Record<string, string>;
   /** What one file may take, if it is more than usual. */
   readonly timeoutSeconds?: number;
-  /** Its files run one after another, because they assert how long something takes, or listen on the same ports. */
-  readonly oneAtATime?: true;
+  /**
+   * How many files run at the same time, if it is fewer than usual. One, where they assert how long something takes, or
+   * listen on the same ports. Two, where each starts so many processes that those of three wait for one another.
+   */
+  readonly filesAtATime?: 1 | 2;
 }
 
 /** Runs when no suite is named. */
@@ -53,6 +56,7 @@ export const suites: Record<string, Suite> = {
     folder: 'long',
     postgres: true,
     timeoutSeconds: 600,
+    filesAtATime: 2,
   },
   crash: {
     proves: 'what was acknowledged is kept, whatever is killed; starts, stops, outages',
@@ -60,6 +64,7 @@ export const suites: Record<string, Suite> = {
     folder: 'crash',
     postgres: true,
     timeoutSeconds: 600,
+    filesAtATime: 2,
   },
   abuse: {
     proves: 'attacks on a small replica, which others do not notice; other users of the machine; behind nginx',
@@ -68,7 +73,7 @@ export const suites: Record<string, Suite> = {
     postgres: true,
     debian: { nginx: 'nginx' },
     timeoutSeconds: 300,
-    oneAtATime: true,
+    filesAtATime: 1,
   },
   browser: {
     proves: 'the dashboard: journeys, by keyboard too, and accessibility',
@@ -126,7 +131,7 @@ export const suites: Record<string, Suite> = {
       prometheus: 'prometheus',
     },
     timeoutSeconds: 300,
-    oneAtATime: true,
+    filesAtATime: 1,
   },
   failover: {
     proves: 'nothing acknowledged is lost when the primary of a Patroni cluster fails',
