@@ -72,10 +72,11 @@ t.test('nginx leads to the port that the service has', async (t) => {
 
   // As after a restart of the machine: nginx does not run, its PID file is there, and ports.env is the same.
   await run('kill -9 -$(ps -o pgid= $(cat nginx.pid) | tr -d " ")');
+  // A process that was killed can be sent signals until it was waited for.
   await until(() =>
-    answer().then(
-      () => false,
+    run('! kill -0 $(cat nginx.pid) 2> /dev/null').then(
       () => true,
+      () => false,
     ),
   );
   const again = serve(command);
