@@ -45,12 +45,12 @@ export function revokeApiKey(session: Session, id: string): Promise<void> {
 
 /**
  * Refuses a caller whose own key was revoked or has expired, and keeps it in force until the transaction ends. A replica
- * accepts a revoked key for up to 5 seconds. What its holder makes in that time and outlasts it is a key, the revocation
- * of another one, or a webhook, for which webhooks.ts does the same.
+ * accepts a revoked key for up to 5 seconds. Whatever its holder does in that time ends with it, except for a key or a
+ * webhook that is made then, and for the revocation of another key.
  * @param revoked a key that the caller revokes; locked together with the caller's, as `lockApiKeys` explains
  * @throws AppError unauthorized
  */
-async function requireKeyInForce(trx: Transaction<Tables>, caller: Caller, revoked?: string): Promise<void> {
+export async function requireKeyInForce(trx: Transaction<Tables>, caller: Caller, revoked?: string): Promise<void> {
   if (caller === CONFIGURED_ADMIN) return; // has no row, and is in force as long as this process runs
   const own = callerId(caller);
   const inForce = await lockApiKeys(trx, revoked === undefined ? [own] : [own, revoked]);

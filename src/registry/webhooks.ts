@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Transaction } from 'kysely';
-import { CONFIGURED_ADMIN, callerId } from '../access/caller.js';
-import { keyWrong } from '../access/refusals.js';
+import { callerId } from '../access/caller.js';
 import type { Tables } from '../database/tables.js';
-import { lockApiKeys } from '../repositories/api-keys.js';
 import { hurryDeliveries, repeatDelivery } from '../repositories/events/deliveries.js';
 import { webhookDisabled } from '../repositories/events/refusals.js';
 import { enqueueDeliveries } from '../repositories/events/sending.js';
@@ -11,6 +9,7 @@ import { deleteWebhook, insertWebhook, lockWebhook, updateWebhook } from '../rep
 import { type IdempotencyKey, insertAnswers, lockAndFindAnswer, NO_PROJECT } from '../repositories/idempotency-keys.js';
 import type { CreatedWebhook, NewWebhook, Webhook, WebhookChange, WebhookDelivery } from '../schemas/events/webhook.js';
 import { canonicalHost } from '../schemas/host.js';
+import { requireKeyInForce } from './api-keys.js';
 import type { Session } from './session.js';
 
 /** Standard Webhooks asks for 24 to 64 bytes. */
@@ -124,16 +123,13 @@ function requireHostOf({ access }: Session, url: string): void {
 }
 
 /**
- * Refuses a caller whose key was revoked or has expired, and keeps it in force until the transaction ends. A replica
- * accepts a revoked key for up to 5 seconds, and what it makes of a webhook in that time would outlast it.
  * @returns the key that answers for a webhook, if the caller's has the role `project`. What an admin makes belongs to the
  * service, and goes on when the admin's key is replaced by another one.
  * @throws AppError unauthorized
  */
 async function requireKeyThatAnswers(trx: Transaction<Tables>, { access }: Session): Promise<string | null> {
   const { caller, projects } = access;
-  if (caller.kind !== 'key' || caller === CONFIGURED_ADMIN) return null; // has no row
-  const inForce = await lockApiKeys(trx, [caller.id]);
-  if (!inForce.has(caller.id)) throw keyWrong();
+  if (caller.kind !== 'key') return null;
+  await requireKeyInForce(trx, caller);
   return projects === null ? null : caller.id;
 }
