@@ -208,6 +208,13 @@ create trigger port_allocations_deleted after delete on port_allocations
   referencing old table as deleted
   for each statement execute function record_deleted_allocations();
 
+-- What an event has of a reservation.
+create function told_of_reservation(reservation jsonb) returns jsonb
+language sql immutable
+as $$
+  select reservation - 'ended_at'
+$$;
+
 -- One that is inserted at a psql prompt may have ended.
 create function record_inserted_reservations() returns trigger
 language plpgsql
@@ -218,7 +225,7 @@ declare
 begin
   insert into new_events (type, project, subject, actor, data)
   select e.type, n.project, 'reservations/' || n.id, coalesce(actors -> n.id::text, actors -> ''),
-         jsonb_build_object('reservation', to_jsonb(n) - 'ended_at')
+         jsonb_build_object('reservation', told_of_reservation(to_jsonb(n)))
   from inserted n
   cross join lateral (
     values ('reservation.created', true), ('reservation.' || n.status, n.status <> 'active')
@@ -242,7 +249,7 @@ begin
   select case when n.status = 'active' then 'reservation.renewed' else 'reservation.' || n.status end,
          n.project, 'reservations/' || n.id,
          coalesce(actors -> n.id::text, case n.status when 'expired' then actors -> 'expired' end, actors -> ''),
-         jsonb_build_object('reservation', to_jsonb(n) - 'ended_at')
+         jsonb_build_object('reservation', told_of_reservation(to_jsonb(n)))
   from before o
   join after n on n.id = o.id
   where n.status <> o.status or (n.status = 'active' and n.expires_at <> o.expires_at);
@@ -261,7 +268,7 @@ as $$
 begin
   insert into new_events (type, project, subject, actor, data)
   select 'reservation.cancelled', o.project, 'reservations/' || o.id, current_actor(),
-         jsonb_build_object('reservation', to_jsonb(o) - 'ended_at')
+         jsonb_build_object('reservation', told_of_reservation(to_jsonb(o)))
   from deleted o where o.status = 'active';
   return null;
 end

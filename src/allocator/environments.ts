@@ -170,7 +170,8 @@ export function environmentsOf(
 ): RawBuilder<unknown> | null {
   if (put.length + named.length + ids.length === 0) return null;
   return sql`
-    select n.environment, coalesce(e.is_known, false) as is_on_record, e.path, e.expires_after_seconds, e.on_expiry, e.expires_at, coalesce(e.is_told, false) as is_told, (
+    select n.environment, coalesce(e.is_known, false) as is_on_record, e.path, e.expires_after_seconds, e.on_expiry,
+      e.expires_at, coalesce(e.is_told, false) as is_told, (
       select count(*)::integer from port_allocations a
       where a.released_at is null and a.project = n.project and a.environment = n.environment) as held
     from (

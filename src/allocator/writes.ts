@@ -70,30 +70,24 @@ export class Writes {
   }
 
   updateAllocation(row: AllocationRow, change: Partial<AllocationRow>): void {
-    const { actor, actors, updated } = this.#begin(row.id);
-    Object.assign(row, change);
-    updated.add(row);
-    actors.set(row.id, actor);
+    const { updated } = this.#beginAsActor(row.id);
+    updated.add(Object.assign(row, change));
   }
 
   insertReservation(row: ReservationRow): void {
-    const { actor, actors, insertedReservations } = this.#begin(row.id);
+    const { insertedReservations } = this.#beginAsActor(row.id);
     insertedReservations.add(row);
-    actors.set(row.id, actor);
   }
 
   changeReservation(row: ReservationRow, change: Partial<ReservationRow>): void {
-    const { actor, actors, changedReservations } = this.#begin(row.id);
-    Object.assign(row, change);
-    changedReservations.add(row);
-    actors.set(row.id, actor);
+    const { changedReservations } = this.#beginAsActor(row.id);
+    changedReservations.add(Object.assign(row, change));
   }
 
   /** @param record null if the environment has no record any more */
   changeEnvironment(environment: string, record: EnvironmentRecord | null): void {
-    const { actor, actors, environments } = this.#begin(`environment ${environment}`);
+    const { environments } = this.#beginAsActor(`environment ${environment}`);
     environments.set(environment, record);
-    actors.set(`environment ${environment}`, actor);
   }
 
   /** Writes when the environment was used. Its record stays as it is, so that there is no event. */
@@ -104,6 +98,13 @@ export class Writes {
   /** After its allocations were released. */
   releaseEnvironment(released: ReleasedEnvironment): void {
     this.#round.releasedEnvironments.push({ ...released, actor: this.#round.actor });
+  }
+
+  /** The same as `#begin`, for a row that does not say itself who has changed it. */
+  #beginAsActor(row: string): Round {
+    const round = this.#begin(row);
+    round.actors.set(row, round.actor);
+    return round;
   }
 
   /** Call it before a row is changed. @returns the round that the change belongs to */

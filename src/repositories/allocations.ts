@@ -54,7 +54,8 @@ export interface RecordRow {
 /** `RecordRow` is left out unless it was asked for, and of all keys but the first. */
 type HeldRow = AllocationRow & Partial<RecordRow>;
 
-// A use is recorded at most once an hour, or every 24th part of a time that is shorter than a day, so that asking for ports that are held usually writes nothing.
+// A use is recorded at most once an hour, or every 24th part of a time that is shorter than a day, so that asking for
+// ports that are held usually writes nothing.
 const recordOfFirst = sql`
     left join lateral (
       select e.path, e.expires_after_seconds, e.on_expiry, environment_expires_at(e) as expires_at,

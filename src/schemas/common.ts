@@ -135,11 +135,11 @@ export function Page<T extends TSchema, More extends TProperties = Record<never,
 ) {
   return Type.Object(
     {
-      ...more,
       items: Type.Array(Ref(item)),
       nextCursor: Type.Union([Type.String(), Type.Null()], {
         description: 'Pass it as `cursor` for the next page; `null` on the last one.',
       }),
+      ...more,
     },
     options,
   );

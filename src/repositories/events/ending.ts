@@ -24,8 +24,8 @@ export function endSwitchedOff(db: Kysely<Tables>): Promise<boolean> {
 }
 
 /**
- * Ends a batch of the deliveries of projects that were taken from their webhook, so that nobody gets them whom it was
- * left to. The queue and what is pending in it are read in one statement with the projects: what is written after a
+ * Ends a batch of the deliveries of projects that were taken from their webhook, so that whoever has the webhook now does
+ * not get them. The queue and what is pending in it are read in one statement with the projects: what is written after a
  * project was given back is not ended.
  * @returns whether there may be more
  */
@@ -59,8 +59,8 @@ export function endTooOld(
 }
 
 /**
- * @param ids the deliveries, locked; those that somebody else has locked are left out, for whom this would otherwise wait
- * while he waits for this
+ * @param ids the deliveries, locked; those that somebody else has locked are left out, since the two would wait for each
+ * other
  */
 function endBatch(db: Kysely<Tables>, ids: RawBuilder<unknown>, error: string): Promise<boolean> {
   return actingAs(db, SERVICE, async (trx) => {

@@ -34,13 +34,13 @@ export async function enqueueDeliveries(
   const to = Math.min(last, from + Math.max(LEAST_EVENTS, Math.floor(WRITTEN_AT_ONCE / rows.length)));
   if (to <= from) return { written: 0, position: to, isMore: false };
   const { numAffectedRows = 0n } = await sql`
-      insert into webhook_deliveries (webhook_id, position, type, project, generation)
-      select w.id, e.position, e.type, coalesce(e.project, ''), w.generation
-      from events e join webhooks w on w.position < e.position
-      where e.position > ${from} and e.position <= ${to} and w.id = any(${ids}::uuid[])
-        and (w.types = '{}' or e.type = any(w.types))
-        and (w.projects = '{}' or e.project = any(w.projects))
-      order by e.position`.execute(trx);
+    insert into webhook_deliveries (webhook_id, position, type, project, generation)
+    select w.id, e.position, e.type, coalesce(e.project, ''), w.generation
+    from events e join webhooks w on w.position < e.position
+    where e.position > ${from} and e.position <= ${to} and w.id = any(${ids}::uuid[])
+      and (w.types = '{}' or e.type = any(w.types))
+      and (w.projects = '{}' or e.project = any(w.projects))
+    order by e.position`.execute(trx);
   await sql`update webhooks set position = ${to} where id = any(${ids}::uuid[]) and position < ${to}`.execute(trx);
   return { written: Number(numAffectedRows), position: to, isMore: to < last };
 }
