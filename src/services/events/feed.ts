@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Log } from '../../database/connect.js';
 import type { Tables } from '../../database/tables.js';
+import { AppError } from '../../errors.js';
 import { type Observer, unobserved } from '../../observer.js';
 import {
   type FeedEvent,
@@ -81,8 +82,10 @@ export class EventFeed {
 
   /**
    * Gives every event that is committed by now its position. Who calls while a pass is under way shares the next one,
-   * because the one under way may have begun before the caller's change was committed.
+   * because the one under way may have begun before the caller's change was committed. Where that one has waited in vain
+   * for the feed, there is no next one: who calls would wait for the same once more, and longer than a request may take.
    * @returns the last position
+   * @throws AppError overloaded if another transaction holds the feed for longer than LOCK_TIMEOUT_MS
    */
   moveNew(): Promise<number> {
     if (this.#nextPass) return this.#nextPass;
@@ -94,11 +97,12 @@ export class EventFeed {
       this.#pass.then(done, done);
       return this.#pass;
     }
-    const begin = () => {
+    const begin = (error?: unknown) => {
       this.#nextPass = null;
+      if (error instanceof AppError) throw error;
       return this.moveNew();
     };
-    this.#nextPass = this.#pass.then(begin, begin);
+    this.#nextPass = this.#pass.then(() => begin(), begin);
     return this.#nextPass;
   }
 

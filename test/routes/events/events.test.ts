@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sql, type Transaction } from 'kysely';
 import t, { type Test } from 'tap';
 import type { Tables } from '../../../src/database/tables.js';
@@ -6,6 +7,8 @@ import { databases, openPostgres } from '../../helpers/database.js';
 import { readStream, serveFeed, take } from '../../helpers/events.js';
 import { ADMIN, bearer, makeKey, WITH_KEYS } from '../../helpers/keys.js';
 
+/** The default, in milliseconds. */
+const LOCK_TIMEOUT_MS = 5000;
 const PUT = (service: string) => ['PUT', `/v1/projects/consilio/services/${service}`] as const;
 
 for (const [name, open] of databases) {
@@ -191,10 +194,19 @@ t.test('while somebody holds the feed, a call says so, and not that a project is
   await request('GET', '/v1/events');
   const hold = async (trx: Transaction<Tables>) => {
     await sql`select * from event_feed for update`.execute(trx);
+    const began = performance.now();
     await request(...PUT('a'));
-    const { status, body } = await request('GET', '/v1/events');
-    t.equal(status, 503);
-    t.match(body, { code: 'overloaded', detail: /held the change feed .*Nothing is lost; try again/ });
+    const first = request('GET', '/v1/events');
+    await sleep(2000);
+    const second = request('GET', '/v1/events');
+    for (const { status, body } of await Promise.all([first, second])) {
+      t.equal(status, 503);
+      t.match(body, { code: 'overloaded', detail: /held the change feed .*Nothing is lost; try again/ });
+    }
+    t.ok(
+      performance.now() - began < 2 * LOCK_TIMEOUT_MS,
+      'the second does not wait once more when the first is refused',
+    );
   };
   await database.withoutLimits((own) => own.transaction().execute(hold));
   t.match((await request('GET', '/v1/events?type=allocation.created')).body.items, [{ type: 'allocation.created' }]);
