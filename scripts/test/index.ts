@@ -1,5 +1,5 @@
-// npm test -- [SUITE | FILE]... [--OPTION[=VALUE]]...: provides what the tests need and runs them, each file in a process
-// of its own. Options are for suites that are programs. `npm test -- --list` prints the suites.
+// npm test -- [SUITE | FILE]... [--OPTION[=VALUE]]...: provides what the tests need and runs them. A file that is named has
+// a process of its own. Options are for suites that are programs. `npm test -- --list` prints the suites.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
@@ -7,6 +7,7 @@ import { packageRoot } from '../../src/package-root.js';
 import { provideChromium } from './chromium.js';
 import { COVERAGE_REPORT, recordCoverage, reportCoverage } from './coverage.js';
 import { provideDebianPrograms } from './debian-packages.js';
+import { groupFiles, writeGroups } from './groups.js';
 import { providePostgres } from './postgres.js';
 import { coveredBy, describeSuites, type Provided, quick, type Suite, suites } from './suites.js';
 
@@ -34,7 +35,10 @@ if (options.includes('--list')) {
 /** @returns the exit code */
 async function test(names: string[]): Promise<number> {
   const chosen = [...new Set(names.map((name) => suites[name] ?? suiteOf(toPath(name))))];
-  const files = names.flatMap((name) => (suites[name] ? testsOf(suites[name]) : toPath(name)));
+  const groups = names.flatMap((name) => {
+    const suite = suites[name];
+    return suite ? groupFiles(testsOf(suite), suite.filesPerProcess ?? 1) : [[toPath(name)]];
+  });
   const programs = chosen.flatMap(({ program }) => program ?? []);
   const covered = names.length === 1 ? coveredBy(suites[names[0] as string]) : null;
   const provided: Provided[] = [];
@@ -42,7 +46,7 @@ async function test(names: string[]): Promise<number> {
     await provide(chosen, provided);
     const env = Object.assign({}, process.env, ...provided.map(({ variables }) => variables));
     let code = 0;
-    if (files.length > 0) code = await runFiles(files, chosen, covered ? { ...env, ...recordCoverage() } : env);
+    if (groups.length > 0) code = await runFiles(groups, chosen, covered ? { ...env, ...recordCoverage() } : env);
     if (code === 0 && covered) code = (await run(env, ...COVERAGE_REPORT)) || (reportCoverage(covered) ? 0 : 1);
     for (const program of programs) {
       if (code === 0) code = await run(env, process.execPath, join(packageRoot, program), ...options);
@@ -61,7 +65,7 @@ async function test(names: string[]): Promise<number> {
  * twice the processor time.
  * @returns the exit code
  */
-function runFiles(files: string[], chosen: Suite[], env: NodeJS.ProcessEnv): Promise<number> {
+function runFiles(groups: string[][], chosen: Suite[], env: NodeJS.ProcessEnv): Promise<number> {
   const seconds = Math.max(FILE_TIMEOUT_SECONDS, ...chosen.map(({ timeoutSeconds }) => timeoutSeconds ?? 0));
   return run(
     { ...env, TAP_TIMEOUT: `${seconds}` },
@@ -71,7 +75,7 @@ function runFiles(files: string[], chosen: Suite[], env: NodeJS.ProcessEnv): Pro
     `--test-concurrency=${Math.min(...chosen.map(({ filesAtATime = FILES_AT_A_TIME }) => filesAtATime))}`,
     `--test-timeout=${(seconds + KILL_AFTER_SECONDS) * 1000}`,
     '--test-reporter=spec',
-    ...files.map(toCompiled),
+    ...writeGroups(groups),
   );
 }
 
@@ -116,9 +120,4 @@ function isTest(name: string): boolean {
 /** As from the package's folder. */
 function toPath(name: string): string {
   return relative(packageRoot, resolve(name));
-}
-
-/** `test/config.test.ts` is run as `dist/test/config.test.js`. */
-function toCompiled(file: string): string {
-  return join('dist', file.replace(/\.ts$/, '.js'));
 }

@@ -23,10 +23,15 @@ export interface Suite {
   readonly chromium?: true;
   /** By program, the Debian package that has it. */
   readonly debian?: Record<string, string>;
-  /** What one file may take, if it is more than usual. */
+  /**
+   * How many files share a process, one if it is not said. To load the service, tap and the helpers takes a process two
+   * seconds, and the tests of a file of the quick suite take it about as long.
+   */
+  readonly filesPerProcess?: number;
+  /** What one process may take, if it is more than usual. */
   readonly timeoutSeconds?: number;
   /**
-   * How many files run at the same time, if it is fewer than usual. One, where they assert how long something takes, or
+   * How many processes run at the same time, if it is fewer than usual. One, where they assert how long something takes, or
    * listen on the same ports. Two, where each starts so many processes that those of three wait for one another.
    */
   readonly filesAtATime?: 1 | 2;
@@ -35,8 +40,10 @@ export interface Suite {
 /** Runs when no suite is named. */
 export const quick: Suite = {
   proves: 'every operation, tool, table and setting; 90 % of the lines outside of src/cli are run; the default',
-  takes: '4 min',
+  takes: '3 min',
   postgres: true,
+  filesPerProcess: 6,
+  timeoutSeconds: 600,
 };
 
 /** Every suite by its name, as in `npm test -- crash`. */
