@@ -1,12 +1,12 @@
 // An agent may name any folder, also one that it has only downloaded. To read it always ends, with a short answer.
 import { execFile, execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { detectAgentsFolder, tellAgent } from '../../src/detection/agents-folder.js';
 import { detect as detectForCommand } from '../../src/detection/detect.js';
-import { git, makeFolder, makeRepository } from '../helpers/git.js';
+import { git, makeFolder, makeRepository, replaceGit } from '../helpers/git.js';
 import { asNobody, NOBODY, withoutRoot } from '../helpers/other-user.js';
 
 const detect = (folder: string) => detectAgentsFolder({ folder });
@@ -151,14 +151,7 @@ t.test('a folder that is removed while it is read', { skip: withoutRoot }, async
   const above = join(folder, '..', 'ports.yaml');
   writeFileSync(above, '{}');
   chownSync(above, NOBODY, NOBODY);
-  const bin = makeFolder(t, 'bin');
-  const script = `#!/bin/sh\nrm -rf '${folder}'\necho 'fatal: not a git repository (or any above)' >&2\nexit 128\n`;
-  writeFileSync(join(bin, 'git'), script, { mode: 0o755 });
-  const before = process.env.PATH;
-  process.env.PATH = [bin, before].join(delimiter);
-  t.teardown(() => {
-    process.env.PATH = before;
-  });
+  replaceGit(t, `rm -rf '${folder}'\necho 'fatal: not a git repository (or any above)' >&2\nexit 128`);
   await t.rejects(detect(folder), { name: 'FolderProblem' });
 });
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import type { Test } from 'tap';
 
 // The user's own settings of git, and a hook that this test may run in, are left out.
@@ -29,4 +29,15 @@ export function makeRepository(t: Test, name = 'shop'): string {
   git(folder, 'init', '--quiet', '--initial-branch=main');
   git(folder, 'commit', '--quiet', '--allow-empty', '--message=first');
   return folder;
+}
+
+/** Lets a script of `sh` take the place of git until the test ends. */
+export function replaceGit(t: Test, script: string): void {
+  const bin = makeFolder(t, 'bin');
+  writeFileSync(join(bin, 'git'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  const before = process.env.PATH as string;
+  process.env.PATH = [bin, before].join(delimiter);
+  t.teardown(() => {
+    process.env.PATH = before;
+  });
 }

@@ -1,12 +1,12 @@
 // Agents that name folders, all at once, and a folder that is never read.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Database } from '../../src/database/connect.js';
 import { openFolderReader } from '../../src/mcp/read-folder.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { createDatabase, openEmbedded, openPostgres } from '../helpers/database.js';
-import { makeFolder, makeRepository } from '../helpers/git.js';
+import { makeFolder, makeRepository, replaceGit } from '../helpers/git.js';
 import { findViolations } from '../helpers/registry.js';
 
 t.setTimeout(120_000);
@@ -108,14 +108,3 @@ t.test('those who name the same folder at once share its reading', async (t) => 
   writeFileSync(join(folder, 'ports.yaml'), 'project: other\nservices: { web: {} }\n');
   t.match(await readHere(folder), { project: 'other' }, 'what is there now');
 });
-
-/** Lets a script of `sh` take the place of git. */
-function replaceGit(t: Test, script: string): void {
-  const bin = makeFolder(t, 'bin');
-  writeFileSync(join(bin, 'git'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-  const before = process.env.PATH as string;
-  process.env.PATH = [bin, before].join(delimiter);
-  t.teardown(() => {
-    process.env.PATH = before;
-  });
-}

@@ -1,10 +1,10 @@
 // What a service does with a folder that an agent or a bridge names is bounded, whoever names it.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { makeApp, requester } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
-import { makeFolder, makeRepository } from '../helpers/git.js';
+import { makeFolder, makeRepository, replaceGit } from '../helpers/git.js';
 import { ADMIN, bearer, makeKey, WITH_KEYS } from '../helpers/keys.js';
 
 const ACCEPT = { accept: 'application/json, text/event-stream' };
@@ -70,16 +70,9 @@ t.test('a folder opens no project that the key does not', async (t) => {
 
 t.test('however many agents name a folder at once, few processes of git run', async (t) => {
   const { getPort } = await open(t);
-  const bin = makeFolder(t, 'bin');
-  const log = join(bin, 'log');
-  const script = `#!/bin/sh\nPATH="\${PATH#*:}"\necho + >> '${log}'\ngit "$@"\nended=$?\necho - >> '${log}'\nexit $ended\n`;
-  writeFileSync(join(bin, 'git'), script, { mode: 0o755 });
-  const before = process.env.PATH as string;
+  const log = join(makeFolder(t, 'calls'), 'log');
   const folders = Array.from({ length: 4 }, () => makeRepository(t, 'cart'));
-  process.env.PATH = [bin, before].join(delimiter);
-  t.teardown(() => {
-    process.env.PATH = before;
-  });
+  replaceGit(t, `PATH="\${PATH#*:}"\necho + >> '${log}'\ngit "$@"\nended=$?\necho - >> '${log}'\nexit $ended`);
   const told = await Promise.all(
     Array.from({ length: 16 }, async (_, i) => (await getPort({ cwd: folders[i % 4], service: `s${i}` })).text),
   );
