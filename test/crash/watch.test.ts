@@ -10,7 +10,8 @@ import { packageRoot } from '../../src/package-root.js';
 import { makeDataDir, makeSeededDir } from '../helpers/database.js';
 import { callOverSocket, findSocket, startInBackground } from '../helpers/local.js';
 import { type Service, startService } from '../helpers/service.js';
-import { startWatch, until } from '../helpers/watching.js';
+import { until } from '../helpers/until.js';
+import { startWatch } from '../helpers/watching.js';
 
 const KILLS = 3;
 const IDLE_SECONDS = 2;

@@ -1,12 +1,9 @@
 import { spawn } from 'node:child_process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { CLI } from './cli.js';
 import { makeSeededDir } from './database.js';
 import { type Service, startService } from './service.js';
-
-/** How long a test waits for what must happen. */
-const PATIENCE_MS = 30_000;
+import { until } from './until.js';
 
 /** Starts `pa watch --verbose`, and waits until it watches. It is killed when the test ends. */
 export async function startWatch(t: Test, args: string[], variables: Record<string, string>, folder?: string) {
@@ -40,13 +37,6 @@ export async function startWatch(t: Test, args: string[], variables: Record<stri
   };
   await until(() => stderr.includes('Watching ') || child.exitCode !== null);
   return watch;
-}
-
-/** Waits until something is so. */
-export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + PATIENCE_MS; !(await isSo()); await sleep(20)) {
-    if (Date.now() > deadline) throw new Error(`not within ${PATIENCE_MS} ms: ${isSo}`);
-  }
 }
 
 /** A service in a process of its own. Events come only where the feed runs, which it does not in an app alone. */

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { makeApp, requester } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
+import { until } from '../helpers/until.js';
 
 const WAIT_MS = 20;
 
@@ -45,10 +46,6 @@ async function start(t: Test) {
       return { socket, text: () => text, ended };
     },
   };
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !isSo(); i++) await sleep(10);
 }
 
 t.test('a request begins when the answer before it has been sent', async (t) => {

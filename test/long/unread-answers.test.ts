@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import { unobserved } from '../../src/observer.js';
 import { Connections } from '../../src/plugins/limits/connections.js';
 import { registerUnreadAnswers } from '../../src/plugins/limits/unread-answers.js';
+import { until } from '../helpers/until.js';
 
 const MIB = 1024 * 1024;
 /** More than the kernel takes of a connection on loopback, which is up to 6 MB. */
@@ -49,7 +50,7 @@ t.test('a client that does not read is cut, and one that reads in time is not', 
   t.ok(unread() > LARGE, `${unread()} bytes are unread`);
   await sleep(300);
   reader.resume();
-  for (let i = 0; i < 200 && reasons.length === 0; i++) await sleep(50);
+  await until(() => reasons.length > 0);
   await sleep(500);
   t.same(reasons, ['unread-too-long']);
   t.equal(open(), 1);

@@ -2,9 +2,12 @@
 import { createServer } from 'node:net';
 import { sql } from 'kysely';
 import t, { type Test } from 'tap';
+import { unobserved } from '../../src/observer.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
+import { ADMIN, bearer, expireKey, makeKey, WITH_KEYS } from '../helpers/keys.js';
 import { type Answerer, startReceiver } from '../helpers/receiver.js';
+import { until } from '../helpers/until.js';
 import { QUICK, sendWebhooks, untilDeliveries } from '../helpers/webhooks.js';
 
 const TYPES = ['allocation.created'];
@@ -156,7 +159,7 @@ t.test('the metrics tell attempts by their outcome, and the age of the oldest th
   const outcomes: string[] = [];
   let oldest = 0;
   const observer = {
-    ...(await import('../../src/observer.js')).unobserved,
+    ...unobserved,
     webhookAttempted: (outcome: string) => outcomes.push(outcome),
     webhooksPending: (seconds: number) => {
       oldest = Math.max(oldest, seconds);
@@ -176,7 +179,7 @@ t.test('the metrics tell attempts by their outcome, and the age of the oldest th
 t.test('the metrics also tell of events whose deliveries cannot be written', async (t) => {
   let pending = 0;
   const observer = {
-    ...(await import('../../src/observer.js')).unobserved,
+    ...unobserved,
     webhooksPending: (seconds: number) => {
       pending = seconds;
     },
@@ -184,15 +187,14 @@ t.test('the metrics also tell of events whose deliveries cannot be written', asy
   const { db, allocate } = await open(t, answerWith(200), { observer });
   await sql`alter table webhook_deliveries add constraint refuse check (false) not valid`.execute(db);
   await allocate('a');
-  while (pending < 1.5) await new Promise((resolve) => setTimeout(resolve, 50));
+  await until(() => pending >= 1.5);
   await sql`alter table webhook_deliveries drop constraint refuse`.execute(db);
   await untilDeliveries(db, 'delivered', 1);
-  while (pending > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+  await until(() => pending === 0);
   t.pass('and not any more when they were sent');
 });
 
 t.test('a webhook ends with the key that set its URL', async (t) => {
-  const { WITH_KEYS, ADMIN, bearer, makeKey } = await import('../helpers/keys.js');
   const request = requester(await makeApp(t, await openPostgres(t), WITH_KEYS));
   const { id: keyId, key } = await makeKey(request, 'project', 'consilio');
   const wanted = { url: 'http://localhost:1/', projects: ['consilio'] };
@@ -204,7 +206,6 @@ t.test('a webhook ends with the key that set its URL', async (t) => {
 });
 
 t.test('a webhook ends with the key that made it', async (t) => {
-  const { WITH_KEYS, ADMIN, bearer, makeKey, expireKey } = await import('../helpers/keys.js');
   const database = await openPostgres(t);
   const request = requester(await makeApp(t, database, WITH_KEYS));
   const keys = [await makeKey(request, 'project', 'consilio'), await makeKey(request, 'project', 'consilio')] as const;

@@ -10,7 +10,7 @@ import { packageRoot } from '../../src/package-root.js';
 import { makeSeededDir } from '../helpers/database.js';
 import { type Block, makeProject, readRecipes } from '../helpers/recipes.js';
 import { startService } from '../helpers/service.js';
-import { until } from '../helpers/watching.js';
+import { until } from '../helpers/until.js';
 
 /** Ends when it is asked to. */
 const SERVER = `require('node:http').createServer((request, response) => {

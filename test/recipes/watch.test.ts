@@ -4,7 +4,7 @@ import t from 'tap';
 import { callCli } from '../helpers/cli.js';
 import { makeSeededDir } from '../helpers/database.js';
 import { type Block, makeProject, readRecipes } from '../helpers/recipes.js';
-import { until } from '../helpers/watching.js';
+import { until } from '../helpers/until.js';
 
 const recipes = readRecipes();
 const dataDir = await makeSeededDir(t);

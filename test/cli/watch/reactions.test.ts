@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { makeDataDir } from '../../helpers/database.js';
-import { serveShop, startWatch, until } from '../../helpers/watching.js';
+import { until } from '../../helpers/until.js';
+import { serveShop, startWatch } from '../../helpers/watching.js';
 
 const { request, variables } = await serveShop(t);
 await request('PUT', '/v1/projects/shop');

@@ -5,7 +5,8 @@ import { exportFormats } from '../../../src/input/export-formats.js';
 import { eventTypes } from '../../../src/schemas/events/event-types.js';
 import { callCli, openShop } from '../../helpers/cli.js';
 import { ADMIN, bearer, WITH_KEYS } from '../../helpers/keys.js';
-import { serveShop, startWatch, until } from '../../helpers/watching.js';
+import { until } from '../../helpers/until.js';
+import { serveShop, startWatch } from '../../helpers/watching.js';
 
 t.test('it knows the event types and the formats that there are', async (t) => {
   const { components, paths } = JSON.parse((await renderContract()).json);
