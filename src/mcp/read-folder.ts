@@ -31,12 +31,11 @@ export function openFolderReader(): ReadHere {
   const waiting = new Map<string, Waiting>();
 
   const join = (cwd: string): Waiting => {
-    const question = { folder: cwd, maxManifestBytes: MAX_MANIFEST_BYTES };
     const known = waiting.get(cwd);
     if (known) return known;
     const folder = inTurn(async () => {
       waiting.delete(cwd);
-      return reading.callers > 0 ? detectAgentsFolder(question) : null;
+      return reading.callers > 0 ? detectAgentsFolder({ folder: cwd, maxManifestBytes: MAX_MANIFEST_BYTES }) : null;
     });
     folder.catch(() => {}); // all who wait may have given up
     const reading: Waiting = { folder, callers: 0 };
