@@ -11,9 +11,9 @@ import { groupFiles, writeGroups } from './groups.js';
 import { providePostgres } from './postgres.js';
 import { coveredBy, describeSuites, type Provided, quick, type Suite, suites } from './suites.js';
 
-const FILES_AT_A_TIME = 3;
-const FILE_TIMEOUT_SECONDS = 200;
-/** tap ends a file that takes too long and tells what it waits for. One that does not even end then is killed. */
+const PROCESSES_AT_A_TIME = 3;
+const PROCESS_TIMEOUT_SECONDS = 200;
+/** tap ends a process that takes too long and tells what it waits for. One that does not even end then is killed. */
 const KILL_AFTER_SECONDS = 20;
 
 const args = process.argv.slice(2);
@@ -46,7 +46,7 @@ async function test(names: string[]): Promise<number> {
     await provide(chosen, provided);
     const env = Object.assign({}, process.env, ...provided.map(({ variables }) => variables));
     let code = 0;
-    if (groups.length > 0) code = await runFiles(groups, chosen, covered ? { ...env, ...recordCoverage() } : env);
+    if (groups.length > 0) code = await runGroups(groups, chosen, covered ? { ...env, ...recordCoverage() } : env);
     if (code === 0 && covered) code = (await run(env, ...COVERAGE_REPORT)) || (reportCoverage(covered) ? 0 : 1);
     for (const program of programs) {
       if (code === 0) code = await run(env, process.execPath, join(packageRoot, program), ...options);
@@ -61,18 +61,18 @@ async function test(names: string[]): Promise<number> {
 }
 
 /**
- * Runs test files with Node's test runner, which tap knows. Tap's own follows every module that a file loads, and needs
- * twice the processor time.
+ * Runs each group of test files in a process of its own, with Node's test runner, which tap knows. Tap's own follows every
+ * module that a file loads, and needs twice the processor time.
  * @returns the exit code
  */
-function runFiles(groups: string[][], chosen: Suite[], env: NodeJS.ProcessEnv): Promise<number> {
-  const seconds = Math.max(FILE_TIMEOUT_SECONDS, ...chosen.map(({ timeoutSeconds }) => timeoutSeconds ?? 0));
+function runGroups(groups: string[][], chosen: Suite[], env: NodeJS.ProcessEnv): Promise<number> {
+  const seconds = Math.max(PROCESS_TIMEOUT_SECONDS, ...chosen.map(({ timeoutSeconds }) => timeoutSeconds ?? 0));
   return run(
     { ...env, TAP_TIMEOUT: `${seconds}` },
     process.execPath,
     '--enable-source-maps',
     '--test',
-    `--test-concurrency=${Math.min(...chosen.map(({ filesAtATime = FILES_AT_A_TIME }) => filesAtATime))}`,
+    `--test-concurrency=${Math.min(...chosen.map(({ processesAtATime = PROCESSES_AT_A_TIME }) => processesAtATime))}`,
     `--test-timeout=${(seconds + KILL_AFTER_SECONDS) * 1000}`,
     '--test-reporter=spec',
     ...writeGroups(groups),

@@ -34,7 +34,7 @@ export interface Suite {
    * How many processes run at the same time, if it is fewer than usual. One, where they assert how long something takes, or
    * listen on the same ports. Two, where each starts so many processes that those of three wait for one another.
    */
-  readonly filesAtATime?: 1 | 2;
+  readonly processesAtATime?: 1 | 2;
 }
 
 /** Runs when no suite is named. */
@@ -63,7 +63,7 @@ export const suites: Record<string, Suite> = {
     folder: 'long',
     postgres: true,
     timeoutSeconds: 600,
-    filesAtATime: 2,
+    processesAtATime: 2,
   },
   crash: {
     proves: 'what was acknowledged is kept, whatever is killed; starts, stops, outages',
@@ -71,7 +71,7 @@ export const suites: Record<string, Suite> = {
     folder: 'crash',
     postgres: true,
     timeoutSeconds: 600,
-    filesAtATime: 2,
+    processesAtATime: 2,
   },
   abuse: {
     proves: 'attacks on a small replica, which others do not notice; other users of the machine; behind nginx',
@@ -80,7 +80,7 @@ export const suites: Record<string, Suite> = {
     postgres: true,
     debian: { nginx: 'nginx' },
     timeoutSeconds: 300,
-    filesAtATime: 1,
+    processesAtATime: 1,
   },
   browser: {
     proves: 'the dashboard: journeys, by keyboard too, and accessibility',
@@ -138,7 +138,7 @@ export const suites: Record<string, Suite> = {
       prometheus: 'prometheus',
     },
     timeoutSeconds: 300,
-    filesAtATime: 1,
+    processesAtATime: 1,
   },
   failover: {
     proves: 'nothing acknowledged is lost when the primary of a Patroni cluster fails',
