@@ -1,5 +1,5 @@
-// npm test -- [SUITE | FILE]... [--OPTION[=VALUE]]...: provides what the tests need and runs them. A file that is named has
-// a process of its own. Options are for suites that are programs. `npm test -- --list` prints the suites.
+// npm test -- [SUITE | FILE]... [--OPTION[=VALUE]]...: provides what the tests need and runs them. A file that is named
+// has a process of its own. Options are for suites that are programs. `npm test -- --list` prints the suites.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
@@ -61,8 +61,8 @@ async function test(names: string[]): Promise<number> {
 }
 
 /**
- * Runs each group of test files in a process of its own, with Node's test runner, which tap knows. Tap's own follows every
- * module that a file loads, and needs twice the processor time.
+ * Runs each group of test files in a process of its own, with Node's test runner, which tap knows. Tap's own follows
+ * every module that a file loads, and needs twice the processor time.
  * @returns the exit code
  */
 function runGroups(groups: string[][], chosen: Suite[], env: NodeJS.ProcessEnv): Promise<number> {

@@ -31,8 +31,8 @@ export interface Suite {
   /** What one process may take, if it is more than usual. */
   readonly timeoutSeconds?: number;
   /**
-   * How many processes run at the same time, if it is fewer than usual. One, where they assert how long something takes, or
-   * listen on the same ports. Two, where each starts so many processes that those of three wait for one another.
+   * How many processes run at the same time, if it is fewer than usual. One, where they assert how long something takes
+   * or listen on the same ports; two, where each starts so many processes that those of three wait for one another.
    */
   readonly processesAtATime?: 1 | 2;
 }
