@@ -19,6 +19,7 @@ export interface Suite {
   readonly covers?: string;
   /** A program that is the whole suite, in place of test files. */
   readonly program?: string;
+  /** Provides PostgreSQL, and a seeded data folder to copy. */
   readonly postgres?: true;
   readonly chromium?: true;
   /** By program, the Debian package that has it. */
@@ -32,7 +33,8 @@ export interface Suite {
   readonly timeoutSeconds?: number;
   /**
    * How many processes run at the same time, if it is fewer than usual. One, where they assert how long something takes
-   * or listen on the same ports; two, where each starts so many processes that those of three wait for one another.
+   * or listen on the same ports, or where each starts processes enough for all cores; two, where each starts so many
+   * that those of three wait for one another.
    */
   readonly processesAtATime?: 1 | 2;
 }
@@ -72,6 +74,14 @@ export const suites: Record<string, Suite> = {
     postgres: true,
     timeoutSeconds: 600,
     processesAtATime: 2,
+  },
+  agents: {
+    proves: 'ten agents on one data folder lose nothing, whatever is started, stopped and killed under them',
+    takes: '1 min',
+    folder: 'agents',
+    postgres: true,
+    timeoutSeconds: 600,
+    processesAtATime: 1,
   },
   abuse: {
     proves: 'attacks on a small replica, which others do not notice; other users of the machine; behind nginx',
