@@ -1,11 +1,11 @@
 // Many agents on one data folder: nothing that was acknowledged is lost, no port is given twice, and no client breaks.
 import { lstat, mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { readHolder } from '../../src/embedded/holder.js';
 import { type Agent, ask, killService, startAgents, startService } from '../helpers/agents.js';
 import { makeDataDir, makeSeededDir } from '../helpers/database.js';
+import { until } from '../helpers/until.js';
 
 const AGENTS = 10;
 
@@ -49,8 +49,8 @@ t.test('the path of the data folder is too long for a socket: all goes on, and n
   await t.rejects(lstat(dirname(left)), { code: 'ENOENT' }, 'the next service removes what the killed one has left');
   const { pid, path } = (await readHolder(dataDir)) as { pid: number; path: string };
   process.kill(pid, 'SIGTERM');
-  for (let tries = 0; tries < 500 && (await readHolder(dataDir))?.path === path; tries += 1) await sleep(20);
-  for (let tries = 0; tries < 500 && (await exists(dirname(path))); tries += 1) await sleep(20);
+  await until(async () => (await readHolder(dataDir))?.path !== path);
+  await until(async () => !(await exists(dirname(path))));
   t.notOk(await exists(dirname(path)));
 });
 
