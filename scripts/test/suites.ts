@@ -77,7 +77,7 @@ export const suites: Record<string, Suite> = {
   },
   agents: {
     proves: 'ten agents on one data folder lose nothing, whatever is started, stopped and killed under them',
-    takes: '1 min',
+    takes: '2 min',
     folder: 'agents',
     postgres: true,
     timeoutSeconds: 600,
