@@ -152,6 +152,9 @@ create trigger port_allocations_inserted after insert on port_allocations
   referencing new table as inserted
   for each statement execute function record_inserted_allocations();
 
+-- The full join, which finds the same as an inner one because ids never change, keeps PostgreSQL from a nested loop. A
+-- session keeps the plan that it made for updates of a single row; as a nested loop, it took 9 s for 1,000 rows with
+-- metadata of 16 KiB.
 create function record_updated_allocations() returns trigger
 language plpgsql
 set search_path from current
@@ -163,7 +166,7 @@ begin
   select e.type, n.project, 'allocations/' || n.id, coalesce(e.actor, actors -> n.id::text, actors -> ''),
          jsonb_build_object('allocation', told_of_allocation(to_jsonb(n))) || e.more
   from before o
-  join after n on n.id = o.id
+  full join after n on n.id = o.id
   cross join lateral (
     select 'allocation.updated' as type, null::jsonb as actor, jsonb_build_object(
       'changed', (select jsonb_agg(key) from jsonb_object_keys(c.fields) key),
@@ -238,6 +241,7 @@ create trigger port_reservations_inserted after insert on port_reservations
   referencing new table as inserted
   for each statement execute function record_inserted_reservations();
 
+-- A full join as above. With `<>` in its condition it would become an inner one.
 create function record_updated_reservations() returns trigger
 language plpgsql
 set search_path from current
@@ -251,8 +255,8 @@ begin
          coalesce(actors -> n.id::text, case n.status when 'expired' then actors -> 'expired' end, actors -> ''),
          jsonb_build_object('reservation', told_of_reservation(to_jsonb(n)))
   from before o
-  join after n on n.id = o.id
-  where n.status <> o.status or (n.status = 'active' and n.expires_at <> o.expires_at);
+  full join after n on n.id = o.id
+  where n.status is distinct from o.status or (n.status = 'active' and n.expires_at is distinct from o.expires_at);
   return null;
 end
 $$;
