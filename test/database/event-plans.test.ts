@@ -30,7 +30,9 @@ for (const [table, { rows, small, large }] of Object.entries(cases)) {
     session.on('notice', ({ message }) => plans.push(message ?? ''));
     await session.connect();
     t.teardown(() => session.end());
-    await session.query("insert into port_ranges (start_port, end_port, project, kind) values (19000, 19999, 'many', 'shared')");
+    await session.query(
+      "insert into port_ranges (start_port, end_port, project, kind) values (19000, 19999, 'many', 'shared')",
+    );
     await session.query(rows);
     for (let i = 0; i < SMALL_UPDATES; i++) await session.query(small);
     await session.query("load 'auto_explain'");
