@@ -14,7 +14,7 @@ const SMALL_HEAP = '--max-old-space-size=256';
 const ADDRESS_BESIDE = '127.0.0.9';
 const TIMEOUT_MS = 20_000;
 const PAUSE_MS = 5;
-/** How many calls each caller makes before it counts: two rounds. */
+/** How many calls each caller makes on average before their times count: two rounds. */
 const FIRST_CALLS = 10;
 /** What a caller beside the abuser may wait for the slowest hundredth of its answers. */
 export const P99_LIMIT_MS = 1000;
@@ -39,7 +39,7 @@ export interface Beside {
   p99: number;
 }
 
-/** Callers of the project `odin`, with a key and an address of their own, that have begun to work and do until `stop`. */
+/** Callers of the project `odin`, with a key and an address of their own, at work from `start` until `stop`. */
 export class CallersBeside {
   readonly #times: number[] = [];
   readonly #failures: string[] = [];
