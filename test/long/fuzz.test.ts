@@ -68,6 +68,7 @@ t.test(`${RUNS} valid and invalid requests`, async (t) => {
     webhooks: [],
   };
   const deliveryId: string[] = [];
+  const deliveryOf = new Map<string, string>();
   const startPort = [3100, 3300, 9000, 20_000];
   const known: KnownValues = {
     ...ids,
@@ -96,11 +97,19 @@ t.test(`${RUNS} valid and invalid requests`, async (t) => {
     if (answer.status === 201 && made) startPort.push(1024 + ((made + 7000) % 60_000), made);
     if (answer.status === 201 && id) ids[MAKES[operationId] ?? 'allocations'].push(id);
     if (operationId === 'createWebhook' && answer.status === 201) {
+      const project = (answer.body.projects as string[])[0] ?? '';
       const { rows } = await sql<{ id: string }>`
-        insert into webhook_deliveries (webhook_id, position, type, project) values (${id}, 1, 'service.down', '')
-        on conflict do nothing returning id`.execute(db);
-      deliveryId.push(...rows.map((row) => row.id));
+        insert into webhook_deliveries (webhook_id, position, type, project) values (${id}, 1, 'service.down', ${project})
+        returning id`.execute(db);
+      deliveryOf.set(id as string, rows[0]?.id as string);
+      deliveryId.push(rows[0]?.id as string);
       before = await fingerprint(db);
+    }
+    // A delivery can only be repeated while its webhook is there and is switched on.
+    const webhook = url.split('/')[3] as string;
+    if (operationId === 'deleteWebhook' || answer.body?.enabled === false) {
+      toFront(ids.webhooks, id ?? webhook);
+      toFront(deliveryId, deliveryOf.get(id ?? webhook));
     }
     if (operationId === 'auditPorts' && answer.status === 200 && id) ids.audits.push(id);
     const ended = ENDS[operationId];
