@@ -31,7 +31,8 @@ export async function fillProject(db: Kysely<Tables>, project: string, startPort
     insert into environments (project, environment, path)
     values (${project}, ${word}, '/shared'), (${project}, ${`${word}-first`}, ${`/${word}/folder`})`.execute(db);
   const texts = { service: `${word}-reserved`, reservedBy: `${word} ci`, reason: `${word} reason` };
-  const { reservation } = await session.execute(project, reserve(texts));
+  // As long as the tests of a process may take that begin after this.
+  const { reservation } = await session.execute(project, reserve({ ...texts, ttlSeconds: 3600 }));
   await sql`
     insert into api_keys (id, name, role, projects, hash, created_by)
     values (${randomUUID()}, ${`${word} key`}, 'project', ${[project]}, ${Buffer.alloc(32)}, ${`${word} admin`})`.execute(
