@@ -31,7 +31,7 @@ export async function fillProject(db: Kysely<Tables>, project: string, startPort
     insert into environments (project, environment, path)
     values (${project}, ${word}, '/shared'), (${project}, ${`${word}-first`}, ${`/${word}/folder`})`.execute(db);
   const texts = { service: `${word}-reserved`, reservedBy: `${word} ci`, reason: `${word} reason` };
-  // As long as the tests of a process may take that begin after this.
+  // The tests that look for it may begin minutes later, behind those of other files in the same process.
   const { reservation } = await session.execute(project, reserve({ ...texts, ttlSeconds: 3600 }));
   await sql`
     insert into api_keys (id, name, role, projects, hash, created_by)

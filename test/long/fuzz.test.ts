@@ -23,10 +23,11 @@ const MAKES: Record<string, Collection> = {
   createWebhook: 'webhooks',
 };
 
-const ENDS: Record<string, 'allocations' | 'reservations'> = {
+const ENDS: Record<string, 'allocations' | 'reservations' | 'webhooks'> = {
   releaseAllocation: 'allocations',
   cancelReservation: 'reservations',
   claimReservation: 'reservations',
+  deleteWebhook: 'webhooks',
 };
 
 /** Everything that is stored, except the answers to idempotency keys and the times at which API keys were last used. */
@@ -105,15 +106,14 @@ t.test(`${RUNS} valid and invalid requests`, async (t) => {
       deliveryId.push(rows[0]?.id as string);
       before = await fingerprint(db);
     }
-    // A delivery can only be repeated while its webhook is there and is switched on.
-    const webhook = url.split('/')[3] as string;
-    if (operationId === 'deleteWebhook' || answer.body?.enabled === false) {
-      toFront(ids.webhooks, id ?? webhook);
-      toFront(deliveryId, deliveryOf.get(id ?? webhook));
-    }
     if (operationId === 'auditPorts' && answer.status === 200 && id) ids.audits.push(id);
-    const ended = ENDS[operationId];
-    if (answer.status < 300 && ended) toFront(ids[ended], url.split('/')[3]);
+    // No delivery of a webhook that is switched off can be repeated.
+    const ended = answer.body?.enabled === false ? 'webhooks' : ENDS[operationId];
+    if (answer.status < 300 && ended) {
+      const endedId = url.split('/')[3] ?? id ?? ''; // one that was made switched off is not in the URL
+      toFront(ids[ended], endedId);
+      toFront(deliveryId, deliveryOf.get(endedId));
+    }
     const counts = outcomes.get(operationId) ?? new Map<number, number>();
     outcomes.set(operationId, counts.set(answer.status, (counts.get(answer.status) ?? 0) + 1));
   });
