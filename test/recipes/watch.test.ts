@@ -29,6 +29,8 @@ t.test('Prometheus gets new targets from the file', async (t) => {
   const address = '--web.listen-address=127.0.0.1:{port}';
   const running = serve(`pa run prometheus -- prometheus --config.file=prometheus.yml ${address}`);
   await running.answerOn(prometheus as number);
+  // While it starts, it answers 503 to everything: https://prometheus.io/docs/prometheus/latest/management_api/
+  await until(async () => (await fetch(`http://127.0.0.1:${prometheus}/-/ready`)).ok);
   const targets = async (): Promise<string[]> => {
     const answer = await fetch(`http://127.0.0.1:${prometheus}/api/v1/targets?state=active`);
     const { data } = (await answer.json()) as { data: { activeTargets: { discoveredLabels: object }[] } };
