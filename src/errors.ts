@@ -43,7 +43,7 @@ export const problems = {
   'port-outside-range': { status: 422, title: "The port is outside the project's ranges" },
   'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key was used for another request' },
   'destination-not-allowed': { status: 422, title: 'Nothing may be sent there' },
-  'not-probeable': { status: 422, title: 'The port can not be probed' },
+  'not-probeable': { status: 422, title: 'The port cannot be probed' },
   'too-many-requests': { status: 429, title: 'Too many requests' },
   'internal-error': { status: 500, title: 'Internal error' },
   'cloudflare-unavailable': { status: 502, title: 'Cloudflare did not do what was asked' },

@@ -41,6 +41,13 @@ t.test('the contract', async (t) => {
     }
   });
 
+  t.test('names first the parameters that are required', async (t) => {
+    for (const [name, { parameters = [] }] of operations) {
+      const required: boolean[] = parameters.map((parameter: Json) => parameter.required ?? false);
+      t.ok(!required.includes(true, required.indexOf(false) >>> 0), name);
+    }
+  });
+
   t.test('has every path of the service', async (t) => {
     t.strictSame(
       operations.map(([name]) => name).sort(),
@@ -61,6 +68,7 @@ t.test('the contract', async (t) => {
         'get /v1/api-keys',
         'get /v1/audits',
         'get /v1/audits/{id}',
+        'get /v1/caller',
         'get /v1/cloudflare',
         'get /v1/cloudflare/plan',
         'get /v1/environments',
@@ -68,6 +76,7 @@ t.test('the contract', async (t) => {
         'get /v1/excluded-ports',
         'get /v1/excluded-ports/{port}',
         'get /v1/exports/{format}',
+        'get /v1/listeners',
         'get /v1/ports/{port}',
         'get /v1/ports/{port}/history',
         'get /v1/projects',

@@ -20,6 +20,8 @@ export type Caller =
       readonly hostnames: readonly string[] | null;
       /** The hosts on which the key may take ports; null for any. */
       readonly hosts: readonly string[] | null;
+      /** When the key ends by itself (RFC 3339); null for never. */
+      readonly expiresAt: string | null;
     };
 
 export const ANONYMOUS: Caller = Object.freeze({ kind: 'anonymous' });
@@ -34,7 +36,36 @@ export const CONFIGURED_ADMIN: Caller = Object.freeze({
   projects: Object.freeze([]),
   hostnames: null,
   hosts: null,
+  expiresAt: null,
 });
 
 /** The name under which a caller's idempotency keys are stored, so that no caller gets the answers of another. */
 export const callerId = (caller: Caller): string => (caller.kind === 'key' ? caller.id : caller.kind);
+
+/** Where no keys are in force. */
+const ANYBODY = {
+  kind: 'anonymous' as const,
+  keyId: null,
+  name: null,
+  role: 'admin' as const,
+  projects: null,
+  hostnames: null,
+  hosts: null,
+  expiresAt: null,
+};
+
+/** What a caller is and may do, as it is answered: null is whatever nothing limits. */
+export function describeCaller(caller: Caller) {
+  if (caller.kind !== 'key') return ANYBODY;
+  const { id, name, role, projects, hostnames, hosts, expiresAt } = caller;
+  return {
+    kind: 'key' as const,
+    keyId: caller === CONFIGURED_ADMIN ? null : id,
+    name,
+    role,
+    projects: role === 'project' ? [...projects] : null,
+    hostnames: hostnames && [...hostnames],
+    hosts: hosts && [...hosts],
+    expiresAt,
+  };
+}

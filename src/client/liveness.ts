@@ -13,7 +13,7 @@ interface Held {
 
 /** As much of an audit as tells which ports it has probed. */
 interface Probed {
-  project: string | null;
+  covers: readonly string[] | null;
   host: string | null;
   checkedAt: string;
   durationMs: number;
@@ -32,16 +32,50 @@ export function livenessOf(allocation: Held, audit: Probed | null): Liveness {
   return audit !== null && hasProbed(audit, allocation) ? 'unseen' : 'unchecked';
 }
 
+/**
+ * Whether an audit covers a project on a host; of `null`, all projects. One that was asked for without a project covers no
+ * more than what the caller saw.
+ */
+export function hasCovered(
+  { covers, host }: Pick<Probed, 'covers' | 'host'>,
+  project: string | null,
+  on: string,
+): boolean {
+  return (covers === null || (project !== null && covers.includes(project))) && (host === null || host === on);
+}
+
+/** What an audit has not probed: hosts, and ports that each stand behind their host. */
+interface NotProbed {
+  hosts: ReadonlySet<string>;
+  ports: ReadonlySet<string>;
+}
+
+/**
+ * By the conflicts of an audit, which are gone through once. To go through thousands of them for each of thousands of
+ * allocations takes seconds.
+ */
+const known = new WeakMap<Probed['conflicts'], NotProbed>();
+
 /** Whether the audit covers the allocation, has probed its port, and began after it was allocated. */
 function hasProbed(audit: Probed, { port, project, host, allocatedAt }: Held): boolean {
-  const covers = (audit.project ?? project) === project && (audit.host ?? host) === host;
   const begun = Date.parse(audit.checkedAt) - audit.durationMs;
-  if (!covers || Date.parse(allocatedAt) >= begun) return false;
-  // Without a port, a host may not be probed; what could not be judged without a port is held by nobody.
-  return !audit.conflicts.some(
-    (conflict) =>
-      conflict.host === host &&
-      ((conflict.kind === 'unreachable' && conflict.port === null) ||
-        (conflict.kind === 'not-judged' && conflict.port === port)),
-  );
+  if (!hasCovered(audit, project, host) || Date.parse(allocatedAt) >= begun) return false;
+  const { hosts, ports } = findNotProbed(audit.conflicts);
+  return !hosts.has(host) && !ports.has(placeOf(host, port));
 }
+
+function findNotProbed(conflicts: Probed['conflicts']): NotProbed {
+  const found = known.get(conflicts);
+  if (found) return found;
+  // Without a port, a host may not be probed; what could not be judged without a port is held by nobody.
+  const hosts = conflicts.filter(({ kind, port }) => kind === 'unreachable' && port === null);
+  const ports = conflicts.filter(({ kind, port }) => kind === 'not-judged' && port !== null);
+  const notProbed = {
+    hosts: new Set(hosts.map(({ host }) => host)),
+    ports: new Set(ports.map(({ host, port }) => placeOf(host, port))),
+  };
+  known.set(conflicts, notProbed);
+  return notProbed;
+}
+
+const placeOf = (host: string, port: number | null): string => `${host} ${port}`;

@@ -23,7 +23,7 @@ type Schema = {
 
 type Operation = {
   security?: object[];
-  parameters?: { in: string; name: string; description?: string; schema: Schema }[];
+  parameters?: { in: string; name: string; required?: boolean; description?: string; schema: Schema }[];
   requestBody?: { required?: boolean; content: Record<string, { schema: Schema }> };
   responses: Record<string, { headers?: Record<string, object>; content?: object; description: string }>;
 };
@@ -61,7 +61,7 @@ export async function registerOpenapi(app: FastifyInstance, { version, publicUrl
         { name: 'exports', description: 'What other programs read.' },
         { name: 'webhooks', description: 'URLs that get events.' },
         { name: 'cloudflare', description: 'A tunnel that follows the registry; for admins.' },
-        { name: 'api-keys', description: 'Who may do what; for admins.' },
+        { name: 'api-keys', description: 'Who may do what.' },
         { name: 'health', description: 'The service itself.' },
       ],
       components: {
@@ -116,6 +116,8 @@ function completeContract({ paths, components }: Contract): void {
 /** Adds to an operation what holds for all of them, so that the routes need not repeat it. */
 function completeOperation(operation: Operation): void {
   operation.security ??= [{ bearer: [] }];
+  // Whoever reads it sees first what has to be given.
+  operation.parameters?.sort((a, b) => Number(b.required ?? false) - Number(a.required ?? false));
   for (const parameter of operation.parameters ?? []) {
     parameter.description ??= parameter.schema.description ?? '';
     if (parameter.in === 'path') parameter.schema = withoutDefaults(parameter.schema);

@@ -102,8 +102,11 @@ async function requirePlaceOf(session: Session, id: string): Promise<AllocationP
   return place;
 }
 
-/** Larger pages than the default one are read a few at a time. */
 const DEFAULT_PAGE = 100;
+
+/** Whether a list is read a few at a time: a page that is larger than the default one, or of which a short one costs as much. */
+const isCostly = ({ limit = DEFAULT_PAGE, status, at }: AllocationQuery & PageRequest): boolean =>
+  limit > DEFAULT_PAGE || status === 'cooling' || at !== undefined;
 
 /**
  * By port, then id; the active ones unless a status or a moment is asked for.
@@ -114,8 +117,7 @@ export async function listAllocations(
   query: AllocationQuery & PageRequest,
 ): Promise<Page<Allocation>> {
   if (query.at !== undefined) await requirePastMoment(session, query.at, query.status);
-  const isLarge = (query.limit ?? DEFAULT_PAGE) > DEFAULT_PAGE;
-  return isLarge
+  return isCostly(query)
     ? session.readLarge(allocations.listAllocations, query)
     : session.read(allocations.listAllocations, query);
 }

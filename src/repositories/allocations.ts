@@ -6,6 +6,7 @@ import type { AllocationRow, PortAllocationsTable, Tables } from '../database/ta
 import type { AllocationKey, EnvironmentKey, Space } from '../keys.js';
 import type { Allocation, AllocationQuery } from '../schemas/allocation.js';
 import { cursorAfter, decodeCursor, isPort, isUuid, PAGE_BYTES, type Page, type PageRequest } from './pages.js';
+import { coolingDown } from './reports/cooling.js';
 import { heldAt } from './reports/held-at.js';
 import { visibleTo } from './visible.js';
 
@@ -134,7 +135,12 @@ export async function listAllocations(
   const { status, at, limit = 100, cursor, maxBytes = PAGE_BYTES } = query;
   const after = decodeCursor(cursor, isPort, isUuid);
   const bounds = { first: query.port ?? after?.[0] ?? 0, last: query.port ?? 65_535 };
-  const table = at === undefined ? sql<Selectable<PortAllocationsTable>>`port_allocations` : heldAt(at, bounds);
+  const every = sql<Selectable<PortAllocationsTable>>`port_allocations`;
+  const table =
+    at !== undefined ? heldAt(at, bounds) : status === 'cooling' ? coolingDown({ ...query, ...bounds }) : every;
+  const { project, service, environment, host, protocol, port, cloudflareHostname } = query;
+  const wanted = { project, service, environment, host, protocol, port, cloudflare_hostname: cloudflareHostname };
+  const equalities = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
   const asked = db
     .selectFrom(table.as('a'))
     .selectAll()
@@ -144,15 +150,7 @@ export async function listAllocations(
     .$if(status === 'allocated' || status === 'in_use', (q) =>
       q.where('released_at', 'is', null).where('status', '=', status as 'allocated' | 'in_use'),
     )
-    .$if(query.project !== undefined, (q) => q.where('project', '=', query.project as string))
-    .$if(query.service !== undefined, (q) => q.where('service', '=', query.service as string))
-    .$if(query.environment !== undefined, (q) => q.where('environment', '=', query.environment as string))
-    .$if(query.host !== undefined, (q) => q.where('host', '=', query.host as string))
-    .$if(query.protocol !== undefined, (q) => q.where('protocol', '=', query.protocol as 'tcp' | 'udp'))
-    .$if(query.port !== undefined, (q) => q.where('port', '=', query.port as number))
-    .$if(query.cloudflareHostname !== undefined, (q) =>
-      q.where('cloudflare_hostname', '=', query.cloudflareHostname as string),
-    )
+    .where((eb) => eb.and(equalities))
     .$if(after !== null, (q) => q.where(sql<boolean>`(port, id) > (${after?.[0]}::integer, ${after?.[1]}::uuid)`))
     .orderBy('port')
     .orderBy('id')
@@ -286,7 +284,7 @@ function warningsOf(row: AllocationRow): Pick<Allocation, 'warnings'> {
   return warnings.length > 0 ? { warnings } : {};
 }
 
-/** The reason is not told, because it may be an operator's. */
+/** The reason is not told: allocating reads which ports are excluded, and not why. `GET /v1/ports/{port}` tells it. */
 const describeExcluded = ({ port }: AllocationRow): string =>
   `Port ${port} is excluded: nobody is given it unasked. Excluded ports say why; browsers refuse some of them.`;
 

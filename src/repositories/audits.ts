@@ -14,10 +14,10 @@ export interface NewAudit extends AuditFigures {
   requestedBy: string;
 }
 
-type AuditRow = Omit<Selectable<PortAuditsTable>, 'covers' | 'json_bytes'>;
+type AuditRow = Omit<Selectable<PortAuditsTable>, 'json_bytes'>;
 
 const columns = sql`
-  id, project, host, unallocated, fully_probed_hosts, requested_by, checked_at, duration_ms, allocated, in_use,
+  id, project, host, unallocated, covers, fully_probed_hosts, requested_by, checked_at, duration_ms, allocated, in_use,
   not_running, health, checked_ports, conflicts`;
 
 /** `checkedAt` is when the row is inserted, by the database's clock. */
@@ -27,6 +27,7 @@ export async function insertAudit(trx: Transaction<Tables>, audit: NewAudit): Pr
     project: scope.project ?? null,
     host: scope.host ?? null,
     unallocated: scope.unallocated ?? false,
+    covers,
     fully_probed_hosts: audit.fullyProbedHosts,
     requested_by: requestedBy,
     duration_ms: Math.round(audit.durationMs),
@@ -38,7 +39,7 @@ export async function insertAudit(trx: Transaction<Tables>, audit: NewAudit): Pr
   };
   const { id, checked_at } = await trx
     .insertInto('port_audits')
-    .values({ ...values, covers, conflicts: JSON.stringify(conflicts) })
+    .values({ ...values, conflicts: JSON.stringify(conflicts) })
     .returning(['id', 'checked_at'])
     .executeTakeFirstOrThrow();
   return toAudit({ ...values, id, checked_at, conflicts });
@@ -184,6 +185,7 @@ function toAudit(row: AuditRow): Audit {
     project: row.project,
     host: row.host,
     unallocated: row.unallocated,
+    covers: row.covers,
     requestedBy: row.requested_by,
     allocated: row.allocated,
     inUse: row.in_use,

@@ -69,7 +69,7 @@ export async function deleteExcludedPort(db: Kysely<Tables>, port: number): Prom
 const lockRangeOf = (port: number) =>
   sql`select from port_ranges where start_port <= ${port} and end_port >= ${port} for update`;
 
-const toExcludedPort = ({ port, reason, created_at }: ExcludedPortRow): ExcludedPort => ({
+export const toExcludedPort = ({ port, reason, created_at }: ExcludedPortRow): ExcludedPort => ({
   port,
   reason,
   createdAt: created_at.toISOString(),

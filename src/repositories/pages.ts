@@ -78,6 +78,7 @@ export function decodeCursor<Key extends unknown[]>(
 
 export const isPort = (part: unknown): part is number =>
   Number.isInteger(part) && (part as number) >= 1 && (part as number) <= 65535;
+export const isProtocol = (part: unknown): part is 'tcp' | 'udp' => part === 'tcp' || part === 'udp';
 export const isName = (part: unknown): part is string => typeof part === 'string' && /^[a-z0-9._-]{1,63}$/.test(part);
 export const isUuid = (part: unknown): part is string =>
   typeof part === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(part);

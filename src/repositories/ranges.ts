@@ -65,6 +65,11 @@ export async function hasRange(db: Kysely<Tables>, project: string): Promise<boo
   return row !== undefined;
 }
 
+/** Whose each range is, which everybody may read. */
+export function listRangeOwners(db: Kysely<Tables>): Promise<Pick<RangeRow, 'start_port' | 'end_port' | 'project'>[]> {
+  return db.selectFrom('port_ranges').select(['start_port', 'end_port', 'project']).execute();
+}
+
 /** @throws AppError range-not-found */
 export async function findRangeRow(db: Kysely<Tables>, startPort: number): Promise<RangeRow> {
   const row = await db.selectFrom('port_ranges').selectAll().where('start_port', '=', startPort).executeTakeFirst();

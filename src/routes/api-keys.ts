@@ -1,7 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { describeCaller } from '../access/caller.js';
 import { createApiKey, revokeApiKey } from '../registry/api-keys.js';
 import { listApiKeys } from '../repositories/api-keys.js';
-import { ApiKeyPage, ApiKeyParams, CreatedApiKey, NewApiKey } from '../schemas/api-key.js';
+import { ApiKeyPage, ApiKeyParams, Caller, CreatedApiKey, NewApiKey } from '../schemas/api-key.js';
 import { IdempotencyHeaders, PageQuery, Ref } from '../schemas/common.js';
 import { answer, LINK, refusals } from './answers/responses.js';
 import { NO_CONTENT, type RouteOptions, readIdempotencyKey, sendPage } from './requests.js';
@@ -68,5 +69,21 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async (app,
       await revokeApiKey(request.session, request.params.id);
       return reply.code(204).send();
     },
+  );
+
+  app.get(
+    '/v1/caller',
+    {
+      schema: {
+        operationId: 'getCaller',
+        summary: 'Tell what the caller is and may do',
+        description:
+          'By the key that is sent, so that a client can offer only what will not be refused. A change of the key counts ' +
+          'within 5 seconds.',
+        tags: ['api-keys'],
+        response: { 200: answer(Caller, 'What it is, and what limits it.'), ...refusals({}) },
+      },
+    },
+    async ({ session }) => describeCaller(session.access.caller),
   );
 };

@@ -216,7 +216,11 @@ export const AllocationQuery = Type.Object(
     protocol: Type.Optional(StringEnum(['tcp', 'udp'], { description: 'Those of one protocol.' })),
     port: Type.Optional(PortNumber),
     status: Type.Optional(
-      StringEnum(['allocated', 'in_use', 'released', 'any'], { description: 'Left out: the active ones.' }),
+      StringEnum(['allocated', 'in_use', 'released', 'cooling', 'any'], {
+        description:
+          'Left out: the active ones. `cooling`: those that were released and whose ports are still kept for them, which ' +
+          'are the ports with the state `cooling`, each once.',
+      }),
     ),
     cloudflareHostname: Type.Optional(CloudflareHostname),
     at: Type.Optional(

@@ -125,4 +125,41 @@ export const CreatedApiKey = Type.Object(
 );
 export type CreatedApiKey = Static<typeof CreatedApiKey>;
 
+export const Caller = Type.Object(
+  {
+    kind: StringEnum(['key', 'anonymous'], {
+      description: '`key`: whoever has an API key. `anonymous`: no keys are in force, so that nobody is asked for one.',
+    }),
+    keyId: Nullable(Uuid, { description: 'The id of the API key; `null` for `ADMIN_API_KEY`, and without a key.' }),
+    name: Nullable(Type.String(), {
+      description: 'The name of the API key, or `ADMIN_API_KEY`; `null` without a key.',
+    }),
+    role: Role,
+    projects: Nullable(Projects, {
+      description: 'The projects that a `project` key covers, whether or not they have a range yet; `null` for all.',
+    }),
+    hostnames: Hostnames,
+    hosts: Hosts,
+    expiresAt: ExpiresAt,
+  },
+  {
+    $id: 'Caller',
+    description:
+      'Who makes a request, and what limits it. Where no keys are in force everybody has the role `admin`, although there ' +
+      'are no keys to manage.',
+    examples: [
+      {
+        kind: 'key',
+        keyId: '3c0f6d5e-8a51-4d0e-9f0b-7a2f0f2c9d11',
+        name: 'deploy-consilio',
+        role: 'project',
+        projects: ['consilio'],
+        hostnames: ['consilio.example'],
+        hosts: null,
+        expiresAt: null,
+      },
+    ],
+  },
+);
+
 export const ApiKeyParams = Type.Object({ id: Type.String({ ...Uuid, description: 'The id of the key.' }) });

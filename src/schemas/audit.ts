@@ -105,6 +105,7 @@ const auditExample = {
   project: 'consilio',
   host: null,
   unallocated: true,
+  covers: ['consilio'],
   requestedBy: 'deploy-consilio',
   allocated: 2,
   inUse: 1,
@@ -123,6 +124,11 @@ export const Audit = Type.Object(
     project: Nullable(ProjectName, { description: 'As was asked for; `null`: all that the caller could see.' }),
     host: Nullable(Type.String(HostFilter), { description: 'As was asked for; `null`: all.' }),
     unallocated: Type.Boolean({ description: 'As was asked for.' }),
+    covers: Nullable(Type.Array(ProjectName), {
+      description:
+        'The projects whose findings it has, in alphabetical order; `null` for all. Of an audit without `project` by a key ' +
+        'of some projects, these are the projects of the key.',
+    }),
     requestedBy: Type.String({
       description: 'The name of the key that asked for it, `ADMIN_API_KEY`, `anonymous` or `schedule`.',
       examples: ['deploy-consilio'],

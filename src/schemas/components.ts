@@ -8,7 +8,7 @@ import {
   NewAllocation,
   ReleasedAllocations,
 } from './allocation.js';
-import { ApiKey, ApiKeyPage, CreatedApiKey, NewApiKey } from './api-key.js';
+import { ApiKey, ApiKeyPage, Caller, CreatedApiKey, NewApiKey } from './api-key.js';
 import { Audit, AuditConflict, AuditPage, AuditScope } from './audit.js';
 import {
   Environment,
@@ -38,6 +38,8 @@ import {
   ExcludedPort,
   ExcludedPortPage,
   Listener,
+  ListeningPort,
+  ListeningPortPage,
   Port,
   PortExclusion,
   PortHistoryItem,
@@ -62,6 +64,7 @@ export const components = [
   AuditConflict,
   AuditPage,
   AuditScope,
+  Caller,
   CloudflareChange,
   CloudflareConflict,
   CloudflarePlan,
@@ -85,6 +88,8 @@ export const components = [
   Import,
   ImportedPort,
   Listener,
+  ListeningPort,
+  ListeningPortPage,
   Liveness,
   NewAllocation,
   NewApiKey,

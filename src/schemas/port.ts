@@ -40,6 +40,39 @@ export const Listener = Type.Object(
 );
 export type Listener = Static<typeof Listener>;
 
+const listeningPortExample = { port: 3100, host: 'localhost', protocol: 'tcp', ...Listener.examples[0] };
+
+export const ListeningPort = Type.Object(
+  { port: PortNumber, host: Host, protocol: Protocol, ...Listener.properties },
+  {
+    $id: 'ListeningPort',
+    description:
+      'A port of the machine that the service runs on, and who listens on it. Of several on one port it is the one that ' +
+      'stands most in the way of another server.',
+    examples: [listeningPortExample],
+  },
+);
+export type ListeningPort = Static<typeof ListeningPort>;
+
+export const ListeningPortPage = Page(ListeningPort, {
+  $id: 'ListeningPortPage',
+  description: 'A page of what listens on the machine of the service, by port, then protocol.',
+  examples: [{ items: [listeningPortExample], nextCursor: null }],
+});
+
+const Reason = OneLine(1000, 'Why it is excluded.', ['Our VPN client listens there on every laptop']);
+const excludedPortExample = { port: 3780, reason: Reason.examples[0], createdAt: '2026-01-31T12:00:00.000Z' };
+
+export const ExcludedPort = Type.Object(
+  { port: PortNumber, reason: Reason, createdAt: Timestamp },
+  {
+    $id: 'ExcludedPort',
+    description: 'A port that nobody is given unasked, on any host and protocol. By its number it can be had.',
+    examples: [excludedPortExample],
+  },
+);
+export type ExcludedPort = Static<typeof ExcludedPort>;
+
 export const Port = Type.Object(
   {
     port: PortNumber,
@@ -53,6 +86,7 @@ export const Port = Type.Object(
     range: NullableRef(Range),
     allocation: NullableRef(Allocation),
     reservation: NullableRef(Reservation),
+    excluded: NullableRef(ExcludedPort),
     listener: NullableRef(Listener),
   },
   {
@@ -67,6 +101,7 @@ export const Port = Type.Object(
         range: Range.examples[0],
         allocation: null,
         reservation: reservationExample,
+        excluded: null,
         listener: null,
       },
     ],
@@ -120,19 +155,6 @@ export const PortHistoryPage = Page(PortHistoryItem, {
   examples: [{ items: [historyExample], nextCursor: null }],
 });
 export type PortHistoryPage = Static<typeof PortHistoryPage>;
-
-const Reason = OneLine(1000, 'Why it is excluded.', ['Our VPN client listens there on every laptop']);
-const excludedPortExample = { port: 3780, reason: Reason.examples[0], createdAt: '2026-01-31T12:00:00.000Z' };
-
-export const ExcludedPort = Type.Object(
-  { port: PortNumber, reason: Reason, createdAt: Timestamp },
-  {
-    $id: 'ExcludedPort',
-    description: 'A port that nobody is given unasked, on any host and protocol. By its number it can be had.',
-    examples: [excludedPortExample],
-  },
-);
-export type ExcludedPort = Static<typeof ExcludedPort>;
 
 export const ExcludedPortPage = Page(ExcludedPort, {
   $id: 'ExcludedPortPage',

@@ -118,13 +118,14 @@ export class Keyring {
       if (row?.expires_at && timingSafeEqual(sent, row.hash)) throw keyExpired(row.expires_at);
       throw keyWrong();
     }
-    const { name, role, projects, hostnames, hosts, hash } = row;
+    const { name, role, projects, hostnames, hosts, hash, expires_at } = row;
     const limits = {
       projects: Object.freeze(projects),
       hostnames: Object.freeze(hostnames),
       hosts: Object.freeze(hosts),
     };
-    const caller: Caller = Object.freeze({ kind: 'key', id, name, role, ...limits });
+    const expiresAt = expires_at?.toISOString() ?? null;
+    const caller: Caller = Object.freeze({ kind: 'key', id, name, role, ...limits, expiresAt });
     // Counted from when the query was sent: it does not see a revocation that is committed after that.
     const cached = { hash, caller, validUntil: sentAt + validMs };
     this.#cache.set(id, cached);

@@ -154,6 +154,7 @@ export const operations: Record<string, Operation> = {
   },
   getPort: { method: 'GET', path: at('/v1/ports/3100'), allowed: 'keys', others: 'named' },
   listPortHistory: { method: 'GET', path: at('/v1/ports/3100/history'), allowed: 'keys', others: 'filtered' },
+  listListeners: { method: 'GET', path: at('/v1/listeners'), allowed: 'keys', others: 'filtered' },
   listExcludedPorts: { method: 'GET', path: at('/v1/excluded-ports'), allowed: 'keys', others: 'open' },
   getExcludedPort: { method: 'GET', path: at('/v1/excluded-ports/6000'), allowed: 'keys', others: 'open' },
   excludePort: {
@@ -201,6 +202,7 @@ export const operations: Record<string, Operation> = {
     allowed: 'admins',
     others: 'refused',
   },
+  getCaller: { method: 'GET', path: at('/v1/caller'), allowed: 'keys', others: 'filtered' },
   listApiKeys: { method: 'GET', path: at('/v1/api-keys'), allowed: 'admins', others: 'refused' },
   revokeApiKey: {
     method: 'DELETE',

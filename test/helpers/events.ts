@@ -8,14 +8,20 @@ import type { Database } from '../../src/database/connect.js';
 import { Metrics } from '../../src/metrics.js';
 import { EVENTS_CHANNEL } from '../../src/repositories/events/events.js';
 import type { Event } from '../../src/schemas/events/event.js';
-import { createService, type Service } from '../../src/service.js';
+import { createService, type Service, type ServiceOptions } from '../../src/service.js';
 import { requester } from './app.js';
 
 /** The whole service on a port, with the feed running as in production. */
-export async function serveFeed(t: Test, database: Database, variables: Record<string, string> = {}) {
+export async function serveFeed(
+  t: Test,
+  database: Database,
+  variables: Record<string, string> = {},
+  options: Pick<ServiceOptions, 'cloudflareUrl'> = {},
+) {
   const metrics = new Metrics(database.poolCounts);
   const config = loadConfig({ AVOID_LISTENING: 'false', ...variables });
-  const service: Service = createService({ database, config, log: pino({ level: 'silent' }), observer: metrics });
+  const log = pino({ level: 'silent' });
+  const service: Service = createService({ database, config, log, observer: metrics, ...options });
   service.readiness.started();
   const app = await buildApp(service, metrics);
   await app.listen({ port: 0, host: '127.0.0.1' });

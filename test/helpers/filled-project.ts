@@ -12,7 +12,7 @@ import { getOrAllocate, reserve } from './project-commands.js';
 /** Gives a project something of everything that a caller could see, with `word` in every name and description. */
 export async function fillProject(db: Kysely<Tables>, project: string, startPort: number, word: string) {
   const session = new Registry(db).asBackground();
-  await updateRange(session, startPort, { description: `${word} range` });
+  await updateRange(session, startPort, { description: `${word} range`, reuseCooldownSeconds: 3600 });
   const hold = async (service: string, given: object, details: object) => {
     const command = getOrAllocate(`${word}-${service}`, { project, ...given, details });
     return (await session.execute(project, command)).allocation;

@@ -66,6 +66,7 @@ export const queriesOf = ({
     { ask: (s) => s.read(listAllocations, {}), shows: ['shown-api', 'shown.example.com'] },
     { ask: (s) => s.read(listAllocations, { status: 'any' }), shows: ['shown-api', 'shown-released'] },
     { ask: (s) => s.read(listAllocations, { status: 'released' }), shows: ['shown-released'] },
+    { ask: (s) => s.read(listAllocations, { status: 'cooling' }), shows: ['shown-released'] },
     { ask: (s) => s.read(listAllocations, { cloudflareHostname: 'shared.example.com' }), shows: ['shown-api'] },
     { ask: (s) => s.read(listAllocations, { project: OTHER, status: 'any' }) },
     { ask: (s) => s.read(listAllocations, { service: 'hidden-api', port: OTHER_START }) },

@@ -15,6 +15,12 @@ const HOLDS = 1250;
 const RELEASED = PORTS * HOLDS;
 /** Two steps for each port that was ever released, and all that is held now. Reads of the table count twice. */
 const MOST_READS = 4 * PORTS + 2 * HELD;
+/** Ports that cool down, and those of the ranges with a cooldown. */
+const [COOLING, IN_COOLING_RANGES] = [40, 500];
+/** The last release of each port of those ranges, that of each cooling one again, and a step for each hundred ports. */
+const MOST_COOLING_READS = IN_COOLING_RANGES + COOLING + PORTS / 100 + 1;
+/** All that was released lately, the last release of each port of one range, and that of the port. */
+const MOST_COOLING_READS_OF_ONE = COOLING + 100 + 1;
 const BEGIN = '2026-01-01T00:00:00.000Z';
 const momentOf = (hold: number, second: number) =>
   new Date(Date.parse(BEGIN) + hold * 120_000 + second * 1000).toISOString();
@@ -38,7 +44,13 @@ t.test(`with ${RELEASED} released rows`, async (t) => {
       select 20000 + i, 'other', 'held', ${BEGIN}::timestamptz from generate_series(0, ${HELD - 1}::integer) i`.execute(
       db,
     );
+    await sql`
+      insert into port_allocations (port, project, service, status, released_at)
+      select 3105 + 10 * i, 'consilio', 'cooling', 'released', clock_timestamp()
+      from generate_series(0, ${COOLING - 1}::integer) i`.execute(db);
     await sql`alter table port_allocations enable trigger user`.execute(db);
+    await sql`
+      update port_ranges set reuse_cooldown_seconds = 3600 where start_port between 3100 and 3500`.execute(db);
   });
   const config = loadConfig({ DATABASE_URL: url, DATABASE_POOL_SIZE: '1' });
   const database = await connectDatabase(config, silentLog);
@@ -92,6 +104,18 @@ t.test(`with ${RELEASED} released rows`, async (t) => {
         const { body } = await measure(`/v1/allocations?at=${held}`);
         const { reads } = await measure(`/v1/allocations?at=${held}&cursor=${body.nextCursor}`);
         t.ok(reads <= MOST_READS, `the next page: ${reads} entries`);
+      });
+
+      t.test('what cools down is found in a step for each port of the ranges with a cooldown', async (t) => {
+        const first = await measure('/v1/allocations?status=cooling&limit=25');
+        t.equal(first.body.items.length, 25);
+        t.ok(first.reads <= MOST_COOLING_READS, `${first.reads} entries`);
+        const next = await measure(`/v1/allocations?status=cooling&limit=25&cursor=${first.body.nextCursor}`);
+        t.equal(next.body.items.length, COOLING - 25);
+        t.ok(next.reads <= MOST_COOLING_READS, `the next page: ${next.reads} entries`);
+        const one = await measure('/v1/allocations?status=cooling&port=3155');
+        t.equal(one.body.items.length, 1);
+        t.ok(one.reads <= MOST_COOLING_READS_OF_ONE, `of one port: ${one.reads} entries`);
       });
     });
   }

@@ -50,7 +50,14 @@ for (const [name, open] of databases) {
     t.same(await list(), { items: [], nextCursor: null });
 
     const all = await audit();
-    t.match(all, { project: null, host: null, unallocated: false, requestedBy: 'anonymous', fullyProbedHosts: [] });
+    t.match(all, {
+      project: null,
+      host: null,
+      covers: null,
+      unallocated: false,
+      requestedBy: 'anonymous',
+      fullyProbedHosts: [],
+    });
     t.match(all, { allocated: 2, notRunning: 2, conflicts: [{ kind: 'not-running' }, { kind: 'not-running' }] });
     const wide = await audit({ unallocated: true });
     t.match(wide, { unallocated: true, fullyProbedHosts: ['localhost', 'web'] });
@@ -104,11 +111,13 @@ t.test('a key sees the audits of which it sees every project', async (t) => {
     await key('reader'),
   ];
   const everything = await audit(ADMIN);
-  t.match(everything, { requestedBy: 'ADMIN_API_KEY' });
+  t.match(everything, { requestedBy: 'ADMIN_API_KEY', covers: null });
   const ofOdin = await audit(ADMIN, { project: 'odin' });
   const ofBoth = await audit(both);
-  t.match(ofBoth, { project: null, requestedBy: 'project odin consilio' });
+  t.match(ofBoth, { project: null, requestedBy: 'project odin consilio', covers: ['consilio', 'odin'] });
   const own = await audit(odin);
+  t.match(own, { project: null, covers: ['odin'] });
+  t.same(ofOdin.covers, ['odin']);
   t.same(await idsFor(ADMIN), [own.id, ofBoth.id, ofOdin.id, everything.id]);
   t.same(await idsFor(reader), [own.id, ofBoth.id, ofOdin.id, everything.id]);
   t.same(await idsFor(both), [own.id, ofBoth.id, ofOdin.id]);

@@ -17,9 +17,10 @@ const ROUNDS = 20;
 /** The calls of a round that read which ports of a range are taken: four that take the lowest, a port, a summary. */
 const SEARCHES = 6 * ROUNDS;
 /**
- * The reads of cooling ports in a range where nothing is held: a call that takes a port and a summary, twice at most.
+ * The reads of cooling ports in a range where nothing is held: a call that takes a port, a summary, and a page of the
+ * list, twice at most.
  */
-const COOLING_LOOKS = 4 * ROUNDS;
+const COOLING_LOOKS = 6 * ROUNDS;
 const RANGE_PORTS = 100;
 /** Of the history of a port, a round reads a page of ten, and one more. */
 const HISTORY_ENTRIES = ROUNDS * 11;
@@ -203,6 +204,8 @@ async function askForEverything(t: Test, request: ReturnType<typeof requester>, 
   await ask(201, 'PUT', '/v1/projects/cooling/services/new', { cloudflareHostname: 'new.example' });
   await ask(200, 'DELETE', '/v1/projects/cooling/services/new');
   await ask(200, 'GET', '/v1/projects/cooling/summary');
+  const cooling = await ask(200, 'GET', '/v1/allocations?status=cooling&limit=1&project=cooling');
+  t.match(cooling.items, [{ project: 'cooling', status: 'released' }]);
 }
 
 async function sweep(db: Database['db']): Promise<void> {

@@ -68,6 +68,16 @@ t.test('services whose names make no variables are told why there are no lines f
   });
 });
 
+t.test('of an excluded port, describe-port tells why it is', async (t) => {
+  const { ask, tell } = await open(t);
+  t.match(
+    await tell('describe-port', { port: 6000 }),
+    /^6000: in no range of the registry\.\nWhy it is excluded: "Browsers and fetch\(\) refuse it .*"\.$/,
+  );
+  t.strictSame(Object.keys((await ask('describe-port', { port: 6000 })).excluded), ['reason']);
+  t.equal((await ask('describe-port', { port: 3300 })).excluded, undefined);
+});
+
 t.test('of a port that nobody holds, describe-port tells who had it last', async (t) => {
   const { ask, tell } = await open(t);
   t.equal((await ask('describe-port', { port: 3300 })).lastHolder, undefined);

@@ -164,6 +164,7 @@ t.test('a caller without the right gets no session, and a session for reading ca
     projects: ['odin'],
     hostnames: null,
     hosts: null,
+    expiresAt: null,
   };
   const registry = new Registry(db);
   const work = async () => t.fail('it may not change anything');

@@ -10,6 +10,7 @@ const unfiltered: Record<string, string> = {
   findAnswer: 'An answer is kept under its caller, and nobody else gets it.',
   hasRange: 'It tells whether a project has a range, which everybody may know, and only admins create projects.',
   findRangeRow: 'It reads whose a range is, which everybody may know, and only admins change ranges.',
+  listRangeOwners: 'It reads whose the ranges are, which everybody may know.',
   listExcludedPorts: 'They belong to no project, and everybody may read them.',
   findExcluded: 'They belong to no project, and everybody may read them.',
   findExcludedPort: 'It belongs to no project, and everybody may read it.',

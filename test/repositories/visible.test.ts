@@ -27,6 +27,7 @@ const CALLER: Caller = {
   projects: [OWN],
   hostnames: null,
   hosts: null,
+  expiresAt: null,
 };
 
 const { db } = await openPostgres(t);

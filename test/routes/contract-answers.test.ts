@@ -183,6 +183,9 @@ t.test('answers are as the contract describes them', async (t) => {
     await request('POST', '/v1/api-keys', newKey, bearer('wrong'));
     await request('POST', '/v1/api-keys', newKey);
     await request('GET', '/v1/api-keys?limit=1', undefined, ADMIN);
+    await request('GET', '/v1/caller', undefined, bearer(created.key));
+    await request('GET', '/v1/caller', undefined, ADMIN);
+    await request('GET', '/v1/caller');
     await request('DELETE', `/v1/api-keys/${created.id}`, undefined, ADMIN);
     await request('DELETE', `/v1/api-keys/${created.id}`, undefined, ADMIN);
 
@@ -193,6 +196,8 @@ t.test('answers are as the contract describes them', async (t) => {
 
     await request('GET', '/v1/ports/3100/history');
     await request('GET', '/v1/allocations?at=2026-01-31T12:00:00Z');
+    await request('GET', '/v1/allocations?status=cooling');
+    await request('GET', '/v1/listeners');
     await request('GET', '/v1/events?limit=1000');
     await request('GET', '/v1/events?type=port.created');
     await request('GET', '/v1/events?cursor=99999999');
@@ -241,6 +246,5 @@ t.test('answers are as the contract describes them', async (t) => {
     const docs = await send('GET', '/docs/', undefined, { accept: 'text/html' });
     t.equal(docs.status, 200);
     t.match(docs.text, /swagger-ui/);
-    t.match(docs.headers['content-security-policy'], /default-src 'self'/);
   });
 });

@@ -46,6 +46,21 @@ for (const [name, open] of databases) {
       t.strictSame(await ports(), [3100, 3101, 3102]);
     });
 
+    t.test('the port itself tells why it is excluded, whatever its state', async (t) => {
+      await exclude(40_000);
+      await exclude(3500);
+      const describe = async (port: number) => (await request('GET', `/v1/ports/${port}`)).body;
+      const why = async (port: number) => (await request('GET', `/v1/excluded-ports/${port}`)).body;
+      t.strictSame((await describe(40_000)).excluded, await why(40_000), 'also in no range');
+      t.match(await describe(3500), { state: 'excluded', excluded: await why(3500) });
+      await request('POST', '/v1/projects/quiculum-monitor/allocations', { service: 'x', port: 3500 });
+      const held = await describe(3500);
+      t.match(held, { state: 'allocated', excluded: await why(3500) });
+      t.match(held.allocation.warnings, [/^Port 3500 is excluded/]);
+      for (const port of [40_000, 3500]) await readmit(port);
+      t.match(await describe(3500), { state: 'allocated', excluded: null, allocation: { warnings: undefined } });
+    });
+
     t.test('one that is not excluded is not found', async (t) => {
       for (const port of [1, 3102, 65_535]) {
         for (const method of ['GET', 'DELETE'] as const) {

@@ -21,6 +21,7 @@ t.test('the owner of a port', async (t) => {
         range: null,
         allocation: null,
         reservation: null,
+        excluded: null,
         listener: null,
       });
     }
@@ -35,6 +36,7 @@ t.test('the owner of a port', async (t) => {
       range: (await request('GET', '/v1/ranges/3100?host=db1&protocol=udp')).body,
       allocation: null,
       reservation: null,
+      excluded: null,
       listener: null,
     });
   });

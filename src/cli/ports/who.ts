@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
 import { tellActor, tellLastHolder } from '../../access/actor.js';
-import type { Connection } from '../../client/connection.js';
-import { ClientFailure } from '../../client/failure.js';
 import { findListening, isAccepted, tellListening } from '../../client/machine/listening.js';
 import { isOfThisMachine, type Settings } from '../../client/settings.js';
 import { makeVisible } from '../../input/visible.js';
 import { describeListener } from '../../machine/listener.js';
-import type { ExcludedPort, Listener, Port, PortHistoryItem, PortHistoryPage } from '../../schemas/port.js';
+import type { Listener, Port, PortHistoryItem, PortHistoryPage } from '../../schemas/port.js';
 import { hostOption, protocolOption, readPort, type SpaceOptions } from '../arguments.js';
 import { openContext } from '../context.js';
 import { formatTable } from '../table.js';
@@ -43,7 +41,7 @@ export function registerWho(program: Command): void {
         return;
       }
       const owner = await connection.send<Port>({ method: 'GET', path: `/v1/ports/${port}`, query });
-      const reason = owner.state === 'excluded' ? await readReason(connection, port) : null;
+      const reason = owner.state === 'excluded' ? (owner.excluded?.reason ?? null) : null;
       const isHeld = owner.allocation !== null || owner.reservation !== null;
       const lastHolder = isHeld ? null : ((await readHistory(1)).items[0] ?? null);
       const seen = await findListener(owner, settings);
@@ -70,16 +68,6 @@ async function findListener(
   const found = await findListening([port]);
   const seen = found.get(port) ?? null;
   return { isListening: found.has(port), listener: seen && describeListener(seen) };
-}
-
-/** Null if the port was given out again since its state was read. */
-async function readReason(connection: Connection, port: number): Promise<string | null> {
-  try {
-    return (await connection.send<ExcludedPort>({ method: 'GET', path: `/v1/excluded-ports/${port}` })).reason;
-  } catch (error) {
-    if (error instanceof ClientFailure && error.problem?.code === 'excluded-port-not-found') return null;
-    throw error;
-  }
 }
 
 function tellOwner({ state, range, allocation, reservation }: Port, reason: string | null): string {

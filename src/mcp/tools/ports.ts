@@ -27,12 +27,13 @@ export const describePort = defineTool({
     const described = { ...found, allocation };
     const isHeld = found.allocation !== null || found.reservation !== null;
     const lastHolder = isHeld ? null : await findLastHolder(session, port, spaceOf(space));
-    const { range, reservation, listener } = described;
+    const { range, reservation, excluded, listener } = described;
     const content = {
       ...omitNulls(described),
       ...(range && { range: { project: range.project, startPort: range.startPort, endPort: range.endPort } }),
       ...(allocation && { allocation: omitNulls(allocation) }),
       ...(reservation && { reservation: omitNulls(reservation) }),
+      ...(excluded && { excluded: { reason: excluded.reason } }),
       ...(listener && { listener: omitNulls(listener) }),
       ...(lastHolder && { lastHolder: giveLastHolder(lastHolder) }),
     };
@@ -67,11 +68,12 @@ const STATES: { [State in Port['state']]: string } = {
 };
 
 function tellPort(
-  { port, host, protocol, state, range, allocation, reservation, listener }: Port,
+  { port, host, protocol, state, range, allocation, reservation, excluded, listener }: Port,
   lastHolder: PortHistoryItem | null,
 ): string {
   return tellLines(
     `${port}${tellSpace({ host, protocol })}: ${STATES[state]}.`,
+    excluded ? `Why it is excluded: ${JSON.stringify(excluded.reason)}.` : '',
     allocation ? `Holder: ${tellAllocation(allocation)}.` : '',
     reservation ? tellReservation(reservation) : '',
     lastHolder ? tellLastHolder(lastHolder) : '',

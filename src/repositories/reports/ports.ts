@@ -6,13 +6,14 @@ import type { Space } from '../../keys.js';
 import { rangeNotFound } from '../../refusals.js';
 import type { Port } from '../../schemas/port.js';
 import { toAllocation } from '../allocations.js';
+import { toExcludedPort } from '../excluded-ports.js';
 import { type CountsRow, toRange } from '../ranges.js';
 import { toReservation } from '../reservations.js';
 
 /**
  * Whose a number is in one port space. A number that is in no range is `unmanaged`. Of a number in another project's
  * range a caller learns that project's name, and whether the number is taken (`allocated`, also where it is reserved)
- * or `free`.
+ * or `free`. Whether and why a number is excluded is for everybody.
  *
  * The statements see the rows of one moment (REPEATABLE READ, which is safe here because nothing is locked), and
  * whether a reservation has expired is judged by one reading of the clock. So the state, the reservation and the counts
@@ -33,37 +34,19 @@ async function describeIn(db: Transaction<Tables>, access: Access, port: number,
     .where('start_port', '<=', port)
     .where('end_port', '>=', port)
     .executeTakeFirst();
-  if (!covering) {
-    return {
-      port,
-      host,
-      protocol,
-      state: 'unmanaged',
-      range: null,
-      allocation: null,
-      reservation: null,
-      listener: null,
-    };
-  }
+  const exclusion = await db.selectFrom('excluded_ports').selectAll().where('port', '=', port).executeTakeFirst();
+  const excluded = exclusion ? toExcludedPort(exclusion) : null;
+  const place = { port, host, protocol, excluded, allocation: null, reservation: null, listener: null };
+  if (!covering) return { ...place, state: 'unmanaged', range: null };
   const { now, state, ...row } = await readRangeAndState(db, covering.start_port, port, space);
   const range = toRange(row);
   if (!access.sees(covering.project)) {
     const isFree = state === 'free' || state === 'cooling' || state === 'excluded';
-    return {
-      port,
-      host,
-      protocol,
-      state: isFree ? 'free' : 'allocated',
-      range: { ...range, description: null },
-      allocation: null,
-      reservation: null,
-      listener: null,
-    };
+    return { ...place, state: isFree ? 'free' : 'allocated', range: { ...range, description: null } };
   }
   const allocation = await db
     .selectFrom('port_allocations')
     .selectAll()
-    .select(sql<boolean>`exists (select from excluded_ports where port = ${port})`.as('is_excluded'))
     .where('released_at', 'is', null)
     .where('host', '=', host)
     .where('protocol', '=', protocol)
@@ -79,14 +62,11 @@ async function describeIn(db: Transaction<Tables>, access: Access, port: number,
     .where('port', '=', port)
     .executeTakeFirst();
   return {
-    port,
-    host,
-    protocol,
+    ...place,
     state,
     range,
-    allocation: allocation ? toAllocation(allocation) : null,
+    allocation: allocation ? toAllocation({ ...allocation, is_excluded: excluded !== null }) : null,
     reservation: reservation ? toReservation(reservation, now) : null,
-    listener: null,
   };
 }
 

@@ -5,9 +5,15 @@ import type { Space } from '../../keys.js';
 import { isForwarder } from '../../machine/forwarders.js';
 import { chooseListener, type Listener } from '../../machine/listener.js';
 import { readListeners, readUdpListeners } from '../../machine/listeners.js';
-import { readFamilies, readListeningSockets } from '../../machine/listening-sockets.js';
+import {
+  type ListeningSocket,
+  readFamilies,
+  readListeningSockets,
+  readUdpSockets,
+} from '../../machine/listening-sockets.js';
 import { isStranger, isWithin, toRealPath } from '../../machine/strangers.js';
 import { Batcher } from '../../registry/queues/batcher.js';
+import { shareForASecond } from '../../registry/queues/share.js';
 import { probeTcp } from '../probes/probe.js';
 import { Containers, type PublishedPort } from './containers.js';
 import { ListeningPorts, type SocketsByPort } from './listening-ports.js';
@@ -16,6 +22,8 @@ interface Asked {
   protocol: Space['protocol'];
   port: number;
 }
+
+type ByProtocol<T> = Record<Space['protocol'], T>;
 
 const LOOPBACK = ['127.0.0.1', '::1'];
 const CONNECT_TIMEOUT_MS = 100;
@@ -42,10 +50,15 @@ export class LocalListeners {
     maxQueue: Number.POSITIVE_INFINITY,
   });
 
-  readonly #ports = new ListeningPorts(() => readListeningPorts(this.#containers));
+  readonly #ports: ByProtocol<ListeningPorts> = {
+    tcp: new ListeningPorts(() => readTcpPorts(this.#containers)),
+    udp: new ListeningPorts(() => readUdpPorts(this.#containers)),
+  };
+  /** For machines whose kernel has no list of ports. */
+  readonly #readAll = shareForASecond(() => findAll(this.#containers));
   readonly #containers: Containers;
-  /** Who has the sockets of a port, as long as they are the same ones. */
-  readonly #known = new Map<number, { sockets: string; found: Promise<Listener[]> }>();
+  /** By protocol and port, who has its sockets, as long as they are the same ones. */
+  readonly #known = new Map<string, { sockets: string; found: Promise<Listener[]> }>();
   #knownSince = performance.now();
 
   constructor({ probeTargets, containerSocket }: ListenersConfig, log: Pick<Log, 'warn'> = { warn() {} }) {
@@ -85,7 +98,7 @@ export class LocalListeners {
    * The TCP ports on which somebody listens, from a list that is up to two seconds old. Null if there is no such list.
    */
   listening(): SocketsByPort | null | Promise<SocketsByPort | null> {
-    return this.#ports.get();
+    return this.#ports.tcp.get();
   }
 
   /** Whether it is worth to look for who listens on a TCP port. Where there is no list, by connecting over loopback. */
@@ -110,15 +123,42 @@ export class LocalListeners {
   async findKnownStranger(port: number, folder: string): Promise<Listener | null> {
     const sockets = (await this.listening())?.get(port);
     if (sockets === undefined) return this.findStranger(port, folder);
+    return chooseStranger(await this.#findKnown({ port, protocol: 'tcp' }, sockets), folder);
+  }
+
+  /**
+   * Who listens on each port of this machine, by port, then protocol; of several on one port the one that `find` answers.
+   * The list of ports is up to two seconds old, and who has a socket is found out as for look-ups, so that it costs
+   * little to ask again and again: to search all processes took 50 ms of the processor with 120 of them.
+   */
+  async list(): Promise<(Listener & Asked)[]> {
+    const [tcp, udp] = await Promise.all([this.#list('tcp'), this.#list('udp')]);
+    return [...tcp, ...udp].sort((a, b) => a.port - b.port || (a.protocol < b.protocol ? -1 : 1));
+  }
+
+  async #list(protocol: Space['protocol']): Promise<(Listener & Asked)[]> {
+    const ports = await this.#ports[protocol].get();
+    const found =
+      ports === null
+        ? (await this.#readAll())[protocol].values()
+        : await Promise.all([...ports].map(([port, sockets]) => this.#findKnown({ port, protocol }, sockets)));
+    return [...found].flatMap((listeners) => {
+      const listener = chooseListener(listeners);
+      return listener === null ? [] : [{ ...listener, protocol }];
+    });
+  }
+
+  #findKnown(asked: Asked, sockets: string): Promise<Listener[]> {
     if (performance.now() - this.#knownSince > KNOWN_MS) {
       this.#known.clear();
       this.#knownSince = performance.now();
     }
-    const known = this.#known.get(port);
-    if (known?.sockets === sockets) return chooseStranger(await known.found, folder);
-    const found = this.#searches.submit('', { port, protocol: 'tcp' });
-    this.#known.set(port, { sockets, found });
-    return chooseStranger(await found, folder);
+    const place = `${asked.protocol} ${asked.port}`;
+    const known = this.#known.get(place);
+    if (known?.sockets === sockets) return known.found;
+    const found = this.#searches.submit('', asked);
+    this.#known.set(place, { sockets, found });
+    return found;
   }
 }
 
@@ -129,14 +169,22 @@ async function chooseStranger(found: readonly Listener[], folder: string): Promi
 }
 
 /** @returns null if the kernel has no list (it is not Linux) */
-async function readListeningPorts(containers: Containers): Promise<SocketsByPort | null> {
+async function readTcpPorts(containers: Containers): Promise<SocketsByPort | null> {
   const sockets = (await readFamilies(readListeningSockets('tcp'), readListeningSockets('tcp6'))) ?? [];
-  const found = sockets.map(({ port, inode }): [number, string] => [port, inode]);
-  if (found.length === 0) return null; // WSL 1 keeps it empty
-  const published = (await containers.list()).filter(isTcp);
+  if (sockets.length === 0) return null; // WSL 1 keeps it empty
+  return groupSockets(sockets, (await containers.list()).filter(isTcp));
+}
+
+/** @returns null if the kernel has no list (it is not Linux) */
+async function readUdpPorts(containers: Containers): Promise<SocketsByPort | null> {
+  const sockets = await readFamilies(readUdpSockets('udp'), readUdpSockets('udp6'));
+  return sockets && groupSockets(sockets, (await containers.list()).filter(isUdp));
+}
+
+function groupSockets(sockets: readonly ListeningSocket[], published: readonly PublishedPort[]): SocketsByPort {
   const byPort = new Map<number, string>();
   for (const [port, socket] of [
-    ...found,
+    ...sockets.map(({ port, inode }): [number, string] => [port, inode]),
     ...published.map(({ port, process }): [number, string] => [port, process ?? '']),
   ]) {
     byPort.set(port, `${byPort.get(port) ?? ''} ${socket}`);
@@ -148,24 +196,32 @@ async function findEach(asked: readonly Asked[], containers: Containers): Promis
   const portsOf = (protocol: Space['protocol']) =>
     new Set(asked.filter((one) => one.protocol === protocol).map(({ port }) => port));
   const [tcp, udp] = [portsOf('tcp'), portsOf('udp')];
-  const found = {
+  const found = await addContainers(containers, {
     tcp: tcp.size === 0 ? null : await readListeners(undefined, tcp),
     udp: udp.size === 0 ? null : await readUdpListeners(udp),
-  };
+  });
+  return asked.map(({ protocol, port }) => found[protocol].get(port) ?? []);
+}
+
+/** UDP listeners cannot be had where the kernel has no list. */
+async function findAll(containers: Containers): Promise<ByProtocol<Map<number, Listener[]>>> {
+  return addContainers(containers, { tcp: await readListeners(), udp: null });
+}
+
+/** @param processes null where they were not looked for, or cannot be seen */
+async function addContainers(
+  containers: Containers,
+  { tcp, udp }: ByProtocol<Listener[] | null>,
+): Promise<ByProtocol<Map<number, Listener[]>>> {
   const published = await containers.list();
-  const byPort = {
-    tcp: groupByPort(withContainers(found.tcp ?? [], published.filter(isTcp))),
-    udp: groupByPort(
-      withContainers(
-        found.udp ?? [],
-        published.filter(({ protocol }) => protocol === 'udp'),
-      ),
-    ),
+  return {
+    tcp: groupByPort(withContainers(tcp ?? [], published.filter(isTcp))),
+    udp: groupByPort(withContainers(udp ?? [], published.filter(isUdp))),
   };
-  return asked.map(({ protocol, port }) => byPort[protocol].get(port) ?? []);
 }
 
 const isTcp = ({ protocol }: PublishedPort): boolean => protocol === 'tcp';
+const isUdp = ({ protocol }: PublishedPort): boolean => protocol === 'udp';
 
 /**
  * In place of the process that listens for a container, the container. That process may belong to another user, or

@@ -90,6 +90,14 @@ t.test("a container's port is told as the container's", linux, async (t) => {
   t.match(await listeners.findStranger(tcp, '/home/kim/other'), shop);
   t.ok((await listeners.listening())?.has(tcp));
   t.same(asked, ['/containers/json'], 'the engine is asked once a second');
+  const listed = await listeners.list();
+  t.match(
+    listed.filter(({ port }) => port === tcp || port === udp),
+    [
+      { port: tcp, protocol: 'tcp', ...shop },
+      { port: udp, protocol: 'udp', process: 'dns' },
+    ],
+  );
   t.same(warnings, []);
 });
 
