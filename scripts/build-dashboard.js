@@ -1,5 +1,5 @@
-// build-dashboard FOLDER: bundles dashboard/ into FOLDER, as index.html and assets/. The names of the assets contain a
-// hash of their content.
+// build-dashboard FOLDER: bundles dashboard/ into FOLDER: index.html (the dashboard), docs.html (the contract for people)
+// and assets/. The names of the assets contain a hash of their content.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,10 +8,15 @@ import { build } from 'esbuild';
 const source = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dashboard');
 const [folder = join('dist', 'dashboard')] = process.argv.slice(2);
 
-const entryPoints = ['src/main.tsx', 'styles/main.css', 'icon.svg'];
+/** By page, the address of the folder above assets/ as seen from it, and the files that it names. */
+const PAGES = {
+  'index.html': { base: './', entryPoints: ['src/main.tsx', 'styles/main.css', 'icon.svg'] },
+  'docs.html': { base: '../', entryPoints: ['src/docs.ts', 'styles/docs.css', 'icon.svg'] }, // served at /docs/
+};
+
 const { metafile } = await build({
   absWorkingDir: source,
-  entryPoints,
+  entryPoints: [...new Set(Object.values(PAGES).flatMap(({ entryPoints }) => entryPoints))],
   outdir: join(process.cwd(), relative(process.cwd(), folder), 'assets'),
   entryNames: '[name]-[hash]',
   assetNames: '[name]-[hash]',
@@ -24,11 +29,18 @@ const { metafile } = await build({
   logLevel: 'warning',
 });
 
-let page = readFileSync(join(source, 'index.html'), 'utf8');
-for (const [output, { entryPoint, inputs }] of Object.entries(metafile.outputs)) {
-  const entry = entryPoint ?? Object.keys(inputs)[0]; // esbuild names no entry point for a file that it only copies
-  if (entryPoints.includes(entry)) page = page.replace(`"./${entry}"`, `"./assets/${basename(output)}"`);
+/** By entry point, the name of the asset that was made of it. */
+const assets = new Map(
+  Object.entries(metafile.outputs).map(([output, { entryPoint, inputs }]) => [
+    entryPoint ?? Object.keys(inputs)[0], // esbuild names no entry point for a file that it only copies
+    basename(output),
+  ]),
+);
+for (const [name, { base, entryPoints }] of Object.entries(PAGES)) {
+  let page = readFileSync(join(source, name), 'utf8');
+  for (const entry of entryPoints) {
+    if (!page.includes(`"./${entry}"`)) throw new Error(`dashboard/${name} does not name ./${entry}`);
+    page = page.replaceAll(`"./${entry}"`, `"${base}assets/${assets.get(entry)}"`);
+  }
+  writeFileSync(join(folder, name), page);
 }
-const left = entryPoints.filter((entry) => page.includes(`"./${entry}"`));
-if (left.length > 0) throw new Error(`dashboard/index.html still names ${left.join(', ')}`);
-writeFileSync(join(folder, 'index.html'), page);

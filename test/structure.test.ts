@@ -8,20 +8,18 @@ import { packageRoot } from '../src/package-root.js';
 const MAX_LINES = 300;
 const MAX_FILES = 16;
 
-const sources = new Map(
-  readdirSync(join(packageRoot, 'src'), { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts'))
-    .sort()
-    .map((path) => [join('src', path), readFileSync(join(packageRoot, 'src', path), 'utf8')] as const),
-);
+const sources = filesIn('src');
+const dashboard = filesIn('dashboard/src');
+const styles = filesIn('dashboard/styles');
+const all = new Map([...sources, ...dashboard, ...styles]);
 
 t.test('no file imports itself through others, not even for a type', async (t) => {
-  const imports = new Map([...sources].map(([path, text]) => [path, importsOf(path, text)]));
+  const imports = new Map([...sources, ...dashboard].map(([path, text]) => [path, importsOf(path, text)]));
   t.same(findCircles(imports), []);
 });
 
 t.test(`no file has more than ${MAX_LINES} lines`, async (t) => {
-  const lengths = [...sources].map(([path, text]) => ({ path, lines: text.trimEnd().split('\n').length }));
+  const lengths = [...all].map(([path, text]) => ({ path, lines: text.trimEnd().split('\n').length }));
   t.same(
     lengths.filter(({ lines }) => lines > MAX_LINES),
     [],
@@ -30,7 +28,7 @@ t.test(`no file has more than ${MAX_LINES} lines`, async (t) => {
 
 t.test(`no folder has more than ${MAX_FILES} files`, async (t) => {
   const files = new Map<string, number>();
-  for (const folder of [...sources.keys()].map(dirname)) files.set(folder, (files.get(folder) ?? 0) + 1);
+  for (const folder of [...all.keys()].map(dirname)) files.set(folder, (files.get(folder) ?? 0) + 1);
   const crowded = [...files].filter(([, count]) => count > MAX_FILES).map(([folder]) => folder);
   t.same(crowded, []);
 });
@@ -58,11 +56,26 @@ t.test('circles of imports are found', async (t) => {
   t.same(findCircles(new Map(Object.entries(imports))), [['a', 'b', 'c'], ['d'], ['e', 'f']]);
 });
 
+/** The text of each source in a folder and those below it, by its path. */
+function filesIn(folder: string): Map<string, string> {
+  return new Map(
+    readdirSync(join(packageRoot, folder), { recursive: true, encoding: 'utf8' })
+      .filter((path) => /\.(tsx?|css)$/.test(path))
+      .sort()
+      .map((path) => [join(folder, path), readFileSync(join(packageRoot, folder, path), 'utf8')] as const),
+  );
+}
+
 /** The files of this project that a source imports, of any kind: values, types, dynamic imports and re-exports. */
 function importsOf(path: string, text: string): string[] {
   const { importedFiles } = ts.preProcessFile(text, true, true);
   const own = importedFiles.map(({ fileName }) => fileName).filter((name) => name.startsWith('.'));
-  return own.map((name) => join(dirname(path), name.replace(/\.js$/, '.ts')));
+  return own.map((name) => {
+    const imported = join(dirname(path), name);
+    return (
+      [imported.replace(/\.js$/, '.ts'), imported.replace(/\.js$/, '.tsx')].find((one) => all.has(one)) ?? imported
+    );
+  });
 }
 
 /** Groups of files that all reach each other by their imports, each group in alphabetical order. */

@@ -1,6 +1,12 @@
 import { render } from 'preact';
-import { App } from './app.js';
-import { keepRefreshing } from './registry/registry.js';
+import { follow } from './feed/feed.js';
+import { followUntold } from './feed/untold.js';
+import { countChosenSpace } from './registry/filters.js';
+import { App } from './shell/app.js';
+import { keepFocus } from './shell/kept-focus.js';
 
-keepRefreshing();
+countChosenSpace();
+keepFocus();
+void follow();
+followUntold();
 render(<App />, document.body);

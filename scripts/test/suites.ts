@@ -94,11 +94,20 @@ export const suites: Record<string, Suite> = {
   },
   browser: {
     proves: 'the dashboard: journeys, by keyboard too, and accessibility',
-    takes: '2 min',
+    takes: '6 min',
     folder: 'browser',
     postgres: true,
     chromium: true,
     timeoutSeconds: 300,
+  },
+  'first-view': {
+    proves: 'how soon the dashboard of a large registry can be used, and how much script it takes',
+    takes: '1 min',
+    folder: 'first-view',
+    postgres: true,
+    chromium: true,
+    timeoutSeconds: 300,
+    processesAtATime: 1,
   },
   client: {
     proves: 'the clients that four generators make from the contract compile and do the main job',

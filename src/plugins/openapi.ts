@@ -1,9 +1,9 @@
 import SerializerSelector from '@fastify/fast-json-stringify-compiler';
 import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { mediaTypes } from '../media-types.js';
 import { components } from '../schemas/components.js';
+import { registerDocs } from './docs.js';
 import { type Document, makeDocument, sendDocument } from './documents.js';
 
 export interface ContractOptions {
@@ -80,21 +80,7 @@ export async function registerOpenapi(app: FastifyInstance, { version, publicUrl
   });
   const json = shareDocument(() => makeDocument(mediaTypes.json, JSON.stringify(app.swagger())));
   const yaml = shareDocument(() => makeDocument(mediaTypes.yaml, app.swagger({ yaml: true })));
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    uiHooks: {
-      // The plugin's own handlers of these two would serialize the contract anew for each request.
-      preHandler: (request, reply, done) => {
-        const { url } = request.routeOptions;
-        if (url === '/docs/json') return json(request, reply);
-        if (url === '/docs/yaml') return yaml(request, reply);
-        done();
-      },
-    },
-    staticCSP: true,
-    // This service is served over plain HTTP. The directive would make browsers load the page's files over HTTPS.
-    transformStaticCSP: (policy) => policy.replace(/\s*upgrade-insecure-requests;?/, ''),
-  });
+  await registerDocs(app, { json, yaml });
   app.get('/openapi.json', { schema: { hide: true }, config: { produces: [mediaTypes.json] } }, json);
   app.get('/openapi.yaml', { schema: { hide: true }, config: { produces: [mediaTypes.yaml] } }, yaml);
 }

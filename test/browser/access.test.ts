@@ -1,152 +1,136 @@
-import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
+// All of the dashboard by the keyboard and by touch, and as people have set up their systems.
+import type { Page } from 'playwright-core';
 import t from 'tap';
-import { assertClean, cell, findViolations, openBrowser, visit } from '../helpers/browser.js';
-import { fillRegistry, runServices, serve } from '../helpers/dashboard.js';
-import { openPostgres } from '../helpers/database.js';
-
-/** A folder for screenshots of the main views, for people to look at. Without it none are made. */
-const { SCREENSHOTS } = process.env;
+import { assertClean, findViolations, openBrowser } from '../helpers/browser.js';
+import { serveEverything, visitAsAdmin } from '../helpers/everything.js';
+import { until } from '../helpers/until.js';
 
 t.test('the dashboard is accessible', async (t) => {
-  const { url, request } = await serve(t, await openPostgres(t));
-  await fillRegistry(request);
-  await runServices(t, request);
   const browser = await openBrowser(t);
+  const { url } = await serveEverything(t);
+  const visited = await visitAsAdmin(t, browser, url);
+  const { page } = visited;
 
-  for (const colorScheme of ['light', 'dark'] as const) {
-    t.test(`nothing is wrong for assistive technology, in ${colorScheme}`, async (t) => {
-      const visited = await visit(t, browser, url, { colorScheme, viewport: { width: 1440, height: 1180 } });
-      const { page } = visited;
-      const look = async (view: string) => {
-        t.same(await findViolations(page), [], view);
-        if (SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, `${colorScheme}-${view}.png`) });
-      };
-      await page.getByRole('article', { name: 'shared-services' }).waitFor();
-      await look('map');
-      await page.getByRole('button', { name: 'Run an audit' }).click();
-      await page.getByRole('heading', { name: /^The audit found/ }).waitFor();
-      await look('audit');
-      await cell(page, '3113,').click();
-      await page
-        .getByRole('listitem')
-        .getByText(/^open, /)
-        .first()
-        .waitFor();
-      await look('details');
-      await page.getByRole('button', { name: 'Release', exact: true }).click();
-      await look('release');
-      await page.getByRole('button', { name: 'Keep it' }).click();
-      await page.getByRole('button', { name: 'Describe' }).click();
-      await look('describe');
-      await page.keyboard.press('Escape');
-      await page.getByRole('button', { name: 'Get a port' }).click();
-      await look('get');
-      await page.keyboard.press('Escape');
-      await page.getByRole('button', { name: 'Reserve', exact: true }).click();
-      await look('reserve');
-      await page.keyboard.press('Escape');
-      await page.getByRole('searchbox').fill('api');
-      await page.getByRole('heading', { name: /^\d+ matches$/ }).waitFor();
-      await look('search');
-      assertClean(t, visited);
-    });
-  }
-
-  t.test('everything can be done by keyboard', async (t) => {
-    const visited = await visit(t, browser, url);
-    const { page } = visited;
-    const press = async (...keys: string[]) => {
-      for (const key of keys) await page.keyboard.press(key);
-    };
-    const focused = () => page.evaluate<string>(FOCUSED);
-    /** Waits for the focus, because a dialog that closes returns it a moment later. */
-    const focusReturnsTo = async (expected: RegExp) => {
-      const deadline = Date.now() + 2000;
-      while (!expected.test(await focused()) && Date.now() < deadline) await setTimeout(20);
-      t.match(await focused(), expected);
-    };
-    await page.getByRole('article', { name: 'odin' }).waitFor();
-
-    await press('Tab');
-    t.equal(await focused(), 'Skip to the content');
-    await press('Enter', 'Tab');
-    t.match(await focused(), /^Held/);
-    // Between the tiles and the map are the findings of the last audit that was kept, with a stop for each port.
-    for (let stops = 0; stops < 20 && (await focused()) !== 'Sort by'; stops++) await press('Tab');
-    t.equal(await focused(), 'Sort by');
-    await press('Tab');
-    t.match(await focused(), /^3000, in use/, 'a grid is one stop');
-    await press('Tab');
-    t.match(await focused(), /^3100, /, 'and the next grid the next');
-    for (const [key, expected] of [
-      ['ArrowRight', 3101],
-      ['ArrowDown', 3111],
-      ['ArrowLeft', 3110],
-      ['ArrowUp', 3100],
-      ['ArrowUp', 3100],
-      ['ArrowLeft', 3100],
-      ['End', 3109],
-      ['ArrowRight', 3110],
-      ['Control+End', 3199],
-      ['ArrowDown', 3199],
-      ['Home', 3190],
-      ['Control+Home', 3100],
-    ] as const) {
-      await press(key);
-      t.match(await focused(), new RegExp(`^${expected}, `), key);
-    }
-    await press('ArrowDown', 'Tab', 'Shift+Tab');
-    t.match(await focused(), /^3110, /, 'it comes back to where it was');
-
-    await press('Enter');
-    await page.getByRole('dialog', { name: '3110' }).getByRole('button', { name: 'Release' }).waitFor();
-    t.equal(await focused(), '3110 localhost TCP', 'the details are read from their heading');
-    await press('Tab', 'Tab');
-    t.equal(await focused(), 'Release');
-    await press('Enter');
-    await page.getByRole('dialog', { name: 'Release port 3110?' }).waitFor();
-    t.equal(await focused(), 'Keep it', 'an Enter too many loses nothing');
-    await press('Escape');
-    await focusReturnsTo(/^Release$/);
-    await press('Escape');
-    await focusReturnsTo(/^3110, /);
-
-    await press('/');
-    await page.keyboard.type('web');
-    await page.getByRole('heading', { name: '3 matches' }).waitFor();
-    t.match(await page.getByRole('status').allInnerTexts(), ['3 matches']);
+  t.test('what moves stands still for those who asked for it, and forced colours keep all apart', async (t) => {
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await page.emulateMedia({ reducedMotion: 'reduce', forcedColors: 'active' });
+    await page.goto(`${url}?view=map&port=3101`);
+    await page.getByRole('heading', { name: 'Who has had it' }).waitFor();
+    t.same(await page.evaluate(MOVING), []);
+    const colours = await page.evaluate<string[]>(COLOURS_OF_STATES);
+    t.equal(new Set(colours).size, colours.length, 'each state of the legend keeps its colour and shape');
+    t.same(await findViolations(page), []);
+    await page.emulateMedia({ reducedMotion: null, forcedColors: null });
     assertClean(t, visited);
   });
 
-  t.test('on a phone the details cover the map, and nothing is wider than the screen', async (t) => {
+  t.test('the focus goes in the order of what is seen, is seen, and is never lost', async (t) => {
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.goto(`${url}?view=projects`);
+    await page.getByRole('row', { name: /odin/ }).first().waitFor();
+    const seen: string[] = [];
+    for (let i = 0; i < 24; i += 1) {
+      await page.keyboard.press('Tab');
+      seen.push(await focused(page));
+      t.ok(await page.evaluate(HAS_OUTLINE), `${seen.at(-1)} shows that it has the focus`);
+    }
+    t.same(seen.slice(0, 6), [
+      'Skip to the content',
+      'Port Allocator',
+      'Search, or do something',
+      'Forget the key',
+      'Get a port',
+      'Services',
+    ]);
+    t.same(seen.slice(18, 22), ['Webhooks', 'Cloudflare', 'New project', 'Host']);
+
+    await page.goto(`${url}?view=projects`);
+    await page.getByRole('row', { name: /odin/ }).first().waitFor();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    t.equal(page.url(), `${url}?view=projects`);
+    await page.keyboard.press('Tab');
+    t.equal(await focused(page), 'New project', 'the link skips what is the same everywhere');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog', { name: 'New project' }).waitFor();
+    t.equal(await page.evaluate('document.activeElement.name'), 'project', 'a form begins in its first field');
+    let outside = 0;
+    for (let i = 0; i < 12; i += 1) {
+      await page.keyboard.press('Tab');
+      outside = (await page.evaluate('document.activeElement.closest("dialog") !== null')) ? 0 : outside + 1;
+      t.ok(outside <= 1, 'behind its last field it is in the browser once, and then in the first one');
+    }
+    await page.keyboard.press('Escape');
+    await until(async () => (await focused(page)) === 'New project');
+    assertClean(t, visited);
+  });
+
+  t.test('a port is walked to, described, and left, by the keyboard alone', async (t) => {
+    await page.goto(`${url}?view=map&project=consilio`);
+    await page.locator('[data-stop="3100"]').focus();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Shift+Tab');
+    t.match(await focused(page), /^3110, /, 'it comes back to where it was');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog', { name: /3110/ }).getByRole('button', { name: 'Release' }).waitFor();
+    t.match(await focused(page), /^3110 localhost TCP/, 'the details are read from their heading');
+    for (let i = 0; i < 12 && (await focused(page)) !== 'Release'; i += 1) await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog', { name: 'Release port 3110?' }).waitFor();
+    t.equal(await focused(page), 'Keep it', 'an Enter too many loses nothing');
+    await page.keyboard.press('Escape');
+    await until(async () => (await focused(page)) === 'Release');
+    await page.keyboard.press('Escape');
+    await until(async () => /^3110, /.test(await focused(page)));
+    assertClean(t, visited);
+  });
+
+  t.test('on a telephone the menu and the details are opened and left by touch', async (t) => {
     const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
-    const visited = await visit(t, browser, url, phone);
+    const visited = await visitAsAdmin(t, browser, `${url}?view=map`, phone);
     const { page } = visited;
-    const isTooWide = () => page.evaluate<boolean>(`document.documentElement.scrollWidth > ${phone.viewport.width}`);
-    const look = async (view: string) => {
-      t.notOk(await isTooWide(), view);
-      t.same(await findViolations(page), [], view);
-      if (SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, `phone-${view}.png`) });
-    };
-    await page.getByRole('article', { name: 'odin' }).waitFor();
-    await look('map');
-    await cell(page, '3302,').tap();
-    await page.getByRole('dialog', { name: '3302' }).getByText('Who has had it').waitFor();
-    await look('details');
+    await page.locator('[data-stop="3302"]').tap();
+    await page.getByRole('dialog', { name: /3302/ }).getByText('Who has had it').waitFor();
+    await page.locator('.details:modal').waitFor();
+    t.same(await findViolations(page), []);
     await page.getByRole('button', { name: 'Close the details' }).tap();
-    await page.getByRole('button', { name: 'Run an audit' }).tap();
-    await page.getByRole('heading', { name: /^The audit found/ }).waitFor();
-    await look('audit');
-    await page.getByRole('searchbox').fill('api');
-    await page.getByRole('heading', { name: /^\d+ matches$/ }).waitFor();
-    await look('search');
+    await page.locator('.details').waitFor({ state: 'detached' });
+    const menu = page.getByRole('navigation').getByRole('button', { name: 'Map' });
+    await menu.tap();
+    t.equal(await menu.getAttribute('aria-expanded'), 'true');
+    t.same(await findViolations(page), []);
+    await page.getByRole('link', { name: 'Reservations' }).tap();
+    await page.getByRole('heading', { name: 'Reservations' }).waitFor();
+    const opened = page.getByRole('navigation').getByRole('button', { name: 'Reservations' });
+    t.equal(await opened.getAttribute('aria-expanded'), 'false', 'the menu has closed');
     assertClean(t, visited);
   });
 });
 
-/** The accessible name of the focused element. */
+const focused = (page: Page) => page.evaluate<string>(FOCUSED);
+
+/** The accessible name of the focused element, as far as these need it. */
 const FOCUSED = `(() => {
   const { ariaLabel, labels, innerText } = document.activeElement;
-  return (ariaLabel ?? labels?.[0]?.firstChild.textContent ?? innerText).replace(/\\s+/g, ' ').trim();
+  const text = ariaLabel ?? labels?.[0]?.firstChild.textContent ?? innerText;
+  return text.replace(/\\s+/g, ' ').replace(/ [\\d/]+$/, '').trim();
 })()`;
+
+/** Whether an outline is drawn around what has the focus, or around the field that it is in. */
+const HAS_OUTLINE = `(() => {
+  const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+  return outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2;
+})()`;
+
+/** What has an animation or a transition. */
+const MOVING = `[...document.querySelectorAll('*')].filter((element) => {
+  const { animationName, transitionDuration } = getComputedStyle(element);
+  return animationName !== 'none' || transitionDuration.split(',').some((time) => parseFloat(time) > 0);
+}).map(({ className }) => className)`;
+
+/** Of each state in the legend, its colour and the shape of its mark. */
+const COLOURS_OF_STATES = `[...document.querySelectorAll('.legend .cell')].map((cell) => {
+  const mark = getComputedStyle(cell, '::before');
+  return [getComputedStyle(cell).backgroundColor, mark.clipPath, mark.borderRadius, mark.borderWidth, mark.height].join();
+})`;

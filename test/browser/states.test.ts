@@ -1,267 +1,281 @@
+// What the page says when it may not, cannot or need not show a registry full of services.
+import type { Route } from 'playwright-core';
 import t from 'tap';
 import { assertClean, cell, findViolations, openBrowser, visit } from '../helpers/browser.js';
-import { fillRegistry, PROBED, serve } from '../helpers/dashboard.js';
+import { fillRegistry, serve } from '../helpers/dashboard.js';
 import { openPostgres } from '../helpers/database.js';
-import { listen } from '../helpers/listeners.js';
+import { openGate } from '../helpers/gate.js';
+import { ADMIN_KEY, makeKey, WITH_KEYS } from '../helpers/keys.js';
 import { emptyRegistry } from '../helpers/registry.js';
-
-const KEY = 'k'.repeat(40);
 
 t.test('states of the registry and of the service', async (t) => {
   const browser = await openBrowser(t);
 
-  t.test('a registry without ranges says how to make one', async (t) => {
-    const { db } = await openPostgres(t);
-    await emptyRegistry(db);
-    const { url } = await serve(t, { db });
+  t.test('a registry without ranges lets somebody with a mouse make a project, and get a port', async (t) => {
+    const database = await openPostgres(t);
+    await emptyRegistry(database.db);
+    const { url } = await serve(t, database);
     const visited = await visit(t, browser, url);
-    await visited.page.getByRole('heading', { name: 'This registry has no ranges yet' }).waitFor();
-    await visited.page.getByText(`${url}v1/ranges`).waitFor();
-    t.same(await findViolations(visited.page), []);
+    const { page } = visited;
+    const dialog = page.getByRole('dialog');
+    await page.getByRole('heading', { name: 'This registry has no ranges yet' }).waitFor();
+    t.same(await findViolations(page), []);
+    t.notMatch(await page.locator('body').innerText(), /POST|\/v1\//, 'nobody is told what to send');
+
+    await page.getByRole('button', { name: 'Get a port' }).click();
+    await dialog.getByLabel('Project').fill('freya');
+    await dialog.getByLabel('Service').fill('web');
+    await dialog.getByRole('button', { name: 'Get it' }).click();
+    await dialog.getByRole('alert').getByText('Create it first, with “New project”.').waitFor();
+    t.notMatch(await dialog.innerText(), /POST|PUT|\/v1\//);
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('button', { name: 'New project' }).click();
+    await dialog.getByLabel('Name').fill('freya');
+    // What was created is told as such, also if the ranges cannot be read at once.
+    const cut = (route: Route) => (route.request().method() === 'GET' ? route.abort() : route.continue());
+    await page.route('**/v1/ranges**', cut, { times: 1 });
+    await dialog.getByRole('button', { name: 'Create it' }).click();
+    await page.locator('.notice').getByText('freya has ports 3000 to 3099.').waitFor();
+    await page.getByRole('heading', { name: 'freya', exact: true }).waitFor();
+    await page.getByRole('main').getByRole('button', { name: 'Get a port' }).click();
+    t.equal(await dialog.getByLabel('Project').inputValue(), 'freya');
+    await dialog.getByLabel('Service').fill('web');
+    await dialog.getByRole('button', { name: 'Get it' }).click();
+    await page.locator('.notice').getByText('freya/web has port 3000.').waitFor();
+    await page.getByRole('link', { name: 'Services', exact: true }).click();
+    await page.getByRole('row', { name: /3000 web freya default localhost Not checked yet/ }).waitFor();
     assertClean(t, visited);
   });
 
-  t.test('a registry with one range, and one with sixty', async (t) => {
-    const { db } = await openPostgres(t);
-    await emptyRegistry(db);
-    const { url, request } = await serve(t, { db });
+  t.test('sixty ranges come while the page is open, and two thousand ports that are held are all there', async (t) => {
+    const database = await openPostgres(t);
+    await emptyRegistry(database.db);
+    const { url, request } = await serve(t, database);
     await request('POST', '/v1/ranges', { project: 'only' });
-    const visited = await visit(t, browser, url);
+    const visited = await visit(t, browser, `${url}?view=map`);
     const { page } = visited;
     await page.getByRole('article', { name: 'only' }).waitFor();
     for (let i = 0; i < 59; i++) await request('POST', '/v1/ranges', { project: `project-${i % 50}` });
-    await page.getByRole('button', { name: 'Refresh' }).click();
     await page.getByRole('article', { name: 'project-49' }).waitFor();
-    t.equal(await page.getByRole('article').count(), 51, 'nine projects have two ranges');
-    t.equal(await page.getByRole('grid').count(), 60);
-    await page.getByLabel('Sort by').selectOption('name');
-    t.equal(await page.getByRole('article').first().getByRole('heading').first().innerText(), 'only');
-    await page.getByRole('searchbox').fill('8901');
-    await page.getByText(/^8901 is free, in the range of project-/).waitFor();
-    assertClean(t, visited);
-  });
-
-  t.test('texts of others are isolated, and what is not seen in them is shown', async (t) => {
-    const { db } = await openPostgres(t);
-    const { url, request } = await serve(t, { db });
-    const [deceiving, shown] = ['web\u202egnp.\u200b', 'web\\u{202e}gnp.\\u{200b}'];
-    const texts = { serviceType: deceiving, description: `${deceiving} שלום 👩‍👩‍👧`, metadata: { [deceiving]: 1 } };
-    const { port } = (await request('PUT', '/v1/projects/odin/services/web', texts)).body;
-    const reserved = { ttlSeconds: 3600, reservedBy: deceiving, reason: deceiving, port: port + 1 };
-    t.equal((await request('POST', '/v1/projects/odin/reservations', reserved)).status, 201);
-    await request('PATCH', `/v1/ranges/${Math.floor(port / 100) * 100}`, { description: deceiving });
-    const visited = await visit(t, browser, url);
-    const { page } = visited;
-    const isolated = () => page.locator('bdi').allInnerTexts();
-    const reservedCell = cell(page, `${port + 1}, reserved, `);
-    await reservedCell.hover();
-    t.equal(await reservedCell.getAttribute('aria-label'), `${port + 1}, reserved, ${shown}`);
-    await page.locator('.tip bdi').waitFor();
-    await cell(page, `${port}, `).click();
-    await page.getByText('Description', { exact: true }).waitFor();
-    t.match(
-      await isolated(),
-      [shown, shown, `${shown} שלום 👩‍👩‍👧`, `{\n "${shown}": 1\n}`],
-      'range, type, description, metadata',
-    );
-    await cell(page, `${port + 1}, `).click();
-    await page.getByText('Reason', { exact: true }).waitFor();
-    t.match(await isolated(), [shown, shown, shown], 'range, who reserved it, reason');
-    await page.getByRole('button', { name: 'Cancel the reservation' }).click();
-    await page.getByText(`${shown} reserved it. Anyone may be given the port then.`).waitFor();
-    t.notMatch(await page.locator('body').innerText(), /[\u202e\u200b]/);
-    assertClean(t, visited);
-  });
-
-  t.test(
-    'what was never checked, never seen and has stopped is told apart, and all viewers see one audit',
-    async (t) => {
-      const { db } = await openPostgres(t);
-      const { url, request } = await serve(t, { db }, { ADMIN_API_KEY: KEY });
-      const admin = { authorization: `Bearer ${KEY}` };
-      const hold = async (service: string) =>
-        (await request('PUT', `/v1/projects/odin/services/${service}`, {}, admin)).body.port;
-      const [stopping, unseen] = [await hold('stopping'), await hold('unseen')];
-      const visited = await visit(t, browser, url);
-      const { page } = visited;
-      await page.getByRole('dialog').getByLabel('Key').fill(KEY);
-      await page.getByRole('button', { name: 'Continue' }).click();
-      await page.getByText('Not checked yet', { exact: true }).first().waitFor();
-      await page.getByRole('button', { name: 'Held 2 not checked yet, ' }).waitFor();
-      for (const name of ['Stopped', 'In conflict']) {
-        await page.getByRole('button', { name: `${name} – not checked yet` }).waitFor();
-      }
-      await cell(page, `${unseen}, not checked yet, unseen`).waitFor();
-      t.same(await findViolations(page), []);
-
-      const listener = await listen(t, PROBED, stopping);
-      t.equal((await request('POST', '/v1/audits', {}, admin)).body.inUse, 1);
-      await new Promise((resolve) => listener.close(resolve));
-      await request('POST', '/v1/audits', {}, admin);
-      const late = await hold('late');
-      await page.getByRole('button', { name: 'Refresh' }).click();
-      await page.getByText(/^Audited .* by ADMIN_API_KEY$/).waitFor();
-      await cell(page, `${stopping}, stopped, stopping`).waitFor();
-      await cell(page, `${unseen}, never seen, unseen`).waitFor();
-      await cell(page, `${late}, not checked yet, late`).waitFor();
-      const sizeOf = (port: number) => cell(page, `${port}, `).boundingBox();
-      t.match(await sizeOf(unseen), { width: (await sizeOf(late))?.width, height: (await sizeOf(late))?.height });
-      const swatches = await page.getByRole('list', { name: 'Legend' }).locator('.cell').all();
-      const sizes = await Promise.all(swatches.map(async (swatch) => (await swatch.boundingBox())?.width));
-      t.equal(new Set(sizes).size, 1, `each state is shown in the legend: ${sizes}`);
-      await page.getByRole('button', { name: 'Held 3 0 in use, ' }).waitFor();
-      await page
-        .getByRole('button', { name: 'In conflict 0 the last audit has probed only ports that are held' })
-        .waitFor();
-      await page.getByRole('heading', { name: 'The audit found 2 things' }).waitFor();
-      t.same(await findViolations(page), []);
-      assertClean(t, visited);
-    },
-  );
-
-  t.test('an excluded port is told apart from a free one, with the reason', async (t) => {
-    const { db } = await openPostgres(t);
-    const { url, request } = await serve(t, { db });
-    for (const [port, reason] of [
-      [3501, 'Our VPN\u202eclient'],
-      [3502, 'Held'],
-    ]) {
-      await request('PUT', `/v1/excluded-ports/${port}`, { reason });
-    }
-    const held = { service: 'web', port: 3502 };
-    t.equal((await request('POST', '/v1/projects/quiculum-monitor/allocations', held)).status, 201);
-    await request('PATCH', '/v1/ranges/3500', { reuseCooldownSeconds: 600 });
-    for (const port of [3500, 3503]) {
-      const { id } = (await request('POST', '/v1/projects/quiculum-monitor/allocations', { service: 'old', port }))
-        .body;
-      await request('DELETE', `/v1/allocations/${id}`);
-    }
-    await request('PUT', '/v1/excluded-ports/3503', { reason: 'Cools down too' });
-    const visited = await visit(t, browser, url);
-    const { page } = visited;
-    const card = page.getByRole('article', { name: 'quiculum-monitor' });
-    await card.getByText('1 of 100 held · 1 cooling · 2 excluded').waitFor();
-    await card.getByText('96 free').waitFor();
-    await page.getByRole('list', { name: 'Legend' }).getByText('Excluded').waitFor();
-    for (const label of [
-      '3500, cooling down',
-      '3502, not checked yet, web',
-      '3503, excluded, Cools down too',
-      '3504, free',
-    ]) {
-      t.equal(await cell(page, label).count(), 1, label);
-    }
-    const shown = 'Our VPN\\u{202e}client';
-    const excluded = cell(page, '3501, excluded, ');
-    t.equal(await excluded.getAttribute('aria-label'), `3501, excluded, ${shown}`);
-    await excluded.hover();
-    await page.locator('.tip bdi').getByText(shown).waitFor();
-    await excluded.click();
-    await page.getByText(`Nobody is given it unasked. The reason: ${shown}`).waitFor();
-    await page.getByRole('button', { name: 'Get this port' }).waitFor();
-    t.same(await findViolations(page), []);
-    await cell(page, '3502, ').click();
-    await page.getByText('Nobody is given it unasked. The reason: Held').waitFor();
-    await page.emulateMedia({ colorScheme: 'dark' });
-    t.same(await findViolations(page), []);
-    assertClean(t, visited);
-  });
-
-  t.test('who listens on a port is told with program, process, folder and address', async (t) => {
-    const { db } = await openPostgres(t);
-    const { url, request } = await serve(t, { db });
-    const visited = await visit(t, browser, url);
-    const { page } = visited;
-    const { body } = await request('GET', '/v1/ports/3504');
-    const answers = [
-      [{ process: 'no\u202ede', pid: 812, path: '/home/kim/shop', address: '127.0.0.1' }, 'squatted'],
-      [{ process: null, pid: null, path: null, address: '*' }, 'squatted'],
-    ] as const;
-    for (const [[listener, state], port] of answers.map((answer, i) => [answer, 3504 + i] as const)) {
-      // The answer of a machine on which somebody listens there.
-      await page.route(`**/v1/ports/${port}?*`, (route) => route.fulfill({ json: { ...body, port, state, listener } }));
-      await cell(page, `${port}, free`).click();
-    }
-    await page.getByText('On it listens a process that can not be seen from here.').waitFor();
-    await cell(page, '3504, free').click();
-    await page.getByText('On it listens no\\u{202e}de (pid 812) in /home/kim/shop, on 127.0.0.1.').waitFor();
-    t.same(await page.locator('.details bdi').allInnerTexts(), ['no\\u{202e}de', '/home/kim/shop', '127.0.0.1']);
-    assertClean(t, visited);
-  });
-
-  t.test('lists of more than one page are shown completely', async (t) => {
-    const { db } = await openPostgres(t);
-    const { url, request } = await serve(t, { db });
+    await page.locator('.card').nth(50).waitFor();
+    await page.locator('.grid').nth(59).waitFor();
+    t.equal(await page.locator('.card').count(), 51, 'nine projects have two ranges');
+    t.equal(await page.locator('.grid').count(), 60);
     await request('POST', '/v1/ranges', { project: 'big', kind: 'shared', startPort: 20_000 });
     await request('POST', '/v1/ranges', { project: 'big', kind: 'shared', startPort: 21_000 });
     for (const from of [0, 1000]) {
       const services = Array.from({ length: 1000 }, (_, i) => ({ service: `s${from + i}` }));
       t.equal((await request('PUT', '/v1/projects/big/environments/default', { services })).status, 201);
     }
-    const { page } = await visit(t, browser, url);
-    await page.getByRole('article', { name: 'big' }).getByText('2,000 of 2,000 held').waitFor();
-    t.equal(await page.locator('.row .cell.unchecked').count(), 2000);
+    await page.goto(url);
+    await page.getByText('2,000 ports, held or reserved').waitFor();
+    await page.getByRole('row', { name: /big 2,000 of 2,000 held on localhost, TCP Full/ }).waitFor();
+    await page.getByRole('searchbox', { name: 'Search' }).fill('8901');
+    await page.getByText(/^8901 is free on localhost, TCP, in the range of project-/).waitFor();
+    assertClean(t, visited);
   });
 
-  t.test('with keys in force it asks for one, and keeps it for the tab', async (t) => {
-    const database = await openPostgres(t);
-    const { url } = await serve(t, database, { ADMIN_API_KEY: KEY });
+  t.test('a key that is needed is asked for, and kept for the tab', async (t) => {
+    const gate = await openGate(t, (await serve(t, await openPostgres(t), WITH_KEYS)).url);
+    const { url } = gate;
     const visited = await visit(t, browser, url);
     const { page } = visited;
     const prompt = page.getByRole('dialog', { name: 'This registry needs a key' });
     await prompt.waitFor();
     t.same(await findViolations(page), []);
     await prompt.getByLabel('Key').fill('x'.repeat(40));
-    await prompt.getByRole('button', { name: 'Continue' }).click();
+    await page.keyboard.press('Enter');
     await prompt.getByText('The key that was sent is not valid here.').waitFor();
-    await prompt.getByLabel('Key').fill(KEY);
-    await prompt.getByRole('button', { name: 'Continue' }).click();
-    await page.getByRole('article', { name: 'odin' }).waitFor();
-    await page.getByRole('button', { name: 'Run an audit' }).click();
-    await page.getByRole('heading', { name: /^The audit found/ }).waitFor();
-
+    await prompt.getByLabel('Key').fill(ADMIN_KEY);
+    await page.keyboard.press('Enter');
+    await page.getByText('Nothing is held yet.').waitFor();
     await page.reload();
-    await page.getByRole('article', { name: 'odin' }).waitFor();
+    await page.getByText('Nothing is held yet.').waitFor();
     const other = await page.context().newPage();
     await other.goto(url);
     await other.getByRole('dialog', { name: 'This registry needs a key' }).waitFor();
     await page.getByRole('button', { name: 'Forget the key' }).click();
     await prompt.waitFor();
-    t.equal(await page.getByRole('article').count(), 0, 'what the key let see is gone');
-    await prompt.getByRole('button', { name: 'Cancel' }).click();
+    t.equal(await page.getByText('Nothing is held yet.').count(), 0, 'what the key let see is gone');
+    await page.keyboard.press('Escape');
     await page.getByRole('button', { name: 'Enter the key' }).click();
-    await prompt.waitFor();
+    await prompt.getByLabel('Key').fill(ADMIN_KEY);
+    await page.keyboard.press('Enter');
+    await page.getByText('Nothing is held yet.').waitFor();
+    gate.cut();
+    await page.getByText('Below is what was read last.').waitFor();
+    await page.getByRole('button', { name: 'Forget the key' }).click();
+    await page.getByText('Nothing is held yet.').waitFor({ state: 'detached' });
+    await page.getByRole('alert').getByText('The registry cannot be read').waitFor();
+    t.equal(await page.getByText('Below is what was read last.').count(), 0, 'not even while the service is away');
     assertClean(t, visited);
   });
 
-  t.test('a registry that went away leaves the last view, says so, and comes back', async (t) => {
+  t.test('a browser that keeps nothing for sites shows the page, which has its key until it is closed', async (t) => {
+    const { url } = await serve(t, await openPostgres(t), WITH_KEYS);
+    const visited = await visit(t, browser, 'about:blank');
+    const { page } = visited;
+    await page.addInitScript(`for (const place of ['localStorage', 'sessionStorage']) {
+      Object.defineProperty(window, place, { get() { throw new DOMException('blocked', 'SecurityError'); } });
+    }`);
+    await page.goto(url);
+    await page.getByRole('dialog').getByLabel('Key').fill(ADMIN_KEY);
+    await page.keyboard.press('Enter');
+    await page.getByText('Nothing is held yet.').waitFor();
+    await page.keyboard.press('/');
+    await page.getByRole('combobox', { name: 'What to go to, or to do' }).fill('do not open this');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Search, or do something' }).getByText('Ctrl K').waitFor();
+    assertClean(t, visited);
+  });
+
+  t.test('a key that may only read shows everything, and is told why it may do nothing', async (t) => {
+    const { url, request } = await serve(t, await openPostgres(t), WITH_KEYS);
+    const held = await request('PUT', '/v1/projects/odin/services/web', {}, { authorization: `Bearer ${ADMIN_KEY}` });
+    const { id, key } = await makeKey(request, 'reader');
+    const visited = await visit(t, browser, 'about:blank');
+    const { page } = visited;
+    const dialog = page.getByRole('dialog');
+    await page.addInitScript(`sessionStorage.setItem('port-allocator-key', '${key}')`);
+    await page.goto(`${url}?dialog=release:${held.body.id}`);
+    await page.getByRole('button', { name: `Release ${held.body.port}` }).click();
+    await dialog.getByRole('alert').getByText('Ask whoever runs the registry for a key that may do it.').waitFor();
+    t.notMatch(await dialog.innerText(), /DELETE|\/v1\//);
+    await dialog.getByRole('button', { name: 'Keep it' }).click();
+    await page.getByRole('row', { name: /web odin/ }).waitFor();
+    await page.getByRole('link', { name: 'Keys', exact: true }).click();
+    await page.getByText(/so that none are shown/).waitFor();
+    t.same(await findViolations(page), []);
+
+    // It is revoked while the page is open.
+    await page.getByRole('link', { name: 'Services', exact: true }).click();
+    await page.getByText('Live', { exact: true }).waitFor();
+    await request('DELETE', `/v1/api-keys/${id}`, undefined, { authorization: `Bearer ${ADMIN_KEY}` });
+    await page.getByRole('dialog', { name: 'This registry needs a key' }).waitFor();
+    await page.getByRole('row').first().waitFor({ state: 'detached' }); // what the key let see is gone
+    await dialog.getByLabel('Key').fill(ADMIN_KEY);
+    await page.keyboard.press('Enter');
+    await page.getByRole('row', { name: /web odin/ }).waitFor();
+    assertClean(t, visited);
+  });
+
+  t.test('a view or a dialog that fails leaves the rest of the page as it is', async (t) => {
+    const { url } = await serve(t, await openPostgres(t), WITH_KEYS);
+    const { page, problems } = await visit(t, browser, 'about:blank');
+    const main = page.getByRole('main');
+    const failed = page.getByRole('dialog', { name: 'This dialog has failed' });
+    await page.addInitScript(`sessionStorage.setItem('port-allocator-key', '${ADMIN_KEY}')`);
+    const answer = { items: [null], nextCursor: null };
+    await page.route('**/v1/api-keys?*', (route) => route.fulfill({ json: answer }));
+    await page.goto(`${url}?view=keys`);
+    await main.getByRole('alert').getByText('This view has failed').waitFor();
+    t.same(await findViolations(page), []);
+    await page.getByRole('link', { name: 'Map', exact: true }).click();
+    await main.getByRole('heading', { name: 'Map' }).waitFor();
+    await page.goBack();
+    await main.getByText('This view has failed').waitFor();
+
+    await page.route('**/v1/ports/*/history?*', (route) => route.fulfill({ json: answer }));
+    await page.goto(`${url}?view=map&port=3100`);
+    const details = page.getByRole('complementary', { name: 'Port' });
+    await details.getByText('This view has failed').waitFor();
+    await details.getByRole('button', { name: 'Close the details' }).click();
+    await details.waitFor({ state: 'detached' });
+    await main.getByRole('heading', { name: 'Map' }).waitFor();
+
+    await page.goto(`${url}?dialog=revoke-key:1`);
+    await failed.waitFor();
+    t.same(await findViolations(page), []);
+    await failed.getByRole('button', { name: 'Close' }).click();
+    await failed.waitFor({ state: 'detached' });
+    await page.getByRole('banner').getByRole('button', { name: 'Get a port' }).click();
+    await page.getByRole('dialog', { name: 'Get a port' }).waitFor();
+    await page.unroute('**/v1/api-keys?*');
+    await page.goto(`${url}?view=keys`);
+    await main.getByText('There is no key yet besides ADMIN_API_KEY.').waitFor();
+    t.ok(problems.length > 0, 'who looks for the reason finds it in the console');
+    t.same(
+      problems.filter((problem) => !problem.includes('null')),
+      [],
+    );
+  });
+
+  t.test('what a dialog cannot read, and what it could not do, is told in it', async (t) => {
+    const { url, request } = await serve(t, await openPostgres(t));
+    const ids: string[] = [];
+    for (const service of ['api', 'web']) {
+      ids.push((await request('PUT', `/v1/projects/odin/services/${service}`, {})).body.id);
+    }
+    const visited = await visit(t, browser, 'about:blank');
+    const { page } = visited;
+    const dialog = page.getByRole('dialog');
+    const cut = (route: Route) => route.abort();
+    await page.route(`**/v1/allocations/${ids[0]}`, cut);
+    await page.goto(`${url}?dialog=describe:${ids[0]}`);
+    await dialog.getByRole('heading', { name: 'Describe a port' }).waitFor();
+    await dialog.getByText('The registry does not answer.').waitFor();
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    await dialog.waitFor({ state: 'detached' });
+
+    await page.goto(`${url}?dialog=release-found:3300-3301`);
+    await dialog.getByRole('button', { name: 'Release 2 ports' }).click();
+    await dialog.getByRole('alert').getByText('The registry does not answer.').waitFor();
+    await page.unroute(`**/v1/allocations/${ids[0]}`);
+    await dialog.getByRole('button', { name: 'Release 1 port' }).click();
+    await page.locator('.notice').getByText('Port 3300 was released.').waitFor();
+    assertClean(t, visited);
+  });
+
+  t.test('a service that goes down leaves the last view, says so, and comes back', async (t) => {
     const { url, request } = await serve(t, await openPostgres(t));
     await fillRegistry(request);
-    const visited = await visit(t, browser, url);
+    const gate = await openGate(t, url);
+    const visited = await visit(t, browser, `${gate.url}?view=map`);
     const { page } = visited;
-    await page.getByRole('article', { name: 'odin' }).waitFor();
-    await page.context().setOffline(true);
-    await page.getByRole('button', { name: 'Refresh' }).click();
-    await page.getByRole('alert').getByText('The registry can not be read').waitFor();
-    await page.getByText('Below is what was read last.').waitFor();
-    await page.getByRole('article', { name: 'odin' }).waitFor();
-    t.same(await findViolations(page), []);
-    await page.context().setOffline(false);
-    await page.getByRole('button', { name: 'Try now' }).click();
-    await page.getByRole('alert').getByText('The registry can not be read').waitFor({ state: 'detached' });
+    const alert = page.getByRole('alert');
+    await cell(page, '3301, not checked yet, query').waitFor();
+    gate.cut();
+    await alert.getByRole('heading', { name: 'The registry cannot be read' }).waitFor();
+    await alert.getByText('The registry does not answer.').waitFor();
+    await alert.getByText('Below is what was read last. This page tries again every few seconds.').waitFor();
+    t.equal(await cell(page, '3301, not checked yet, query').count(), 1);
+    await page.getByRole('button', { name: 'Get a port' }).click();
+    await page.getByRole('dialog').getByLabel('Project').fill('odin');
+    await page.getByRole('dialog').getByLabel('Service').fill('late');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').getByText('The registry does not answer.').waitFor();
+    gate.mend();
+    await page.keyboard.press('Enter');
+    await page.locator('.notice').getByText('odin/late has port 3305.').waitFor();
+    await alert.getByRole('heading').waitFor({ state: 'detached' });
+    await cell(page, '3305, not checked yet, late').waitFor();
     assertClean(t, visited);
   });
 
-  t.test('while the database is unavailable it shows the refusal of the service', async (t) => {
+  t.test('a service that is down from the beginning says so', async (t) => {
+    const { url } = await serve(t, await openPostgres(t));
+    const visited = await visit(t, browser, 'about:blank');
+    const { page } = visited;
+    let isUp = false;
+    await page.route('**/v1/**', (route) => (isUp ? route.continue() : route.abort()));
+    await page.goto(url);
+    await page.getByRole('alert').getByText('The registry does not answer.').waitFor();
+    t.equal(await page.getByText('Below is what was read last.').count(), 0);
+    t.same(await findViolations(page), []);
+    isUp = true;
+    await page.getByRole('button', { name: 'Try now' }).click();
+    await page.getByText('Nothing is held yet.').waitFor();
+    assertClean(t, visited);
+  });
+
+  t.test('a database that is not reached is told as such', async (t) => {
     const database = await openPostgres(t);
     const { url } = await serve(t, database);
     await database.close();
     const visited = await visit(t, browser, url);
-    await visited.page.getByRole('alert').getByText('The registry can not be read').waitFor();
-    await visited.page
-      .getByRole('alert')
-      .getByText(/database/)
-      .waitFor();
+    const alert = visited.page.getByRole('alert');
+    await alert.getByText('The registry cannot be read').waitFor();
+    await alert.getByText('The registry does not reach its database.').waitFor();
     t.same(await findViolations(visited.page), []);
     assertClean(t, visited);
   });

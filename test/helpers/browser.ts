@@ -27,6 +27,8 @@ export interface Visit {
   page: Page;
   /** Errors of scripts, and violations of the Content-Security-Policy. None is expected. */
   problems: string[];
+  /** All that the browser reports as an error, refusals by the service among them. */
+  errors: string[];
   /** The origins to which the page sent requests. */
   origins: Set<string>;
 }
@@ -43,14 +45,16 @@ export async function visit(
   const page = await context.newPage();
   page.setDefaultTimeout(TIMEOUT_MS);
   const problems: string[] = [];
+  const errors: string[] = [];
   const origins = new Set<string>();
   page.on('pageerror', ({ message }) => problems.push(message));
   page.on('console', (message) => {
+    if (message.type() === 'error') errors.push(message.text());
     if (/Content Security Policy|Uncaught/.test(message.text())) problems.push(message.text());
   });
   page.on('request', (request) => origins.add(new URL(request.url()).origin));
   await page.goto(url);
-  return { page, problems, origins };
+  return { page, problems, errors, origins };
 }
 
 /**
@@ -59,6 +63,11 @@ export async function visit(
  */
 export function cell(page: Page, label: string): Locator {
   return page.locator(`.cell[aria-label^="${label}"]`);
+}
+
+/** Whether an element has the focus. */
+export async function hasFocus(element: Locator): Promise<boolean> {
+  return (await element.and(element.page().locator(':focus')).count()) === 1;
 }
 
 /** Asserts what must hold for every page at any time. */
@@ -73,11 +82,15 @@ interface Violation {
   nodes: { html: string }[];
 }
 
-/** Returns what axe finds wrong with the page as it is now. */
-export async function findViolations(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
-  // The maps of all projects are alike and have hundreds of ports each, so only the first four are checked.
-  const scope = { exclude: [['.card:nth-child(n + 5)']] };
+/**
+ * Returns what axe finds wrong with the page as it is now.
+ * @param exclude selectors of parts that are not checked. The maps of all projects are alike and have hundreds of ports
+ * each, so that only the first four are.
+ */
+export async function findViolations(page: Page, exclude = [['.card:nth-child(n + 5)']]): Promise<string[]> {
+  // To load half a megabyte of script takes longer than most runs of it: once for each document is enough.
+  if (!(await page.evaluate("typeof axe === 'object'"))) await page.evaluate(axe);
+  const scope = { exclude };
   const options = { runOnly: RULES, resultTypes: ['violations'] };
   const run = `axe.run(${JSON.stringify(scope)}, ${JSON.stringify(options)}).then(({ violations }) => violations)`;
   const violations: Violation[] = await page.evaluate(run);

@@ -1,21 +1,28 @@
 import type { FastifyInstance } from 'fastify';
+import pLimit from 'p-limit';
 import type { Test } from 'tap';
 import type { Database } from '../../src/database/connect.js';
-import { makeApp, requester } from './app.js';
+import type { ServiceOptions } from '../../src/service.js';
+import type { requester } from './app.js';
+import { serveFeed } from './events.js';
 import { listen } from './listeners.js';
 
 /** A loopback address that only this process uses. Nothing else that listens on this machine is found there. */
 export const PROBED = `127.88.${(process.pid >> 8) % 256}.${process.pid % 256}`;
 
-/** Starts the real app on a port. Its audits of `localhost` probe an address where only the test's listeners are. */
+/**
+ * Starts the real app on a port, with the change feed running. Its audits of `localhost` probe an address where only the
+ * test's listeners are.
+ */
 export async function serve(
   t: Test,
-  database: Pick<Database, 'db'>,
+  database: Database,
   variables: Record<string, string> = {},
+  options: Pick<ServiceOptions, 'cloudflareUrl'> = {},
 ): Promise<{ app: FastifyInstance; url: string; request: ReturnType<typeof requester> }> {
-  const app = await makeApp(t, database, { PROBE_TARGETS: `localhost=${PROBED}`, ...variables });
-  const url = await app.listen({ host: '127.0.0.1', port: 0 });
-  return { app, url: `${url}/`, request: requester(app) };
+  const probing = { PROBE_TARGETS: `localhost=${PROBED}`, ...variables };
+  const { app, url, request } = await serveFeed(t, database, probing, options);
+  return { app, url: `${url}/`, request };
 }
 
 /** Fills the registry so that, after `runServices` and an audit, ports in every state are on the map. */
@@ -70,4 +77,23 @@ export async function runServices(t: Test, request: ReturnType<typeof requester>
   await request('POST', `/v1/allocations/${items.find(({ port }) => port === 3104)?.id}/health-checks`);
   await listen(t, PROBED, 3190);
   await listen(t, PROBED, 3320);
+}
+
+/** How many projects are filled at the same time. */
+const AT_A_TIME = 4;
+
+/** Fills the registry with projects that hold the same number of ports each, in environments of a few services. */
+export async function fillLarge(request: ReturnType<typeof requester>, projects: number, ports: number): Promise<void> {
+  const names = Array.from({ length: projects }, (_, i) => `project-${i + 1}`);
+  const each = Math.ceil(ports / projects);
+  const services = Array.from({ length: each }, (_, i) => ({ service: `service-${i + 1}` }));
+  const fill = async (project: string) => {
+    const made = await request('PUT', `/v1/projects/${project}`, {});
+    if (made.status !== 201) throw new Error(`${project} was not created: ${JSON.stringify(made.body)}`);
+    const filled = await request('PUT', `/v1/projects/${project}/environments/default`, { services });
+    if (filled.status !== 201) throw new Error(`${project} was not filled: ${JSON.stringify(filled.body)}`);
+  };
+  // New ranges wait for one another: on a busy machine the last of all at once would wait for longer than it may.
+  const fewAtATime = pLimit(AT_A_TIME);
+  await Promise.all(names.map((project) => fewAtATime(fill, project)));
 }

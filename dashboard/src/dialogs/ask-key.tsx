@@ -1,12 +1,12 @@
+import { readAgain } from '../feed/feed.js';
 import { keyRefusal, setApiKey } from '../registry/api.js';
-import { refresh } from '../registry/registry.js';
 import { type Fields, Form, Labelled, Modal } from './form.js';
 
 /** Asks for a key after the service has refused a request without a valid one. */
 export function AskKey({ reason }: { reason: string }) {
   const use = async (fields: Fields) => {
     setApiKey(fields.required('key'));
-    await refresh();
+    readAgain();
   };
   return (
     <Modal title="This registry needs a key" onClose={() => (keyRefusal.value = null)}>

@@ -2,26 +2,30 @@ import { signal } from '@preact/signals';
 import createClient from 'openapi-fetch';
 import { makeTextVisible } from '../../../src/input/visible.js';
 import type { components, paths } from '../../generated/contract.js';
+import { readStored, store } from '../storage.js';
+import { wordRefusal } from './refusals.js';
 
 type Schemas = components['schemas'];
 export type Allocation = Schemas['Allocation'];
 export type AllocationDetails = Schemas['AllocationDetails'];
+export type ApiKey = Schemas['ApiKey'];
 export type Audit = Schemas['Audit'];
 export type AuditConflict = Schemas['AuditConflict'];
+export type Caller = Schemas['Caller'];
+export type Environment = Schemas['Environment'];
 export type ExcludedPort = Schemas['ExcludedPort'];
+export type FeedEvent = Schemas['Event'];
 export type HealthCheck = Schemas['HealthCheck'];
+/** An allocation without its metadata, which events do not have. */
+export type Held = Schemas['AllocationOutline'];
 export type Listener = Schemas['Listener'];
+export type ListeningPort = Schemas['ListeningPort'];
 export type Port = Schemas['Port'];
 export type Problem = Schemas['Problem'];
 export type Protocol = Allocation['protocol'];
 export type Range = Schemas['Range'];
 export type Reservation = Schemas['Reservation'];
-
-/** A port space: one host and protocol. */
-export interface Space {
-  host: string;
-  protocol: Protocol;
-}
+export type Webhook = Schemas['Webhook'];
 
 /** The most items that a page of a list can have. */
 export const MAX_PAGE = 1000;
@@ -30,13 +34,12 @@ const TIMEOUT_MS = 20_000;
 const STORED_KEY = 'port-allocator-key';
 
 /** Kept in the session storage: only this tab has it, and only until it is closed. */
-export const apiKey = signal(sessionStorage.getItem(STORED_KEY));
+export const apiKey = signal(readStored('sessionStorage', STORED_KEY));
 /** What the service said when it refused a request for lack of a valid key. Null once the dialog about it is closed. */
 export const keyRefusal = signal<string | null>(null);
 
 export function setApiKey(key: string | null): void {
-  if (key === null) sessionStorage.removeItem(STORED_KEY);
-  else sessionStorage.setItem(STORED_KEY, key);
+  store('sessionStorage', STORED_KEY, key);
   apiKey.value = key;
   keyRefusal.value = null;
 }
@@ -51,7 +54,7 @@ export function authorization(): Record<string, string> {
 export const api = createClient<paths>({
   baseUrl: serviceUrl,
   fetch: (request) =>
-    fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]), cache: 'no-store' }),
+    orNoAnswer(fetchWhole(request, AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]))),
 });
 api.use({
   onRequest({ request }) {
@@ -60,7 +63,34 @@ api.use({
   },
 });
 
-/** A refusal by the service. The message is the service's own. */
+/** The service was not reached, or its answer broke off. */
+export class NoAnswer extends Error {
+  override readonly name = 'NoAnswer';
+}
+
+/** For what goes over the network. Whatever fails there is no mistake of this page, unlike other errors. */
+export async function orNoAnswer<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (cause) {
+    throw new NoAnswer('There is no answer', { cause });
+  }
+}
+
+/** For a call that may take longer than any other, to which the service sets no limit. */
+export const UNLIMITED = { fetch: (request: Request) => orNoAnswer(fetchWhole(request, request.signal)) };
+
+/** Fetches an answer with all of its body, so that a connection which is lost meanwhile is noticed here. */
+async function fetchWhole(request: Request, signal: AbortSignal): Promise<Response> {
+  const answer = await fetch(request, { signal, cache: 'no-store' });
+  const body = await answer.arrayBuffer();
+  const isOfKey = request.headers.get('authorization') === (authorization().authorization ?? null);
+  if (!isOfKey) throw new Error('The key was forgotten meanwhile, and with it whatever it lets see');
+  // An answer such as 204 may be given no body at all, not even an empty one.
+  return new Response(body.byteLength === 0 ? null : body, answer);
+}
+
+/** A refusal by the service. The message is for people, see refusals.ts. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
 
@@ -68,7 +98,11 @@ export class Refusal extends Error {
     readonly status: number,
     readonly problem: Problem | null,
   ) {
-    super(problem?.detail ?? `The answer was ${status}, and not from the registry: ask whoever runs the proxy.`);
+    super(
+      problem === null
+        ? `The answer was ${status}, and not from the registry: ask whoever runs the proxy.`
+        : wordRefusal(problem),
+    );
   }
 }
 
@@ -77,7 +111,7 @@ export class InputError extends Error {
   override readonly name = 'InputError';
 }
 
-/** Returns the body of a successful answer. @throws Refusal, or whatever `fetch` throws when there is no answer */
+/** Returns the body of a successful answer. @throws Refusal, or NoAnswer */
 export async function answerOf<T>(
   call: Promise<{ data?: T | undefined; error?: unknown; response: Response }>,
 ): Promise<T> {
@@ -97,10 +131,23 @@ function isProblem(body: unknown): body is Problem {
   return typeof body === 'object' && body !== null && 'code' in body && 'detail' in body;
 }
 
-/** Describes an error for the person at the screen: what happened, and what to do about it. */
+/** What the console has of the mistakes of this page. */
+const reported = new WeakSet<object>();
+
+/**
+ * Describes an error for the person at the screen: what happened, and what to do about it. One that nobody has foreseen
+ * is a mistake of this page: it is also reported in the console, with where it was made, once, however often it is
+ * shown.
+ */
 export function describeFailure(error: unknown): string {
   if (error instanceof Refusal || error instanceof InputError) return makeTextVisible(error.message);
-  return 'The registry does not answer. Check that the service runs and that this machine reaches it.';
+  if (error instanceof NoAnswer) {
+    return 'The registry does not answer. Check that the service runs and that this machine reaches it.';
+  }
+  const thrown = Object(error);
+  if (!reported.has(thrown)) reportError(error);
+  reported.add(thrown);
+  return 'This page has failed. Load it again.';
 }
 
 /** Reads all pages of a list. */

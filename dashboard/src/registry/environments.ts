@@ -1,0 +1,58 @@
+import { computed } from '@preact/signals';
+import type { components } from '../../generated/contract.js';
+import { answerOf, api, type Held, listAll, MAX_PAGE } from './api.js';
+import type { Space } from './port-space.js';
+import { held } from './store.js';
+
+/** An environment that holds a port, on whatever host. */
+export type HeldEnvironment = components['schemas']['HeldEnvironment'];
+export type EnvironmentName = Pick<HeldEnvironment, 'project' | 'environment'>;
+
+/** Which environments are wanted. */
+export interface EnvironmentQuery {
+  project?: string;
+  host?: string;
+  unusedForSeconds?: number;
+}
+
+/** Reads the environments that hold something. */
+export function listEnvironments(wanted: EnvironmentQuery): Promise<HeldEnvironment[]> {
+  const query = { ...wanted, limit: MAX_PAGE };
+  return listAll((page) => answerOf(api.GET('/v1/environments', { params: { query: { ...query, ...page } } })));
+}
+
+export async function findEnvironment({ project, environment }: EnvironmentName): Promise<HeldEnvironment | null> {
+  const all = await listEnvironments({ project });
+  return all.find((one) => one.environment === environment) ?? null;
+}
+
+/** `odin/feature-x`, as it stands in the address bar. */
+export const nameEnvironment = ({ project, environment }: EnvironmentName): string => `${project}/${environment}`;
+
+/** What an environment holds on all hosts, by port. */
+export const portsOf = (named: EnvironmentName): readonly Held[] =>
+  heldByEnvironment.value.get(nameEnvironment(named)) ?? [];
+
+/** In which port spaces an environment holds ports, and how many. */
+export function spacesOf(named: EnvironmentName): (Space & { ports: number })[] {
+  const found = new Map<string, Space & { ports: number }>();
+  for (const { host, protocol } of portsOf(named)) {
+    const name = `${host} ${protocol}`;
+    const space = found.get(name) ?? { host, protocol, ports: 0 };
+    space.ports++;
+    found.set(name, space);
+  }
+  return [...found.values()];
+}
+
+const heldByEnvironment = computed<ReadonlyMap<string, Held[]>>(() => {
+  const found = new Map<string, Held[]>();
+  for (const one of held.value.values()) {
+    const name = nameEnvironment(one);
+    const own = found.get(name);
+    if (own === undefined) found.set(name, [one]);
+    else own.push(one);
+  }
+  for (const own of found.values()) own.sort((a, b) => a.port - b.port);
+  return found;
+});
