@@ -5,7 +5,6 @@ import t from 'tap';
 import type { ListeningPort } from '../../src/schemas/port.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { databases, openPostgres } from '../helpers/database.js';
-import { ADMIN, bearer, makeKey, WITH_KEYS } from '../helpers/keys.js';
 import { findFreeIn, listen, listenIn } from '../helpers/listeners.js';
 import { assertInvalid } from '../helpers/problems.js';
 
@@ -69,23 +68,6 @@ for (const [name, open] of databases) {
     });
   });
 }
-
-t.test('a key is told of what listens on the ports of its projects alone', linux, async (t) => {
-  const request = requester(await makeApp(t, await openPostgres(t), WITH_KEYS));
-  const odin = bearer((await makeKey(request, 'project', 'odin')).key);
-  const reader = bearer((await makeKey(request, 'reader')).key);
-  const own = await listen(t, '127.0.0.1', await findFreeIn(3300));
-  const other = await listen(t, '127.0.0.1', await findFreeIn(3500));
-  const unmanaged = await listen(t, '127.0.0.1', await findFreeIn(2200));
-  const ofThree = async (who: Record<string, string>) => {
-    const { body } = await request('GET', '/v1/listeners?limit=1000', undefined, who);
-    const listed = body.items.map(({ port }: ListeningPort) => port);
-    t.ok(who !== odin || listed.every((port: number) => port >= 3300 && port <= 3399));
-    return [unmanaged, own, other].map(({ port }) => listed.includes(port));
-  };
-  t.strictSame(await ofThree(odin), [false, true, false]);
-  for (const who of [ADMIN, reader]) t.strictSame(await ofThree(who), [true, true, true]);
-});
 
 t.test('where the ports of localhost are those of another machine, it is empty', async (t) => {
   const request = requester(await makeApp(t, await openPostgres(t), { PROBE_TARGETS: 'localhost=192.0.2.1' }));

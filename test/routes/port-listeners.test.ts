@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import t from 'tap';
+import type { ListeningPort } from '../../src/schemas/port.js';
 import { makeApp, requester } from '../helpers/app.js';
 import { openPostgres } from '../helpers/database.js';
 import { ADMIN, bearer, makeKey, WITH_KEYS } from '../helpers/keys.js';
@@ -71,4 +72,13 @@ t.test('a key learns who listens on the ports of its projects alone', linux, asy
     t.match(await describe(other.port, who), { state: 'squatted', ...seen });
     t.match(await describe(unmanaged.port, who), { state: 'unmanaged', ...seen });
   }
+  const listed = async (who: Record<string, string>): Promise<number[]> =>
+    (await request('GET', '/v1/listeners?limit=1000', undefined, who)).body.items.map(
+      ({ port }: ListeningPort) => port,
+    );
+  const ports = [unmanaged, own, other].map(({ port }) => port);
+  for (const who of [ADMIN, reader]) t.ok((await listed(who)).filter((port) => ports.includes(port)).length === 3);
+  const listedToOdin = await listed(odin);
+  t.ok(listedToOdin.includes(own.port));
+  t.ok(listedToOdin.every((port) => port >= 3300 && port <= 3399));
 });

@@ -10,7 +10,13 @@ import {
   type Held,
   makeIdempotencyKey,
 } from './api.js';
-import { type EnvironmentName, findEnvironment, type HeldEnvironment, spacesOf } from './environments.js';
+import {
+  describeEnvironment,
+  type EnvironmentName,
+  findEnvironment,
+  type HeldEnvironment,
+  spacesOf,
+} from './environments.js';
 import { noteSeen } from './store.js';
 
 /** Probes a port that is held. If it is in use as before, no event tells that it was seen, and so it is noted here. */
@@ -99,19 +105,12 @@ function describeTakenBack(released: Allocation[], held: number, failed: Outcome
 /** Sets the folder of an environment and when it expires, which it has only while it holds a port. */
 async function describeAgain(before: HeldEnvironment | null, held: readonly Allocation[]): Promise<void> {
   if (before === null) return;
-  const { project, environment, path, expiresAfterSeconds, onExpiry } = before;
+  const { path, expiresAfterSeconds, onExpiry } = before;
   const [first] = held;
   if (first === undefined || (path === null && expiresAfterSeconds === null)) return;
-  const { service, host, protocol } = first;
-  await answerOf(
-    api.PUT('/v1/projects/{project}/environments/{environment}', {
-      params: { path: { project, environment }, query: { host, protocol } },
-      body: {
-        services: [{ service }],
-        ...(path !== null && { path }),
-        ...(expiresAfterSeconds !== null && { expiresAfterSeconds }),
-        ...(expiresAfterSeconds !== null && onExpiry !== null && { onExpiry }),
-      },
-    }),
-  );
+  await describeEnvironment(first, {
+    ...(path !== null && { path }),
+    ...(expiresAfterSeconds !== null && { expiresAfterSeconds }),
+    ...(expiresAfterSeconds !== null && onExpiry !== null && { onExpiry }),
+  });
 }

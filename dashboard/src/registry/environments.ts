@@ -1,5 +1,5 @@
 import { computed } from '@preact/signals';
-import type { components } from '../../generated/contract.js';
+import type { components, operations } from '../../generated/contract.js';
 import { answerOf, api, type Held, listAll, MAX_PAGE } from './api.js';
 import type { Space } from './port-space.js';
 import { held } from './store.js';
@@ -24,6 +24,29 @@ export function listEnvironments(wanted: EnvironmentQuery): Promise<HeldEnvironm
 export async function findEnvironment({ project, environment }: EnvironmentName): Promise<HeldEnvironment | null> {
   const all = await listEnvironments({ project });
   return all.find((one) => one.environment === environment) ?? null;
+}
+
+type EnvironmentRequest = operations['allocateEnvironment']['requestBody']['content']['application/json'];
+type EnvironmentDetails = Pick<EnvironmentRequest, 'path' | 'expiresAfterSeconds' | 'onExpiry'>;
+
+/**
+ * Says of an environment in which folder it is, and when it expires.
+ *
+ * This is said together with services, of which there has to be one. It is one that holds a port, so that nothing is
+ * allocated.
+ * @throws Refusal
+ */
+export async function describeEnvironment(
+  one: Pick<Held, keyof EnvironmentName | keyof Space | 'service'>,
+  details: EnvironmentDetails,
+): Promise<void> {
+  const { project, environment, service, host, protocol } = one;
+  await answerOf(
+    api.PUT('/v1/projects/{project}/environments/{environment}', {
+      params: { path: { project, environment }, query: { host, protocol } },
+      body: { services: [{ service }], ...details },
+    }),
+  );
 }
 
 /** `odin/feature-x`, as it stands in the address bar. */

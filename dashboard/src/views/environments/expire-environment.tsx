@@ -8,8 +8,8 @@ import { formatMoment } from '../../format.js';
 import { tell } from '../../notices.js';
 import { useLoaded } from '../../parts/loaded.js';
 import { closeDialog } from '../../place.js';
-import { answerOf, api, InputError } from '../../registry/api.js';
-import { findEnvironment, type HeldEnvironment, portsOf } from '../../registry/environments.js';
+import { InputError } from '../../registry/api.js';
+import { describeEnvironment, findEnvironment, type HeldEnvironment, portsOf } from '../../registry/environments.js';
 
 /** In seconds: an hour, which is the shortest, a day, a week, 30 and 90 days, and a year, which is the longest. */
 const DURATIONS = [3600, 86_400, 604_800, 2_592_000, 7_776_000, 31_536_000];
@@ -78,26 +78,12 @@ function describe(name: string, seconds: number | null, isReleased: boolean): st
   return `${name} expires ${formatDuration(seconds)} after its last use, and is ${isReleased ? 'released' : 'kept'} then.`;
 }
 
-/**
- * The expiry is set together with services, of which there has to be one. It is one that the environment holds a port
- * for, so that nothing is allocated.
- */
 async function setExpiry(
-  { project, environment }: HeldEnvironment,
+  environment: HeldEnvironment,
   expiresAfterSeconds: number | null,
   onExpiry: 'tell' | 'release',
 ): Promise<void> {
-  const [first] = portsOf({ project, environment });
+  const [first] = portsOf(environment);
   if (first === undefined) throw new InputError('The environment is gone: its last port was released.');
-  const { service, host, protocol } = first;
-  await answerOf(
-    api.PUT('/v1/projects/{project}/environments/{environment}', {
-      params: { path: { project, environment }, query: { host, protocol } },
-      body: {
-        services: [{ service }],
-        expiresAfterSeconds,
-        ...(expiresAfterSeconds !== null && { onExpiry }),
-      },
-    }),
-  );
+  await describeEnvironment(first, { expiresAfterSeconds, ...(expiresAfterSeconds !== null && { onExpiry }) });
 }
