@@ -10,6 +10,6 @@ export async function holds<T>(
   property: fc.IRawProperty<T>,
   parameters: fc.Parameters<T> = {},
 ): Promise<void> {
-  const run = await fc.check(property, parameters);
+  const run = await fc.check(property, { includeErrorInReport: true, ...parameters });
   t.notOk(run.failed, (await fc.asyncDefaultReportMessage(run)) ?? `held for ${run.numRuns} values`);
 }

@@ -175,6 +175,8 @@ async function makeState(db: Kysely<Tables>, { facts, cooldowns }: State): Promi
       update port_ranges set reuse_cooldown_seconds = ${seconds}::integer
       where start_port = ${Number(start)}`.execute(db);
   }
+  /** A number has one reservation at a time. */
+  const reserved = new Set<string>();
   for (const { port, space, kind, secondsAgo, isForeign } of facts) {
     const start = port >= 9000 && port <= 9999 ? 9000 : port - (port % 100);
     const project = isForeign ? 'odin' : (OWNERS[start as keyof typeof OWNERS] ?? 'odin');
@@ -189,6 +191,9 @@ async function makeState(db: Kysely<Tables>, { facts, cooldowns }: State): Promi
         insert into port_allocations (port, project, service, host, protocol)
         values (${port}, ${project}, 'held', ${host}, ${protocol}) on conflict do nothing`.execute(db);
     } else if (kind === 'reserved') {
+      const spot = `${port} ${host} ${protocol}`;
+      if (reserved.has(spot)) continue;
+      reserved.add(spot);
       const seconds = secondsAgo <= COOLDOWN_SECONDS ? COOLDOWN_SECONDS : -60;
       await insertReservation(db, { port, project, host, protocol: protocol as 'tcp' | 'udp', seconds });
     } else {

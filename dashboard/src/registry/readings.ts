@@ -44,7 +44,9 @@ export function readSoon(reading: Reading, afterMs?: number): void {
     // One after another, so that no answer comes after a newer one and replaces it.
     await underWay.get(reading);
     waiting.delete(reading);
-    underWay.set(reading, readNow(reading));
+    const begun = readNow(reading);
+    underWay.set(reading, begun);
+    await begun;
   }, dueAt - now);
   waiting.set(reading, { timer, dueAt });
 }
