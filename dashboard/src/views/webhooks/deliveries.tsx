@@ -72,12 +72,12 @@ const columns: readonly Column<Delivery>[] = [
   { id: 'actions', name: 'Actions', isNameHidden: true, cell: (delivery) => <Repeat delivery={delivery} /> },
 ];
 
-/** How far a delivery is. */
+/** How far a delivery is. A status of a service that is newer than this page is shown by its own name. */
 export function Status({ of: { status, attempts, endedAt, nextAttemptAt } }: { of: Delivery }) {
   if (endedAt !== null) {
     return (
       <>
-        {STATUSES[status]} <Age at={endedAt} />
+        {STATUSES[status] ?? status} <Age at={endedAt} />
       </>
     );
   }
