@@ -86,6 +86,10 @@ t.test('audits', async (t) => {
     await page
       .getByText(/^Checked (now|\d+ seconds? ago), all projects on all hosts; not checked yet: odin\.$/)
       .waitFor();
+    const reserved = await request('POST', '/v1/projects/health-agent/reservations', { ttlSeconds: 900 });
+    await page.getByText(/; not checked yet: odin, health-agent\.$/).waitFor();
+    await request('DELETE', `/v1/reservations/${reserved.body.id}`);
+    await page.getByText(/; not checked yet: odin\.$/).waitFor();
     await page.goto(`${url}?view=audits&project=odin`);
     await page.getByText('No audit is kept that covers this.').waitFor();
     assertClean(t, visited);

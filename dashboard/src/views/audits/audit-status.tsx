@@ -8,7 +8,7 @@ import type { Audit } from '../../registry/api.js';
 import { auditOf } from '../../registry/audits.js';
 import { DEFAULT_SPACE } from '../../registry/port-space.js';
 import { type AuditRun, type AuditScope, auditRun, runAudit } from '../../registry/run-audit.js';
-import { audits, held } from '../../registry/store.js';
+import { audits, held, reservations } from '../../registry/store.js';
 
 /** When something was last checked, by whomever, and a button that audits it now. */
 export function AuditStatus({ scope }: { scope: AuditScope }) {
@@ -85,7 +85,7 @@ const nameSome = (names: string[]) =>
 const describeScope = ({ project, host }: AuditScope) =>
   `${nameProjects(project ?? '')} on ${host === undefined ? 'all hosts' : host}`;
 
-/** When what is held in a scope was last checked, and which projects were not on which hosts. */
+/** When what is held or reserved in a scope was last checked, and which projects were not on which hosts. */
 function checksOf(scope: AuditScope): { newest: string | null; oldest: string | null; unchecked: Set<string> } {
   const unchecked = new Set<string>();
   const times: string[] = [];
@@ -96,13 +96,13 @@ function checksOf(scope: AuditScope): { newest: string | null; oldest: string | 
       else times.push(audit.checkedAt);
     }
   }
-  if (times.length === 0 && unchecked.size === 0) times.push(...ofNothingHeld(scope));
+  if (times.length === 0 && unchecked.size === 0) times.push(...ofNothingProbed(scope));
   times.sort();
   return { newest: times.at(-1) ?? null, oldest: times[0] ?? null, unchecked };
 }
 
-/** Where nothing is held, a check can still have found who listens uninvited. */
-function ofNothingHeld({ project, host }: AuditScope): string[] {
+/** Where nothing is held or reserved, a check can still have found who listens uninvited. */
+function ofNothingProbed({ project, host }: AuditScope): string[] {
   const wanted = project === undefined ? ownProjects.value : [project];
   const isWideEnough = ({ covers, host: audited }: Audit) =>
     (covers === null || (wanted?.every((name) => covers.includes(name)) ?? false)) &&
@@ -111,10 +111,10 @@ function ofNothingHeld({ project, host }: AuditScope): string[] {
   return audit === undefined ? [] : [audit.checkedAt];
 }
 
-/** The hosts on which each project holds something that can be probed. */
+/** The hosts on which each project has something that can be probed. */
 function placesIn(scope: AuditScope): Map<string, Set<string>> {
   const places = new Map<string, Set<string>>();
-  for (const { project, host, protocol } of held.value.values()) {
+  for (const { project, host, protocol } of [...held.value.values(), ...reservations.value.values()]) {
     if (protocol === 'udp' || (scope.project ?? project) !== project || (scope.host ?? host) !== host) continue;
     const hosts = places.get(project);
     if (hosts === undefined) places.set(project, new Set([host]));
