@@ -17,6 +17,11 @@ export function isIn(space: Space, { host, protocol }: Space): boolean {
   return host === space.host && protocol === space.protocol;
 }
 
+/** The order of port spaces: by host, and TCP first. */
+export function compareSpaces(a: Space, b: Space): number {
+  return a.host.localeCompare(b.host) || a.protocol.localeCompare(b.protocol);
+}
+
 const LABEL = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?';
 const HOST_NAME = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`);
 const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';

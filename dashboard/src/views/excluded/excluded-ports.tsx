@@ -9,13 +9,14 @@ import { ViewHead } from '../../parts/view-head.js';
 import { openDialog } from '../../place.js';
 import type { ExcludedPort, Held } from '../../registry/api.js';
 import { ownerOf } from '../../registry/audits.js';
-import { DEFAULT_SPACE, nameSpot } from '../../registry/port-space.js';
+import { compareSpaces, DEFAULT_SPACE, nameSpot } from '../../registry/port-space.js';
 import { excluded, held } from '../../registry/store.js';
 
 /** Who holds a number that is excluded, on whatever host: by the number alone it can be had. */
 export const holdersByPort = computed<ReadonlyMap<number, Held[]>>(() => {
   const found = new Map<number, Held[]>([...excluded.value.keys()].map((port) => [port, []]));
   for (const one of held.value.values()) found.get(one.port)?.push(one);
+  for (const holders of found.values()) holders.sort(compareSpaces);
   return found;
 });
 
