@@ -12,7 +12,7 @@ import {
   type Reservation,
 } from './api.js';
 import { listAuditsUntilAllIsCovered } from './kept-audits.js';
-import { bySpot, DEFAULT_SPACE, nameSpot, type Space } from './port-space.js';
+import { bySpot, compareSpaces, DEFAULT_SPACE, nameSpot, type Space } from './port-space.js';
 
 // The registry as this page knows it: read once by `readAll`, and kept true by the change feed (feed/).
 
@@ -40,6 +40,16 @@ const hostsOf = (all: Iterable<Held>): ReadonlySet<string> => new Set(Array.from
 
 export const hostsInUse = computed(() => hostsOf(held.value.values()));
 export const heldBySpot = computed(() => bySpot(held.value.values()));
+/** Who holds a number on whatever host and protocol, by host. */
+export const heldByPort = computed<ReadonlyMap<number, Held[]>>(() => {
+  const found = new Map<number, Held[]>();
+  for (const one of [...held.value.values()].sort(compareSpaces)) {
+    const holders = found.get(one.port);
+    if (holders === undefined) found.set(one.port, [one]);
+    else holders.push(one);
+  }
+  return found;
+});
 export const reservationsBySpot = computed(() => bySpot(reservations.value.values()));
 export const coolingBySpot = computed(() => bySpot(cooling.value));
 export const listeningBySpot = computed(() => bySpot(listening.value));

@@ -6,8 +6,7 @@ import { FreeText } from '../../parts/free-text.js';
 import { closeDialog } from '../../place.js';
 import { answerOf, api, describeFailure } from '../../registry/api.js';
 import { ownerOf } from '../../registry/audits.js';
-import { compareSpaces } from '../../registry/port-space.js';
-import { excluded, held } from '../../registry/store.js';
+import { excluded, heldByPort } from '../../registry/store.js';
 
 /** Between these a range can lie, so that no other number is ever handed out. */
 const LOWEST_PORT = 3000;
@@ -64,7 +63,7 @@ function hintOn(about: string): string {
   if (about === '') return `From ${LOWEST_PORT} to ${HIGHEST_PORT}.`;
   const port = Number(about);
   const owner = ownerOf(port);
-  const holders = [...held.value.values()].filter((one) => one.port === port).sort(compareSpaces);
+  const holders = heldByPort.value.get(port) ?? [];
   const who = holders.map(({ project, service, host }) => `${project}/${service} on ${host}`);
   const where = owner === null ? 'No range covers it.' : `In a range of ${owner}.`;
   return who.length === 0 ? where : `${where} Held by ${who.join(', ')}.`;

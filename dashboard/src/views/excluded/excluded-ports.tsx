@@ -1,4 +1,3 @@
-import { computed } from '@preact/signals';
 import { isAdmin } from '../../access/own-role.js';
 import { plural } from '../../format.js';
 import { Age } from '../../parts/age.js';
@@ -9,16 +8,8 @@ import { ViewHead } from '../../parts/view-head.js';
 import { openDialog } from '../../place.js';
 import type { ExcludedPort, Held } from '../../registry/api.js';
 import { ownerOf } from '../../registry/audits.js';
-import { compareSpaces, DEFAULT_SPACE, nameSpot } from '../../registry/port-space.js';
-import { excluded, held } from '../../registry/store.js';
-
-/** Who holds a number that is excluded, on whatever host: by the number alone it can be had. */
-export const holdersByPort = computed<ReadonlyMap<number, Held[]>>(() => {
-  const found = new Map<number, Held[]>([...excluded.value.keys()].map((port) => [port, []]));
-  for (const one of held.value.values()) found.get(one.port)?.push(one);
-  for (const holders of found.values()) holders.sort(compareSpaces);
-  return found;
-});
+import { DEFAULT_SPACE, nameSpot } from '../../registry/port-space.js';
+import { excluded, heldByPort } from '../../registry/store.js';
 
 const columns: readonly Column<ExcludedPort>[] = [
   {
@@ -35,7 +26,7 @@ const columns: readonly Column<ExcludedPort>[] = [
     sortBy: ({ port }) => ownerOf(port),
     cell: ({ port }) => <Owner of={ownerOf(port)} />,
   },
-  { id: 'held', name: 'Held by', cell: ({ port }) => <Holders of={holdersByPort.value.get(port) ?? []} /> },
+  { id: 'held', name: 'Held by', cell: ({ port }) => <Holders of={heldByPort.value.get(port) ?? []} /> },
   {
     id: 'since',
     name: 'Since',
