@@ -7,7 +7,8 @@ import { insertReservation } from '../helpers/rows.js';
 
 t.test('the owner of a port', async (t) => {
   const { db } = await openPostgres(t);
-  const request = requester(await makeApp(t, { db }));
+  // Another test may listen on a port of this machine just then.
+  const request = requester(await makeApp(t, { db }, { PROBE_TARGETS: 'localhost=192.0.2.1' }));
   const describe = async (path: string) => (await request('GET', `/v1/ports/${path}`)).body;
   const put = async (path: string) => (await request('PUT', `/v1/projects/${path}`)).body;
 
