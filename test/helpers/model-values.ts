@@ -72,12 +72,7 @@ export function isListed({ status, project, service }: Held, asked: Command & { 
 }
 
 /** The ports that somebody who names none may get, in all of the port spaces, ascending. */
-export function freePorts(
-  ranges: ModelRange[],
-  spaces: Space[],
-  active: Held[],
-  excluded: ReadonlySet<number>,
-): number[] {
+export function freePorts(ranges: ModelRange[], spaces: Space[], active: Held[], excluded: Excluded): number[] {
   const taken = new Set(active.flatMap((row) => (spaces.some((space) => sameSpace(row, space)) ? [row.port] : [])));
   return ranges
     .flatMap(({ startPort, endPort }) => Array.from({ length: endPort - startPort + 1 }, (_, i) => startPort + i))
@@ -93,11 +88,17 @@ export function lowestBlock(ranges: ModelRange[], kind: ModelRange['kind']): num
   return startPort;
 }
 
+/** The excluded ports, and why each is. */
+export type Excluded = ReadonlyMap<number, string>;
+
+export const tellExcluded = (excluded: Excluded, port: number) =>
+  excluded.has(port) ? { port, reason: excluded.get(port) } : null;
+
 /** A range with its counts. An excluded port that is held counts as held. */
-export function count(range: ModelRange, space: Space, active: Held[], excludedPorts: ReadonlySet<number>) {
+export function count(range: ModelRange, space: Space, active: Held[], excludedPorts: Excluded) {
   const held = active.filter((row) => covers(range, row.port) && sameSpace(row, space));
   const isHeld = (port: number) => held.some((row) => row.port === port);
-  const excluded = [...excludedPorts].filter((port) => covers(range, port) && !isHeld(port)).length;
+  const excluded = [...excludedPorts.keys()].filter((port) => covers(range, port) && !isHeld(port)).length;
   const warnings = warningsOf({ start: range.startPort, end: range.endPort }, systemPorts());
   return { ...range, reuseCooldownSeconds: 0, ...figures(SIZE[range.kind], held.length, excluded), warnings };
 }

@@ -3,6 +3,7 @@ import {
   byPortThenId,
   count,
   covers,
+  type Excluded,
   figures,
   freePorts,
   type Held,
@@ -15,6 +16,7 @@ import {
   refuse,
   SIZE,
   sameSpace,
+  tellExcluded,
   withoutHostname,
 } from './model-values.js';
 
@@ -24,14 +26,9 @@ export class Model {
   #rows: readonly Held[];
   /** Idempotency keys and the first answers they got. */
   #answers: ReadonlyMap<string, { request: string; held: Held }>;
-  #excluded: ReadonlySet<number>;
+  #excluded: Excluded;
 
-  constructor(
-    ranges: ModelRange[],
-    rows: readonly Held[],
-    excluded: ReadonlySet<number>,
-    answers: Model['answers'] = new Map(),
-  ) {
+  constructor(ranges: ModelRange[], rows: readonly Held[], excluded: Excluded, answers: Model['answers'] = new Map()) {
     this.#ranges = ranges;
     this.#rows = rows;
     this.#excluded = excluded;
@@ -90,12 +87,12 @@ export class Model {
         return this.#deleteRange(command.startPort);
       case 'exclude': {
         const status = this.#excluded.has(command.port) ? 200 : 201;
-        this.#excluded = new Set([...this.#excluded, command.port]);
-        return { status, body: { port: command.port, reason: 'A test wants it so.' } };
+        this.#excluded = new Map([...this.#excluded, [command.port, 'A test wants it so.']]);
+        return { status, body: tellExcluded(this.#excluded, command.port) };
       }
       case 'include':
         if (!this.#excluded.has(command.port)) return refuse(404, 'excluded-port-not-found');
-        this.#excluded = new Set([...this.#excluded].filter((port) => port !== command.port));
+        this.#excluded = new Map([...this.#excluded].filter(([port]) => port !== command.port));
         return { status: 204, body: undefined };
       case 'list': {
         const items = this.#rows.filter((row) => isListed(row, command));
@@ -242,6 +239,7 @@ export class Model {
         range: counted,
         allocation: allocation && this.#tell(allocation),
         reservation: null,
+        excluded: tellExcluded(this.#excluded, port),
       },
     };
   }

@@ -47,17 +47,18 @@ export async function resetRegistry(db: Kysely<Tables>, gaps: readonly number[])
     select id, port, project, service from jsonb_populate_recordset(null::port_allocations, ${JSON.stringify(rows)}::jsonb)`.execute(
     db,
   );
-  return new Model(RANGES, rows, new Set(BUILT_IN));
+  return new Model(RANGES, rows, new Map(BUILT_IN.map((port) => [port, 'built in'])));
 }
 
 /** The ports that a new registry excludes. */
 const BUILT_IN = [3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080];
 
 async function resetExcluded(db: Kysely<Tables>): Promise<void> {
-  await sql`delete from excluded_ports where port <> all (${BUILT_IN}::integer[])`.execute(db);
+  await sql`truncate excluded_ports`.execute(db);
   await sql`
-    insert into excluded_ports (port, reason) select port, 'built in' from unnest(${BUILT_IN}::integer[]) port
-    on conflict do nothing`.execute(db);
+    insert into excluded_ports (port, reason) select port, 'built in' from unnest(${BUILT_IN}::integer[]) port`.execute(
+    db,
+  );
 }
 
 export async function emptyRegistry(db: Kysely<Tables>): Promise<void> {
