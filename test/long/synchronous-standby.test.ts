@@ -19,19 +19,35 @@ await seed(database.db, 0);
 const request = requester(await makeApp(t, database, variables));
 t.teardown(() => database.close());
 const psql = new pg.Client({ connectionString: server.url });
-await psql.connect();
-t.teardown(() => psql.end());
+const committing = new pg.Client({ connectionString: server.url });
+for (const client of [psql, committing]) {
+  await client.connect();
+  t.teardown(() => client.end());
+}
 
+/**
+ * Returns when commits wait for a standby of this name, or do not wait any more. Only the checkpointer knows whether they
+ * do, and it may read the setting later than all others.
+ */
 async function setStandby(name: string): Promise<void> {
   await psql.query(`alter system set synchronous_standby_names = '${name}'`);
   await psql.query('select pg_reload_conf()');
-  while ((await psql.query('show synchronous_standby_names')).rows[0].synchronous_standby_names !== name);
+  while ((await cutShort('pg_cancel_backend', commit())) !== (name !== ''));
 }
 
-/** Waits until a connection waits for the standby, and cuts that wait short. */
-async function untilCutShort(by: 'pg_cancel_backend' | 'pg_terminate_backend'): Promise<void> {
+const commit = () => committing.query("select pg_logical_emit_message(true, 'test', '')");
+
+/** @returns whether a connection waited for the standby before the work was done; that wait is cut short */
+async function cutShort(by: 'pg_cancel_backend' | 'pg_terminate_backend', work: Promise<unknown>): Promise<boolean> {
+  let isDone = false;
+  const done = work.then(() => {
+    isDone = true;
+  });
   const cut = `select ${by}(pid) from pg_stat_activity where wait_event = 'SyncRep'`;
-  while ((await psql.query(cut)).rowCount === 0);
+  let hasWaited = false;
+  while (!isDone && !hasWaited) hasWaited = (await psql.query(cut)).rowCount !== 0;
+  await done;
+  return hasWaited;
 }
 
 const unknown = { status: 503, body: { code: 'database-unavailable', detail: /it may or may not have been made/ } };
@@ -47,7 +63,7 @@ for (const by of ['pg_cancel_backend', 'pg_terminate_backend'] as const) {
       ['POST', '/v1/ranges', { project: 'consilio' }],
     ] as const) {
       const call = request(method, path, body);
-      await untilCutShort(by);
+      t.ok(await cutShort(by, call), 'its commit waits');
       const answer = await call;
       t.match(answer, unknown, `${method} ${path}`);
       t.match(answer.headers['retry-after'], /^\d+$/);
