@@ -1,4 +1,4 @@
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 import { connection } from '../feed/feed.js';
 import { Palette } from '../palette/palette.js';
 import { NoticeBar } from '../parts/notice-bar.js';
@@ -47,7 +47,8 @@ function skipToContent(event: Event): void {
 
 function CurrentView() {
   const { id, name, group, component: Component } = currentView.value;
-  useEffect(() => {
+  // At once with the view: a screen reader reads the title of where one has come to.
+  useLayoutEffect(() => {
     document.title = `${project.value !== '' && id === 'project' ? project.value : name} · Port Allocator`;
   });
   const isEmpty = ranges.value.length === 0 && group === 'Ports';
