@@ -33,8 +33,9 @@ export interface Suite {
   readonly timeoutSeconds?: number;
   /**
    * How many processes run at the same time, if it is fewer than usual. One, where they assert how long something takes
-   * or listen on the same ports, or where each starts processes enough for all cores; two, where each starts so many
-   * that those of three wait for one another.
+   * or how many index entries PostgreSQL reads, which keeps dead ones while another test writes, or listen on the same
+   * ports, or where each starts processes enough for all cores; two, where each starts so many that those of three wait
+   * for one another.
    */
   readonly processesAtATime?: 1 | 2;
 }
@@ -60,12 +61,20 @@ export const suites: Record<string, Suite> = {
     timeoutSeconds: 300,
   },
   long: {
-    proves: 'races, generated histories and input, access of each kind of key, limits, query plans',
+    proves: 'races, generated histories and input, access of each kind of key, limits',
     takes: '6 min',
     folder: 'long',
     postgres: true,
     timeoutSeconds: 600,
     processesAtATime: 2,
+  },
+  plans: {
+    proves: 'what queries read, however long the history is and whatever the planner knows',
+    takes: '2 min',
+    folder: 'plans',
+    postgres: true,
+    timeoutSeconds: 600,
+    processesAtATime: 1,
   },
   crash: {
     proves: 'what was acknowledged is kept, whatever is killed; starts, stops, outages',

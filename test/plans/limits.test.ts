@@ -6,7 +6,7 @@ import { Allowances } from '../../src/allocator/limits/allowances.js';
 import { planUsage } from '../../src/allocator/limits/usage.js';
 import { UNLIMITED } from '../../src/config/project-limits.js';
 import { findOldestToKeep } from '../../src/repositories/retention.js';
-import { openPostgres } from '../helpers/database.js';
+import { openPostgres, withoutAutovacuum } from '../helpers/database.js';
 import { key } from '../helpers/project-commands.js';
 
 const LIMITS = {
@@ -50,10 +50,8 @@ async function explain(db: Awaited<ReturnType<typeof openPostgres>>['db'], query
 
 t.test('counts at the limits', async (t) => {
   const database = await openPostgres(t);
+  await withoutAutovacuum(database.db);
   await database.withoutLimits(async (db) => {
-    for (const table of ['port_allocations', 'port_reservations', 'idempotency_keys', 'port_health_checks']) {
-      await sql`alter table ${sql.table(table)} set (autovacuum_enabled = false)`.execute(db);
-    }
     for (const [project, start] of [
       ['odin', 3300],
       ['consilio', 3100],

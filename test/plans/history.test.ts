@@ -4,7 +4,7 @@ import t from 'tap';
 import { loadConfig } from '../../src/config.js';
 import { connectDatabase } from '../../src/database/connect.js';
 import { makeApp, requester } from '../helpers/app.js';
-import { createDatabase, openPostgres, silentLog } from '../helpers/database.js';
+import { createDatabase, openPostgres, silentLog, withoutAutovacuum } from '../helpers/database.js';
 
 /** Ports of two projects. */
 const PORTS = 800;
@@ -28,7 +28,7 @@ const momentOf = (hold: number, second: number) =>
 t.test(`with ${RELEASED} released rows`, async (t) => {
   const url = await createDatabase(t, process.env.TEST_TEMPLATE);
   const observer = await openPostgres(t, url);
-  await sql`alter table port_allocations set (autovacuum_enabled = false)`.execute(observer.db);
+  await withoutAutovacuum(observer.db);
   await observer.withoutLimits(async (db) => {
     // Their million events are of no interest here.
     await sql`alter table port_allocations disable trigger user`.execute(db);

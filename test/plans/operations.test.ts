@@ -5,7 +5,7 @@ import type { Database } from '../../src/database/connect.js';
 import { deleteEnded, markExpired } from '../../src/repositories/reservations.js';
 import { runRetention } from '../../src/services/retention.js';
 import { makeApp, requester } from '../helpers/app.js';
-import { createDatabase, openPostgres } from '../helpers/database.js';
+import { createDatabase, openPostgres, withoutAutovacuum } from '../helpers/database.js';
 
 const RELEASED = 50_000;
 const HELD = 40;
@@ -52,10 +52,7 @@ for (const analyzed of [true, false]) {
   t.test(`every operation and sweep reads what it needs and no table from end to end, in ${mood}`, async (t) => {
     const url = await createDatabase(t, process.env.TEST_TEMPLATE);
     const observer = await openPostgres(t, url);
-    // This test decides what the planner knows of the tables. Autovacuum must not analyze them at a random moment.
-    for (const table of TABLES) {
-      await sql`alter table ${sql.table(table)} set (autovacuum_enabled = false)`.execute(observer.db);
-    }
+    await withoutAutovacuum(observer.db);
     await observer.withoutLimits(async (db) => {
       await sql`
         insert into port_allocations (port, project, service, status, released_at)
