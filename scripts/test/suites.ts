@@ -33,9 +33,9 @@ export interface Suite {
   readonly timeoutSeconds?: number;
   /**
    * How many processes run at the same time, if it is fewer than usual. One, where they assert how long something takes
-   * or how many index entries PostgreSQL reads, which keeps dead ones while another test writes, or listen on the same
-   * ports, or where each starts processes enough for all cores; two, where each starts so many that those of three wait
-   * for one another.
+   * or listen on the same ports, or where each starts processes enough for all cores; two, where each starts so many
+   * that those of three wait for one another. One too, where they count the index entries that PostgreSQL reads: it
+   * keeps dead ones for as long as a transaction runs that began to write before, be it in another database.
    */
   readonly processesAtATime?: 1 | 2;
 }

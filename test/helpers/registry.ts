@@ -47,16 +47,17 @@ export async function resetRegistry(db: Kysely<Tables>, gaps: readonly number[])
     select id, port, project, service from jsonb_populate_recordset(null::port_allocations, ${JSON.stringify(rows)}::jsonb)`.execute(
     db,
   );
-  return new Model(RANGES, rows, new Map(BUILT_IN.map((port) => [port, 'built in'])));
+  return new Model(RANGES, rows, new Map(BUILT_IN.map((port) => [port, BUILT_IN_REASON])));
 }
 
 /** The ports that a new registry excludes. */
 const BUILT_IN = [3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080];
+const BUILT_IN_REASON = 'built in';
 
 async function resetExcluded(db: Kysely<Tables>): Promise<void> {
   await sql`truncate excluded_ports`.execute(db);
   await sql`
-    insert into excluded_ports (port, reason) select port, 'built in' from unnest(${BUILT_IN}::integer[]) port`.execute(
+    insert into excluded_ports (port, reason) select port, ${BUILT_IN_REASON} from unnest(${BUILT_IN}::integer[]) port`.execute(
     db,
   );
 }

@@ -40,13 +40,14 @@ const commit = () => committing.query("select pg_logical_emit_message(true, 'tes
 /** @returns whether a connection waited for the standby before the work was done; that wait is cut short */
 async function cutShort(by: 'pg_cancel_backend' | 'pg_terminate_backend', work: Promise<unknown>): Promise<boolean> {
   let isDone = false;
-  const done = work.then(() => {
+  const end = () => {
     isDone = true;
-  });
+  };
+  void work.then(end, end);
   const cut = `select ${by}(pid) from pg_stat_activity where wait_event = 'SyncRep'`;
   let hasWaited = false;
   while (!isDone && !hasWaited) hasWaited = (await psql.query(cut)).rowCount !== 0;
-  await done;
+  await work;
   return hasWaited;
 }
 

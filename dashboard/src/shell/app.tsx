@@ -47,7 +47,7 @@ function skipToContent(event: Event): void {
 
 function CurrentView() {
   const { id, name, group, component: Component } = currentView.value;
-  // At once with the view: a screen reader reads the title of where one has come to.
+  // By the time that the view is there, because a screen reader reads the title then.
   useLayoutEffect(() => {
     document.title = `${project.value !== '' && id === 'project' ? project.value : name} · Port Allocator`;
   });
