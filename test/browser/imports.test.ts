@@ -1,4 +1,5 @@
 import { realpath } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import t from 'tap';
 import { assertAccessible } from '../helpers/accessible.js';
@@ -14,6 +15,8 @@ import { listenIn } from '../helpers/listeners.js';
 const THIS_MACHINE = { PROBE_TARGETS: '' };
 /** Of a range in which no other test listens. */
 const [WEB, API, RESERVED, TAKEN] = [27_110, 27_120, 27_130, 27_140];
+/** Of a folder: a word that is broken nowhere, and wider than a phone. */
+const LONG_NAME = 'worktree'.repeat(10);
 const SS = `State  Recv-Q Send-Q Local Address:Port Peer Address:Port Process
 LISTEN 0 511 0.0.0.0:27150 0.0.0.0:* users:(("grafana",pid=12,fd=3))
 LISTEN 0 511 [::]:27150 [::]:* users:(("grafana",pid=12,fd=4))
@@ -28,7 +31,7 @@ const textOf = async (page: Page, port: number) => (await rowOf(page, port).inne
 
 t.test('the import', { skip: process.platform !== 'linux' }, async (t) => {
   const browser = await openBrowser(t);
-  const folder = await realpath(t.testdir());
+  const folder = join(await realpath(t.testdir({ [LONG_NAME]: {} })), LONG_NAME);
   for (const port of [WEB, API, RESERVED, TAKEN]) await listenIn(t, folder, '127.0.0.1', port);
   const { url, request } = await serve(t, await openPostgres(t), THIS_MACHINE);
   const view = `${url}?view=import&project=wizard`;

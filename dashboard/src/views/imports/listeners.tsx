@@ -142,7 +142,9 @@ function Process({ of: { process, pid, path } }: { of: Candidate['listener'] }) 
       {pid !== null && <span class="quiet"> pid {pid}</span>}
       {path !== null && (
         <div class="quiet">
-          <FreeText>{path}</FreeText>
+          <code>
+            <FreeText>{path}</FreeText>
+          </code>
         </div>
       )}
     </>
