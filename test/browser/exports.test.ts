@@ -7,6 +7,7 @@ import { visitWithKey } from '../helpers/dashboard-keys.js';
 import { openPostgres } from '../helpers/database.js';
 import { focused, tabTo } from '../helpers/keyboard.js';
 import { ADMIN, makeKey, WITH_KEYS } from '../helpers/keys.js';
+import { until } from '../helpers/until.js';
 
 const CLIPBOARD = { permissions: ['clipboard-read', 'clipboard-write'], acceptDownloads: true };
 const ODIN = 'project=odin&environment=default&host=localhost';
@@ -106,8 +107,10 @@ t.test('the exports', async (t) => {
     await page.getByText('the export copied').waitFor();
     t.equal(await copied(visited), text, 'all of it');
     await request('PUT', '/v1/projects/odin/services/another', {});
+    const again = page.waitForResponse('**/v1/exports/**');
     await page.getByRole('button', { name: 'It has changed since: read it again' }).click();
     await page.getByText('It has changed since').waitFor({ state: 'detached' });
+    await again;
     t.equal(reads, 2);
     assertClean(t, visited);
   });
@@ -142,7 +145,7 @@ t.test('the exports', async (t) => {
     t.equal(download.suggestedFilename(), 'ports.env');
     await tabTo(page, 'The text');
     await keyboard.press('End');
-    await page.waitForFunction('document.activeElement.scrollTop > 0');
+    await until(async () => page.evaluate<boolean>('document.activeElement.scrollTop > 0'));
     assertClean(t, visited);
   });
 
