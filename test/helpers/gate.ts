@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 
 /** What is between a browser and the service. */
@@ -12,8 +13,12 @@ export interface Gate {
   resumed: string[];
   /** Breaks all connections, and takes no more. */
   cut(): void;
+  /** While it is cut: resolves when nobody has tried to connect for a while. */
+  untilNobodyTries(): Promise<void>;
   mend(): void;
 }
+
+const QUIET_MS = 500;
 
 /**
  * Opens a gate to a service. It passes on what it gets as it comes, or, as some proxies do, keeps each answer until it is
@@ -23,6 +28,7 @@ export async function openGate(t: Test, target: string, { keepsAnswers = false }
   const requests: string[] = [];
   const resumed: string[] = [];
   let isCut = false;
+  let refused = 0;
   const server = createServer((incoming, outgoing) => {
     const path = (incoming.url ?? '').replace(/\?.*/, '');
     requests.push(`${incoming.method} ${path}`);
@@ -43,7 +49,11 @@ export async function openGate(t: Test, target: string, { keepsAnswers = false }
     });
     incoming.pipe(onward);
   });
-  server.on('connection', (socket) => isCut && socket.destroy());
+  server.on('connection', (socket) => {
+    if (!isCut) return;
+    refused += 1;
+    socket.destroy();
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => {
@@ -57,6 +67,9 @@ export async function openGate(t: Test, target: string, { keepsAnswers = false }
     cut() {
       isCut = true;
       server.closeAllConnections();
+    },
+    async untilNobodyTries() {
+      for (let before = -1; before !== refused; await sleep(QUIET_MS)) before = refused;
     },
     mend() {
       isCut = false;
