@@ -145,7 +145,7 @@ t.test('the exports', async (t) => {
     t.equal(download.suggestedFilename(), 'ports.env');
     await tabTo(page, 'The text');
     await keyboard.press('End');
-    await until(async () => page.evaluate<boolean>('document.activeElement.scrollTop > 0'));
+    await until(() => page.evaluate<boolean>('document.activeElement.scrollTop > 0'));
     assertClean(t, visited);
   });
 

@@ -18,6 +18,7 @@ export interface Gate {
   mend(): void;
 }
 
+/** Much longer than the requests of one attempt of the page are apart. */
 const QUIET_MS = 500;
 
 /**
